@@ -1,0 +1,287 @@
+//! What the types can't check: references between tables, ranges, sense.
+
+use std::collections::HashSet;
+use std::fmt;
+use std::ops::Range;
+use std::path::{Path, PathBuf};
+
+use super::Config;
+
+/// What is wrong with a configuration, and where.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct ConfigError {
+    /// The file.
+    pub file: PathBuf,
+    /// From 1; none where the fault has no single place.
+    pub line: Option<usize>,
+    /// The field or table, such as `camera.area`.
+    pub field: String,
+    /// What is wrong and what was expected.
+    pub message: String,
+}
+
+impl fmt::Display for ConfigError {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "{}", self.file.display())?;
+        if let Some(line) = self.line {
+            write!(f, ":{line}")?;
+        }
+        write!(f, ": {}: {}", self.field, self.message)
+    }
+}
+
+impl std::error::Error for ConfigError {}
+
+impl ConfigError {
+    pub(super) fn from_toml(file: &Path, text: &str, error: &toml::de::Error) -> Self {
+        let at = error.span();
+        Self {
+            file: file.to_owned(),
+            line: at.clone().map(|span| line_of(text, span.start)),
+            field: at.map_or_else(|| "(file)".to_owned(), |span| field_at(text, span.start)),
+            message: error.message().replace('\n', "; "),
+        }
+    }
+}
+
+fn line_of(text: &str, offset: usize) -> usize {
+    text.as_bytes()[..offset.min(text.len())]
+        .iter()
+        .filter(|byte| **byte == b'\n')
+        .count()
+        + 1
+}
+
+/// The table and key that a place in the text belongs to, as its writer sees them.
+fn field_at(text: &str, offset: usize) -> String {
+    let line_number = line_of(text, offset);
+    let mut table = "";
+    let mut key = "";
+    for line in text.lines().take(line_number) {
+        let line = line.trim();
+        key = "";
+        if let Some(name) = line.strip_prefix('[') {
+            table = name.trim_start_matches('[').split(']').next().unwrap_or("").trim();
+        } else if let Some((name, _)) = line.split_once('=') {
+            key = name.trim();
+        }
+    }
+    match (table, key) {
+        ("", "") => "(file)".to_owned(),
+        ("", key) => key.to_owned(),
+        (table, "") => table.to_owned(),
+        (table, key) => format!("{table}.{key}"),
+    }
+}
+
+struct Checker<'a> {
+    file: &'a Path,
+    text: &'a str,
+}
+
+impl Checker<'_> {
+    fn fail<T>(&self, span: Option<Range<usize>>, field: &str, message: String) -> Result<T, ConfigError> {
+        let line = span.map(|span| line_of(self.text, span.start));
+        Err(ConfigError {
+            file: self.file.to_owned(),
+            line,
+            field: field.to_owned(),
+            message,
+        })
+    }
+
+    fn unique<'i>(&self, table: &str, ids: impl Iterator<Item = &'i str>) -> Result<(), ConfigError> {
+        let mut seen = HashSet::new();
+        for id in ids {
+            if !seen.insert(id) {
+                return self.fail(
+                    None,
+                    &format!("{table}.id"),
+                    format!("{id:?} stands twice, expected each once"),
+                );
+            }
+        }
+        Ok(())
+    }
+}
+
+pub(super) fn check(config: &Config, file: &Path, text: &str) -> Result<(), ConfigError> {
+    let checker = Checker { file, text };
+    checker.unique("section", config.sections.iter().map(|it| it.id.as_str()))?;
+    checker.unique("area", config.areas.iter().map(|it| it.id.as_str()))?;
+    checker.unique("camera", config.cameras.iter().map(|it| it.id.as_str()))?;
+    checker.unique("screen", config.screens.iter().map(|it| it.id.as_str()))?;
+    checker.unique("demo_staff", config.demo_staff.iter().map(|it| it.id.as_str()))?;
+    check_office(config, &checker)?;
+    check_areas(config, &checker)?;
+    check_cameras(config, &checker)?;
+    for staff in &config.demo_staff {
+        if config.section(staff.section.get_ref()).is_none() {
+            let message = format!("there is no [[section]] with id {:?}", staff.section.get_ref().as_str());
+            return checker.fail(Some(staff.section.span()), "demo_staff.section", message);
+        }
+    }
+    Ok(())
+}
+
+fn check_office(config: &Config, checker: &Checker<'_>) -> Result<(), ConfigError> {
+    if jiff::tz::TimeZone::get(&config.office.time_zone).is_err() {
+        let message = format!(
+            "{:?} is not an IANA time zone such as \"Asia/Tokyo\"",
+            config.office.time_zone
+        );
+        return checker.fail(None, "office.time_zone", message);
+    }
+    let url = &config.web.public_url;
+    if !url.starts_with("https://") || url.ends_with('/') {
+        let message = format!("{url:?}: expected https://host[:port] without a slash at the end");
+        return checker.fail(None, "web.public_url", message);
+    }
+    if config.web.certificate.is_some() != config.web.certificate_key.is_some() {
+        let message = "certificate and certificate_key stand together: expected both or neither".to_owned();
+        return checker.fail(None, "web.certificate", message);
+    }
+    Ok(())
+}
+
+fn check_areas(config: &Config, checker: &Checker<'_>) -> Result<(), ConfigError> {
+    for area in &config.areas {
+        let rising = area.moderate_from > area.hysteresis
+            && area.busy_from > area.moderate_from
+            && area.capacity >= area.busy_from;
+        if !rising {
+            let message = format!(
+                "area {}: expected hysteresis ({}) < moderate_from ({}) < busy_from ({}) <= capacity ({})",
+                area.id, area.hysteresis, area.moderate_from, area.busy_from, area.capacity
+            );
+            return checker.fail(None, "area", message);
+        }
+    }
+    Ok(())
+}
+
+fn check_cameras(config: &Config, checker: &Checker<'_>) -> Result<(), ConfigError> {
+    let is_share = |share: f64| (0.0..=1.0).contains(&share);
+    for camera in &config.cameras {
+        if config.area(camera.area.get_ref()).is_none() {
+            let message = format!("there is no [[area]] with id {:?}", camera.area.get_ref().as_str());
+            return checker.fail(Some(camera.area.span()), "camera.area", message);
+        }
+        let speed = camera.frames_per_second;
+        if !(0.1..=60.0).contains(&speed) {
+            let message = format!("camera {}: {speed} is outside 0.1 to 60", camera.id);
+            return checker.fail(None, "camera.frames_per_second", message);
+        }
+        let [[near, near_height], [far, far_height]] = *camera.person_heights.get_ref();
+        let is_sound = [near, near_height, far, far_height].into_iter().all(is_share)
+            && near_height > 0.0
+            && far_height > 0.0
+            && (near - far).abs() > 0.01;
+        if !is_sound {
+            let message = format!(
+                "camera {}: expected two different [y, height] pairs, each a share from 0 to 1 of the picture's height",
+                camera.id
+            );
+            return checker.fail(Some(camera.person_heights.span()), "camera.person_heights", message);
+        }
+        if let Some(polygon) = &camera.polygon {
+            let points = polygon.get_ref();
+            if points.len() < 3 || !points.iter().flatten().copied().all(is_share) {
+                let message = format!(
+                    "camera {}: expected at least three [x, y] points, each from 0 to 1",
+                    camera.id
+                );
+                return checker.fail(Some(polygon.span()), "camera.polygon", message);
+            }
+        }
+    }
+    Ok(())
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    const GOOD: &str = r#"
+[office]
+id = "minami"
+name = { ja = "南区役所", en = "Minami Ward Office" }
+telephone = "072-000-0000"
+[paths]
+run = "../run"
+secrets = "../run/secrets"
+content = "../run/content"
+rigs = "rigs"
+[web]
+listen = "127.0.0.1:8443"
+public_url = "https://localhost:8443"
+link_lifetime = "24h"
+[media]
+udp = "127.0.0.1:7000"
+control = "127.0.0.1:7001"
+[[section]]
+id = "kosodate"
+name = { ja = "子育て支援課" }
+[[area]]
+id = "lobby-1f"
+name = { ja = "1階ロビー" }
+capacity = 12
+moderate_from = 4
+busy_from = 7
+[[camera]]
+id = "hall"
+area = "lobby-1f"
+source = "film.avi"
+person_heights = [[0.3, 0.1], [0.9, 0.2]]
+"#;
+
+    fn error(text: &str) -> String {
+        Config::parse(Path::new("office.toml"), text)
+            .expect_err("must be refused")
+            .to_string()
+    }
+
+    #[test]
+    fn a_good_file_is_read_and_its_paths_made_whole() {
+        let config = Config::parse(Path::new("office.toml"), GOOD)
+            .expect("good")
+            .resolve(Path::new("/etc/madoguchi"));
+        assert_eq!(config.paths.run, Path::new("/etc/run"));
+        assert_eq!(config.cameras[0].source, "/etc/madoguchi/film.avi");
+        assert_eq!(config.web.link_lifetime, std::time::Duration::from_secs(86_400));
+    }
+
+    #[test]
+    fn each_fault_names_file_line_field_and_what_was_expected() {
+        let unknown = error(&GOOD.replace("telephone =", "telefone ="));
+        assert!(
+            unknown.starts_with("office.toml:5: office.telefone") && unknown.contains("telephone"),
+            "{unknown}"
+        );
+        let unit = error(&GOOD.replace("\"24h\"", "24"));
+        assert!(
+            unit.starts_with("office.toml:14: web.link_lifetime") && unit.contains("\"20s\""),
+            "{unit}"
+        );
+        let word = error(&GOOD.replace("\"24h\"", "\"a day\""));
+        assert!(word.contains("with its unit"), "{word}");
+        let reference = error(&GOOD.replace("area = \"lobby-1f\"", "area = \"lobby-2f\""));
+        assert!(
+            reference.starts_with("office.toml:29: camera.area") && reference.contains("lobby-2f"),
+            "{reference}"
+        );
+        let levels = error(&GOOD.replace("busy_from = 7", "busy_from = 3"));
+        assert!(levels.contains("moderate_from (4) < busy_from (3)"), "{levels}");
+        let heights = error(&GOOD.replace("[0.9, 0.2]", "[0.9, 20]"));
+        assert!(
+            heights.starts_with("office.toml:31: camera.person_heights"),
+            "{heights}"
+        );
+        let id = error(&GOOD.replace("id = \"minami\"", "id = \"南\""));
+        assert!(id.starts_with("office.toml:3: office.id") && id.contains("a-z"), "{id}");
+        let missing = error(&GOOD.replace("run = \"../run\"\n", ""));
+        assert!(missing.contains("run"), "{missing}");
+        let redis = error(&format!("{GOOD}\n[redis]\nledger = \"localhost\"\n"));
+        assert!(redis.contains("redis://"), "{redis}");
+    }
+}

@@ -1,0 +1,111 @@
+//! Defaults and units of single fields.
+
+use std::fmt;
+use std::path::{Component, Path, PathBuf};
+use std::time::Duration;
+
+use serde::Deserialize;
+use serde::de::{self, Deserializer, Visitor};
+
+use super::RedisAt;
+
+pub(super) fn tokyo() -> String {
+    "Asia/Tokyo".to_owned()
+}
+
+pub(super) fn private() -> RedisAt {
+    RedisAt::Private
+}
+
+pub(super) fn link_lifetime() -> Duration {
+    Duration::from_secs(24 * 3600)
+}
+
+pub(super) fn session_lifetime() -> Duration {
+    Duration::from_secs(12 * 3600)
+}
+
+pub(super) fn silence() -> Duration {
+    Duration::from_secs(20)
+}
+
+pub(super) fn stale_after() -> Duration {
+    Duration::from_secs(30)
+}
+
+pub(super) fn hysteresis() -> u32 {
+    1
+}
+
+pub(super) fn frames_per_second() -> f64 {
+    5.0
+}
+
+/// One address, or several.
+#[derive(Deserialize)]
+#[serde(untagged)]
+pub(super) enum OneOrMany {
+    One(String),
+    Many(Vec<String>),
+}
+
+impl TryFrom<OneOrMany> for RedisAt {
+    type Error = String;
+
+    fn try_from(value: OneOrMany) -> Result<Self, String> {
+        let is_address = |url: &str| {
+            ["redis://", "rediss://", "unix://"]
+                .iter()
+                .any(|scheme| url.starts_with(scheme))
+        };
+        let expected =
+            "expected \"private\", one address (redis://, rediss:// or unix://), or a list of a cluster's addresses";
+        match value {
+            OneOrMany::One(word) if word == "private" => Ok(Self::Private),
+            OneOrMany::One(url) if is_address(&url) => Ok(Self::Server(url)),
+            OneOrMany::Many(urls) if !urls.is_empty() && urls.iter().all(|url| is_address(url)) => {
+                Ok(Self::Cluster(urls))
+            }
+            OneOrMany::One(url) => Err(format!("{url:?}: {expected}")),
+            OneOrMany::Many(urls) => Err(format!("{urls:?}: {expected}")),
+        }
+    }
+}
+
+/// A duration is a text with its unit, so that nobody takes milliseconds for seconds.
+pub(super) fn duration<'de, D: Deserializer<'de>>(deserializer: D) -> Result<Duration, D::Error> {
+    struct Units;
+
+    impl Visitor<'_> for Units {
+        type Value = Duration;
+
+        fn expecting(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+            f.write_str("a duration with its unit, such as \"20s\", \"500ms\" or \"24h\"")
+        }
+
+        fn visit_str<E: de::Error>(self, text: &str) -> Result<Duration, E> {
+            let parsed = text
+                .parse::<jiff::SignedDuration>()
+                .ok()
+                .and_then(|span| Duration::try_from(span).ok());
+            parsed.ok_or_else(|| E::invalid_value(de::Unexpected::Str(text), &self))
+        }
+    }
+
+    deserializer.deserialize_any(Units)
+}
+
+/// The path without `.` and, where a name stands before it, without `..`.
+pub(super) fn normal(path: &Path) -> PathBuf {
+    let mut out = PathBuf::new();
+    for part in path.components() {
+        match part {
+            Component::CurDir => {}
+            Component::ParentDir if matches!(out.components().next_back(), Some(Component::Normal(_))) => {
+                out.pop();
+            }
+            other => out.push(other),
+        }
+    }
+    out
+}

@@ -1,0 +1,293 @@
+//! The one configuration file of an office, checked whole: an unknown field, a wrong unit, a reference
+//! to something that isn't there each give file, line, field and what was expected.
+//!
+//! Relative paths in it are relative to the file's own folder; [`Config::resolve`] makes them whole.
+
+mod check;
+mod fields;
+
+use std::net::SocketAddr;
+use std::path::{Path, PathBuf};
+use std::time::Duration;
+
+use serde::Deserialize;
+use toml::Spanned;
+
+use crate::ids::{AreaId, CameraId, OfficeId, ScreenId, SectionId, StaffId};
+use crate::screen::Text;
+
+pub use check::ConfigError;
+
+/// Everything a deployment says of itself.
+#[derive(Debug, Clone, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct Config {
+    /// The office.
+    pub office: Office,
+    /// Where things lie on the disk.
+    pub paths: Paths,
+    /// Pages and APIs.
+    pub web: Web,
+    /// The media node.
+    pub media: Media,
+    /// Redis.
+    #[serde(default)]
+    pub redis: Redis,
+    /// Sections that give consultations.
+    #[serde(default, rename = "section")]
+    pub sections: Vec<Section>,
+    /// Areas whose crowding is shown.
+    #[serde(default, rename = "area")]
+    pub areas: Vec<Area>,
+    /// Cameras.
+    #[serde(default, rename = "camera")]
+    pub cameras: Vec<Camera>,
+    /// Screens.
+    #[serde(default, rename = "screen")]
+    pub screens: Vec<Screen>,
+    /// Staff accounts that are made at the first start, with passwords made then and printed.
+    #[serde(default, rename = "demo_staff")]
+    pub demo_staff: Vec<DemoStaff>,
+}
+
+/// The office.
+#[derive(Debug, Clone, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct Office {
+    /// Its id, in every key and token.
+    pub id: OfficeId,
+    /// Its name.
+    pub name: Text,
+    /// Shown on every page that can fail.
+    pub telephone: String,
+    /// IANA name, such as `Asia/Tokyo`.
+    #[serde(default = "fields::tokyo")]
+    pub time_zone: String,
+}
+
+/// Where things lie.
+#[derive(Debug, Clone, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct Paths {
+    /// Sockets, Redis' files, screens' caches. Made when missing.
+    pub run: PathBuf,
+    /// Keys and the local certificate, readable by the office's user only. Made when missing.
+    pub secrets: PathBuf,
+    /// What screens show: pictures and videos.
+    pub content: PathBuf,
+    /// The avatar's rigs.
+    pub rigs: PathBuf,
+    /// An HTS voice for Open JTalk; none: captions and a chime.
+    #[serde(default)]
+    pub voice: Option<PathBuf>,
+}
+
+/// Pages and APIs.
+#[derive(Debug, Clone, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct Web {
+    /// Where HTTPS is served.
+    pub listen: SocketAddr,
+    /// How browsers reach it, such as `https://madoguchi.example.jp`. No trailing slash.
+    pub public_url: String,
+    /// A certificate chain (PEM). Without it: a local one, made at the first start.
+    #[serde(default)]
+    pub certificate: Option<PathBuf>,
+    /// Its key (PEM).
+    #[serde(default)]
+    pub certificate_key: Option<PathBuf>,
+    /// How long a consultation's link works.
+    #[serde(default = "fields::link_lifetime", deserialize_with = "fields::duration")]
+    pub link_lifetime: Duration,
+    /// How long a login holds without use.
+    #[serde(default = "fields::session_lifetime", deserialize_with = "fields::duration")]
+    pub session_lifetime: Duration,
+}
+
+/// The media node.
+#[derive(Debug, Clone, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct Media {
+    /// The one UDP port for all media.
+    pub udp: SocketAddr,
+    /// Addresses told to browsers (behind 1:1 NAT, the public one); none: `udp`'s own, or every address of
+    /// the machine where that is unspecified.
+    #[serde(default)]
+    pub public_addresses: Vec<std::net::IpAddr>,
+    /// Where signaling speaks to the node.
+    pub control: SocketAddr,
+    /// A participant unheard for so long is gone.
+    #[serde(default = "fields::silence", deserialize_with = "fields::duration")]
+    pub silence: Duration,
+}
+
+/// Redis, by purpose. `private`: a `redis-server` child of `madoguchi up` on a unix socket.
+#[derive(Debug, Clone, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct Redis {
+    /// What must not be lost.
+    #[serde(default = "fields::private")]
+    pub ledger: RedisAt,
+    /// Feeds and presence.
+    #[serde(default = "fields::private")]
+    pub live: RedisAt,
+}
+
+impl Default for Redis {
+    fn default() -> Self {
+        Self {
+            ledger: RedisAt::Private,
+            live: RedisAt::Private,
+        }
+    }
+}
+
+/// Where a Redis is.
+#[derive(Debug, Clone, PartialEq, Eq, Deserialize)]
+#[serde(try_from = "fields::OneOrMany")]
+pub enum RedisAt {
+    /// A child of `madoguchi up`.
+    Private,
+    /// One server: `redis://…`, `rediss://…` or `unix:///…`.
+    Server(String),
+    /// The seeds of a cluster: several addresses.
+    Cluster(Vec<String>),
+}
+
+/// A section (課).
+#[derive(Debug, Clone, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct Section {
+    /// Its id.
+    pub id: SectionId,
+    /// Its name.
+    pub name: Text,
+}
+
+/// A place whose crowding is shown.
+#[derive(Debug, Clone, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct Area {
+    /// Its id.
+    pub id: AreaId,
+    /// Its name.
+    pub name: Text,
+    /// People it holds.
+    pub capacity: u32,
+    /// From how many people on it is やや混雑.
+    pub moderate_from: u32,
+    /// From how many on it is 混雑.
+    pub busy_from: u32,
+    /// How many fewer it takes to go back a level.
+    #[serde(default = "fields::hysteresis")]
+    pub hysteresis: u32,
+    /// A count older than this isn't shown any more.
+    #[serde(default = "fields::stale_after", deserialize_with = "fields::duration")]
+    pub stale_after: Duration,
+}
+
+/// A camera. Points and heights are shares of the picture (0 to 1), so that they hold at every size.
+#[derive(Debug, Clone, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct Camera {
+    /// Its id.
+    pub id: CameraId,
+    /// The area it sees.
+    pub area: Spanned<AreaId>,
+    /// A file (looped), `/dev/video0`, or `rtsp://…`.
+    pub source: String,
+    /// Pictures a second to count.
+    #[serde(default = "fields::frames_per_second")]
+    pub frames_per_second: f64,
+    /// A film's true speed, where the file claims another.
+    #[serde(default)]
+    pub film_frames_per_second: Option<f64>,
+    /// How tall a standing person is at two places: `[y of the feet, height]`.
+    pub person_heights: Spanned<[[f64; 2]; 2]>,
+    /// The area's outline on the ground, `[x, y]`; none: the whole picture.
+    #[serde(default)]
+    pub polygon: Option<Spanned<Vec<[f64; 2]>>>,
+}
+
+/// A screen.
+#[derive(Debug, Clone, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct Screen {
+    /// Its id.
+    pub id: ScreenId,
+    /// Its name.
+    pub name: Text,
+    /// The layout's JSON file.
+    pub layout: PathBuf,
+}
+
+/// A demo account.
+#[derive(Debug, Clone, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct DemoStaff {
+    /// The login.
+    pub id: StaffId,
+    /// Shown to colleagues.
+    pub name: String,
+    /// The section.
+    pub section: Spanned<SectionId>,
+}
+
+impl Config {
+    /// Reads and checks a configuration. `file` is only named in errors.
+    ///
+    /// # Errors
+    /// [`ConfigError`] with file, line, field and what was expected.
+    pub fn parse(file: &Path, text: &str) -> Result<Self, ConfigError> {
+        let config: Self = toml::from_str(text).map_err(|error| ConfigError::from_toml(file, text, &error))?;
+        check::check(&config, file, text)?;
+        Ok(config)
+    }
+
+    /// Makes relative paths relative to `base`, the configuration file's folder.
+    #[must_use]
+    pub fn resolve(mut self, base: &Path) -> Self {
+        let whole = |path: &mut PathBuf| *path = fields::normal(&base.join(&*path));
+        whole(&mut self.paths.run);
+        whole(&mut self.paths.secrets);
+        whole(&mut self.paths.content);
+        whole(&mut self.paths.rigs);
+        self.paths.voice.as_mut().map(whole);
+        self.web.certificate.as_mut().map(whole);
+        self.web.certificate_key.as_mut().map(whole);
+        self.screens.iter_mut().for_each(|screen| whole(&mut screen.layout));
+        for camera in &mut self.cameras {
+            // Devices and addresses are names, not paths below the file.
+            if !camera.source.contains("://") && !Path::new(&camera.source).is_absolute() {
+                camera.source = fields::normal(&base.join(&camera.source))
+                    .to_string_lossy()
+                    .into_owned();
+            }
+        }
+        self
+    }
+
+    /// Where the private Redis for `ledger` listens.
+    #[must_use]
+    pub fn ledger_socket(&self) -> PathBuf {
+        self.paths.run.join("redis-ledger.sock")
+    }
+
+    /// Where the private Redis for `live` listens.
+    #[must_use]
+    pub fn live_socket(&self) -> PathBuf {
+        self.paths.run.join("redis-live.sock")
+    }
+
+    /// An area by its id.
+    #[must_use]
+    pub fn area(&self, id: &AreaId) -> Option<&Area> {
+        self.areas.iter().find(|area| area.id == *id)
+    }
+
+    /// A section by its id.
+    #[must_use]
+    pub fn section(&self, id: &SectionId) -> Option<&Section> {
+        self.sections.iter().find(|section| section.id == *id)
+    }
+}

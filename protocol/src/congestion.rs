@@ -1,0 +1,182 @@
+//! How crowded a place is: what sensors say of it (*observations*), and what the office says of it (its
+//! *state*). `store` turns the first into the second in one atomic step.
+
+use std::time::Duration;
+
+use serde::{Deserialize, Serialize};
+
+use crate::ids::AreaId;
+use crate::time::UnixMillis;
+
+/// Who observed. The text (a camera's, button's or lot's id) tells sources of one area apart.
+#[derive(Debug, Clone, PartialEq, Eq, Hash, Serialize, Deserialize)]
+#[serde(tag = "kind", content = "id", rename_all = "snake_case")]
+pub enum Source {
+    /// A camera, by its id.
+    Camera(String),
+    /// A member of staff's button, by its id.
+    Button(String),
+    /// A test or an import, by its name.
+    Other(String),
+}
+
+/// What one sensor saw at one moment.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+pub struct Observation {
+    /// The place seen.
+    pub area: AreaId,
+    /// Who saw it.
+    pub source: Source,
+    /// When, by the sensor's clock.
+    pub at: UnixMillis,
+    /// People (or cars) there; `None` when the sensor can't tell any more: the area turns [`Level::Unknown`].
+    pub count: Option<u32>,
+}
+
+/// How crowded, in the words of the office. Never shown by colour alone: each has a mark of its own.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub enum Level {
+    /// ◎ 空いています
+    Free,
+    /// △ やや混雑
+    Moderate,
+    /// ✕ 混雑
+    Busy,
+    /// ■ 満員
+    Full,
+    /// ？ 不明
+    Unknown,
+}
+
+impl Level {
+    /// The sign that stands beside the words, readable without colour.
+    #[must_use]
+    pub fn mark(self) -> &'static str {
+        match self {
+            Self::Free => "◎",
+            Self::Moderate => "△",
+            Self::Busy => "✕",
+            Self::Full => "■",
+            Self::Unknown => "？",
+        }
+    }
+
+    /// The key of the level's words in the text catalogues.
+    #[must_use]
+    pub fn text_key(self) -> &'static str {
+        match self {
+            Self::Free => "level.free",
+            Self::Moderate => "level.moderate",
+            Self::Busy => "level.busy",
+            Self::Full => "level.full",
+            Self::Unknown => "level.unknown",
+        }
+    }
+}
+
+/// Where the count is going, against its average of the last ten minutes.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub enum Trend {
+    /// More people than before.
+    Rising,
+    /// About as many.
+    Steady,
+    /// Fewer.
+    Falling,
+}
+
+/// An area's state as the office tells it to everybody.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+pub struct AreaState {
+    /// Which area.
+    pub area: AreaId,
+    /// People there, median of the last observations; `None` when unknown.
+    pub count: Option<u32>,
+    /// How many it holds.
+    pub capacity: u32,
+    /// The word for it.
+    pub level: Level,
+    /// Where it is going.
+    pub trend: Trend,
+    /// When it was last observed; `None` when never.
+    pub observed_at: Option<UnixMillis>,
+    /// When the level last changed.
+    pub changed_at: UnixMillis,
+    /// Grows by one with every published change, so that a late message is recognised.
+    pub version: u64,
+}
+
+impl AreaState {
+    /// The state of an area that nobody has observed yet.
+    #[must_use]
+    pub fn unknown(area: AreaId, capacity: u32) -> Self {
+        Self {
+            area,
+            count: None,
+            capacity,
+            level: Level::Unknown,
+            trend: Trend::Steady,
+            observed_at: None,
+            changed_at: UnixMillis(0),
+            version: 0,
+        }
+    }
+
+    /// This state as it may be shown at `now`: what is older than `stale_after` is not known any more.
+    #[must_use]
+    pub fn as_of(mut self, now: UnixMillis, stale_after: Duration) -> Self {
+        let is_fresh = self.observed_at.is_some_and(|at| now.since(at) <= stale_after);
+        if !is_fresh {
+            self.count = None;
+            self.level = Level::Unknown;
+            self.trend = Trend::Steady;
+        }
+        self
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn state(observed_at: u64) -> AreaState {
+        AreaState {
+            area: AreaId::new("lobby-1f").expect("valid"),
+            count: Some(7),
+            capacity: 40,
+            level: Level::Free,
+            trend: Trend::Rising,
+            observed_at: Some(UnixMillis(observed_at)),
+            changed_at: UnixMillis(0),
+            version: 3,
+        }
+    }
+
+    #[test]
+    fn an_old_count_is_not_shown_as_if_it_were_now() {
+        let stale_after = Duration::from_secs(60);
+        assert_eq!(state(100_000).as_of(UnixMillis(160_000), stale_after).count, Some(7));
+        let old = state(100_000).as_of(UnixMillis(160_001), stale_after);
+        assert_eq!((old.count, old.level), (None, Level::Unknown));
+    }
+
+    #[test]
+    fn messages_round_trip() {
+        let observation = Observation {
+            area: AreaId::new("lobby-1f").expect("valid"),
+            source: Source::Camera("hall".into()),
+            at: UnixMillis(1),
+            count: None,
+        };
+        let json = serde_json::to_string(&observation).expect("json");
+        assert_eq!(
+            json,
+            r#"{"area":"lobby-1f","source":{"kind":"camera","id":"hall"},"at":1,"count":null}"#
+        );
+        assert_eq!(serde_json::from_str::<Observation>(&json).expect("json"), observation);
+        let json = serde_json::to_string(&state(5)).expect("json");
+        assert_eq!(serde_json::from_str::<AreaState>(&json).expect("json"), state(5));
+    }
+}

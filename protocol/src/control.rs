@@ -1,0 +1,219 @@
+//! Signaling ↔ media node: JSON over one WebSocket that the node serves, with the same framing as
+//! [`crate::signal`]. The node knows rooms, participants, tracks and grants, and nothing of what they
+//! are for.
+
+use serde::{Deserialize, Serialize};
+
+use crate::grants::MediaSource;
+use crate::ids::{NodeId, ParticipantId, RoomId};
+use crate::problem::Problem;
+use crate::signal::{PublishTrack, SubscribedTrack};
+
+/// The version of these messages.
+pub const VERSION: u32 = 1;
+
+/// A request to a node. The connection itself is authorised by a
+/// [`NodeGrant`](crate::grants::NodeGrant) in its `Authorization` header.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+pub struct NodeRequest {
+    /// Given back with the answer.
+    pub id: u64,
+    /// What is asked.
+    #[serde(flatten)]
+    pub body: RequestBody,
+}
+
+/// What a node is asked.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+#[serde(tag = "type", rename_all = "snake_case")]
+pub enum RequestBody {
+    /// The first request. Answered by [`AnswerBody::Welcome`].
+    Hello {
+        /// [`VERSION`].
+        version: u32,
+    },
+    /// A participant enters its room, which opens when it is the first. Answered by [`AnswerBody::Joined`].
+    /// A participant that is there already stays as it is, and news of it go to this connection from now on.
+    Join {
+        /// A token with a [`MediaGrant`](crate::grants::MediaGrant).
+        token: String,
+    },
+    /// A participant's *up* offer. Answered by [`AnswerBody::Published`].
+    Publish {
+        /// The room.
+        room: RoomId,
+        /// Who.
+        participant: ParticipantId,
+        /// SDP offer.
+        sdp: String,
+        /// What each media section carries; what the grant doesn't name is refused.
+        tracks: Vec<PublishTrack>,
+    },
+    /// A participant's answer to the node's *down* offer.
+    Answer {
+        /// The room.
+        room: RoomId,
+        /// Who.
+        participant: ParticipantId,
+        /// Which offer.
+        revision: u32,
+        /// SDP answer.
+        sdp: String,
+    },
+    /// A participant mutes one of its tracks: the node forwards nothing of it while muted.
+    Mute {
+        /// The room.
+        room: RoomId,
+        /// Who.
+        participant: ParticipantId,
+        /// What.
+        source: MediaSource,
+        /// Muted?
+        muted: bool,
+    },
+    /// A participant leaves, or is made to.
+    Leave {
+        /// The room.
+        room: RoomId,
+        /// Who.
+        participant: ParticipantId,
+    },
+    /// The room ends for all. A room that isn't there is as good as closed.
+    CloseRoom {
+        /// The room.
+        room: RoomId,
+    },
+    /// Proves that the link works.
+    Ping,
+}
+
+/// A frame from a node.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+pub struct NodeFrame {
+    /// The request that this answers; none: an event.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub id: Option<u64>,
+    /// What is told.
+    #[serde(flatten)]
+    pub body: AnswerBody,
+}
+
+/// What a node tells.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+#[serde(tag = "type", rename_all = "snake_case")]
+pub enum AnswerBody {
+    /// Done.
+    Ok,
+    /// Not done, and why.
+    Error {
+        /// The reason.
+        problem: Problem,
+    },
+    /// The node's name.
+    Welcome {
+        /// A new one at each start: another id is another memory.
+        node: NodeId,
+    },
+    /// The participant is in the room.
+    Joined {
+        /// The room, from the token.
+        room: RoomId,
+        /// Who, from the token.
+        participant: ParticipantId,
+        /// Whether it wasn't there before.
+        fresh: bool,
+    },
+    /// The *up* connection's answer.
+    Published {
+        /// SDP answer.
+        sdp: String,
+    },
+    /// Event: a participant's *down* connection has a (next) offer. Sent again to a connection that re-joins it
+    /// while it is unanswered.
+    Offer {
+        /// The room.
+        room: RoomId,
+        /// Who.
+        participant: ParticipantId,
+        /// Grows by one.
+        revision: u32,
+        /// SDP offer.
+        sdp: String,
+        /// All tracks that are in it now.
+        tracks: Vec<SubscribedTrack>,
+    },
+    /// Event: another participant muted a track.
+    Muted {
+        /// The room.
+        room: RoomId,
+        /// Who is told.
+        participant: ParticipantId,
+        /// Who muted.
+        by: ParticipantId,
+        /// What.
+        source: MediaSource,
+        /// Muted?
+        muted: bool,
+    },
+    /// Event: another participant left.
+    Left {
+        /// The room.
+        room: RoomId,
+        /// Who is told.
+        participant: ParticipantId,
+        /// Who left.
+        who: ParticipantId,
+    },
+    /// Event: this participant itself is out: its connections were silent too long, or its room closed.
+    Out {
+        /// The room.
+        room: RoomId,
+        /// Who.
+        participant: ParticipantId,
+        /// Why.
+        reason: OutReason,
+    },
+}
+
+/// Why a participant is out of its room.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub enum OutReason {
+    /// It left, or was made to.
+    Left,
+    /// Nothing was heard from it for too long.
+    Silent,
+    /// The room closed.
+    RoomClosed,
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn requests_and_events_round_trip() {
+        let request = NodeRequest {
+            id: 3,
+            body: RequestBody::Leave {
+                room: RoomId::new("r").expect("valid"),
+                participant: ParticipantId::new("p").expect("valid"),
+            },
+        };
+        let json = serde_json::to_string(&request).expect("json");
+        assert_eq!(json, r#"{"id":3,"type":"leave","room":"r","participant":"p"}"#);
+        assert_eq!(serde_json::from_str::<NodeRequest>(&json).expect("json"), request);
+
+        let event = NodeFrame {
+            id: None,
+            body: AnswerBody::Out {
+                room: RoomId::new("r").expect("valid"),
+                participant: ParticipantId::new("p").expect("valid"),
+                reason: OutReason::Silent,
+            },
+        };
+        let json = serde_json::to_string(&event).expect("json");
+        assert_eq!(json, r#"{"type":"out","room":"r","participant":"p","reason":"silent"}"#);
+        assert_eq!(serde_json::from_str::<NodeFrame>(&json).expect("json"), event);
+    }
+}

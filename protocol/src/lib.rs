@@ -1,0 +1,16 @@
+//! The words the parts of the office speak to each other: serde types of every message, ids, token
+//! claims, and the one configuration file. No clock, no socket, no file is touched here: every
+//! function takes what it needs, `now` included.
+
+#![forbid(unsafe_code)]
+
+pub mod config;
+pub mod congestion;
+pub mod control;
+pub mod grants;
+pub mod ids;
+pub mod pose;
+pub mod problem;
+pub mod screen;
+pub mod signal;
+pub mod time;

@@ -1,0 +1,353 @@
+//! Browser ↔ signaling: JSON over one WebSocket (`/ws`).
+//!
+//! Every frame is `{"id"?, "type", …}`. A client numbers its requests; exactly one answer comes back
+//! with the same id ([`ServerBody::Ok`], [`ServerBody::Error`] or the answer's own type). Frames without
+//! an id are news. State travels whole with a `version` that only grows: a client that resumes on any
+//! instance is sent the present state, and drops what is older than what it has.
+
+use serde::{Deserialize, Serialize};
+
+use crate::grants::{MediaSource, RoomRole};
+use crate::ids::{ConsultationId, ParticipantId, SectionId, StaffId, TrackId};
+use crate::problem::Problem;
+use crate::time::UnixMillis;
+
+/// The version of these messages; a client with another is told to reload its page.
+pub const VERSION: u32 = 1;
+
+/// The largest frame either side accepts, in bytes (an SDP with many tracks has about 20,000).
+pub const MAX_FRAME: usize = 128 * 1024;
+
+/// A frame from a client.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+pub struct ClientFrame {
+    /// The request's number, given back with its answer.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub id: Option<u64>,
+    /// What is asked.
+    #[serde(flatten)]
+    pub body: ClientBody,
+}
+
+/// Who a client says it is. Links prove residents; the session cookie proves staff.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+#[serde(tag = "kind", rename_all = "snake_case")]
+pub enum Identity {
+    /// The holder of a consultation's link.
+    Resident {
+        /// The link's secret code.
+        code: String,
+    },
+    /// A member of staff, logged in (cookie on the WebSocket's request).
+    Staff,
+}
+
+/// What a client asks.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+#[serde(tag = "type", rename_all = "snake_case")]
+pub enum ClientBody {
+    /// The first frame. Answered by [`ServerBody::Welcome`].
+    Hello {
+        /// [`VERSION`].
+        version: u32,
+        /// Who is there.
+        identity: Identity,
+    },
+    /// The resident has passed the device check and waits.
+    Ready,
+    /// Staff ask the resident in.
+    Admit {
+        /// Which consultation.
+        consultation: ConsultationId,
+    },
+    /// Either end hangs up, or staff withdraw the link: the consultation is over.
+    End {
+        /// Which; residents may only name their own.
+        consultation: ConsultationId,
+    },
+    /// Enters the media room. Answered by [`ServerBody::Joined`]. Again after [`ServerBody::MediaLost`].
+    Join {
+        /// The media token from [`ServerBody::Admitted`].
+        token: String,
+    },
+    /// Offers the *up* connection. Answered by [`ServerBody::Published`].
+    Publish {
+        /// The client's SDP offer, complete.
+        sdp: String,
+        /// What each media section carries.
+        tracks: Vec<PublishTrack>,
+    },
+    /// Answers the *down* connection's offer.
+    Answer {
+        /// Which offer.
+        revision: u32,
+        /// The client's SDP answer.
+        sdp: String,
+    },
+    /// Tells the others that a track is muted or not.
+    Mute {
+        /// Which of the client's own tracks.
+        source: MediaSource,
+        /// True: nothing to see or hear for now.
+        muted: bool,
+    },
+    /// Proves that the link works. Answered by [`ServerBody::Pong`].
+    Ping,
+}
+
+/// A track in an *up* offer.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct PublishTrack {
+    /// The media section's `mid` in the offer.
+    pub mid: String,
+    /// What it shows.
+    pub source: MediaSource,
+}
+
+/// A track in a *down* offer.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct SubscribedTrack {
+    /// The media section's `mid` in the offer.
+    pub mid: String,
+    /// Which track.
+    pub track: TrackId,
+    /// Whose.
+    pub participant: ParticipantId,
+    /// Their role.
+    pub role: RoomRole,
+    /// What it shows.
+    pub source: MediaSource,
+}
+
+/// A frame to a client.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+pub struct ServerFrame {
+    /// The request that this answers; none: news.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub id: Option<u64>,
+    /// What is told.
+    #[serde(flatten)]
+    pub body: ServerBody,
+}
+
+/// What a client is told.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+#[serde(tag = "type", rename_all = "snake_case")]
+pub enum ServerBody {
+    /// Done.
+    Ok,
+    /// Not done, and why.
+    Error {
+        /// The same as the HTTP APIs give.
+        problem: Problem,
+    },
+    /// Hello to you.
+    Welcome {
+        /// The server's clock, for "waiting since".
+        now: UnixMillis,
+    },
+    /// A consultation as it is now, to those whom it concerns.
+    Consultation {
+        /// The whole of it.
+        consultation: Consultation,
+    },
+    /// All open consultations of the staff's office: after hello.
+    Consultations {
+        /// Newest first.
+        consultations: Vec<Consultation>,
+        /// The server's clock.
+        now: UnixMillis,
+    },
+    /// You may enter the room now (also after a reconnect during a call).
+    Admitted {
+        /// Which consultation.
+        consultation: ConsultationId,
+        /// A short-lived media token for [`ClientBody::Join`].
+        token: String,
+    },
+    /// You are in the room.
+    Joined {
+        /// You.
+        participant: ParticipantId,
+        /// False: the node knew you already (a resumed link); your connections go on. True: open them anew.
+        fresh: bool,
+    },
+    /// The *up* connection's answer.
+    Published {
+        /// SDP answer.
+        sdp: String,
+    },
+    /// The *down* connection's (next) offer.
+    Offer {
+        /// Grows by one.
+        revision: u32,
+        /// SDP offer.
+        sdp: String,
+        /// All tracks that are in it now.
+        tracks: Vec<SubscribedTrack>,
+    },
+    /// Another participant muted or unmuted a track.
+    Muted {
+        /// Who.
+        participant: ParticipantId,
+        /// What.
+        source: MediaSource,
+        /// Muted?
+        muted: bool,
+    },
+    /// Another participant left the room.
+    ParticipantLeft {
+        /// Who.
+        participant: ParticipantId,
+    },
+    /// The media node is gone: drop both connections, and join again when told [`ServerBody::Admitted`].
+    MediaLost,
+    /// An answer to a ping.
+    Pong,
+}
+
+/// Where a consultation stands.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub enum Phase {
+    /// The link was made; nobody came yet.
+    Booked,
+    /// The resident waits to be asked in.
+    Waiting,
+    /// Talking.
+    Admitted,
+    /// Over; the link is dead.
+    Ended,
+}
+
+/// A consultation as pages see it. Holds no name and no link.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Consultation {
+    /// Which.
+    pub id: ConsultationId,
+    /// Whose business it is.
+    pub section: SectionId,
+    /// Where it stands.
+    pub phase: Phase,
+    /// Grows with every change.
+    pub version: u64,
+    /// Whether the resident's page is open now.
+    pub is_present: bool,
+    /// When the link was made.
+    pub created_at: UnixMillis,
+    /// When the link dies by itself.
+    pub expires_at: UnixMillis,
+    /// Since when the resident waits.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub waiting_since: Option<UnixMillis>,
+    /// When the resident was asked in.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub admitted_at: Option<UnixMillis>,
+    /// Who serves; staff see it, residents don't.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub staff: Option<StaffId>,
+    /// How many wait longer in the same section, for the resident's page.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub ahead: Option<u32>,
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[track_caller]
+    fn round_trip<T: Serialize + serde::de::DeserializeOwned + PartialEq + std::fmt::Debug>(value: &T, json: &str) {
+        assert_eq!(serde_json::to_string(value).expect("json"), json);
+        assert_eq!(&serde_json::from_str::<T>(json).expect("json"), value);
+    }
+
+    #[test]
+    fn client_frames_round_trip() {
+        round_trip(
+            &ClientFrame {
+                id: Some(1),
+                body: ClientBody::Hello {
+                    version: 1,
+                    identity: Identity::Resident { code: "abc".into() },
+                },
+            },
+            r#"{"id":1,"type":"hello","version":1,"identity":{"kind":"resident","code":"abc"}}"#,
+        );
+        round_trip(
+            &ClientFrame {
+                id: Some(2),
+                body: ClientBody::Publish {
+                    sdp: "v=0".into(),
+                    tracks: vec![PublishTrack {
+                        mid: "0".into(),
+                        source: MediaSource::Camera,
+                    }],
+                },
+            },
+            r#"{"id":2,"type":"publish","sdp":"v=0","tracks":[{"mid":"0","source":"camera"}]}"#,
+        );
+        round_trip(
+            &ClientFrame {
+                id: None,
+                body: ClientBody::Ready,
+            },
+            r#"{"type":"ready"}"#,
+        );
+        round_trip(
+            &ClientFrame {
+                id: None,
+                body: ClientBody::Mute {
+                    source: MediaSource::Microphone,
+                    muted: true,
+                },
+            },
+            r#"{"type":"mute","source":"microphone","muted":true}"#,
+        );
+    }
+
+    #[test]
+    fn server_frames_round_trip() {
+        let consultation = Consultation {
+            id: ConsultationId::new("c1").expect("valid"),
+            section: SectionId::new("kosodate").expect("valid"),
+            phase: Phase::Waiting,
+            version: 4,
+            is_present: true,
+            created_at: UnixMillis(1),
+            expires_at: UnixMillis(2),
+            waiting_since: Some(UnixMillis(3)),
+            admitted_at: None,
+            staff: None,
+            ahead: Some(0),
+        };
+        round_trip(
+            &ServerFrame {
+                id: None,
+                body: ServerBody::Consultation { consultation },
+            },
+            r#"{"type":"consultation","consultation":{"id":"c1","section":"kosodate","phase":"waiting","version":4,"is_present":true,"created_at":1,"expires_at":2,"waiting_since":3,"ahead":0}}"#,
+        );
+        round_trip(
+            &ServerFrame {
+                id: Some(9),
+                body: ServerBody::Error {
+                    problem: Problem::new(403, "not-allowed", "許可されていません"),
+                },
+            },
+            r#"{"id":9,"type":"error","problem":{"type":"urn:madoguchi:problem:not-allowed","title":"許可されていません","status":403}}"#,
+        );
+        round_trip(
+            &ServerFrame {
+                id: None,
+                body: ServerBody::MediaLost,
+            },
+            r#"{"type":"media_lost"}"#,
+        );
+    }
+
+    #[test]
+    fn an_unknown_message_is_an_error_not_a_guess() {
+        assert!(serde_json::from_str::<ClientFrame>(r#"{"type":"record_everything"}"#).is_err());
+        assert!(serde_json::from_str::<ClientFrame>(r#"{"id":-1,"type":"ready"}"#).is_err());
+    }
+}

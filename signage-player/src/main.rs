@@ -1,0 +1,3 @@
+//! The screen: one permanent output pipeline, items, scenes and the avatar
+
+fn main() {}

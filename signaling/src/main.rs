@@ -1,0 +1,3 @@
+//! The office's server: pages, REST and WebSocket signaling
+
+fn main() {}

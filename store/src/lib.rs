@@ -1,0 +1,1 @@
+//! Everything the office holds in Redis

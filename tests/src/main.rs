@@ -1,0 +1,3 @@
+//! End-to-end tests, benches and the load generator
+
+fn main() {}

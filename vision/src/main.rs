@@ -1,0 +1,3 @@
+//! The camera worker: frames in, counts out
+
+fn main() {}
