@@ -1,1 +1,121 @@
-//! What every program does at its start and its end
+//! What every program does at its start and its end: reads the configuration, opens its log, finds its
+//! keys, and stops when told. The exit codes are the same everywhere.
+
+#![forbid(unsafe_code)]
+
+pub mod certificate;
+pub mod secrets;
+pub mod shutdown;
+
+use std::path::{Path, PathBuf};
+
+use protocol::config::{Config, ConfigError};
+use tracing_subscriber::EnvFilter;
+
+pub use shutdown::Shutdown;
+
+/// Exit code: the configuration or the command line is wrong; starting again won't help.
+pub const EXIT_CONFIG: u8 = 2;
+
+/// Exit code: a watchdog ended the program; starting again will help.
+pub const EXIT_STALLED: u8 = 75;
+
+/// Opens the log on standard error. `RUST_LOG` chooses what is told (default: `info`).
+pub fn start_log() {
+    let filter = EnvFilter::try_from_default_env().unwrap_or_else(|_| EnvFilter::new("info"));
+    let builder = tracing_subscriber::fmt()
+        .with_env_filter(filter)
+        .with_writer(std::io::stderr);
+    let is_terminal = std::io::IsTerminal::is_terminal(&std::io::stderr());
+    // A second start in one process (tests) keeps the first log.
+    let _ = builder.with_ansi(is_terminal).with_target(false).try_init();
+}
+
+/// Reads, checks and completes a configuration file.
+///
+/// # Errors
+/// [`ConfigError`] with file, line, field and what was expected.
+pub fn read_config(file: &Path) -> Result<Config, ConfigError> {
+    let fail = |message: String| ConfigError {
+        file: file.to_owned(),
+        line: None,
+        field: "(file)".to_owned(),
+        message,
+    };
+    let text = std::fs::read_to_string(file).map_err(|error| {
+        fail(format!(
+            "can't be read ({error}): expected a TOML file such as configs/demo.toml"
+        ))
+    })?;
+    let whole = std::path::absolute(file).map_err(|error| fail(error.to_string()))?;
+    let base = whole.parent().map_or_else(PathBuf::new, Path::to_owned);
+    Ok(Config::parse(file, &text)?.resolve(&base))
+}
+
+/// Reads a configuration for a program's `main`; on a fault says it and ends with [`EXIT_CONFIG`].
+#[must_use]
+pub fn config_or_exit(file: &Path) -> Config {
+    match read_config(file) {
+        Ok(config) => config,
+        Err(error) => exit_config(&error),
+    }
+}
+
+/// Ends the program because of its configuration.
+pub fn exit_config(error: &dyn std::fmt::Display) -> ! {
+    eprintln!("{error}");
+    std::process::exit(i32::from(EXIT_CONFIG))
+}
+
+/// Now, by the system's clock. Only programs' edges read it; cores take it as an argument.
+#[must_use]
+pub fn now() -> protocol::time::UnixMillis {
+    std::time::SystemTime::now().into()
+}
+
+/// Writes a file whole or not at all: under another name, synced, then renamed. Readable by its owner only
+/// when `is_secret`.
+///
+/// # Errors
+/// When the folder can't be written.
+pub fn write_file(path: &Path, bytes: &[u8], is_secret: bool) -> std::io::Result<()> {
+    use std::io::Write as _;
+    use std::os::unix::fs::OpenOptionsExt as _;
+
+    let mut name = path.file_name().unwrap_or_default().to_owned();
+    name.push(format!(".{}.part", std::process::id()));
+    let part = path.with_file_name(name);
+    let mode = if is_secret { 0o600 } else { 0o644 };
+    let mut file = std::fs::OpenOptions::new()
+        .write(true)
+        .create(true)
+        .truncate(true)
+        .mode(mode)
+        .open(&part)?;
+    file.write_all(bytes)?;
+    file.sync_all()?;
+    std::fs::rename(&part, path)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_missing_file_is_named() {
+        let error = read_config(Path::new("nowhere/office.toml"))
+            .expect_err("missing")
+            .to_string();
+        assert!(
+            error.starts_with("nowhere/office.toml: (file): can't be read"),
+            "{error}"
+        );
+    }
+
+    #[test]
+    fn the_demo_is_sound() {
+        let demo = Path::new(env!("CARGO_MANIFEST_DIR")).join("../configs/demo.toml");
+        let config = read_config(&demo).expect("configs/demo.toml is read");
+        assert!(config.paths.rigs.is_absolute());
+    }
+}

@@ -1,0 +1,206 @@
+//! Consultations in the ledger: one JSON record each, changed only by compare-and-set on its version.
+//!
+//! Invariant: a record's version grows by one with every change, and the set of open consultations names
+//! exactly those that haven't ended. Links are stored as SHA-256 hashes only.
+
+use std::sync::LazyLock;
+use std::time::Duration;
+
+use protocol::ids::{ConsultationId, OfficeId, RoomId, SectionId, StaffId};
+use protocol::signal::Phase;
+use protocol::time::UnixMillis;
+use redis::Script;
+use serde::{Deserialize, Serialize};
+use sha2::{Digest, Sha256};
+
+use crate::redis::{from_json, to_json};
+use crate::{Db, Result, StoreError, keys};
+
+/// How long an ended consultation's record stays, so that its link can say "over" instead of "unknown".
+const KEPT_AFTER_END: Duration = Duration::from_secs(24 * 3600);
+
+/// A consultation, as stored.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Record {
+    /// Which.
+    pub id: ConsultationId,
+    /// Whose business it is.
+    pub section: SectionId,
+    /// Where it stands.
+    pub phase: Phase,
+    /// Grows with every change; 1 at first.
+    pub version: u64,
+    /// Who made the link.
+    pub created_by: StaffId,
+    /// When.
+    pub created_at: UnixMillis,
+    /// When the link dies by itself.
+    pub expires_at: UnixMillis,
+    /// Since when the resident waits.
+    pub waiting_since: Option<UnixMillis>,
+    /// When the resident was asked in.
+    pub admitted_at: Option<UnixMillis>,
+    /// Who asked them in.
+    pub staff: Option<StaffId>,
+    /// When it ended.
+    pub ended_at: Option<UnixMillis>,
+    /// The media room.
+    pub room: RoomId,
+}
+
+/// The secret of a link: 128 random bits as text, as it stands in the URL.
+#[must_use]
+pub fn new_code() -> String {
+    ConsultationId::random().to_string()
+}
+
+fn hash(code: &str) -> String {
+    Sha256::digest(code.as_bytes())
+        .iter()
+        .map(|byte| format!("{byte:02x}"))
+        .collect()
+}
+
+static CREATE: LazyLock<Script> = LazyLock::new(|| {
+    Script::new(
+        "redis.call('SET', KEYS[1], ARGV[1], 'PX', ARGV[2])
+         redis.call('SET', KEYS[2], ARGV[3], 'PX', ARGV[2])
+         redis.call('ZADD', KEYS[3], ARGV[4], ARGV[3])
+         redis.call('PUBLISH', ARGV[5], ARGV[6])
+         return 1",
+    )
+});
+
+/// Sets the record if its version is still the one that was read.
+static REPLACE: LazyLock<Script> = LazyLock::new(|| {
+    Script::new(
+        "local old = redis.call('GET', KEYS[1])
+         if not old then return -1 end
+         if cjson.decode(old).version ~= tonumber(ARGV[2]) then return 0 end
+         redis.call('SET', KEYS[1], ARGV[1], 'PX', ARGV[3])
+         if ARGV[5] == '1' then redis.call('ZREM', KEYS[2], ARGV[4]) end
+         redis.call('PUBLISH', ARGV[6], ARGV[7])
+         return 1",
+    )
+});
+
+fn ttl_ms(record: &Record, now: UnixMillis) -> u64 {
+    let end = record.expires_at.plus(KEPT_AFTER_END);
+    u64::try_from(end.since(now).as_millis()).unwrap_or(u64::MAX).max(1)
+}
+
+fn topic(id: &ConsultationId) -> String {
+    format!("consultation/{id}")
+}
+
+/// Stores a new consultation and the way to it by its link's code.
+///
+/// # Errors
+/// [`StoreError::Unavailable`]: then it does not exist, as far as anybody was told.
+pub async fn create(ledger: &Db, office: &OfficeId, record: &Record, code: &str, now: UnixMillis) -> Result<()> {
+    let key = keys::consultation(office, &record.id);
+    let json = to_json(&key, record)?;
+    let mut call = CREATE.prepare_invoke();
+    call.key(&key)
+        .key(keys::link(office, &hash(code)))
+        .key(keys::consultations_open(office))
+        .arg(json)
+        .arg(ttl_ms(record, now))
+        .arg(record.id.as_str())
+        .arg(record.created_at.0)
+        .arg(keys::wake(office))
+        .arg(topic(&record.id));
+    ledger.invoke::<i64>(&call).await.map(drop)
+}
+
+/// Reads one.
+///
+/// # Errors
+/// [`StoreError::Unavailable`] or [`StoreError::Corrupt`].
+pub async fn get(ledger: &Db, office: &OfficeId, id: &ConsultationId) -> Result<Option<Record>> {
+    let key = keys::consultation(office, id);
+    let json: Option<String> = ledger.run(redis::cmd("GET").arg(&key)).await?;
+    json.map(|json| from_json(&key, &json)).transpose()
+}
+
+/// Finds the consultation of a link. Its phase and times say whether the link still works.
+///
+/// # Errors
+/// [`StoreError::Unavailable`] or [`StoreError::Corrupt`].
+pub async fn by_code(ledger: &Db, office: &OfficeId, code: &str) -> Result<Option<Record>> {
+    let id: Option<String> = ledger
+        .run(redis::cmd("GET").arg(keys::link(office, &hash(code))))
+        .await?;
+    match id.and_then(|id| ConsultationId::new(id).ok()) {
+        Some(id) => get(ledger, office, &id).await,
+        None => Ok(None),
+    }
+}
+
+/// All that haven't ended or expired, newest first.
+///
+/// # Errors
+/// [`StoreError::Unavailable`] or [`StoreError::Corrupt`].
+pub async fn open(ledger: &Db, office: &OfficeId, now: UnixMillis) -> Result<Vec<Record>> {
+    let set = keys::consultations_open(office);
+    let ids: Vec<String> = ledger.run(redis::cmd("ZREVRANGE").arg(&set).arg(0).arg(-1)).await?;
+    let mut records = Vec::with_capacity(ids.len());
+    for id in ids {
+        let found = match ConsultationId::new(id.as_str()) {
+            Ok(id) => get(ledger, office, &id).await?,
+            Err(_) => None,
+        };
+        match found {
+            Some(record) if record.phase != Phase::Ended && now < record.expires_at => records.push(record),
+            // Expired by itself: nobody else takes it off the list.
+            _ => ledger
+                .run::<i64>(redis::cmd("ZREM").arg(&set).arg(&id))
+                .await
+                .map(drop)?,
+        }
+    }
+    Ok(records)
+}
+
+/// Reads, changes and writes a record, again where somebody else was faster. `change` returns `None` to
+/// leave it as it is, or the record to store (its version is set here).
+///
+/// Returns the record as it stands afterwards, and whether this call changed it; `None` when there is none.
+///
+/// # Errors
+/// [`StoreError::Contended`] after many lost races; [`StoreError::Unavailable`], [`StoreError::Corrupt`].
+pub async fn update(
+    ledger: &Db,
+    office: &OfficeId,
+    id: &ConsultationId,
+    now: UnixMillis,
+    mut change: impl FnMut(&Record) -> Option<Record>,
+) -> Result<Option<(Record, bool)>> {
+    const ATTEMPTS: u32 = 16;
+    let key = keys::consultation(office, id);
+    for _ in 0..ATTEMPTS {
+        let Some(old) = get(ledger, office, id).await? else {
+            return Ok(None);
+        };
+        let Some(mut new) = change(&old) else {
+            return Ok(Some((old, false)));
+        };
+        new.version = old.version + 1;
+        let mut call = REPLACE.prepare_invoke();
+        call.key(&key)
+            .key(keys::consultations_open(office))
+            .arg(to_json(&key, &new)?)
+            .arg(old.version)
+            .arg(ttl_ms(&new, now))
+            .arg(id.as_str())
+            .arg(i32::from(new.phase == Phase::Ended))
+            .arg(keys::wake(office))
+            .arg(topic(id));
+        match ledger.invoke::<i64>(&call).await? {
+            1 => return Ok(Some((new, true))),
+            -1 => return Ok(None),
+            _ => {}
+        }
+    }
+    Err(StoreError::Contended { key })
+}

@@ -1,0 +1,58 @@
+//! The names of all keys. `mg:{tag}:…`: what must change together shares a hash tag; different areas and
+//! different offices have different ones, so that a cluster spreads them.
+
+use protocol::ids::{AreaId, ConsultationId, NodeId, OfficeId, RoomId, ScreenId, StaffId};
+
+/// The pub/sub channel that wakes an office's listeners.
+#[must_use]
+pub fn wake(office: &OfficeId) -> String {
+    format!("mg:{office}:wake")
+}
+
+pub(crate) fn area(office: &OfficeId, area: &AreaId, part: &str) -> String {
+    format!("mg:{{{office}:area:{area}}}:{part}")
+}
+
+pub(crate) fn consultation(office: &OfficeId, id: &ConsultationId) -> String {
+    format!("mg:{{{office}:consultations}}:one:{id}")
+}
+
+pub(crate) fn consultations_open(office: &OfficeId) -> String {
+    format!("mg:{{{office}:consultations}}:open")
+}
+
+pub(crate) fn link(office: &OfficeId, hash: &str) -> String {
+    format!("mg:{{{office}:consultations}}:link:{hash}")
+}
+
+pub(crate) fn presence(office: &OfficeId, id: &ConsultationId) -> String {
+    format!("mg:{{{office}:presence:{id}}}")
+}
+
+pub(crate) fn staff(office: &OfficeId, id: &StaffId) -> String {
+    format!("mg:{{{office}:staff:{id}}}:account")
+}
+
+pub(crate) fn staff_failures(office: &OfficeId, id: &StaffId) -> String {
+    format!("mg:{{{office}:staff:{id}}}:failures")
+}
+
+pub(crate) fn session(office: &OfficeId, hash: &str) -> String {
+    format!("mg:{{{office}:session:{hash}}}")
+}
+
+pub(crate) fn screen_report(office: &OfficeId, id: &ScreenId) -> String {
+    format!("mg:{{{office}:screen:{id}}}:report")
+}
+
+pub(crate) fn node(id: &NodeId) -> String {
+    format!("mg:{{nodes}}:one:{id}")
+}
+
+pub(crate) fn nodes() -> String {
+    "mg:{nodes}:all".to_owned()
+}
+
+pub(crate) fn room_node(room: &RoomId) -> String {
+    format!("mg:{{nodes}}:room:{room}")
+}
