@@ -1,0 +1,180 @@
+//! Consultations, staff, nodes and presence, on one server and on a cluster alike.
+#![allow(clippy::unwrap_used)]
+
+mod common;
+
+use std::time::Duration;
+
+use common::office;
+use protocol::ids::{ConsultationId, NodeId, RoomId, SectionId, StaffId};
+use protocol::signal::Phase;
+use protocol::time::UnixMillis;
+use store::consultations::{self, Record};
+use store::staff::{self, Account, Role};
+use store::{Db, nodes, presence};
+
+const NOW: UnixMillis = UnixMillis(1_800_000_000_000);
+
+fn record() -> Record {
+    Record {
+        id: ConsultationId::random(),
+        section: SectionId::new("kosodate").unwrap(),
+        phase: Phase::Booked,
+        version: 1,
+        created_by: StaffId::new("hanako").unwrap(),
+        created_at: NOW,
+        expires_at: NOW.plus(Duration::from_secs(3600)),
+        waiting_since: None,
+        admitted_at: None,
+        staff: None,
+        ended_at: None,
+        room: RoomId::random(),
+    }
+}
+
+on_both!(a_link_leads_to_its_consultation_also_after_its_end);
+async fn a_link_leads_to_its_consultation_also_after_its_end(db: &Db) {
+    let (one, code) = (record(), consultations::new_code());
+    consultations::create(db, &office(), &one, &code, NOW).await.unwrap();
+    assert_eq!(
+        consultations::by_code(db, &office(), &code).await.unwrap(),
+        Some(one.clone())
+    );
+    assert_eq!(consultations::by_code(db, &office(), "guess").await.unwrap(), None);
+    let other = protocol::ids::OfficeId::new("kita").unwrap();
+    assert_eq!(
+        consultations::by_code(db, &other, &code).await.unwrap(),
+        None,
+        "links hold in their own office"
+    );
+    assert_eq!(
+        consultations::open(db, &office(), NOW).await.unwrap(),
+        vec![one.clone()]
+    );
+
+    let end = |old: &Record| {
+        Some(Record {
+            phase: Phase::Ended,
+            ended_at: Some(NOW),
+            ..old.clone()
+        })
+    };
+    let (ended, changed) = consultations::update(db, &office(), &one.id, NOW, end)
+        .await
+        .unwrap()
+        .unwrap();
+    assert!(changed && ended.version == 2);
+    assert_eq!(consultations::open(db, &office(), NOW).await.unwrap(), vec![]);
+    assert_eq!(
+        consultations::by_code(db, &office(), &code)
+            .await
+            .unwrap()
+            .unwrap()
+            .phase,
+        Phase::Ended
+    );
+}
+
+on_both!(an_expired_consultation_is_not_open);
+async fn an_expired_consultation_is_not_open(db: &Db) {
+    let one = record();
+    consultations::create(db, &office(), &one, &consultations::new_code(), NOW)
+        .await
+        .unwrap();
+    assert_eq!(
+        consultations::open(db, &office(), one.expires_at).await.unwrap(),
+        vec![]
+    );
+}
+
+on_both!(of_many_who_admit_at_once_exactly_one_does);
+async fn of_many_who_admit_at_once_exactly_one_does(db: &Db) {
+    let one = record();
+    consultations::create(db, &office(), &one, &consultations::new_code(), NOW)
+        .await
+        .unwrap();
+    let admit = async |staff: usize| {
+        let staff = StaffId::new(format!("staff-{staff}")).unwrap();
+        consultations::update(db, &office(), &one.id, NOW, |old| {
+            (old.phase == Phase::Booked).then(|| Record {
+                phase: Phase::Admitted,
+                staff: Some(staff.clone()),
+                ..old.clone()
+            })
+        })
+        .await
+        .unwrap()
+        .unwrap()
+    };
+    let (a, b, c, d) = tokio::join!(admit(1), admit(2), admit(3), admit(4));
+    let winners = [&a, &b, &c, &d].iter().filter(|(_, changed)| *changed).count();
+    assert_eq!(winners, 1);
+    let stored = consultations::get(db, &office(), &one.id).await.unwrap().unwrap();
+    assert_eq!(stored.version, 2);
+    assert!([a, b, c, d].iter().all(|(record, _)| record.staff == stored.staff));
+}
+
+on_both!(staff_log_in_until_they_guess_too_often);
+async fn staff_log_in_until_they_guess_too_often(db: &Db) {
+    let id = StaffId::new("hanako").unwrap();
+    let section = SectionId::new("kosodate").unwrap();
+    let account = Account::new(id.clone(), "窓口 花子".into(), section, Role::Staff, "kasa-mori").unwrap();
+    staff::put(db, &office(), &account).await.unwrap();
+    let stored = staff::get(db, &office(), &id).await.unwrap().unwrap();
+    assert!(stored.is_password("kasa-mori") && !stored.is_password("kasa-mor"));
+    for _ in 0..staff::FAILURES_ALLOWED {
+        assert!(staff::may_try(db, &office(), &id).await.unwrap());
+    }
+    assert!(!staff::may_try(db, &office(), &id).await.unwrap());
+    staff::clear_failures(db, &office(), &id).await.unwrap();
+    assert!(staff::may_try(db, &office(), &id).await.unwrap());
+
+    let day = Duration::from_secs(86_400);
+    let (token, session) = staff::open_session(db, &office(), &id, day, NOW).await.unwrap();
+    assert_eq!(staff::session(db, &office(), &token, day).await.unwrap(), Some(session));
+    staff::close_session(db, &office(), &token).await.unwrap();
+    assert_eq!(staff::session(db, &office(), &token, day).await.unwrap(), None);
+}
+
+on_both!(a_room_stays_on_its_node_while_that_lives);
+async fn a_room_stays_on_its_node_while_that_lives(db: &Db) {
+    let node = |name: &str, participants| nodes::NodeRecord {
+        id: NodeId::new(name).unwrap(),
+        control: "127.0.0.1:7883".parse().unwrap(),
+        version: "0.1.0".into(),
+        participants,
+    };
+    let room = RoomId::random();
+    assert_eq!(nodes::assign(db, &room).await.unwrap(), None);
+    nodes::heartbeat(db, &node("a", 10)).await.unwrap();
+    nodes::heartbeat(db, &node("b", 2)).await.unwrap();
+    assert_eq!(
+        nodes::assign(db, &room).await.unwrap(),
+        Some(node("b", 2)),
+        "the one with fewer participants"
+    );
+    nodes::heartbeat(db, &node("b", 50)).await.unwrap();
+    assert_eq!(
+        nodes::assign(db, &room).await.unwrap(),
+        Some(node("b", 50)),
+        "a room doesn't move"
+    );
+    nodes::remove(db, &NodeId::new("b").unwrap()).await.unwrap();
+    assert_eq!(
+        nodes::assign(db, &room).await.unwrap(),
+        Some(node("a", 10)),
+        "unless its node is gone"
+    );
+    assert_eq!(nodes::alive(db).await.unwrap(), vec![node("a", 10)]);
+}
+
+on_both!(presence_is_marked_and_cleared);
+async fn presence_is_marked_and_cleared(db: &Db) {
+    let id = ConsultationId::random();
+    assert!(!presence::is_present(db, &office(), &id).await.unwrap());
+    presence::mark(db, &office(), &id).await.unwrap();
+    presence::mark(db, &office(), &id).await.unwrap();
+    assert!(presence::is_present(db, &office(), &id).await.unwrap());
+    presence::clear(db, &office(), &id).await.unwrap();
+    assert!(!presence::is_present(db, &office(), &id).await.unwrap());
+}

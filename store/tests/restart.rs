@@ -1,0 +1,44 @@
+//! Redis is killed and comes back: what was acknowledged is there, and the same connection works again.
+#![allow(clippy::unwrap_used)]
+
+mod common;
+
+use common::{eventually, office};
+use protocol::config::RedisAt;
+use protocol::ids::{SectionId, StaffId};
+use store::private::{PrivateRedis, Purpose};
+use store::redis::Wake;
+use store::staff::{self, Account, Role};
+use store::{Db, StoreError};
+
+#[tokio::test]
+async fn nothing_acknowledged_is_lost_and_the_connection_heals() {
+    let dir = tempfile::tempdir().unwrap();
+    let mut redis = PrivateRedis::start(Purpose::Ledger, dir.path()).unwrap();
+    let db = Db::connect("ledger", &RedisAt::Server(redis.url())).await.unwrap();
+    eventually("redis-server answers", || db.ping()).await;
+    let mut wakes = db.listen(store::keys::wake(&office()));
+    assert_eq!(wakes.recv().await, Some(Wake::Resync));
+
+    let id = StaffId::new("hanako").unwrap();
+    let section = SectionId::new("kosodate").unwrap();
+    let account = Account::new(id.clone(), "花子".into(), section, Role::Staff, "secret").unwrap();
+    staff::put(&db, &office(), &account).await.unwrap();
+
+    let office = office();
+    redis.kill().unwrap();
+    let error = staff::get(&db, &office, &id).await.expect_err("Redis is dead");
+    assert!(
+        matches!(error, StoreError::Unavailable { purpose: "ledger", .. }),
+        "{error}"
+    );
+
+    let _redis = PrivateRedis::start(Purpose::Ledger, dir.path()).unwrap();
+    let stored = eventually("the connection heals", || staff::get(&db, &office, &id)).await;
+    assert_eq!(stored, Some(account));
+    assert_eq!(
+        wakes.recv().await,
+        Some(Wake::Resync),
+        "listeners are told that they missed something"
+    );
+}
