@@ -33,10 +33,14 @@ pub enum RequestBody {
         version: u32,
     },
     /// A participant enters its room, which opens when it is the first. Answered by [`AnswerBody::Joined`].
-    /// A participant that is there already stays as it is, and news of it go to this connection from now on.
+    /// News of it go to this connection from now on.
     Join {
         /// A token with a [`MediaGrant`](crate::grants::MediaGrant).
         token: String,
+        /// True: a participant that is there already stays as it is (`fresh: false`). False: its page is new;
+        /// what the node still holds of it is dropped, and it begins anew (`fresh: true`).
+        #[serde(default)]
+        has_connections: bool,
     },
     /// A participant's *up* offer. Answered by [`AnswerBody::Published`].
     Publish {

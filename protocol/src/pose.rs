@@ -4,7 +4,7 @@ use serde::{Deserialize, Serialize};
 
 /// The shape of the mouth: the five Japanese vowels, the closed mouth, and the two between them that a
 /// viewer notices (lips pressed for m, b, p; the syllabic ん).
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, Default, Serialize, Deserialize)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash, Default, Serialize, Deserialize)]
 #[serde(rename_all = "snake_case")]
 pub enum Viseme {
     /// Relaxed, closed.
@@ -27,7 +27,7 @@ pub enum Viseme {
 }
 
 /// What the face says besides the words.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, Default, Serialize, Deserialize)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash, Default, Serialize, Deserialize)]
 #[serde(rename_all = "snake_case")]
 pub enum Expression {
     /// At rest, friendly.

@@ -69,6 +69,10 @@ pub enum ClientBody {
     Join {
         /// The media token from [`ServerBody::Admitted`].
         token: String,
+        /// Whether the page still has both its connections (its WebSocket was lost, not the page). False:
+        /// the page is new, and the node opens everything anew for it.
+        #[serde(default)]
+        has_connections: bool,
     },
     /// Offers the *up* connection. Answered by [`ServerBody::Published`].
     Publish {

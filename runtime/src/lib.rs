@@ -7,6 +7,7 @@ pub mod certificate;
 pub mod secrets;
 pub mod shutdown;
 
+use std::net::IpAddr;
 use std::path::{Path, PathBuf};
 
 use protocol::config::{Config, ConfigError};
@@ -36,6 +37,19 @@ pub fn start_log() {
 /// # Errors
 /// [`ConfigError`] with file, line, field and what was expected.
 pub fn read_config(file: &Path) -> Result<Config, ConfigError> {
+    read_config_for(
+        file,
+        std::env::var(LAN_VARIABLE)
+            .ok()
+            .and_then(|address| address.parse().ok()),
+    )
+}
+
+/// The same, opened to the network at `lan` where that is given, whatever [`LAN_VARIABLE`] says.
+///
+/// # Errors
+/// As [`read_config`].
+pub fn read_config_for(file: &Path, lan: Option<IpAddr>) -> Result<Config, ConfigError> {
     let fail = |message: String| ConfigError {
         file: file.to_owned(),
         line: None,
@@ -49,7 +63,40 @@ pub fn read_config(file: &Path) -> Result<Config, ConfigError> {
     })?;
     let whole = std::path::absolute(file).map_err(|error| fail(error.to_string()))?;
     let base = whole.parent().map_or_else(PathBuf::new, Path::to_owned);
-    Ok(Config::parse(file, &text)?.resolve(&base))
+    let config = Config::parse(file, &text)?.resolve(&base);
+    Ok(match lan {
+        Some(address) => open_to(config, address),
+        None => config,
+    })
+}
+
+/// The variable by which `madoguchi up --lan` tells the parts the machine's address on the network.
+pub const LAN_VARIABLE: &str = "MADOGUCHI_LAN";
+
+/// The same office, reachable at `address` instead of on this machine only.
+fn open_to(mut config: Config, address: IpAddr) -> Config {
+    let anywhere = if address.is_ipv4() {
+        IpAddr::from([0, 0, 0, 0])
+    } else {
+        IpAddr::from([0u16; 8])
+    };
+    let host = if address.is_ipv4() {
+        address.to_string()
+    } else {
+        format!("[{address}]")
+    };
+    config.web.public_url = format!("https://{host}:{}", config.web.listen.port());
+    config.web.listen.set_ip(anywhere);
+    config.media.udp.set_ip(anywhere);
+    config.media.public_addresses = vec![
+        address,
+        if address.is_ipv4() {
+            [127, 0, 0, 1].into()
+        } else {
+            address
+        },
+    ];
+    config
 }
 
 /// Reads a configuration for a program's `main`; on a fault says it and ends with [`EXIT_CONFIG`].
@@ -110,6 +157,15 @@ mod tests {
             error.starts_with("nowhere/office.toml: (file): can't be read"),
             "{error}"
         );
+    }
+
+    #[test]
+    fn an_office_on_the_network_is_told_by_its_address() {
+        let demo = Path::new(env!("CARGO_MANIFEST_DIR")).join("../configs/demo.toml");
+        let config = open_to(read_config(&demo).expect("read"), [192, 168, 1, 5].into());
+        assert_eq!(config.web.public_url, "https://192.168.1.5:8443");
+        assert!(config.web.listen.ip().is_unspecified() && config.media.udp.ip().is_unspecified());
+        assert_eq!(config.media.public_addresses[0], IpAddr::from([192, 168, 1, 5]));
     }
 
     #[test]

@@ -1,0 +1,94 @@
+//! Is the office open? Asks each part what only a working one can answer.
+
+use std::path::PathBuf;
+use std::time::{Duration, Instant};
+
+use anyhow::{Context, Result, bail};
+use protocol::config::Config;
+use runtime::secrets::Secrets;
+use store::Store;
+
+const LIMIT: Duration = Duration::from_secs(90);
+
+/// Waits until pages are served, a media node is there, and every screen plays.
+///
+/// # Errors
+/// What was not ready after 90 s, and its last words.
+pub async fn wait(config: &Config, secrets: &Secrets) -> Result<()> {
+    let until = Instant::now() + LIMIT;
+    let store = Store::connect(config).await.context("the addresses of Redis")?;
+    poll("Redis (ledger)", until, async || {
+        store.ledger.ping().await.map_err(Into::into)
+    })
+    .await?;
+    poll("Redis (live)", until, async || {
+        store.live.ping().await.map_err(Into::into)
+    })
+    .await?;
+    poll("signaling", until, async || healthy(config, secrets).await).await?;
+    poll("media-server", until, async || {
+        if store::nodes::alive(&store.live).await?.is_empty() {
+            bail!("no media node has registered")
+        } else {
+            Ok(())
+        }
+    })
+    .await?;
+    for screen in &config.screens {
+        let socket = player_socket(config, screen);
+        poll(&format!("signage-player {}", screen.id), until, async || {
+            if socket.exists() {
+                Ok(())
+            } else {
+                bail!("it has not opened {}", socket.display())
+            }
+        })
+        .await?;
+    }
+    Ok(())
+}
+
+/// Where a screen's player listens on this machine.
+pub fn player_socket(config: &Config, screen: &protocol::config::Screen) -> PathBuf {
+    config
+        .paths
+        .run
+        .join("screens")
+        .join(screen.id.as_str())
+        .join("player.sock")
+}
+
+/// Asks signaling at the address where it listens, by the name that its certificate carries.
+async fn healthy(config: &Config, secrets: &Secrets) -> Result<()> {
+    let mut builder = reqwest::Client::builder().timeout(Duration::from_secs(3));
+    if config.web.certificate.is_none() {
+        let pem = std::fs::read(secrets.ca()).context("the local certificate is not made yet")?;
+        builder = builder.tls_certs_only([reqwest::Certificate::from_pem(&pem)?]);
+    }
+    let url = format!("{}/healthz", config.web.public_url);
+    let host = reqwest::Url::parse(&url)?.host_str().unwrap_or_default().to_owned();
+    let mut listen = config.web.listen;
+    if listen.ip().is_unspecified() {
+        listen.set_ip(std::net::Ipv4Addr::LOCALHOST.into());
+    }
+    builder
+        .resolve(&host, listen)
+        .build()?
+        .get(url)
+        .send()
+        .await?
+        .error_for_status()?;
+    Ok(())
+}
+
+async fn poll(what: &str, until: Instant, mut ask: impl AsyncFnMut() -> Result<()>) -> Result<()> {
+    loop {
+        match ask().await {
+            Ok(()) => return Ok(()),
+            Err(error) if Instant::now() > until => {
+                return Err(error.context(format!("{what} is not ready after {} s", LIMIT.as_secs())));
+            }
+            Err(_) => tokio::time::sleep(Duration::from_millis(100)).await,
+        }
+    }
+}

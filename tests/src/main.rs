@@ -1,3 +1,0 @@
-//! End-to-end tests, benches and the load generator
-
-fn main() {}
