@@ -19,3 +19,5 @@ pub mod pcm;
 pub mod pose;
 pub mod rig;
 pub mod speech;
+mod raster;
+mod tween;
