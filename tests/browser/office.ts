@@ -1,0 +1,220 @@
+// A whole office for tests and benches: its own configuration, ports and folders; the real programs.
+import { type ChildProcess, execFile, spawn } from "node:child_process";
+import { createWriteStream, existsSync, mkdirSync, mkdtempSync, readFileSync, rmSync, writeFileSync } from "node:fs";
+import { request } from "node:https";
+import { createServer } from "node:net";
+import { tmpdir } from "node:os";
+import { join, resolve } from "node:path";
+import { promisify } from "node:util";
+
+export const ROOT = resolve(import.meta.dirname, "../..");
+const BIN = process.env.MADOGUCHI_BIN ?? join(ROOT, "target/debug");
+
+/** Asks again until the answer is neither undefined, null nor false; says what was awaited when it never comes. */
+export async function eventually<T>(
+  what: string,
+  ask: () => Promise<T | undefined | null | false> | T | undefined | null | false,
+  limitMs = 30_000,
+): Promise<T> {
+  const until = performance.now() + limitMs;
+  let last: unknown;
+  for (;;) {
+    try {
+      const answer = await ask();
+      if (answer !== undefined && answer !== null && answer !== false) return answer;
+      last = answer;
+    } catch (error) {
+      last = error;
+    }
+    if (performance.now() > until) throw new Error(`waited ${limitMs} ms for: ${what}; last: ${last}`);
+    await new Promise((wake) => setTimeout(wake, 50));
+  }
+}
+
+export interface Area {
+  area: string;
+  count: number | null;
+  capacity: number;
+  level: string;
+  observed_at: number | null;
+  version: number;
+}
+
+interface Running {
+  is_ready: boolean;
+  parts: Record<string, number>;
+}
+
+export class Office {
+  readonly url: string;
+  readonly run: string;
+  readonly config: string;
+  readonly log: string;
+  #child: ChildProcess;
+  #dir: string;
+
+  private constructor(dir: string, url: string, config: string) {
+    this.#dir = dir;
+    this.url = url;
+    this.run = join(dir, "run");
+    this.config = config;
+    this.log = join(dir, "office.log");
+    const environment: NodeJS.ProcessEnv = { ...process.env, RUST_LOG: process.env.RUST_LOG ?? "info" };
+    // Screens open a window where there is a display: tests say themselves when they want one.
+    if (!process.env.MADOGUCHI_DISPLAY) delete environment.DISPLAY;
+    else environment.DISPLAY = process.env.MADOGUCHI_DISPLAY;
+    delete environment.WAYLAND_DISPLAY;
+    this.#child = spawn(join(BIN, "madoguchi"), ["up", "--config", config], {
+      stdio: ["ignore", "pipe", "pipe"],
+      env: environment,
+    });
+    const log = createWriteStream(this.log);
+    this.#child.stdout?.pipe(log, { end: false });
+    this.#child.stderr?.pipe(log, { end: false });
+  }
+
+  /** Opens an office of its own and waits until it is ready. */
+  static async open(change: (toml: string) => string = (toml) => toml): Promise<Office> {
+    const dir = mkdtempSync(join(tmpdir(), "mg-"));
+    const [web, udp, control] = await freePorts();
+    const url = `https://localhost:${web}`;
+    const config = join(dir, "office.toml");
+    mkdirSync(join(dir, "run"));
+    writeFileSync(config, change(ownConfig(dir, { web, udp, control, url })));
+    const office = new Office(dir, url, config);
+    try {
+      await eventually(
+        "the office is open",
+        () => {
+          if (office.#child.exitCode !== null) throw new Error(`madoguchi up ended with ${office.#child.exitCode}`);
+          return office.running()?.is_ready;
+        },
+        120_000,
+      );
+    } catch (error) {
+      const words = office.lastWords();
+      await office.close();
+      throw new Error(`${error}\n${words}`);
+    }
+    return office;
+  }
+
+  running(): Running | undefined {
+    const file = join(this.run, "office.json");
+    return existsSync(file) ? (JSON.parse(readFileSync(file, "utf8")) as Running) : undefined;
+  }
+
+  /** The process id of the office itself and of every part. */
+  pids(): Record<string, number> {
+    return { madoguchi: this.#child.pid ?? 0, ...this.running()?.parts };
+  }
+
+  /** Ends a part as a power cut would and waits until another one has taken its place. */
+  async kill(part: string): Promise<void> {
+    const before = this.running()?.parts[part];
+    if (!before) throw new Error(`there is no part ${part}: ${Object.keys(this.running()?.parts ?? {})}`);
+    process.kill(before, "SIGKILL");
+    await eventually(`${part} is started again`, () => {
+      const now = this.running()?.parts[part];
+      return now && now !== before;
+    });
+  }
+
+  /** The demo logins by id. */
+  logins(): Map<string, string> {
+    const text = readFileSync(join(this.run, "secrets/demo-logins.txt"), "utf8");
+    return new Map(
+      text
+        .split("\n")
+        .filter(Boolean)
+        .map((line) => line.split(" ") as [string, string]),
+    );
+  }
+
+  /** Fetches a path, trusting the office's own authority and nobody else. */
+  get(path: string): Promise<{ status: number; headers: Record<string, string | string[] | undefined>; body: string }> {
+    const ca = readFileSync(join(this.run, "secrets/ca.pem"));
+    return new Promise((answer, fail) => {
+      const asked = request(`${this.url}${path}`, { ca, agent: false, timeout: 5000 }, (response) => {
+        let body = "";
+        response.setEncoding("utf8");
+        response.on("data", (chunk: string) => {
+          body += chunk;
+        });
+        response.on("end", () => answer({ status: response.statusCode ?? 0, headers: response.headers, body }));
+        response.on("error", fail);
+      });
+      asked.on("timeout", () => asked.destroy(new Error(`${path}: no answer within 5 s`)));
+      asked.on("error", fail);
+      asked.end();
+    });
+  }
+
+  async areas(): Promise<Area[]> {
+    const answer = await this.get("/api/areas");
+    if (answer.status !== 200) throw new Error(`/api/areas: ${answer.status} ${answer.body}`);
+    return (JSON.parse(answer.body) as { areas: Area[] }).areas;
+  }
+
+  /** Runs the player's own command against the running player. */
+  async player(...words: string[]): Promise<string> {
+    const { stdout } = await promisify(execFile)(join(BIN, "signage-player"), [
+      "--config",
+      this.config,
+      "--screen",
+      "lobby",
+      ...words,
+    ]);
+    return stdout;
+  }
+
+  lastWords(lines = 80): string {
+    return existsSync(this.log) ? readFileSync(this.log, "utf8").split("\n").slice(-lines).join("\n") : "(no log)";
+  }
+
+  async close(): Promise<void> {
+    if (this.#child.exitCode === null && this.#child.signalCode === null) {
+      const ended = new Promise((done) => this.#child.once("exit", done));
+      this.#child.kill("SIGTERM");
+      await ended;
+    }
+    if (!process.env.MADOGUCHI_KEEP) rmSync(this.#dir, { recursive: true, force: true });
+  }
+}
+
+async function freePorts(): Promise<[number, number, number]> {
+  const servers = await Promise.all(
+    [0, 0, 0].map(
+      () =>
+        new Promise<ReturnType<typeof createServer>>((ready) => {
+          const server = createServer();
+          server.listen(0, "127.0.0.1", () => ready(server));
+        }),
+    ),
+  );
+  const ports = servers.map((server) => (server.address() as { port: number }).port);
+  await Promise.all(servers.map((server) => new Promise((closed) => server.close(closed))));
+  return ports as [number, number, number];
+}
+
+/** The demo's configuration with this office's own ports and folders. */
+function ownConfig(dir: string, at: { web: number; udp: number; control: number; url: string }): string {
+  let toml = readFileSync(join(ROOT, "configs/demo.toml"), "utf8");
+  const set = (key: string, value: string) => {
+    const line = new RegExp(`^${key} = ".*"$`, "m");
+    if (!line.test(toml)) throw new Error(`configs/demo.toml has no ${key}`);
+    toml = toml.replace(line, `${key} = "${value}"`);
+  };
+  set("run", join(dir, "run"));
+  set("secrets", join(dir, "run/secrets"));
+  set("content", join(ROOT, "run/content"));
+  set("rigs", join(ROOT, "configs/rigs"));
+  set("voice", join(ROOT, ".cache/voices/mei_normal.htsvoice"));
+  set("source", join(ROOT, ".cache/films/vtest.avi"));
+  set("layout", join(ROOT, "configs/content/layouts/lobby.json"));
+  set("listen", `127.0.0.1:${at.web}`);
+  set("public_url", at.url);
+  set("udp", `127.0.0.1:${at.udp}`);
+  set("control", `127.0.0.1:${at.control}`);
+  return toml;
+}

@@ -1,0 +1,218 @@
+// The people of the tests: residents and staff, each with a browser of their own.
+import { existsSync, mkdirSync, readFileSync } from "node:fs";
+import { createRequire } from "node:module";
+import { join } from "node:path";
+import { type Browser, type BrowserContext, chromium, type Page } from "playwright-core";
+import { eventually, type Office, ROOT } from "./office.ts";
+
+const FLAGS = [
+  "--no-sandbox",
+  "--disable-gpu",
+  "--disable-quic",
+  "--no-first-run",
+  "--disable-background-networking",
+  "--disable-component-update",
+  "--disable-sync",
+  "--autoplay-policy=no-user-gesture-required",
+];
+const FAKE_MEDIA = ["--use-fake-device-for-media-stream", "--use-fake-ui-for-media-stream"];
+
+/** Debian's Chromium with a fake camera and microphone, and a new empty profile. */
+export function startBrowser(...more: string[]): Promise<Browser> {
+  return chromium.launch({
+    executablePath: process.env.CHROMIUM ?? "/usr/bin/chromium",
+    headless: true,
+    args: [...FLAGS, ...FAKE_MEDIA, ...more],
+  });
+}
+
+/** Remembers every peer connection of a page, so that tests read the browser's own figures, not the page's. */
+function rememberConnections(): void {
+  const all: RTCPeerConnection[] = [];
+  Object.assign(window, { connections: all });
+  const Original = window.RTCPeerConnection;
+  window.RTCPeerConnection = class extends Original {
+    constructor(configuration?: RTCConfiguration) {
+      super(configuration);
+      all.push(this);
+    }
+  };
+}
+
+/** A person's page. Faults of its scripts are collected in `faults`. */
+export interface Person {
+  page: Page;
+  faults: string[];
+  context: BrowserContext;
+}
+
+export async function newPerson(
+  browser: Browser,
+  options: { language?: string; width?: number; height?: number } = {},
+): Promise<Person> {
+  const context = await browser.newContext({
+    ignoreHTTPSErrors: true,
+    locale: options.language ?? "ja-JP",
+    viewport: { width: options.width ?? 390, height: options.height ?? 844 },
+    permissions: ["camera", "microphone", "clipboard-write"],
+  });
+  await context.addInitScript(rememberConnections);
+  const page = await context.newPage();
+  const faults: string[] = [];
+  page.on("pageerror", (error) => faults.push(String(error)));
+  page.on("console", (message) => {
+    if (message.text().includes("Content Security Policy")) faults.push(message.text());
+  });
+  return { page, faults, context };
+}
+
+export const at = (page: Page, name: string) => page.locator(`[data-test="${name}"]`);
+
+/** Staff, logged in, with the console open. */
+export async function newStaff(browser: Browser, office: Office, id = "hanako"): Promise<Person> {
+  const person = await newPerson(browser, { width: 1280, height: 800 });
+  const password = office.logins().get(id);
+  if (!password) throw new Error(`no login for ${id}`);
+  await person.page.goto(`${office.url}/staff`);
+  await person.page.locator("input[name=id]").fill(id);
+  await person.page.locator("input[name=password]").fill(password);
+  await person.page.locator("form button[type=submit]").first().click();
+  await at(person.page, "create-link").first().waitFor();
+  return person;
+}
+
+/** A new consultation's link, made at the console. */
+export async function newLink(staff: Person): Promise<{ url: string; id: string }> {
+  const known = new Set(await consultationIds(staff));
+  await at(staff.page, "create-link").first().click();
+  const url = await eventually("the link is shown", async () => {
+    const shown = at(staff.page, "link-url").first();
+    if (!(await shown.count())) return undefined;
+    const text = (await shown.evaluate((node) => ("value" in node ? String(node.value) : node.textContent))) ?? "";
+    return text.trim().startsWith("https://") ? text.trim() : undefined;
+  });
+  const id = await eventually("the consultation is listed", async () =>
+    (await consultationIds(staff)).find((one) => !known.has(one)),
+  );
+  return { url, id };
+}
+
+export function consultationIds(staff: Person): Promise<string[]> {
+  return at(staff.page, "consultation").evaluateAll((nodes) =>
+    nodes.map((node) => (node as HTMLElement).dataset.id ?? ""),
+  );
+}
+
+/** The row of a consultation at the console. */
+export const row = (staff: Person, id: string) => staff.page.locator(`[data-test="consultation"][data-id="${id}"]`);
+
+/** A resident opens a link, passes the device check and waits. */
+export async function enterWaiting(resident: Person, url: string): Promise<void> {
+  await resident.page.goto(url);
+  await at(resident.page, "device-check").waitFor();
+  await at(resident.page, "enter-waiting").click();
+  await at(resident.page, "waiting").waitFor();
+}
+
+/** Staff see the resident wait, and ask them in. */
+export async function admit(staff: Person, id: string): Promise<void> {
+  await staff.page.locator(`[data-test="consultation"][data-id="${id}"][data-phase="waiting"]`).waitFor();
+  await row(staff, id).locator('[data-test="admit"]').click();
+}
+
+export interface Received {
+  framesDecoded: number;
+  audioEnergy: number;
+  audioLevel: number;
+  connections: number;
+}
+
+/** What a page's browser has received over all its connections that still live. */
+export function received(page: Page): Promise<Received> {
+  return page.evaluate(async () => {
+    const all = (window as unknown as { connections: RTCPeerConnection[] }).connections;
+    const alive = all.filter((one) => one.connectionState === "connected");
+    const sum = { framesDecoded: 0, audioEnergy: 0, audioLevel: 0, connections: alive.length };
+    for (const connection of alive) {
+      for (const report of (await connection.getStats()).values()) {
+        if (report.type !== "inbound-rtp") continue;
+        if (report.kind === "video") sum.framesDecoded += report.framesDecoded ?? 0;
+        if (report.kind === "audio") {
+          sum.audioEnergy += report.totalAudioEnergy ?? 0;
+          sum.audioLevel = Math.max(sum.audioLevel, report.audioLevel ?? 0);
+        }
+      }
+    }
+    return sum;
+  });
+}
+
+/** A coarse picture of what the remote video shows now: 64 grey values. */
+function pictureNow(page: Page): Promise<number[] | undefined> {
+  return at(page, "remote-video").first().evaluate((node) => {
+    const video = node instanceof HTMLVideoElement ? node : node.querySelector("video");
+    if (!video || video.videoWidth === 0) return undefined;
+    const canvas = new OffscreenCanvas(8, 8);
+    const context = canvas.getContext("2d");
+    if (!context) return undefined;
+    context.drawImage(video, 0, 0, 8, 8);
+    const { data } = context.getImageData(0, 0, 8, 8);
+    return Array.from({ length: 64 }, (_, i) => (data[4 * i] ?? 0) + (data[4 * i + 1] ?? 0) + (data[4 * i + 2] ?? 0));
+  });
+}
+
+/** The other person is seen and heard: frames arrive, the picture changes, the sound is above silence. */
+export async function seesAndHears(person: Person, limitMs = 30_000): Promise<void> {
+  const first = await eventually("a picture of the other person", () => pictureNow(person.page), limitMs);
+  if (Math.max(...first) < 30) throw new Error("the picture is black");
+  const before = await received(person.page);
+  await eventually(
+    "the picture changes",
+    async () => {
+      const now = await pictureNow(person.page);
+      return now?.some((value, i) => Math.abs(value - (first[i] ?? 0)) > 12);
+    },
+    limitMs,
+  );
+  await eventually(
+    "frames and sound go on",
+    async () => {
+      const now = await received(person.page);
+      return now.framesDecoded > before.framesDecoded + 10 && now.audioEnergy > before.audioEnergy && now.audioEnergy > 1e-5;
+    },
+    limitMs,
+  );
+}
+
+const axeSource = readFileSync(createRequire(import.meta.url).resolve("axe-core/axe.min.js"), "utf8");
+
+interface Violation {
+  id: string;
+  impact: string;
+  nodes: { target: string[]; failureSummary: string }[];
+}
+
+/** Fails with every WCAG 2.2 A and AA violation that axe-core finds. */
+export async function isAccessible(page: Page, what: string): Promise<void> {
+  // Evaluated by the browser's tooling, so the page's own content security policy stays as strict as it is.
+  await page.evaluate(axeSource);
+  const violations = await page.evaluate(async () => {
+    const { axe } = window as unknown as { axe: { run(d: Document, o: object): Promise<{ violations: Violation[] }> } };
+    const tags = ["wcag2a", "wcag2aa", "wcag21a", "wcag21aa", "wcag22aa"];
+    return (await axe.run(document, { runOnly: tags })).violations;
+  });
+  const words = violations.map(
+    ({ id, impact, nodes }) => `${id} (${impact}): ${nodes.map((node) => node.target.join(" ")).join(", ")}`,
+  );
+  if (words.length > 0) throw new Error(`${what}: ${words.join("; ")}`);
+}
+
+/** Keeps a picture of the page for people to look at, where MADOGUCHI_SHOTS names a folder. */
+export async function shot(page: Page, name: string): Promise<void> {
+  const folder = process.env.MADOGUCHI_SHOTS;
+  if (!folder) return;
+  if (!existsSync(folder)) mkdirSync(folder, { recursive: true });
+  await page.screenshot({ path: join(folder, `${name}.png`) });
+}
+
+export { ROOT };

@@ -1,0 +1,98 @@
+// The screen: it plays, shows the board, greets when touched, and goes on without the server.
+import assert from "node:assert/strict";
+import { execFile, spawn } from "node:child_process";
+import { readFileSync } from "node:fs";
+import { join } from "node:path";
+import { after, before, test } from "node:test";
+import { promisify } from "node:util";
+import { eventually, Office, ROOT } from "./office.ts";
+import { differs, readPng, spread } from "./picture.ts";
+
+const run = promisify(execFile);
+const DISPLAY = `:${90 + (process.pid % 400)}`;
+
+let office: Office;
+let display: ReturnType<typeof spawn>;
+
+before(async () => {
+  display = spawn("Xvfb", [DISPLAY, "-screen", "0", "1280x720x24", "-nolisten", "tcp"], { stdio: "ignore" });
+  process.env.MADOGUCHI_DISPLAY = DISPLAY;
+  await eventually("the display is there", () =>
+    run("xdotool", ["getdisplaygeometry"], { env: { ...process.env, DISPLAY } }).then(() => true),
+  );
+  office = await Office.open();
+});
+after(async () => {
+  await office?.close();
+  display?.kill();
+  delete process.env.MADOGUCHI_DISPLAY;
+});
+
+async function snapshot(name: string) {
+  const file = join(process.env.MADOGUCHI_SHOTS ?? office.run, `${name}.png`);
+  await office.player("--snapshot", file);
+  return readPng(file);
+}
+
+interface Zone {
+  rect: { x: number; y: number; width: number; height: number };
+  widget: { type: string };
+}
+
+/** A zone of the demo layout, by its widget. */
+function zone(widget: string): Zone["rect"] {
+  const layout = JSON.parse(readFileSync(join(ROOT, "configs/content/layouts/lobby.json"), "utf8")) as {
+    pages: { zones: Zone[] }[];
+  };
+  const found = layout.pages.flatMap((page) => page.zones).find((one) => one.widget.type === widget);
+  if (!found) throw new Error(`the demo layout has no ${widget}`);
+  return found.rect;
+}
+
+test("what the screen shows is not black, moves, and contains the live congestion board", async () => {
+  await eventually("the screen has its layout and the area's count", async () => {
+    const picture = await snapshot("screen");
+    return spread(picture, zone("congestion_board")) > 20;
+  });
+  const first = await snapshot("screen-home");
+  assert.deepEqual([first.width, first.height], [1280, 720]);
+  assert.ok(spread(first) > 20, "not one colour");
+  assert.ok(spread(first, zone("clock")) > 5, "the clock is drawn");
+  assert.ok(spread(first, zone("ticker")) > 5, "the ticker is drawn");
+  for (const widget of ["playlist", "ticker"]) {
+    const where = zone(widget);
+    await eventually(`the ${widget} moves`, async () => differs(first, await snapshot("screen-later"), where));
+  }
+});
+
+test("a real click opens the reception page, the avatar speaks, and the page goes back by itself", async () => {
+  const home = await snapshot("screen-before");
+  const env = { ...process.env, DISPLAY };
+  const button = zone("button");
+  await run("xdotool", ["mousemove", `${button.x + button.width / 2}`, `${button.y + button.height / 2}`, "click", "1"], { env });
+  const avatar = zone("avatar");
+  const reception = await eventually("the reception page is shown", async () => {
+    const now = await snapshot("screen-reception");
+    return differs(home, now, zone("clock")) && spread(now, avatar) > 20 ? now : undefined;
+  });
+  await eventually("the avatar moves", async () => differs(reception, await snapshot("screen-reception-later"), avatar));
+  await eventually("back at the first page", async () => !differs(home, await snapshot("screen-back"), button), 60_000);
+});
+
+test("it goes on when the server is gone, and takes up the live board when it is back", async () => {
+  const board = zone("congestion_board");
+  const server = office.running()?.parts.signaling ?? 0;
+  process.kill(server, "SIGSTOP");
+  try {
+    const first = await snapshot("screen-alone");
+    await eventually("the playlist moves without a server", async () =>
+      differs(first, await snapshot("screen-alone-later"), zone("playlist")),
+    );
+    assert.ok(spread(first, board) > 5);
+  } finally {
+    process.kill(server, "SIGCONT");
+  }
+  await office.kill("signaling");
+  await office.kill("signage-player lobby");
+  await eventually("a new player plays from its own disk", async () => spread(await snapshot("screen-again")) > 20);
+});
