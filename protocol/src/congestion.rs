@@ -33,6 +33,17 @@ pub struct Observation {
     pub count: Option<u32>,
 }
 
+/// How a camera is doing. Counts since its worker's start.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct CameraReport {
+    /// Pictures that came from the camera.
+    pub frames_read: u64,
+    /// Of these, pictures in which people were counted.
+    pub frames_counted: u64,
+    /// Whether pictures come now.
+    pub is_alive: bool,
+}
+
 /// How crowded, in the words of the office. Never shown by colour alone: each has a mark of its own.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, Serialize, Deserialize)]
 #[serde(rename_all = "snake_case")]

@@ -1,7 +1,7 @@
 //! The names of all keys. `mg:{tag}:…`: what must change together shares a hash tag; different areas and
 //! different offices have different ones, so that a cluster spreads them.
 
-use protocol::ids::{AreaId, ConsultationId, NodeId, OfficeId, RoomId, ScreenId, StaffId};
+use protocol::ids::{AreaId, CameraId, ConsultationId, NodeId, OfficeId, RoomId, ScreenId, StaffId};
 
 /// The pub/sub channel that wakes an office's listeners.
 #[must_use]
@@ -43,6 +43,10 @@ pub(crate) fn session(office: &OfficeId, hash: &str) -> String {
 
 pub(crate) fn screen_report(office: &OfficeId, id: &ScreenId) -> String {
     format!("mg:{{{office}:screen:{id}}}:report")
+}
+
+pub(crate) fn camera_report(office: &OfficeId, id: &CameraId) -> String {
+    format!("mg:{{{office}:camera:{id}}}:report")
 }
 
 pub(crate) fn node(id: &NodeId) -> String {
