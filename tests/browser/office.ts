@@ -53,7 +53,7 @@ export class Office {
   #child: ChildProcess;
   #dir: string;
 
-  private constructor(dir: string, url: string, config: string) {
+  private constructor(dir: string, url: string, config: string, lan: string | undefined) {
     this.#dir = dir;
     this.url = url;
     this.run = join(dir, "run");
@@ -64,7 +64,7 @@ export class Office {
     if (!process.env.MADOGUCHI_DISPLAY) delete environment.DISPLAY;
     else environment.DISPLAY = process.env.MADOGUCHI_DISPLAY;
     delete environment.WAYLAND_DISPLAY;
-    this.#child = spawn(join(BIN, "madoguchi"), ["up", "--config", config], {
+    this.#child = spawn(join(BIN, "madoguchi"), ["up", "--config", config, ...(lan ? ["--lan", lan] : [])], {
       stdio: ["ignore", "pipe", "pipe"],
       env: environment,
     });
@@ -73,15 +73,15 @@ export class Office {
     this.#child.stderr?.pipe(log, { end: false });
   }
 
-  /** Opens an office of its own and waits until it is ready. */
-  static async open(change: (toml: string) => string = (toml) => toml): Promise<Office> {
+  /** Opens an office of its own, on the network at `lan` where that is given, and waits until it is ready. */
+  static async open({ lan }: { lan?: string } = {}): Promise<Office> {
     const dir = mkdtempSync(join(tmpdir(), "mg-"));
     const [web, udp, control] = await freePorts();
-    const url = `https://localhost:${web}`;
+    const url = `https://${lan ?? "localhost"}:${web}`;
     const config = join(dir, "office.toml");
     mkdirSync(join(dir, "run"));
-    writeFileSync(config, change(ownConfig(dir, { web, udp, control, url })));
-    const office = new Office(dir, url, config);
+    writeFileSync(config, ownConfig(dir, { web, udp, control, url }));
+    const office = new Office(dir, url, config, lan);
     try {
       await eventually(
         "the office is open",

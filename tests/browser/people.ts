@@ -5,6 +5,8 @@ import { join } from "node:path";
 import { type Browser, type BrowserContext, chromium, type Page } from "playwright-core";
 import { eventually, type Office, ROOT } from "./office.ts";
 
+export const CHROMIUM = process.env.CHROMIUM ?? "/usr/bin/chromium";
+
 const FLAGS = [
   "--no-sandbox",
   "--disable-gpu",
@@ -18,11 +20,14 @@ const FLAGS = [
 const FAKE_MEDIA = ["--use-fake-device-for-media-stream", "--use-fake-ui-for-media-stream"];
 
 /** Debian's Chromium with a fake camera and microphone, and a new empty profile. */
-export function startBrowser(...more: string[]): Promise<Browser> {
+export function startBrowser(
+  { executable = CHROMIUM, home }: { executable?: string; home?: string } = {},
+): Promise<Browser> {
   return chromium.launch({
-    executablePath: process.env.CHROMIUM ?? "/usr/bin/chromium",
+    executablePath: executable,
     headless: true,
-    args: [...FLAGS, ...FAKE_MEDIA, ...more],
+    args: [...FLAGS, ...FAKE_MEDIA],
+    env: { ...process.env, ...(home ? { HOME: home } : {}) } as Record<string, string>,
   });
 }
 
@@ -48,10 +53,10 @@ export interface Person {
 
 export async function newPerson(
   browser: Browser,
-  options: { language?: string; width?: number; height?: number } = {},
+  options: { language?: string; width?: number; height?: number; trustsAnybody?: boolean } = {},
 ): Promise<Person> {
   const context = await browser.newContext({
-    ignoreHTTPSErrors: true,
+    ignoreHTTPSErrors: options.trustsAnybody ?? true,
     locale: options.language ?? "ja-JP",
     viewport: { width: options.width ?? 390, height: options.height ?? 844 },
     permissions: ["camera", "microphone", "clipboard-write"],
