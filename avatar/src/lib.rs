@@ -10,6 +10,7 @@
 
 #![forbid(unsafe_code)]
 
+mod child;
 pub mod chime;
 pub mod idle;
 pub mod lipsync;
@@ -17,7 +18,10 @@ pub mod loudness;
 pub mod paint;
 pub mod pcm;
 pub mod pose;
+mod raster;
+mod reading;
 pub mod rig;
 pub mod speech;
-mod raster;
 mod tween;
+
+pub use child::ChildError;
