@@ -172,6 +172,10 @@ fn check_cameras(config: &Config, checker: &Checker<'_>) -> Result<(), ConfigErr
             let message = format!("camera {}: {speed} is outside 0.1 to 60", camera.id);
             return checker.fail(None, "camera.frames_per_second", message);
         }
+        if !(1..=99).contains(&camera.median_of) {
+            let message = format!("camera {}: {} is outside 1 to 99", camera.id, camera.median_of);
+            return checker.fail(None, "camera.median_of", message);
+        }
         let [[near, near_height], [far, far_height]] = *camera.person_heights.get_ref();
         let is_sound = [near, near_height, far, far_height].into_iter().all(is_share)
             && near_height > 0.0

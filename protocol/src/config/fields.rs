@@ -41,6 +41,14 @@ pub(super) fn frames_per_second() -> f64 {
     5.0
 }
 
+pub(super) fn median_of() -> usize {
+    7
+}
+
+pub(super) fn still_for() -> Duration {
+    Duration::from_secs(30)
+}
+
 /// One address, or several.
 #[derive(Deserialize)]
 #[serde(untagged)]

@@ -207,6 +207,12 @@ pub struct Camera {
     /// The area's outline on the ground, `[x, y]`; none: the whole picture.
     #[serde(default)]
     pub polygon: Option<Spanned<Vec<[f64; 2]>>>,
+    /// The count is the median of so many pictures' counts.
+    #[serde(default = "fields::median_of")]
+    pub median_of: usize,
+    /// Somebody who doesn't move at all is counted for about so long, without a model file.
+    #[serde(default = "fields::still_for", deserialize_with = "fields::duration")]
+    pub still_for: Duration,
 }
 
 /// A screen.

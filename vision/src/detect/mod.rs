@@ -1,0 +1,65 @@
+//! Finding people in a picture. Every way of doing it stands behind [`Detector`]; nothing after it knows
+//! which one it was.
+
+pub mod background;
+pub mod figures;
+pub mod motion;
+
+use crate::camera::Frame;
+
+/// A person found. All lengths are shares of the picture; a box may reach beyond it.
+#[derive(Debug, Clone, Copy, PartialEq)]
+pub struct Detection {
+    /// Left edge.
+    pub left: f64,
+    /// Upper edge.
+    pub top: f64,
+    /// Width.
+    pub width: f64,
+    /// Height.
+    pub height: f64,
+    /// How sure the detector is, 0 to 1; not comparable between detectors.
+    pub score: f64,
+}
+
+impl Detection {
+    /// Where the person stands: the middle of the lower edge.
+    #[must_use]
+    pub fn foot(&self) -> [f64; 2] {
+        [self.left + self.width / 2.0, self.top + self.height]
+    }
+}
+
+/// What a detector makes of one picture.
+#[derive(Debug, Clone, PartialEq)]
+pub enum Sight {
+    /// These people, possibly none.
+    People(Vec<Detection>),
+    /// It can't tell yet: it is still learning the scene, or the light has just changed.
+    Settling,
+}
+
+/// Why a picture couldn't be looked at.
+#[derive(Debug, thiserror::Error)]
+pub enum DetectError {
+    /// A picture that nothing can be seen in.
+    #[error("a picture of {width}x{height}: expected at least 64x48 and at most 8192x8192, in 3 colours of 8 bits")]
+    Picture {
+        /// Pixels wide.
+        width: i32,
+        /// Pixels high.
+        height: i32,
+    },
+    /// OpenCV's own words.
+    #[error("OpenCV: {0}")]
+    OpenCv(#[from] opencv::Error),
+}
+
+/// Finds people in a camera's pictures, given one after the other in the order of time.
+pub trait Detector: Send {
+    /// Looks at the next picture.
+    ///
+    /// # Errors
+    /// [`DetectError`]; the detector stays usable for the next picture.
+    fn detect(&mut self, frame: &Frame) -> Result<Sight, DetectError>;
+}

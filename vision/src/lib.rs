@@ -1,0 +1,16 @@
+//! The camera worker: frames in, counts out.
+//!
+//! A camera's picture goes one way: `camera` reads it, `detect` finds the people in it, `occupancy` counts
+//! those inside the area, `publish` tells the count. Invariant: no picture, nor any part of one, leaves this
+//! process or reaches a disk or a log; what leaves is a number.
+
+#![forbid(unsafe_code)]
+
+pub mod camera;
+pub mod count;
+pub mod detect;
+pub mod geometry;
+pub mod occupancy;
+pub mod publish;
+pub mod truth;
+pub mod worker;
