@@ -1,0 +1,113 @@
+//! What happened, counted. Plain numbers: the shell makes metrics of them.
+
+/// Why a datagram or packet went no further.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
+pub enum DropReason {
+    /// A datagram or payload larger than is forwarded.
+    Oversize,
+    /// A datagram from an address that never proved itself, or for a connection that isn't there.
+    Stranger,
+    /// A datagram that is none of WebRTC's.
+    Garbage,
+    /// Media of a section that no track was named for.
+    Unnamed,
+    /// Media of a muted track.
+    Muted,
+    /// Media before a subscriber's first key frame, or older than where it began.
+    NotStarted,
+    /// Media of a codec that a subscriber's connection doesn't carry.
+    NoCodec,
+}
+
+impl DropReason {
+    /// All of them.
+    pub const ALL: [Self; 7] = [
+        Self::Oversize,
+        Self::Stranger,
+        Self::Garbage,
+        Self::Unnamed,
+        Self::Muted,
+        Self::NotStarted,
+        Self::NoCodec,
+    ];
+
+    /// The name in metrics.
+    #[must_use]
+    pub fn name(self) -> &'static str {
+        match self {
+            Self::Oversize => "oversize",
+            Self::Stranger => "stranger",
+            Self::Garbage => "garbage",
+            Self::Unnamed => "unnamed",
+            Self::Muted => "muted",
+            Self::NotStarted => "not_started",
+            Self::NoCodec => "no_codec",
+        }
+    }
+}
+
+/// What happened since the start, and what is there now.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
+pub struct Counters {
+    /// Rooms now.
+    pub rooms: u64,
+    /// Participants now.
+    pub participants: u64,
+    /// Published tracks now.
+    pub tracks: u64,
+    /// Datagrams received.
+    pub datagrams_in: u64,
+    /// Bytes received.
+    pub bytes_in: u64,
+    /// Datagrams sent.
+    pub datagrams_out: u64,
+    /// Bytes sent.
+    pub bytes_out: u64,
+    /// Media packets from publishers.
+    pub packets_in: u64,
+    /// Media packets to subscribers.
+    pub packets_forwarded: u64,
+    /// Key frames that subscribers asked for.
+    pub key_frames_asked: u64,
+    /// Key-frame requests that went to publishers.
+    pub key_frames_requested: u64,
+    drops: [u64; DropReason::ALL.len()],
+}
+
+impl Counters {
+    /// Counts a drop.
+    pub fn dropped(&mut self, reason: DropReason) {
+        self.drops[reason as usize] += 1;
+    }
+
+    /// Drops for this reason.
+    #[must_use]
+    pub fn drops(&self, reason: DropReason) -> u64 {
+        self.drops[reason as usize]
+    }
+
+    /// Together with another worker's.
+    #[must_use]
+    pub fn plus(mut self, other: &Self) -> Self {
+        let fields = [
+            (&mut self.rooms, other.rooms),
+            (&mut self.participants, other.participants),
+            (&mut self.tracks, other.tracks),
+            (&mut self.datagrams_in, other.datagrams_in),
+            (&mut self.bytes_in, other.bytes_in),
+            (&mut self.datagrams_out, other.datagrams_out),
+            (&mut self.bytes_out, other.bytes_out),
+            (&mut self.packets_in, other.packets_in),
+            (&mut self.packets_forwarded, other.packets_forwarded),
+            (&mut self.key_frames_asked, other.key_frames_asked),
+            (&mut self.key_frames_requested, other.key_frames_requested),
+        ];
+        for (mine, theirs) in fields {
+            *mine += theirs;
+        }
+        for (mine, theirs) in self.drops.iter_mut().zip(other.drops) {
+            *mine += theirs;
+        }
+        self
+    }
+}

@@ -1,0 +1,138 @@
+//! The SFU without clock and without socket: every function takes `now` and bytes, and leaves datagrams
+//! and events to be polled. [`Sfu`] is the entry; [`forward`] is the way of a packet.
+
+pub mod counters;
+pub mod demux;
+mod down;
+pub mod engine;
+mod forward;
+mod keyframes;
+mod lipsync;
+mod participant;
+mod publish;
+mod rewrite;
+mod room;
+mod sfu;
+mod timers;
+
+use std::net::SocketAddr;
+
+use protocol::control::NodeFrame;
+use protocol::grants::{MediaGrant, MediaSource};
+use protocol::ids::{ParticipantId, RoomId};
+use protocol::signal::PublishTrack;
+
+pub use counters::{Counters, DropReason};
+pub use sfu::{Settings, Sfu};
+
+/// The largest datagram that is looked at, in bytes: an Ethernet frame's payload. WebRTC sends less.
+pub const MAX_DATAGRAM: usize = 1500;
+
+/// The largest RTP payload that is forwarded, in bytes.
+pub const MAX_PAYLOAD: usize = 1500;
+
+/// A room's place in this process. Never given twice.
+pub(crate) type RoomKey = u64;
+
+/// A participant's place in this process. Never given twice.
+pub(crate) type Seat = u64;
+
+/// A connection of signaling to this node.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, PartialOrd, Ord)]
+pub struct ConnectionId(pub u64);
+
+/// Which of a participant's two connections.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, PartialOrd, Ord)]
+pub enum Side {
+    /// By which it publishes.
+    Up,
+    /// By which it is served.
+    Down,
+}
+
+/// A peer connection.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, PartialOrd, Ord)]
+pub struct PeerKey {
+    pub(crate) room: RoomKey,
+    pub(crate) seat: Seat,
+    pub(crate) side: Side,
+    /// A connection made anew in the same place has another.
+    pub(crate) epoch: u32,
+}
+
+/// A datagram to send.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Datagram {
+    /// The address it leaves from: one of those told to browsers.
+    pub source: SocketAddr,
+    /// Where it goes.
+    pub destination: SocketAddr,
+    /// What is in it.
+    pub bytes: Vec<u8>,
+}
+
+/// What signaling asks, its tokens already checked.
+#[derive(Debug, Clone, PartialEq)]
+pub enum Request {
+    /// See [`RequestBody::Join`](protocol::control::RequestBody::Join).
+    Join(MediaGrant),
+    /// See [`RequestBody::Publish`](protocol::control::RequestBody::Publish).
+    Publish {
+        /// The room.
+        room: RoomId,
+        /// Who.
+        participant: ParticipantId,
+        /// SDP offer.
+        sdp: String,
+        /// What each media section carries.
+        tracks: Vec<PublishTrack>,
+    },
+    /// See [`RequestBody::Answer`](protocol::control::RequestBody::Answer).
+    Answer {
+        /// The room.
+        room: RoomId,
+        /// Who.
+        participant: ParticipantId,
+        /// Which offer.
+        revision: u32,
+        /// SDP answer.
+        sdp: String,
+    },
+    /// See [`RequestBody::Mute`](protocol::control::RequestBody::Mute).
+    Mute {
+        /// The room.
+        room: RoomId,
+        /// Who.
+        participant: ParticipantId,
+        /// What.
+        source: MediaSource,
+        /// Muted?
+        muted: bool,
+    },
+    /// See [`RequestBody::Leave`](protocol::control::RequestBody::Leave).
+    Leave {
+        /// The room.
+        room: RoomId,
+        /// Who.
+        participant: ParticipantId,
+    },
+    /// See [`RequestBody::CloseRoom`](protocol::control::RequestBody::CloseRoom).
+    CloseRoom {
+        /// The room.
+        room: RoomId,
+    },
+}
+
+/// What the core wants done.
+#[derive(Debug)]
+pub enum Output {
+    /// To the network.
+    Datagram(Datagram),
+    /// To signaling.
+    Frame {
+        /// By which connection.
+        connection: ConnectionId,
+        /// What.
+        frame: NodeFrame,
+    },
+}

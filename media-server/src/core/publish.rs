@@ -1,0 +1,184 @@
+//! What a participant may bring: its offer held against its grant.
+//!
+//! Invariant: a section becomes a track only when it is named, granted, of the right kind and named once.
+
+use std::collections::BTreeSet;
+
+use protocol::grants::MediaSource;
+use protocol::problem::Problem;
+use protocol::signal::PublishTrack;
+
+use super::engine::{EngineError, Mid};
+
+/// The longest `mid` that is taken, in bytes. Browsers number from 0.
+const MAX_MID: usize = 16;
+
+/// What concerns grants in an offer.
+#[derive(Debug, Default, PartialEq, Eq)]
+pub(crate) struct Outline {
+    /// Names the connection that wrote it: it stays the same in all of its offers. (RFC 8829 §5.2.1)
+    pub(crate) session: String,
+    sections: Vec<Section>,
+}
+
+#[derive(Debug, Default, PartialEq, Eq)]
+struct Section {
+    kind: String,
+    mid: String,
+    is_rejected: bool,
+    has_layers: bool,
+}
+
+/// Reads an offer's outline. Whether it is sound as a whole is the engine's to say.
+pub(crate) fn outline(sdp: &str) -> Outline {
+    let mut outline = Outline::default();
+    for line in sdp.lines().map(str::trim_end) {
+        if let Some(origin) = line.strip_prefix("o=") {
+            // Username and session id; the version behind them grows with each offer.
+            outline.session = origin.split(' ').take(2).collect::<Vec<_>>().join(" ");
+        } else if let Some(media) = line.strip_prefix("m=") {
+            let mut words = media.split(' ');
+            outline.sections.push(Section {
+                kind: words.next().unwrap_or_default().to_owned(),
+                is_rejected: words.next() == Some("0"),
+                ..Section::default()
+            });
+        } else if let Some(section) = outline.sections.last_mut() {
+            if let Some(mid) = line.strip_prefix("a=mid:") {
+                mid.clone_into(&mut section.mid);
+            }
+            section.has_layers |= line.starts_with("a=simulcast:");
+        }
+    }
+    outline
+}
+
+/// Which section carries which source.
+///
+/// # Errors
+/// A [`Problem`] that names the track at fault.
+pub(crate) fn check(
+    outline: &Outline,
+    tracks: &[PublishTrack],
+    granted: &[MediaSource],
+) -> Result<Vec<(Mid, MediaSource)>, Problem> {
+    let mut seen = BTreeSet::new();
+    let mut sections = Vec::new();
+    for track in tracks {
+        let name = source_name(track.source);
+        if !granted.contains(&track.source) {
+            return Err(not_granted(track.source));
+        }
+        let bad = |detail: String| Err(bad_track(detail));
+        if !seen.insert(track.source) {
+            return bad(format!("{name} が二度あります。一つずつにしてください。"));
+        }
+        let found = outline.sections.iter().find(|it| it.mid == track.mid);
+        let Some(section) = found.filter(|it| !it.is_rejected && it.mid.len() <= MAX_MID) else {
+            return bad(format!("{name}: mid {:?} の m= 行がSDPにありません。", track.mid));
+        };
+        let expected = if track.source.is_video() { "video" } else { "audio" };
+        if section.kind != expected {
+            return bad(format!(
+                "{name}: mid {:?} は {} です。{expected} が必要です。",
+                track.mid, section.kind
+            ));
+        }
+        if section.has_layers {
+            return bad(format!(
+                "{name}: サイマルキャストにはまだ対応していません。一つの解像度で送ってください。"
+            ));
+        }
+        if sections.iter().any(|(mid, _)| *mid == Mid::from(track.mid.as_str())) {
+            return bad(format!("mid {:?} が二つの track に使われています。", track.mid));
+        }
+        sections.push((Mid::from(track.mid.as_str()), track.source));
+    }
+    Ok(sections)
+}
+
+/// The source's name, as in messages.
+fn source_name(source: MediaSource) -> &'static str {
+    match source {
+        MediaSource::Camera => "camera",
+        MediaSource::Microphone => "microphone",
+        MediaSource::Screen => "screen",
+    }
+}
+
+/// A source that the token doesn't name.
+pub(crate) fn not_granted(source: MediaSource) -> Problem {
+    let name = source_name(source);
+    Problem::new(403, "not-granted", "この映像・音声は送信できません")
+        .with_detail(format!("入室の許可に {name} が含まれていません。"))
+        .with_field(name)
+}
+
+fn bad_track(detail: String) -> Problem {
+    Problem::new(400, "bad-track", "送信する映像・音声の指定に誤りがあります")
+        .with_detail(detail)
+        .with_field("tracks")
+}
+
+/// An SDP that can't be taken.
+pub(crate) fn bad_sdp(error: &EngineError) -> Problem {
+    Problem::new(400, "bad-sdp", "接続の情報（SDP）を受け取れませんでした")
+        .with_detail(error.to_string())
+        .with_field("sdp")
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    const OFFER: &str = "v=0\r\no=- 42 3 IN IP4 127.0.0.1\r\ns=-\r\n\
+        m=audio 9 UDP/TLS/RTP/SAVPF 111\r\na=mid:0\r\n\
+        m=video 9 UDP/TLS/RTP/SAVPF 96\r\na=mid:1\r\n\
+        m=video 9 UDP/TLS/RTP/SAVPF 96\r\na=mid:2\r\na=simulcast:send h;l\r\n\
+        m=video 0 UDP/TLS/RTP/SAVPF 96\r\na=mid:3\r\n";
+
+    fn track(mid: &str, source: MediaSource) -> PublishTrack {
+        PublishTrack {
+            mid: mid.to_owned(),
+            source,
+        }
+    }
+
+    #[test]
+    fn what_is_named_and_granted_is_taken() {
+        let outline = outline(OFFER);
+        assert_eq!(outline.session, "- 42");
+        let tracks = [track("0", MediaSource::Microphone), track("1", MediaSource::Camera)];
+        let granted = [MediaSource::Camera, MediaSource::Microphone];
+        let sections = check(&outline, &tracks, &granted).expect("good");
+        assert_eq!(
+            sections,
+            [
+                (Mid::from("0"), MediaSource::Microphone),
+                (Mid::from("1"), MediaSource::Camera)
+            ]
+        );
+    }
+
+    #[test]
+    fn every_other_track_is_refused_by_name() {
+        use MediaSource::{Camera, Microphone, Screen};
+        let outline = outline(OFFER);
+        let refused = |tracks: &[PublishTrack]| {
+            let problem = check(&outline, tracks, &[Camera, Microphone]).expect_err("refused");
+            (problem.status, problem.detail.unwrap_or_default())
+        };
+        let (status, detail) = refused(&[track("1", Screen)]);
+        assert!(status == 403 && detail.contains("screen"), "{detail}");
+        for (tracks, word) in [
+            (vec![track("7", Camera)], "\"7\""),
+            (vec![track("3", Camera)], "\"3\""),
+            (vec![track("0", Camera)], "audio"),
+            (vec![track("2", Camera)], "サイマルキャスト"),
+            (vec![track("1", Camera), track("1", Camera)], "二度"),
+        ] {
+            let (status, detail) = refused(&tracks);
+            assert!(status == 400 && detail.contains(word), "{word}: {detail}");
+        }
+    }
+}

@@ -1,0 +1,189 @@
+//! Sequence numbers and times toward one subscriber.
+//!
+//! Invariant: what comes out of one rewriter is one stream: its sequence numbers begin below 65,536 and
+//! grow without a gap that the publisher's didn't have, its times only grow, whatever came in was muted,
+//! replaced or republished meanwhile. It begins, and begins again, only where a decoder can.
+
+use std::time::Instant;
+
+/// A stream's first sequence number is below this, so that it is far from the first wrap, whose count the
+/// receiver couldn't know. (RFC 3711 §3.3.1)
+const FIRST_SEQ_BELOW: u64 = 1 << 15;
+
+/// One subscriber's of one section.
+#[derive(Debug)]
+pub(crate) struct Rewriter {
+    first_seq: u64,
+    run: Option<Run>,
+    /// The timeline that came in last, and how far ours is from it.
+    timeline: Option<(u32, u32)>,
+    last: Option<Last>,
+}
+
+/// From a begin to the next pause.
+#[derive(Debug, Clone, Copy)]
+struct Run {
+    first_in: u64,
+    first_out: u64,
+}
+
+/// The newest that went out.
+#[derive(Debug, Clone, Copy)]
+struct Last {
+    seq: u64,
+    time: u32,
+    at: Instant,
+}
+
+/// What comes in.
+#[derive(Debug, Clone, Copy)]
+pub(crate) struct Incoming {
+    pub(crate) ssrc: u32,
+    pub(crate) seq: u64,
+    pub(crate) time: u32,
+    pub(crate) clock_rate: u32,
+    /// Whether a decoder can begin with it.
+    pub(crate) is_start: bool,
+}
+
+/// What goes out.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) struct Rewritten {
+    pub(crate) seq: u64,
+    pub(crate) time: u32,
+    /// The stream begins (again) with this packet.
+    pub(crate) begins: bool,
+}
+
+impl Rewriter {
+    /// `random` chooses the first sequence number (RFC 3550 §5.1).
+    pub(crate) fn new(random: u64) -> Self {
+        Self {
+            first_seq: random % FIRST_SEQ_BELOW,
+            run: None,
+            timeline: None,
+            last: None,
+        }
+    }
+
+    /// Waits for the next place where a decoder can begin.
+    pub(crate) fn pause(&mut self) {
+        self.run = None;
+    }
+
+    /// As [`Rewriter::pause`], and what comes then is something else.
+    pub(crate) fn replace(&mut self) {
+        self.run = None;
+        self.timeline = None;
+    }
+
+    /// Whether it waits.
+    pub(crate) fn is_waiting(&self) -> bool {
+        self.run.is_none()
+    }
+
+    /// None: not for this subscriber (yet).
+    pub(crate) fn rewrite(&mut self, packet: Incoming, now: Instant) -> Option<Rewritten> {
+        if self.timeline.is_some_and(|(ssrc, _)| ssrc != packet.ssrc) {
+            self.replace();
+        }
+        let (run, begins) = match self.run {
+            Some(run) => (run, false),
+            None if packet.is_start => (self.begin(packet, now), true),
+            None => return None,
+        };
+        let seq = run.first_out + packet.seq.checked_sub(run.first_in)?;
+        let time = packet.time.wrapping_add(self.timeline.map_or(0, |(_, offset)| offset));
+        if self.last.is_none_or(|last| seq > last.seq) {
+            self.last = Some(Last { seq, time, at: now });
+        }
+        Some(Rewritten { seq, time, begins })
+    }
+
+    fn begin(&mut self, packet: Incoming, now: Instant) -> Run {
+        if self.timeline.is_none() {
+            let offset = self.last.map_or(0, |last| {
+                // As if the stream had gone on: at least one tick, else as much as time went by.
+                let elapsed = now.saturating_duration_since(last.at).as_micros();
+                let ticks = (elapsed * u128::from(packet.clock_rate) / 1_000_000).max(1) as u32;
+                last.time.wrapping_add(ticks).wrapping_sub(packet.time)
+            });
+            self.timeline = Some((packet.ssrc, offset));
+        }
+        let run = Run {
+            first_in: packet.seq,
+            first_out: self.last.map_or(self.first_seq, |last| last.seq + 1),
+        };
+        self.run = Some(run);
+        run
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use std::time::Duration;
+
+    fn packet(ssrc: u32, seq: u64, time: u32, is_start: bool) -> Incoming {
+        Incoming {
+            ssrc,
+            seq,
+            time,
+            clock_rate: 90_000,
+            is_start,
+        }
+    }
+
+    fn of(out: Option<Rewritten>) -> Option<(u64, u32)> {
+        out.map(|out| (out.seq, out.time))
+    }
+
+    #[test]
+    fn a_late_joiner_begins_small_and_with_a_key_frame() {
+        let now = Instant::now();
+        let mut to = Rewriter::new(u64::MAX);
+        assert_eq!(to.rewrite(packet(1, 900_000, 10, false), now), None);
+        let first = to.rewrite(packet(1, 900_001, 20, true), now).expect("begins");
+        assert!(first.begins && first.seq < 65_536 && first.time == 20);
+        assert_eq!(
+            to.rewrite(packet(1, 900_000, 10, false), now),
+            None,
+            "from before the begin"
+        );
+        // A gap in is a gap out, and what comes late finds its place.
+        assert_eq!(
+            of(to.rewrite(packet(1, 900_004, 50, false), now)),
+            Some((first.seq + 3, 50))
+        );
+        assert_eq!(
+            of(to.rewrite(packet(1, 900_002, 30, false), now)),
+            Some((first.seq + 1, 30))
+        );
+    }
+
+    #[test]
+    fn a_pause_leaves_no_gap_and_needs_a_new_begin() {
+        let now = Instant::now();
+        let mut to = Rewriter::new(5);
+        assert_eq!(of(to.rewrite(packet(1, 10, 100, true), now)), Some((5, 100)));
+        to.pause();
+        assert!(to.is_waiting());
+        assert_eq!(to.rewrite(packet(1, 500, 7000, false), now), None);
+        assert_eq!(of(to.rewrite(packet(1, 501, 8000, true), now)), Some((6, 8000)));
+        assert_eq!(to.rewrite(packet(1, 499, 6000, false), now), None);
+    }
+
+    #[test]
+    fn another_source_goes_on_in_sequence_and_in_time() {
+        let now = Instant::now();
+        let mut to = Rewriter::new(5);
+        to.rewrite(packet(1, 10, u32::MAX - 5, true), now);
+        let later = now + Duration::from_secs(1);
+        assert_eq!(to.rewrite(packet(2, 70_000, 3, false), later), None);
+        assert_eq!(of(to.rewrite(packet(2, 70_001, 3, true), later)), Some((6, 90_000 - 6)));
+        assert_eq!(
+            of(to.rewrite(packet(2, 70_002, 4, false), later)),
+            Some((7, 90_000 - 5))
+        );
+    }
+}

@@ -1,0 +1,356 @@
+//! The entry of the core: datagrams, requests and time go in, datagrams and frames come out.
+//!
+//! Invariant: after every call all that it caused lies ready in [`Sfu::poll_output`], and
+//! [`Sfu::next_timeout`] says when time alone will cause more.
+
+use std::collections::{BTreeMap, HashMap, VecDeque};
+use std::net::SocketAddr;
+use std::time::{Duration, Instant};
+
+use protocol::control::{AnswerBody, NodeFrame};
+use protocol::grants::MediaGrant;
+use protocol::ids::{ParticipantId, RoomId};
+use protocol::problem::Problem;
+
+use super::counters::{Counters, DropReason};
+use super::demux::Demux;
+use super::engine::{Drain, Engine, Peer};
+use super::room::Room;
+use super::timers::Timers;
+use super::{ConnectionId, MAX_DATAGRAM, Output, PeerKey, Request, RoomKey, Seat, Side};
+
+/// What an SFU is told at its start.
+#[derive(Debug, Clone)]
+pub struct Settings {
+    /// Addresses told to browsers; datagrams come to and leave from these.
+    pub addresses: Vec<SocketAddr>,
+    /// A participant unheard for so long is out.
+    pub silence: Duration,
+}
+
+/// Rooms behind one socket.
+#[derive(Debug)]
+pub struct Sfu {
+    rooms: BTreeMap<RoomKey, Room>,
+    names: HashMap<RoomId, RoomKey>,
+    next_room: RoomKey,
+    shared: Shared,
+}
+
+/// What all rooms use.
+#[derive(Debug)]
+pub(crate) struct Shared {
+    pub(crate) engine: Engine,
+    pub(crate) demux: Demux,
+    pub(crate) drain: Drain,
+    pub(crate) counters: Counters,
+    pub(crate) silence: Duration,
+    /// To signaling. Bounded by what one input can cause (some frames a participant): the shell empties it
+    /// after every input.
+    frames: VecDeque<(ConnectionId, NodeFrame)>,
+    timers: Timers<TimerKey>,
+    next_epoch: u32,
+}
+
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash)]
+enum TimerKey {
+    Room(RoomKey),
+    Peer(PeerKey),
+}
+
+impl Shared {
+    /// A new connection for a participant.
+    pub(crate) fn peer(&mut self, room: RoomKey, seat: Seat, side: Side, now: Instant) -> Peer {
+        self.next_epoch = self.next_epoch.wrapping_add(1);
+        let key = PeerKey {
+            room,
+            seat,
+            side,
+            epoch: self.next_epoch,
+        };
+        let mut peer = self.engine.peer(key, now);
+        self.demux.name(key, peer.ufrag(), now);
+        self.wake_peer(&peer);
+        peer
+    }
+
+    /// Ends a connection; its last words are sent.
+    pub(crate) fn close(&mut self, mut peer: Peer, now: Instant) {
+        peer.close(now, &mut self.drain);
+        self.demux.forget(peer.key());
+        self.timers.forget(TimerKey::Peer(peer.key()));
+    }
+
+    /// Has a connection woken when it wants.
+    pub(crate) fn wake_peer(&mut self, peer: &Peer) {
+        self.timers.ask(TimerKey::Peer(peer.key()), peer.deadline());
+    }
+
+    /// Has a room woken.
+    pub(crate) fn wake_room(&mut self, room: RoomKey, at: Instant) {
+        self.timers.ask(TimerKey::Room(room), at);
+    }
+
+    /// Tells news to a connection of signaling; without one nobody is told, and the next one is told all.
+    pub(crate) fn tell(&mut self, connection: Option<ConnectionId>, body: AnswerBody) {
+        if let Some(connection) = connection {
+            self.frames.push_back((connection, NodeFrame { id: None, body }));
+        }
+    }
+
+    /// Answers a request.
+    pub(crate) fn answer(&mut self, to: Asker, body: AnswerBody) {
+        let frame = NodeFrame {
+            id: Some(to.request),
+            body,
+        };
+        self.frames.push_back((to.connection, frame));
+    }
+
+    /// Refuses a request.
+    pub(crate) fn refuse(&mut self, to: Asker, problem: Problem) {
+        self.answer(to, AnswerBody::Error { problem });
+    }
+}
+
+/// Who asked, and what the answer is to be called.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) struct Asker {
+    pub(crate) connection: ConnectionId,
+    pub(crate) request: u64,
+}
+
+impl Sfu {
+    /// Without rooms.
+    #[must_use]
+    pub fn new(settings: Settings) -> Self {
+        Self {
+            rooms: BTreeMap::new(),
+            names: HashMap::new(),
+            next_room: 0,
+            shared: Shared {
+                engine: Engine::new(settings.addresses),
+                demux: Demux::default(),
+                drain: Drain::default(),
+                counters: Counters::default(),
+                silence: settings.silence,
+                frames: VecDeque::new(),
+                timers: Timers::new(),
+                next_epoch: 0,
+            },
+        }
+    }
+
+    /// A datagram came to one of our addresses.
+    pub fn handle_datagram(&mut self, source: SocketAddr, destination: SocketAddr, bytes: &[u8], now: Instant) {
+        let counters = &mut self.shared.counters;
+        counters.datagrams_in += 1;
+        counters.bytes_in += bytes.len() as u64;
+        if bytes.len() > MAX_DATAGRAM {
+            return counters.dropped(DropReason::Oversize);
+        }
+        let Some(key) = self.shared.demux.find(source, bytes) else {
+            return counters.dropped(DropReason::Stranger);
+        };
+        let Some(room) = self.rooms.get_mut(&key.room) else {
+            return counters.dropped(DropReason::Stranger);
+        };
+        let Some(peer) = room.peer(key) else {
+            return counters.dropped(DropReason::Stranger);
+        };
+        if !peer.receive(source, destination, bytes, now, &mut self.shared.drain) {
+            self.shared.counters.dropped(DropReason::Garbage);
+        }
+        self.settle(key.room, now);
+    }
+
+    /// Signaling asks. Exactly one frame with the request's id answers it.
+    pub fn handle_request(&mut self, connection: ConnectionId, id: u64, request: Request, now: Instant) {
+        let to = Asker {
+            connection,
+            request: id,
+        };
+        match request {
+            Request::Join(grant) => self.join(to, grant, now),
+            Request::Publish {
+                room,
+                participant,
+                sdp,
+                tracks,
+            } => self.in_room(to, &room, &participant, now, |room, seat, now, shared| {
+                room.publish(to, seat, &sdp, &tracks, now, shared);
+            }),
+            Request::Answer {
+                room,
+                participant,
+                revision,
+                sdp,
+            } => self.in_room(to, &room, &participant, now, |room, seat, now, shared| {
+                room.accept_answer(to, seat, revision, &sdp, now, shared);
+            }),
+            Request::Mute {
+                room,
+                participant,
+                source,
+                muted,
+            } => self.in_room(to, &room, &participant, now, |room, seat, now, shared| {
+                room.mute(to, seat, source, muted, now, shared);
+            }),
+            Request::Leave { room, participant } => self.leave(to, &room, &participant, now),
+            Request::CloseRoom { room } => self.close_room(to, &room, now),
+        }
+    }
+
+    /// Time went by.
+    pub fn handle_timeout(&mut self, now: Instant) {
+        while let Some(key) = self.shared.timers.take_due(now) {
+            match key {
+                TimerKey::Room(key) => {
+                    if let Some(room) = self.rooms.get_mut(&key) {
+                        room.tick(now, &mut self.shared);
+                    }
+                    self.settle(key, now);
+                }
+                TimerKey::Peer(key) => {
+                    let Some(peer) = self.rooms.get_mut(&key.room).and_then(|room| room.peer(key)) else {
+                        continue;
+                    };
+                    if peer.deadline() <= now {
+                        peer.tick(now, &mut self.shared.drain);
+                    }
+                    self.shared.wake_peer(peer);
+                    self.settle(key.room, now);
+                }
+            }
+        }
+    }
+
+    /// A connection of signaling is gone. Rooms go on; who was told by it is told again when it re-joins.
+    pub fn connection_closed(&mut self, connection: ConnectionId) {
+        for participant in self.rooms.values_mut().flat_map(|room| room.participants.values_mut()) {
+            if participant.connection == Some(connection) {
+                participant.connection = None;
+            }
+        }
+    }
+
+    /// Ends every room: the node is going down.
+    pub fn close(&mut self, now: Instant) {
+        let keys: Vec<RoomKey> = self.rooms.keys().copied().collect();
+        for key in keys {
+            if let Some(room) = self.rooms.get_mut(&key) {
+                room.close(now, &mut self.shared);
+            }
+            self.settle(key, now);
+        }
+    }
+
+    /// What is to be done next.
+    pub fn poll_output(&mut self) -> Option<Output> {
+        if let Some((connection, frame)) = self.shared.frames.pop_front() {
+            return Some(Output::Frame { connection, frame });
+        }
+        let datagram = self.shared.drain.datagrams.pop_front()?;
+        self.shared.counters.datagrams_out += 1;
+        self.shared.counters.bytes_out += datagram.bytes.len() as u64;
+        Some(Output::Datagram(datagram))
+    }
+
+    /// When [`Sfu::handle_timeout`] wants to be called.
+    #[must_use]
+    pub fn next_timeout(&self) -> Option<Instant> {
+        self.shared.timers.next()
+    }
+
+    /// What happened so far, and what is there now.
+    #[must_use]
+    pub fn counters(&self) -> Counters {
+        let participants = || self.rooms.values().flat_map(|room| room.participants.values());
+        let mut counters = self.shared.counters;
+        counters.rooms = self.rooms.len() as u64;
+        counters.participants = participants().count() as u64;
+        counters.tracks = participants().map(|it| it.tracks.len() as u64).sum();
+        counters
+    }
+
+    fn join(&mut self, to: Asker, grant: MediaGrant, now: Instant) {
+        let key = *self.names.entry(grant.room.clone()).or_insert_with(|| {
+            self.next_room += 1;
+            self.next_room
+        });
+        let room = self.rooms.entry(key).or_insert_with(|| {
+            tracing::info!(room = %grant.room, "a room opens");
+            Room::new(key, grant.room.clone())
+        });
+        room.join(to, grant, now, &mut self.shared);
+        self.settle(key, now);
+    }
+
+    fn leave(&mut self, to: Asker, room: &RoomId, participant: &ParticipantId, now: Instant) {
+        // Whoever isn't there has left.
+        self.shared.answer(to, AnswerBody::Ok);
+        let Some(key) = self.names.get(room).copied() else {
+            return;
+        };
+        if let Some(room) = self.rooms.get_mut(&key)
+            && let Some(seat) = room.seat_of(participant)
+        {
+            room.leave(seat, now, &mut self.shared);
+        }
+        self.settle(key, now);
+    }
+
+    fn close_room(&mut self, to: Asker, room: &RoomId, now: Instant) {
+        self.shared.answer(to, AnswerBody::Ok);
+        let Some(key) = self.names.get(room).copied() else {
+            return;
+        };
+        if let Some(room) = self.rooms.get_mut(&key) {
+            room.close(now, &mut self.shared);
+        }
+        self.settle(key, now);
+    }
+
+    fn in_room(
+        &mut self,
+        to: Asker,
+        room: &RoomId,
+        participant: &ParticipantId,
+        now: Instant,
+        act: impl FnOnce(&mut Room, Seat, Instant, &mut Shared),
+    ) {
+        let key = self.names.get(room).copied();
+        let found = key.and_then(|key| {
+            let room = self.rooms.get_mut(&key)?;
+            let seat = room.seat_of(participant)?;
+            Some((key, room, seat))
+        });
+        let Some((key, room, seat)) = found else {
+            let problem = Problem::new(404, "not-in-room", "この参加者は入室していません").with_detail(format!(
+                "部屋 {room} に参加者 {participant} がいません。先に入室してください。"
+            ));
+            return self.shared.refuse(to, problem);
+        };
+        act(room, seat, now, &mut self.shared);
+        self.settle(key, now);
+    }
+
+    /// Lets a room take in what its connections told; closes it when nobody is in it.
+    fn settle(&mut self, key: RoomKey, now: Instant) {
+        let Some(room) = self.rooms.get_mut(&key) else {
+            return;
+        };
+        while let Some((from, event)) = self.shared.drain.events.pop_front() {
+            room.take_in(from, event, now, &mut self.shared);
+        }
+        for (key, deadline) in self.shared.drain.touched.drain(..) {
+            self.shared.timers.ask(TimerKey::Peer(key), deadline);
+        }
+        if room.participants.is_empty() {
+            tracing::info!(room = %room.id, "a room closes");
+            self.names.remove(&room.id);
+            self.rooms.remove(&key);
+            self.shared.timers.forget(TimerKey::Room(key));
+        }
+    }
+}
