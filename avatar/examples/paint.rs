@@ -23,7 +23,11 @@ fn main() -> Result<(), Failure> {
     let rig = Rig::load(Path::new(&rig))?;
     let begin = Instant::now();
     let mut painter = Painter::new(&rig, width.parse()?, height.parse()?)?;
-    println!("{} at {size}: rasterised in {} ms", rig.name(), begin.elapsed().as_millis());
+    println!(
+        "{} at {size}: rasterised in {} ms",
+        rig.name(),
+        begin.elapsed().as_millis()
+    );
 
     let folder = PathBuf::from(folder);
     std::fs::create_dir_all(&folder)?;
@@ -36,24 +40,74 @@ fn main() -> Result<(), Failure> {
 
 /// The poses worth looking at.
 fn poses() -> Vec<(String, Pose)> {
-    let rest = Pose { breath: 0.5, ..Pose::default() };
+    let rest = Pose {
+        breath: 0.5,
+        ..Pose::default()
+    };
     let mut poses: Vec<(String, Pose)> = vec![
         ("rest".into(), rest),
         ("blink".into(), Pose { eyes_shut: 1.0, ..rest }),
         ("half-shut".into(), Pose { eyes_shut: 0.5, ..rest }),
-        ("turned".into(), Pose { head_turn: 10.0, head_roll: 4.0, gaze: (0.9, 0.0), ..rest }),
-        ("bowed".into(), Pose { head_nod: 11.0, eyes_shut: 0.3, gaze: (0.0, 0.8), ..rest }),
-        ("up".into(), Pose { head_nod: -6.0, head_turn: -10.0, head_roll: -7.0, gaze: (-1.0, -1.0), ..rest }),
+        (
+            "turned".into(),
+            Pose {
+                head_turn: 10.0,
+                head_roll: 4.0,
+                gaze: (0.9, 0.0),
+                ..rest
+            },
+        ),
+        (
+            "bowed".into(),
+            Pose {
+                head_nod: 11.0,
+                eyes_shut: 0.3,
+                gaze: (0.0, 0.8),
+                ..rest
+            },
+        ),
+        (
+            "up".into(),
+            Pose {
+                head_nod: -6.0,
+                head_turn: -10.0,
+                head_roll: -7.0,
+                gaze: (-1.0, -1.0),
+                ..rest
+            },
+        ),
     ];
-    for viseme in [Viseme::Pressed, Viseme::A, Viseme::I, Viseme::U, Viseme::E, Viseme::O, Viseme::N] {
+    for viseme in [
+        Viseme::Pressed,
+        Viseme::A,
+        Viseme::I,
+        Viseme::U,
+        Viseme::E,
+        Viseme::O,
+        Viseme::N,
+    ] {
         for open in [0.5, 1.0] {
-            poses.push((format!("mouth-{viseme:?}-{open}"), Pose { viseme, mouth_open: open, ..rest }));
+            poses.push((
+                format!("mouth-{viseme:?}-{open}"),
+                Pose {
+                    viseme,
+                    mouth_open: open,
+                    ..rest
+                },
+            ));
         }
     }
     for expression in [Expression::Smile, Expression::Listening, Expression::Sorry] {
         let face = Pose { expression, ..rest };
         poses.push((format!("{expression:?}"), face));
-        poses.push((format!("{expression:?}-A"), Pose { viseme: Viseme::A, mouth_open: 0.8, ..face }));
+        poses.push((
+            format!("{expression:?}-A"),
+            Pose {
+                viseme: Viseme::A,
+                mouth_open: 0.8,
+                ..face
+            },
+        ));
     }
     poses
 }
@@ -78,7 +132,11 @@ fn measure(painter: &mut Painter) -> Result<(), Failure> {
     let mut times = Vec::new();
     for frame in 0..300_u32 {
         let now = Duration::from_millis(u64::from(frame) * 1000 / 30);
-        let pose = Pose { viseme: Viseme::A, mouth_open: (frame % 9) as f32 / 8.0, ..idle.at(now) };
+        let pose = Pose {
+            viseme: Viseme::A,
+            mouth_open: (frame % 9) as f32 / 8.0,
+            ..idle.at(now)
+        };
         let begin = Instant::now();
         painter.paint(&pose);
         painter.copy_to(&mut bytes, width as usize * 4)?;

@@ -35,7 +35,11 @@ pub enum ChildError {
 ///
 /// `input` must be small (a few kilobytes): it is written before anything is read.
 pub(crate) fn run(command: &mut Command, input: &[u8], limit: Duration) -> Result<Vec<u8>, ChildError> {
-    let mut child = command.stdin(Stdio::piped()).stdout(Stdio::piped()).stderr(Stdio::piped()).spawn()?;
+    let mut child = command
+        .stdin(Stdio::piped())
+        .stdout(Stdio::piped())
+        .stderr(Stdio::piped())
+        .spawn()?;
     let outcome = converse(&mut child, input, limit);
     if outcome.is_err() {
         // It may have ended by itself meanwhile; then there is nothing left to end.
@@ -53,7 +57,10 @@ pub(crate) fn run(command: &mut Command, input: &[u8], limit: Duration) -> Resul
 /// Feeds the program and reads until it closes both its outputs, which it does at the latest when it ends.
 fn converse(child: &mut std::process::Child, input: &[u8], limit: Duration) -> Result<(Vec<u8>, Vec<u8>), ChildError> {
     // One message a stream, and each has its own channel: they never wait.
-    let (output, complaint) = (drain(child.stdout.take(), MAX_OUTPUT), drain(child.stderr.take(), MAX_COMPLAINT));
+    let (output, complaint) = (
+        drain(child.stdout.take(), MAX_OUTPUT),
+        drain(child.stderr.take(), MAX_COMPLAINT),
+    );
     if let Some(mut stdin) = child.stdin.take() {
         match stdin.write_all(input) {
             // A program may end without reading; its status tells why.
@@ -107,7 +114,15 @@ mod tests {
     fn failures_say_why() {
         let missing = run(&mut Command::new("/no/such/program"), b"", LONG).expect_err("missing");
         assert!(matches!(missing, ChildError::Io(_)), "{missing}");
-        let failed = run(Command::new("sh").args(["-c", "echo broken >&2; exit 3"]), b"text", LONG).expect_err("3");
-        assert!(failed.to_string().contains("broken") && failed.to_string().contains('3'), "{failed}");
+        let failed = run(
+            Command::new("sh").args(["-c", "echo broken >&2; exit 3"]),
+            b"text",
+            LONG,
+        )
+        .expect_err("3");
+        assert!(
+            failed.to_string().contains("broken") && failed.to_string().contains('3'),
+            "{failed}"
+        );
     }
 }

@@ -62,9 +62,8 @@ mod tests {
             let peak = pcm.samples.iter().map(|s| s.unsigned_abs()).max().expect("samples");
             assert!((8000..16400).contains(&peak), "peak {peak}");
             assert!(pcm.samples[0].abs() < 200 && pcm.samples[pcm.samples.len() - 1].abs() < 50);
-            let part = |from: f64, to: f64| {
-                &pcm.samples[(from * f64::from(rate)) as usize..(to * f64::from(rate)) as usize]
-            };
+            let part =
+                |from: f64, to: f64| &pcm.samples[(from * f64::from(rate)) as usize..(to * f64::from(rate)) as usize];
             let (first, second) = (part(0.05, 0.4), part(0.75, 1.1));
             assert!(energy_at(first, rate, 659.255) > 20.0 * energy_at(first, rate, 523.251));
             assert!(energy_at(second, rate, 523.251) > energy_at(second, rate, 659.255));

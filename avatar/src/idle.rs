@@ -71,7 +71,10 @@ impl Idle {
         let latest = if t < jump(span) { span - 1 } else { span };
         let moved = smooth((t - jump(latest)) / GAZE_SHIFT);
         let (from, to) = (self.gaze_target(latest - 1), self.gaze_target(latest));
-        ((from.0 + (to.0 - from.0) * moved) as f32, (from.1 + (to.1 - from.1) * moved) as f32)
+        (
+            (from.0 + (to.0 - from.0) * moved) as f32,
+            (from.1 + (to.1 - from.1) * moved) as f32,
+        )
     }
 
     fn gaze_target(&self, span: i64) -> (f64, f64) {
@@ -113,7 +116,11 @@ pub(crate) fn blink_at(seconds: f64) -> f32 {
 /// One breath takes 3.6 s: in for 1.4 s, out for the rest.
 fn breath(t: f64) -> f32 {
     let at = t.rem_euclid(3.6);
-    let share = if at < 1.4 { smooth(at / 1.4) } else { 1.0 - smooth((at - 1.4) / 2.2) };
+    let share = if at < 1.4 {
+        smooth(at / 1.4)
+    } else {
+        1.0 - smooth((at - 1.4) / 2.2)
+    };
     share as f32
 }
 
@@ -160,7 +167,10 @@ mod tests {
                 before = pose.eyes_shut;
             }
             let gaps: Vec<f64> = starts.windows(2).map(|pair| pair[1] - pair[0]).collect();
-            assert!(gaps.iter().all(|gap| (1.95..6.05).contains(gap)), "seed {seed}: {gaps:?}");
+            assert!(
+                gaps.iter().all(|gap| (1.95..6.05).contains(gap)),
+                "seed {seed}: {gaps:?}"
+            );
             let mean = gaps.iter().sum::<f64>() / gaps.len() as f64;
             let spread = (gaps.iter().map(|gap| (gap - mean).powi(2)).sum::<f64>() / gaps.len() as f64).sqrt();
             assert!(spread > 0.5, "seed {seed}: blinks come like clockwork, spread {spread}");
@@ -187,7 +197,10 @@ mod tests {
             let (low, high) = range(|pose| pose.breath);
             assert!(low < 0.02 && high > 0.98, "breath {low} to {high}");
             let (low, high) = range(|pose| pose.head_roll);
-            assert!(low < -0.8 && high > 0.8 && low > -2.0 && high < 2.0, "roll {low} to {high}");
+            assert!(
+                low < -0.8 && high > 0.8 && low > -2.0 && high < 2.0,
+                "roll {low} to {high}"
+            );
             let (low, high) = range(|pose| pose.gaze.0);
             assert!(low >= -1.0 && high <= 1.0 && high - low > 0.3, "gaze {low} to {high}");
             assert!(poses.iter().all(|(_, pose)| pose.mouth_open == 0.0));
@@ -197,7 +210,10 @@ mod tests {
     #[test]
     fn breathing_is_calm() {
         let poses = poses(3, 72.0);
-        let rising = poses.windows(2).filter(|pair| pair[0].1.breath < 0.5 && pair[1].1.breath >= 0.5).count();
+        let rising = poses
+            .windows(2)
+            .filter(|pair| pair[0].1.breath < 0.5 && pair[1].1.breath >= 0.5)
+            .count();
         assert_eq!(rising, 20, "one breath takes 3.6 s");
     }
 }

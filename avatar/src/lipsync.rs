@@ -44,9 +44,11 @@ struct Moment {
 enum Gesture {
     /// A vowel: this shape, this far.
     Shape(Viseme, f32),
+    /// A devoiced vowel: this shape in passing; at the end of です it is hardly heard and the mouth closes.
+    Whisper(Viseme, f32),
     /// A consonant that the lips don't make: this share of the next vowel's opening, in its shape.
     Towards(f32),
-    /// っ: the mouth waits, half closed, in the shape it had.
+    /// っ: the mouth waits, half closed, in the shape it had, or shut where the lips meet next.
     Wait,
     /// A pause.
     Rest,
@@ -59,11 +61,11 @@ fn gesture(name: &str) -> Gesture {
         "u" => Gesture::Shape(Viseme::U, 0.75),
         "e" => Gesture::Shape(Viseme::E, 0.85),
         "o" => Gesture::Shape(Viseme::O, 0.85),
-        "A" => Gesture::Shape(Viseme::A, 0.45),
-        "I" => Gesture::Shape(Viseme::I, 0.35),
-        "U" => Gesture::Shape(Viseme::U, 0.35),
-        "E" => Gesture::Shape(Viseme::E, 0.4),
-        "O" => Gesture::Shape(Viseme::O, 0.4),
+        "A" => Gesture::Whisper(Viseme::A, 0.45),
+        "I" => Gesture::Whisper(Viseme::I, 0.35),
+        "U" => Gesture::Whisper(Viseme::U, 0.35),
+        "E" => Gesture::Whisper(Viseme::E, 0.4),
+        "O" => Gesture::Whisper(Viseme::O, 0.4),
         "N" => Gesture::Shape(Viseme::N, 0.6),
         "m" | "b" | "p" | "my" | "by" | "py" => Gesture::Shape(Viseme::Pressed, 1.0),
         "w" | "f" | "v" => Gesture::Shape(Viseme::U, 0.45),
@@ -77,10 +79,19 @@ fn gesture(name: &str) -> Gesture {
 impl Timeline {
     /// From phonemes with times, in the order of time. Unknown names count as consonants.
     pub fn from_phonemes(phonemes: &[Phoneme]) -> Self {
-        let Some(first) = phonemes.first() else { return Self::default() };
-        let mut moments = vec![Moment { time: first.start.as_secs_f64(), viseme: Viseme::Closed, open: 0.0 }];
+        let Some(first) = phonemes.first() else {
+            return Self::default();
+        };
+        let mut moments = vec![Moment {
+            time: first.start.as_secs_f64(),
+            viseme: Viseme::Closed,
+            open: 0.0,
+        }];
         for (at, phoneme) in phonemes.iter().enumerate() {
-            let (start, end) = (phoneme.start.as_secs_f64(), phoneme.end.as_secs_f64().max(phoneme.start.as_secs_f64()));
+            let (start, end) = (
+                phoneme.start.as_secs_f64(),
+                phoneme.end.as_secs_f64().max(phoneme.start.as_secs_f64()),
+            );
             let before = moments.last().copied();
             let mut pass = |time: f64, viseme, open| {
                 let time = moments.last().map_or(time, |last| time.max(last.time));
@@ -93,9 +104,19 @@ impl Timeline {
                     pass(start + 0.4 * length.min(0.12), viseme, open);
                     pass(end - 0.3 * length.min(0.12), viseme, open);
                 }
+                Gesture::Whisper(viseme, open) => {
+                    let length = (end - start).min(0.1);
+                    pass(start + 0.3 * length, viseme, open);
+                    if phonemes
+                        .get(at + 1)
+                        .is_none_or(|next| matches!(gesture(&next.name), Gesture::Rest))
+                    {
+                        pass(start + length, Viseme::Closed, 0.0);
+                    }
+                }
                 Gesture::Towards(share) => {
                     let next = phonemes[at + 1..].iter().find_map(|next| match gesture(&next.name) {
-                        Gesture::Shape(viseme, open) => Some(Some((viseme, open))),
+                        Gesture::Shape(viseme, open) | Gesture::Whisper(viseme, open) => Some(Some((viseme, open))),
                         Gesture::Rest => Some(None),
                         _ => None,
                     });
@@ -106,7 +127,13 @@ impl Timeline {
                     pass((start + end) / 2.0, viseme, open);
                 }
                 Gesture::Wait => {
-                    let (viseme, open) = before.map_or((Viseme::Closed, 0.0), |last| (last.viseme, last.open * 0.35));
+                    let next = phonemes.get(at + 1).map(|next| gesture(&next.name));
+                    let (viseme, open) = match (next, before) {
+                        // In っぱ the lips wait where they meet.
+                        (Some(Gesture::Shape(Viseme::Pressed, _)), _) => (Viseme::Pressed, 1.0),
+                        (_, Some(last)) => (last.viseme, last.open * 0.35),
+                        (_, None) => (Viseme::Closed, 0.0),
+                    };
                     pass((start + end) / 2.0, viseme, open);
                 }
                 Gesture::Rest => {
@@ -117,7 +144,11 @@ impl Timeline {
             }
         }
         if let Some(last) = phonemes.last() {
-            moments.push(Moment { time: last.end.as_secs_f64() + 0.05, viseme: Viseme::Closed, open: 0.0 });
+            moments.push(Moment {
+                time: last.end.as_secs_f64() + 0.05,
+                viseme: Viseme::Closed,
+                open: 0.0,
+            });
         }
         Self { moments }
     }
@@ -135,10 +166,18 @@ impl Timeline {
         for samples in samples.chunks(block) {
             let (viseme, open) = follower.push(samples);
             // The sound of the block is what the mouth should look like in the middle of it.
-            moments.push(Moment { time: time + BLOCK.as_secs_f64() / 2.0, viseme, open });
+            moments.push(Moment {
+                time: time + BLOCK.as_secs_f64() / 2.0,
+                viseme,
+                open,
+            });
             time += samples.len() as f64 / f64::from(rate);
         }
-        moments.push(Moment { time: time + 0.06, viseme: Viseme::Closed, open: 0.0 });
+        moments.push(Moment {
+            time: time + 0.06,
+            viseme: Viseme::Closed,
+            open: 0.0,
+        });
         Self { moments }
     }
 
@@ -146,7 +185,10 @@ impl Timeline {
     pub(crate) fn append(&mut self, later: Self, offset: Duration) {
         let offset = offset.as_secs_f64();
         self.moments.retain(|moment| moment.time < offset);
-        self.moments.extend(later.moments.into_iter().map(|m| Moment { time: m.time + offset, ..m }));
+        self.moments.extend(later.moments.into_iter().map(|m| Moment {
+            time: m.time + offset,
+            ..m
+        }));
     }
 
     /// The mouth at `t` from the start of the sound: the shape, and how far it is taken (0 to 1).
@@ -155,10 +197,20 @@ impl Timeline {
     pub fn at(&self, t: Duration) -> (Viseme, f32) {
         let t = t.as_secs_f64();
         let next = self.moments.partition_point(|moment| moment.time <= t);
-        let Some(to) = self.moments.get(next) else { return (Viseme::Closed, 0.0) };
-        let closed = Moment { time: 0.0, viseme: Viseme::Closed, open: 0.0 };
+        let Some(to) = self.moments.get(next) else {
+            return (Viseme::Closed, 0.0);
+        };
+        let closed = Moment {
+            time: 0.0,
+            viseme: Viseme::Closed,
+            open: 0.0,
+        };
         let from = next.checked_sub(1).map_or(closed, |before| self.moments[before]);
-        let share = if to.time > from.time { smooth((t - from.time) / (to.time - from.time)) as f32 } else { 1.0 };
+        let share = if to.time > from.time {
+            smooth((t - from.time) / (to.time - from.time)) as f32
+        } else {
+            1.0
+        };
         if from.viseme == to.viseme {
             return (to.viseme, from.open + (to.open - from.open) * share);
         }
@@ -192,7 +244,11 @@ mod tests {
             .map(|(name, ms)| {
                 let start = at;
                 at += Duration::from_millis(*ms);
-                Phoneme { start, end: at, name: (*name).into() }
+                Phoneme {
+                    start,
+                    end: at,
+                    name: (*name).into(),
+                }
             })
             .collect()
     }
@@ -203,9 +259,14 @@ mod tests {
 
     #[test]
     fn every_vowel_is_reached_in_its_own_shape() {
-        for (name, viseme) in
-            [("a", Viseme::A), ("i", Viseme::I), ("u", Viseme::U), ("e", Viseme::E), ("o", Viseme::O), ("N", Viseme::N)]
-        {
+        for (name, viseme) in [
+            ("a", Viseme::A),
+            ("i", Viseme::I),
+            ("u", Viseme::U),
+            ("e", Viseme::E),
+            ("o", Viseme::O),
+            ("N", Viseme::N),
+        ] {
             let timeline = Timeline::from_phonemes(&phonemes(&[("sil", 200), ("k", 60), (name, 120), ("sil", 200)]));
             let (shape, open) = at(&timeline, 320);
             assert_eq!(shape, viseme);
@@ -226,16 +287,50 @@ mod tests {
     }
 
     #[test]
+    fn a_stop_waits_where_its_consonant_is_made() {
+        let middle = |consonant| {
+            let said = [("a", 100), ("cl", 100), (consonant, 50), ("a", 100)];
+            at(&Timeline::from_phonemes(&phonemes(&said)), 150)
+        };
+        assert_eq!(middle("p"), (Viseme::Pressed, 1.0));
+        let (viseme, open) = middle("t");
+        assert!(viseme == Viseme::A && (0.2..0.5).contains(&open), "{viseme:?} {open}");
+    }
+
+    #[test]
     fn the_mouth_never_jumps() {
-        let said = [("sil", 100), ("k", 50), ("o", 90), ("N", 60), ("n", 45), ("i", 75), ("ch", 95), ("i", 80), ("w", 40)]
-            .into_iter()
-            .chain([("a", 160), ("o", 90), ("e", 90), ("cl", 90), ("t", 40), ("e", 80), ("pau", 200), ("b", 60), ("a", 90)]);
+        let said = [
+            ("sil", 100),
+            ("k", 50),
+            ("o", 90),
+            ("N", 60),
+            ("n", 45),
+            ("i", 75),
+            ("ch", 95),
+            ("i", 80),
+            ("w", 40),
+        ]
+        .into_iter()
+        .chain([
+            ("a", 160),
+            ("o", 90),
+            ("e", 90),
+            ("cl", 90),
+            ("t", 40),
+            ("e", 80),
+            ("pau", 200),
+            ("b", 60),
+            ("a", 90),
+        ]);
         let timeline = Timeline::from_phonemes(&phonemes(&said.collect::<Vec<_>>()));
         let mut before = at(&timeline, 0);
         for ms in 1..timeline.duration().as_millis() as u64 + 50 {
             let now = at(&timeline, ms);
             let pressed = before.0 == Viseme::Pressed || now.0 == Viseme::Pressed;
-            assert!(pressed || (now.1 - before.1).abs() < 0.12, "{before:?} to {now:?} at {ms} ms");
+            assert!(
+                pressed || (now.1 - before.1).abs() < 0.12,
+                "{before:?} to {now:?} at {ms} ms"
+            );
             if now.0 != before.0 && !pressed {
                 assert!(now.1.max(before.1) < 0.5, "{before:?} to {now:?} at {ms} ms");
             }
@@ -246,7 +341,11 @@ mod tests {
 
     #[test]
     fn nothing_said_is_a_closed_mouth() {
-        for timeline in [Timeline::default(), Timeline::from_phonemes(&[]), Timeline::from_pcm(&[1, 2], 0)] {
+        for timeline in [
+            Timeline::default(),
+            Timeline::from_phonemes(&[]),
+            Timeline::from_pcm(&[1, 2], 0),
+        ] {
             assert_eq!(timeline.at(Duration::from_millis(5)), (Viseme::Closed, 0.0));
             assert_eq!(timeline.duration(), Duration::ZERO);
         }
@@ -255,7 +354,10 @@ mod tests {
     #[test]
     fn appended_speech_comes_later() {
         let mut timeline = Timeline::from_phonemes(&phonemes(&[("a", 200)]));
-        timeline.append(Timeline::from_phonemes(&phonemes(&[("o", 200)])), Duration::from_secs(1));
+        timeline.append(
+            Timeline::from_phonemes(&phonemes(&[("o", 200)])),
+            Duration::from_secs(1),
+        );
         assert_eq!(at(&timeline, 100).0, Viseme::A);
         assert_eq!(at(&timeline, 600).1, 0.0);
         assert_eq!(at(&timeline, 1100).0, Viseme::O);

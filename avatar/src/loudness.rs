@@ -30,7 +30,14 @@ pub struct Follower {
 impl Follower {
     /// For a sound of `rate` samples a second (0 is taken as 1).
     pub fn new(rate: u32) -> Self {
-        Self { rate: rate.max(1) as f32, loud: LOUD, open: 0.0, viseme: Viseme::Closed, held: 0.0, last: 0 }
+        Self {
+            rate: rate.max(1) as f32,
+            loud: LOUD,
+            open: 0.0,
+            viseme: Viseme::Closed,
+            held: 0.0,
+            last: 0,
+        }
     }
 
     /// Takes the next samples (10 to 30 ms suit) and says how the mouth is now: its shape and how far it is
@@ -46,7 +53,11 @@ impl Follower {
 
         let floor = FLOOR.max(self.loud * 0.06);
         // The square root makes soft vowels visible.
-        let target = if level <= floor { 0.0 } else { ((level - floor) / (self.loud - floor).max(FLOOR)).sqrt() };
+        let target = if level <= floor {
+            0.0
+        } else {
+            ((level - floor) / (self.loud - floor).max(FLOOR)).sqrt()
+        };
         let time = if target > self.open { OPENING } else { CLOSING };
         self.open += (target.min(1.0) - self.open) * (1.0 - (-seconds / time).exp());
         if target == 0.0 && self.open < 0.03 {
@@ -96,11 +107,17 @@ mod tests {
 
     fn tone(hz: f32, level: f32, seconds: f32) -> Vec<i16> {
         let count = (seconds * 16000.0) as usize;
-        (0..count).map(|n| (level * 32767.0 * (std::f32::consts::TAU * hz * n as f32 / 16000.0).sin()) as i16).collect()
+        (0..count)
+            .map(|n| (level * 32767.0 * (std::f32::consts::TAU * hz * n as f32 / 16000.0).sin()) as i16)
+            .collect()
     }
 
     fn follow(follower: &mut Follower, samples: &[i16]) -> (Viseme, f32) {
-        samples.chunks(320).map(|block| follower.push(block)).last().expect("blocks")
+        samples
+            .chunks(320)
+            .map(|block| follower.push(block))
+            .last()
+            .expect("blocks")
     }
 
     #[test]
@@ -109,7 +126,11 @@ mod tests {
         assert_eq!(follow(&mut follower, &[0; 3200]), (Viseme::Closed, 0.0));
         assert!(follow(&mut follower, &tone(800.0, 0.3, 0.2)).1 > 0.8);
         assert_eq!(follow(&mut follower, &[0; 8000]), (Viseme::Closed, 0.0));
-        assert_eq!(follow(&mut follower, &tone(800.0, 0.002, 0.2)), (Viseme::Closed, 0.0), "noise");
+        assert_eq!(
+            follow(&mut follower, &tone(800.0, 0.002, 0.2)),
+            (Viseme::Closed, 0.0),
+            "noise"
+        );
     }
 
     #[test]
@@ -120,8 +141,17 @@ mod tests {
 
     #[test]
     fn brightness_gives_the_shape() {
-        for (hz, viseme) in [(250.0, Viseme::U), (500.0, Viseme::O), (900.0, Viseme::A), (1800.0, Viseme::E)] {
-            assert_eq!(follow(&mut Follower::new(16000), &tone(hz, 0.3, 0.3)).0, viseme, "{hz} Hz");
+        for (hz, viseme) in [
+            (250.0, Viseme::U),
+            (500.0, Viseme::O),
+            (900.0, Viseme::A),
+            (1800.0, Viseme::E),
+        ] {
+            assert_eq!(
+                follow(&mut Follower::new(16000), &tone(hz, 0.3, 0.3)).0,
+                viseme,
+                "{hz} Hz"
+            );
         }
     }
 

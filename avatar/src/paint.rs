@@ -103,14 +103,22 @@ impl Painter {
             .layers()
             .iter()
             .map(|layer| Sheet {
-                cels: layer.drawings.iter().map(|id| rasterise(rig.drawing(id), fit)).collect(),
+                cels: layer
+                    .drawings
+                    .iter()
+                    .map(|id| rasterise(rig.drawing(id), fit, (width, height)))
+                    .collect(),
                 layer: layer.clone(),
             })
             .collect();
         Ok(Self {
             canvas: Canvas::new(width as usize, height as usize),
             layers,
-            stage: Stage { motion: *rig.motion(), bottom: [rig_width / 2.0, rig_height], fit },
+            stage: Stage {
+                motion: *rig.motion(),
+                bottom: [rig_width / 2.0, rig_height],
+                fit,
+            },
             shown: Vec::new(),
         })
     }
@@ -159,9 +167,17 @@ impl Painter {
         let row = self.canvas.width * 4;
         let needed = stride.saturating_mul(self.canvas.height - 1).saturating_add(row);
         if stride < row || buffer.len() < needed {
-            return Err(PaintError::Buffer { given: buffer.len(), stride, needed, row });
+            return Err(PaintError::Buffer {
+                given: buffer.len(),
+                stride,
+                needed,
+                row,
+            });
         }
-        for (to, from) in buffer.chunks_mut(stride).zip(self.canvas.pixels.chunks_exact(self.canvas.width)) {
+        for (to, from) in buffer
+            .chunks_mut(stride)
+            .zip(self.canvas.pixels.chunks_exact(self.canvas.width))
+        {
             for (to, from) in to.chunks_exact_mut(4).zip(from) {
                 to.copy_from_slice(&from.to_le_bytes());
             }
@@ -177,22 +193,32 @@ impl Painter {
 
     fn clip_moved(&self, clip: usize, pose: &Pose) -> bool {
         let sheet = &self.layers[clip];
-        let shown =
-            Shown { drawing: sheet.layer.drawing_for(pose), to_canvas: self.stage.placement(&sheet.layer, pose) };
-        self.shown.get(clip).is_none_or(|before| before.drawing != shown.drawing || !sheet.is_near(shown, *before))
+        let shown = Shown {
+            drawing: sheet.layer.drawing_for(pose),
+            to_canvas: self.stage.placement(&sheet.layer, pose),
+        };
+        self.shown
+            .get(clip)
+            .is_none_or(|before| before.drawing != shown.drawing || !sheet.is_near(shown, *before))
     }
 }
 
 impl Sheet {
     fn placed(&self, shown: Shown) -> Placed<'_> {
         let cel = &self.cels[shown.drawing];
-        Placed { cel, to_canvas: shown.to_canvas.pre_translate(cel.left, cel.top) }
+        Placed {
+            cel,
+            to_canvas: shown.to_canvas.pre_translate(cel.left, cel.top),
+        }
     }
 
     /// Whether no pixel moves by [`STILL`] between the two.
     fn is_near(&self, one: Shown, other: Shown) -> bool {
         let (a, b) = (one.to_canvas, other.to_canvas);
-        let (w, h) = (self.cels[one.drawing].width as f32, self.cels[one.drawing].height as f32);
+        let (w, h) = (
+            self.cels[one.drawing].width as f32,
+            self.cels[one.drawing].height as f32,
+        );
         [(0.0, 0.0), (w, 0.0), (0.0, h), (w, h)].iter().all(|(x, y)| {
             let dx = (a.sx - b.sx) * x + (a.kx - b.kx) * y + a.tx - b.tx;
             let dy = (a.ky - b.ky) * x + (a.sy - b.sy) * y + a.ty - b.ty;
@@ -231,9 +257,18 @@ impl Stage {
         let [x, y] = self.bottom;
         let height = (y - motion.neck[1]).max(1.0);
         let rise = 1.0 + motion.breath_rise * pose.breath / height;
-        let body = about(x, y, Transform::from_scale(1.0 + (rise - 1.0) * 0.3, rise))
-            .pre_concat(about(x, y, Transform::from_rotate(pose.head_roll * 0.12)));
-        let tilt = |share: f32| about(motion.neck[0], motion.neck[1], Transform::from_rotate(pose.head_roll * share));
+        let body = about(x, y, Transform::from_scale(1.0 + (rise - 1.0) * 0.3, rise)).pre_concat(about(
+            x,
+            y,
+            Transform::from_rotate(pose.head_roll * 0.12),
+        ));
+        let tilt = |share: f32| {
+            about(
+                motion.neck[0],
+                motion.neck[1],
+                Transform::from_rotate(pose.head_roll * share),
+            )
+        };
         let mut moved = match layer.follows {
             Follows::Body => body,
             Follows::Neck => body.pre_concat(tilt(0.4)),
@@ -253,7 +288,9 @@ impl Stage {
 }
 
 fn about(x: f32, y: f32, transform: Transform) -> Transform {
-    Transform::from_translate(x, y).pre_concat(transform).pre_translate(-x, -y)
+    Transform::from_translate(x, y)
+        .pre_concat(transform)
+        .pre_translate(-x, -y)
 }
 
 fn join(one: Option<Bounds>, other: Option<Bounds>) -> Option<Bounds> {
@@ -279,20 +316,35 @@ fn within_range(pose: &Pose) -> Pose {
     }
 }
 
-/// Draws one group of the rig. A group that lies outside everything gives an empty cel.
-fn rasterise(drawing: Option<&usvg::Node>, fit: Transform) -> Cel {
-    let empty = Cel { width: 2, height: 2, left: 0.0, top: 0.0, pixels: vec![0; 4] };
+/// Draws one group of the rig for a canvas of this size. A group far outside it gives an empty cel.
+fn rasterise(drawing: Option<&usvg::Node>, fit: Transform, canvas: (u32, u32)) -> Cel {
+    let empty = Cel {
+        width: 2,
+        height: 2,
+        left: 0.0,
+        top: 0.0,
+        pixels: vec![0; 4],
+    };
     let Some((node, bounds)) = drawing.and_then(|node| Some((node, node.abs_layer_bounding_box()?))) else {
         return empty;
     };
-    let left = (bounds.left() * fit.sx + fit.tx).floor() - 1.0;
-    let top = (bounds.top() * fit.sy + fit.ty).floor() - 1.0;
-    let width = (bounds.right() * fit.sx + fit.tx).ceil() + 1.0 - left;
-    let height = (bounds.bottom() * fit.sy + fit.ty).ceil() + 1.0 - top;
-    let Some(mut pixmap) = Pixmap::new(width as u32, height as u32) else { return empty };
+    let edge = |at: f32, scale: f32, shift: f32| at * scale + shift;
+    // Nothing moves as far as the picture is wide: what lies farther out is never seen.
+    let (beyond_x, beyond_y) = (canvas.0 as f32, canvas.1 as f32);
+    let left = edge(bounds.left(), fit.sx, fit.tx).max(-beyond_x).floor() - 1.0;
+    let top = edge(bounds.top(), fit.sy, fit.ty).max(-beyond_y).floor() - 1.0;
+    let width = edge(bounds.right(), fit.sx, fit.tx).min(2.0 * beyond_x).ceil() + 1.0 - left;
+    let height = edge(bounds.bottom(), fit.sy, fit.ty).min(2.0 * beyond_y).ceil() + 1.0 - top;
+    // A negative size casts to 0, which makes no pixmap.
+    let Some(mut pixmap) = Pixmap::new(width as u32, height as u32) else {
+        return empty;
+    };
     // A group nested in moved groups doesn't carry their transforms itself.
     let parents = match node {
-        usvg::Node::Group(group) => group.transform().invert().map(|own| group.abs_transform().pre_concat(own)),
+        usvg::Node::Group(group) => group
+            .transform()
+            .invert()
+            .map(|own| group.abs_transform().pre_concat(own)),
         _ => None,
     };
     // `render_node` moves the node's bounds to the origin; the last step takes that back.
@@ -306,5 +358,11 @@ fn rasterise(drawing: Option<&usvg::Node>, fit: Transform) -> Cel {
         .iter()
         .map(|p| u32::from_be_bytes([p.alpha(), p.red(), p.green(), p.blue()]))
         .collect();
-    Cel { width: pixmap.width() as usize, height: pixmap.height() as usize, left, top, pixels }
+    Cel {
+        width: pixmap.width() as usize,
+        height: pixmap.height() as usize,
+        left,
+        top,
+        pixels,
+    }
 }

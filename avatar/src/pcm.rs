@@ -26,7 +26,10 @@ impl Pcm {
     /// # Errors
     /// A sentence saying what was expected.
     pub fn from_wav(bytes: &[u8]) -> Result<Self, &'static str> {
-        let rest = bytes.strip_prefix(b"RIFF").and_then(|rest| rest.get(4..)).ok_or("not a RIFF file")?;
+        let rest = bytes
+            .strip_prefix(b"RIFF")
+            .and_then(|rest| rest.get(4..))
+            .ok_or("not a RIFF file")?;
         let mut rest = rest.strip_prefix(b"WAVE").ok_or("not a WAVE file")?;
         let mut rate = None;
         while let Some((header, body)) = rest.split_at_checked(8) {
@@ -36,7 +39,10 @@ impl Pcm {
                 b"fmt " => rate = Some(format(chunk)?),
                 b"data" => {
                     let rate = rate.ok_or("the sound comes before its format")?;
-                    let samples = chunk.chunks_exact(2).map(|pair| i16::from_le_bytes([pair[0], pair[1]])).collect();
+                    let samples = chunk
+                        .chunks_exact(2)
+                        .map(|pair| i16::from_le_bytes([pair[0], pair[1]]))
+                        .collect();
                     return Ok(Self { samples, rate });
                 }
                 _ => {}
@@ -85,7 +91,14 @@ mod tests {
     #[test]
     fn anything_else_is_refused() {
         let stereo = wav(2, 4);
-        for bytes in [b"".as_slice(), b"RIFF", b"RIFF\0\0\0\0WAVE", b"OggS\0\0\0\0\0\0\0\0", &stereo, &stereo[..30]] {
+        for bytes in [
+            b"".as_slice(),
+            b"RIFF",
+            b"RIFF\0\0\0\0WAVE",
+            b"OggS\0\0\0\0\0\0\0\0",
+            &stereo,
+            &stereo[..30],
+        ] {
             assert!(Pcm::from_wav(bytes).is_err(), "{bytes:?}");
         }
     }

@@ -46,7 +46,11 @@ impl Actor {
     /// The sound of this timeline begins to be heard at `start`; it replaces what was being said.
     /// `start` may lie ahead by the latency of the sound's output.
     pub fn say(&mut self, start: Duration, timeline: Arc<Timeline>) {
-        self.speech = Some(Said { start, end: start.saturating_add(timeline.duration()), timeline });
+        self.speech = Some(Said {
+            start,
+            end: start.saturating_add(timeline.duration()),
+            timeline,
+        });
     }
 
     /// Stops speaking at `now`: the mouth closes.
@@ -58,7 +62,9 @@ impl Actor {
 
     /// Whether the mouth moves at `now`.
     pub fn is_speaking(&self, now: Duration) -> bool {
-        self.speech.as_ref().is_some_and(|said| said.start <= now && now < said.end)
+        self.speech
+            .as_ref()
+            .is_some_and(|said| said.start <= now && now < said.end)
     }
 
     /// Changes the face at `now`, behind a blink. The face it has already is left alone.
@@ -104,7 +110,8 @@ impl Actor {
 impl Said {
     /// Who speaks looks at the visitor, moves the lips, and nods a little with the voice.
     fn act(&self, now: Duration, pose: &mut Pose) {
-        let attention = (smooth(seconds(now, self.start) / ATTEND + 1.0) * smooth(1.0 - seconds(now, self.end) / ATTEND)) as f32;
+        let attention =
+            (smooth(seconds(now, self.start) / ATTEND + 1.0) * smooth(1.0 - seconds(now, self.end) / ATTEND)) as f32;
         pose.gaze.0 *= 1.0 - 0.8 * attention;
         pose.gaze.1 *= 1.0 - 0.8 * attention;
         pose.head_turn *= 1.0 - 0.5 * attention;
@@ -119,9 +126,14 @@ impl Said {
         const REACH: u32 = 6;
         const STEP: Duration = Duration::from_millis(60);
         let sum: f32 = (0..=2 * REACH)
-            .map(|n| match (now + STEP * n).checked_sub(self.start + STEP * REACH).map(|t| self.timeline.at(t)) {
-                Some((Viseme::Closed | Viseme::Pressed, _)) | None => 0.0,
-                Some((_, open)) => open,
+            .map(|n| {
+                match (now + STEP * n)
+                    .checked_sub(self.start + STEP * REACH)
+                    .map(|t| self.timeline.at(t))
+                {
+                    Some((Viseme::Closed | Viseme::Pressed, _)) | None => 0.0,
+                    Some((_, open)) => open,
+                }
             })
             .sum();
         sum / (2 * REACH + 1) as f32
@@ -143,7 +155,11 @@ mod tests {
     }
 
     fn ahh() -> Arc<Timeline> {
-        Arc::new(Timeline::from_phonemes(&[Phoneme { start: ms(0), end: ms(1000), name: "a".into() }]))
+        Arc::new(Timeline::from_phonemes(&[Phoneme {
+            start: ms(0),
+            end: ms(1000),
+            name: "a".into(),
+        }]))
     }
 
     #[test]
@@ -165,7 +181,9 @@ mod tests {
         let mut actor = Actor::new(1);
         actor.express(ms(10_000), Expression::Smile);
         assert_eq!(actor.pose(ms(10_000)).expression, Expression::Neutral);
-        let change = (10_000..10_200).find(|t| actor.pose(ms(*t)).expression == Expression::Smile).expect("it smiles");
+        let change = (10_000..10_200)
+            .find(|t| actor.pose(ms(*t)).expression == Expression::Smile)
+            .expect("it smiles");
         assert!(actor.pose(ms(change)).eyes_shut > 0.95);
         assert!(actor.pose(ms(change - 1)).eyes_shut > 0.95);
     }

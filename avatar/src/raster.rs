@@ -65,22 +65,38 @@ pub(crate) struct Placed<'a> {
 
 impl Canvas {
     pub(crate) fn new(width: usize, height: usize) -> Self {
-        Self { width, height, pixels: vec![0; width * height] }
+        Self {
+            width,
+            height,
+            pixels: vec![0; width * height],
+        }
     }
 
     pub(crate) fn bounds(&self) -> Bounds {
-        Bounds { left: 0, top: 0, right: self.width, bottom: self.height }
+        Bounds {
+            left: 0,
+            top: 0,
+            right: self.width,
+            bottom: self.height,
+        }
     }
 
     pub(crate) fn clear(&mut self, area: Bounds) {
-        for row in self.pixels.chunks_exact_mut(self.width).take(area.bottom).skip(area.top) {
+        for row in self
+            .pixels
+            .chunks_exact_mut(self.width)
+            .take(area.bottom)
+            .skip(area.top)
+        {
             row[area.left..area.right].fill(0);
         }
     }
 
     /// Lays `picture` over what is there, inside `area`, and where `mask` is given only within its shape.
     pub(crate) fn lay(&mut self, picture: Placed, mask: Option<Placed>, area: Bounds) {
-        let Some(area) = picture.bounds(self).and_then(|bounds| bounds.intersection(area)) else { return };
+        let Some(area) = picture.bounds(self).and_then(|bounds| bounds.intersection(area)) else {
+            return;
+        };
         let Some(walk) = Walk::new(picture) else { return };
         let mask = match mask {
             None => None,
@@ -90,8 +106,11 @@ impl Canvas {
             },
         };
         for y in area.top..area.bottom {
-            let Some((from, to, mut at)) = walk.span(y, area.left, area.right) else { continue };
+            let Some((from, to)) = walk.span(y, area.left, area.right) else {
+                continue;
+            };
             let row = &mut self.pixels[y * self.width + from..y * self.width + to];
+            let mut at = walk.at(from, y);
             match &mask {
                 None => {
                     for pixel in row {
@@ -100,7 +119,7 @@ impl Canvas {
                     }
                 }
                 Some(mask) => {
-                    let mut mask_at = mask.start(from, y);
+                    let mut mask_at = mask.at(from, y);
                     for pixel in row {
                         let source = walk.sample(at);
                         if source != 0 {
@@ -150,28 +169,36 @@ const ONE: f32 = 65536.0;
 impl<'a> Walk<'a> {
     fn new(placed: Placed<'a>) -> Option<Self> {
         let to_cel = placed.to_canvas.invert()?;
-        Some(Self { cel: placed.cel, to_cel, step: ((to_cel.sx * ONE) as i32, (to_cel.ky * ONE) as i32) })
+        Some(Self {
+            cel: placed.cel,
+            to_cel,
+            step: ((to_cel.sx * ONE) as i32, (to_cel.ky * ONE) as i32),
+        })
     }
 
-    /// The place in the cel under the middle of a canvas pixel.
-    fn start(&self, x: usize, y: usize) -> Place {
-        let (x, y) = (x as f32 + 0.5, y as f32 + 0.5);
+    /// The place in the cel under the middle of a canvas pixel. It is counted in whole steps from the row's
+    /// first pixel, so that it is the same whatever part of the row is painted.
+    fn at(&self, x: usize, y: usize) -> Place {
+        let y = y as f32 + 0.5;
         let t = self.to_cel;
-        let u = t.sx * x + t.kx * y + t.tx - 0.5;
-        let v = t.ky * x + t.sy * y + t.ty - 0.5;
-        ((u * ONE) as i32, (v * ONE) as i32)
+        let u = t.sx * 0.5 + t.kx * y + t.tx - 0.5;
+        let v = t.ky * 0.5 + t.sy * y + t.ty - 0.5;
+        let go = |begin: f32, step: i32| ((begin * ONE) as i32).wrapping_add(step.wrapping_mul(x as i32));
+        (go(u, self.step.0), go(v, self.step.1))
     }
 
     fn next(&self, at: Place) -> Place {
         (at.0.wrapping_add(self.step.0), at.1.wrapping_add(self.step.1))
     }
 
-    /// The part of row `y` between `from` and `to` whose places lie in the cel with both neighbours,
-    /// and the first of those places.
-    fn span(&self, y: usize, from: usize, to: usize) -> Option<(usize, usize, Place)> {
-        let start = self.start(from, y);
-        let (mut first, mut last) = (0_i64, (to - from) as i64 - 1);
-        let limits = [(start.0, self.step.0, self.cel.width), (start.1, self.step.1, self.cel.height)];
+    /// The part of row `y` between `from` and `to` whose places lie in the cel with both neighbours.
+    fn span(&self, y: usize, from: usize, to: usize) -> Option<(usize, usize)> {
+        let start = self.at(0, y);
+        let (mut first, mut last) = (from as i64, to as i64 - 1);
+        let limits = [
+            (start.0, self.step.0, self.cel.width),
+            (start.1, self.step.1, self.cel.height),
+        ];
         for (begin, step, size) in limits {
             let (begin, step) = (i64::from(begin), i64::from(step));
             let end = ((size as i64 - 1) << 16) - 1;
@@ -189,12 +216,7 @@ impl<'a> Walk<'a> {
                 _ => {}
             }
         }
-        // Going on in whole steps from `start` keeps every place inside exactly as computed.
-        let at = |begin: i32, step: i32| (i64::from(begin) + first * i64::from(step)) as i32;
-        (first <= last).then(|| {
-            let place = (at(start.0, self.step.0), at(start.1, self.step.1));
-            (from + first as usize, from + last as usize + 1, place)
-        })
+        (first <= last).then_some((first as usize, last as usize + 1))
     }
 
     /// The cel's colour there, mixed from the four pixels around. `at` must lie in a span.
@@ -214,7 +236,11 @@ impl<'a> Walk<'a> {
     /// As [`Self::sample`], and transparent outside the cel.
     fn sample_checked(&self, at: Place) -> u32 {
         let inside = |place: i32, size: usize| place >= 0 && ((place >> 16) as usize) + 1 < size;
-        if inside(at.0, self.cel.width) && inside(at.1, self.cel.height) { self.sample(at) } else { 0 }
+        if inside(at.0, self.cel.width) && inside(at.1, self.cel.height) {
+            self.sample(at)
+        } else {
+            0
+        }
     }
 }
 
@@ -224,8 +250,8 @@ const PAIRS: u32 = 0x00ff_00ff;
 #[inline]
 fn mix(a: u32, b: u32, share: u32) -> u32 {
     let rest = 256 - share;
-    let low = ((a & PAIRS) * rest + (b & PAIRS) * share) >> 8 & PAIRS;
-    let high = ((a >> 8 & PAIRS) * rest + (b >> 8 & PAIRS) * share) & !PAIRS;
+    let low = (((a & PAIRS) * rest + (b & PAIRS) * share) >> 8) & PAIRS;
+    let high = (((a >> 8) & PAIRS) * rest + ((b >> 8) & PAIRS) * share) & !PAIRS;
     low | high
 }
 
@@ -233,7 +259,9 @@ fn mix(a: u32, b: u32, share: u32) -> u32 {
 #[inline]
 fn scale(colour: u32, share: u32) -> u32 {
     let share = share + (share >> 7);
-    ((colour & PAIRS) * share >> 8 & PAIRS) | ((colour >> 8 & PAIRS) * share & !PAIRS)
+    let low = (((colour & PAIRS) * share) >> 8) & PAIRS;
+    let high = (((colour >> 8) & PAIRS) * share) & !PAIRS;
+    low | high
 }
 
 /// Porter and Duff's *over* on premultiplied colours.
@@ -255,7 +283,13 @@ mod tests {
         for row in pixels.chunks_exact_mut(side + 2).skip(1).take(side) {
             row[1..=side].fill(colour);
         }
-        Cel { width: side + 2, height: side + 2, left: 0.0, top: 0.0, pixels }
+        Cel {
+            width: side + 2,
+            height: side + 2,
+            left: 0.0,
+            top: 0.0,
+            pixels,
+        }
     }
 
     fn is_premultiplied(pixel: u32) -> bool {
@@ -267,7 +301,14 @@ mod tests {
     fn a_cel_moved_by_whole_pixels_is_copied_exactly() {
         let (mut canvas, cel) = (Canvas::new(20, 20), square(4, 0xff10_2030));
         let all = canvas.bounds();
-        canvas.lay(Placed { cel: &cel, to_canvas: Transform::from_translate(5.0, 7.0) }, None, all);
+        canvas.lay(
+            Placed {
+                cel: &cel,
+                to_canvas: Transform::from_translate(5.0, 7.0),
+            },
+            None,
+            all,
+        );
         for (at, pixel) in canvas.pixels.iter().enumerate() {
             let inside = (6..10).contains(&(at % 20)) && (8..12).contains(&(at / 20));
             assert_eq!(*pixel, if inside { 0xff10_2030 } else { 0 }, "pixel {at}");
@@ -276,13 +317,21 @@ mod tests {
 
     #[test]
     fn turned_and_cut_off_cels_stay_premultiplied_and_keep_their_area() {
-        for (dx, dy, angle) in [(30.2, 30.7, 13.0), (-3.5, 50.1, -40.0), (58.0, 58.0, 90.0), (500.0, 3.0, 5.0)] {
+        for (dx, dy, angle) in [
+            (30.2, 30.7, 13.0),
+            (-3.5, 50.1, -40.0),
+            (58.0, 58.0, 90.0),
+            (500.0, 3.0, 5.0),
+        ] {
             let (mut canvas, cel) = (Canvas::new(64, 64), square(12, 0x8040_2080));
             let all = canvas.bounds();
             let to_canvas = Transform::from_translate(dx, dy).pre_concat(Transform::from_rotate(angle));
             canvas.lay(Placed { cel: &cel, to_canvas }, None, all);
             canvas.lay(Placed { cel: &cel, to_canvas }, None, all);
-            assert!(canvas.pixels.iter().all(|p| is_premultiplied(*p)), "at {dx} {dy} {angle}");
+            assert!(
+                canvas.pixels.iter().all(|p| is_premultiplied(*p)),
+                "at {dx} {dy} {angle}"
+            );
         }
         let (mut canvas, cel) = (Canvas::new(64, 64), square(12, 0xffff_ffff));
         let all = canvas.bounds();
@@ -296,8 +345,14 @@ mod tests {
     fn a_mask_lets_through_only_its_shape() {
         let (mut canvas, wide, narrow) = (Canvas::new(32, 32), square(20, 0xffff_0000), square(6, 0xff00_00ff));
         let all = canvas.bounds();
-        let picture = Placed { cel: &wide, to_canvas: Transform::from_translate(3.0, 3.0) };
-        let mask = Placed { cel: &narrow, to_canvas: Transform::from_translate(10.0, 10.0) };
+        let picture = Placed {
+            cel: &wide,
+            to_canvas: Transform::from_translate(3.0, 3.0),
+        };
+        let mask = Placed {
+            cel: &narrow,
+            to_canvas: Transform::from_translate(10.0, 10.0),
+        };
         canvas.lay(picture, Some(mask), all);
         let painted = canvas.pixels.iter().filter(|p| **p != 0).count();
         assert_eq!(painted, 36);

@@ -49,7 +49,12 @@ pub(crate) fn japanese(text: &str) -> String {
 /// `10:05` becomes 10時5分, `3F` 3階, and a dash or wave between times から.
 fn spell_out(text: &str) -> String {
     let chars: Vec<char> = text.chars().collect();
-    let digits = |from: usize| chars[from.min(chars.len())..].iter().take_while(|c| c.is_ascii_digit()).count();
+    let digits = |from: usize| {
+        chars[from.min(chars.len())..]
+            .iter()
+            .take_while(|c| c.is_ascii_digit())
+            .count()
+    };
     let number = |from: usize, count: usize| chars[from..from + count].iter().collect::<String>();
     let mut out = String::with_capacity(text.len());
     let mut at = 0;
@@ -101,9 +106,17 @@ pub(crate) fn parts(text: &str, most: usize) -> Vec<&str> {
     let mut parts = Vec::new();
     let mut rest = text;
     while rest.len() > most {
-        let end = rest.char_indices().map(|(at, c)| at + c.len_utf8()).take_while(|end| *end <= most).last();
+        let end = rest
+            .char_indices()
+            .map(|(at, c)| at + c.len_utf8())
+            .take_while(|end| *end <= most)
+            .last();
         let window = &rest[..end.unwrap_or(rest.len())];
-        let cut = |marks: &[char]| window.rfind(marks).map(|at| at + window[at..].chars().next().map_or(0, char::len_utf8));
+        let cut = |marks: &[char]| {
+            window
+                .rfind(marks)
+                .map(|at| at + window[at..].chars().next().map_or(0, char::len_utf8))
+        };
         let at = cut(&['。', '!', '?']).or_else(|| cut(&['、'])).unwrap_or(window.len());
         parts.push(&rest[..at]);
         rest = &rest[at..];

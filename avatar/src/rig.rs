@@ -168,38 +168,70 @@ impl Rig {
     pub fn load(folder: &Path) -> Result<Self, RigError> {
         let file = folder.join("rig.toml");
         let read = |file: &Path| {
-            std::fs::read_to_string(file).map_err(|source| RigError::Read { file: file.into(), source })
+            std::fs::read_to_string(file).map_err(|source| RigError::Read {
+                file: file.into(),
+                source,
+            })
         };
-        let wrong = |message: String| RigError::Description { file: file.clone(), message };
+        let wrong = |message: String| RigError::Description {
+            file: file.clone(),
+            message,
+        };
         let description: Description = toml::from_str(&read(&file)?).map_err(|e| wrong(e.to_string()))?;
         check(&description).map_err(|(layer, message)| match layer {
-            Some(layer) => RigError::Layer { file: file.clone(), layer, message },
+            Some(layer) => RigError::Layer {
+                file: file.clone(),
+                layer,
+                message,
+            },
             None => wrong(message),
         })?;
 
         let svg_file = folder.join(&description.svg);
         let source = read(&svg_file)?;
-        let broken = |e: &dyn std::fmt::Display| RigError::Svg { file: svg_file.clone(), message: e.to_string() };
+        let broken = |e: &dyn std::fmt::Display| RigError::Svg {
+            file: svg_file.clone(),
+            message: e.to_string(),
+        };
         let document = roxmltree::Document::parse(&source).map_err(|e| broken(&e))?;
-        let mut drawings = Drawings { document: &document, file: &description.svg, added: String::new() };
+        let mut drawings = Drawings {
+            document: &document,
+            file: &description.svg,
+            added: String::new(),
+        };
         let names: Vec<String> = description.layer.iter().map(|l| l.name.clone()).collect();
         let mut layers = Vec::with_capacity(names.len());
         for layer in description.layer {
             let name = layer.name.clone();
             let layer = drawings.layer(layer, &names);
-            layers.push(layer.map_err(|message| RigError::Layer { file: file.clone(), layer: name, message })?);
+            layers.push(layer.map_err(|message| RigError::Layer {
+                file: file.clone(),
+                layer: name,
+                message,
+            })?);
         }
 
-        let end = source.rfind("</svg>").ok_or_else(|| broken(&"the outermost element must be <svg>...</svg>"))?;
+        let end = source
+            .rfind("</svg>")
+            .ok_or_else(|| broken(&"the outermost element must be <svg>...</svg>"))?;
         let whole = format!("{}{}{}", &source[..end], drawings.added, &source[end..]);
         let tree = usvg::Tree::from_str(&whole, &usvg::Options::default()).map_err(|e| broken(&e))?;
         for (layer, name) in layers.iter().zip(&names) {
-            if let Some(empty) = layer.drawings.iter().find(|id| tree.node_by_id(id).is_none()) {
+            if let Some(empty) = layer.drawings.iter().find(|id| is_empty(tree.node_by_id(id))) {
                 let message = format!("group `{empty}` of {} draws nothing", description.svg);
-                return Err(RigError::Layer { file: file.clone(), layer: name.clone(), message });
+                return Err(RigError::Layer {
+                    file: file.clone(),
+                    layer: name.clone(),
+                    message,
+                });
             }
         }
-        Ok(Self { name: description.name, motion: description.motion, layers, tree })
+        Ok(Self {
+            name: description.name,
+            motion: description.motion,
+            layers,
+            tree,
+        })
     }
 
     /// The character's name, for people.
@@ -256,11 +288,24 @@ impl Play {
     }
 }
 
+fn is_empty(drawing: Option<&usvg::Node>) -> bool {
+    match drawing {
+        None => true,
+        Some(usvg::Node::Group(group)) => !group.has_children(),
+        Some(_) => false,
+    }
+}
+
 /// Checks what can be checked without the SVG. The error has the layer's name where it is about one.
 fn check(description: &Description) -> Result<(), (Option<String>, String)> {
     let motion = &description.motion;
     let figures = [motion.breath_rise, motion.turn_shift, motion.nod_shift];
-    if figures.iter().chain(&motion.neck).chain(&motion.gaze_reach).any(|figure| !figure.is_finite()) {
+    if figures
+        .iter()
+        .chain(&motion.neck)
+        .chain(&motion.gaze_reach)
+        .any(|figure| !figure.is_finite())
+    {
         return Err((None, "motion: every figure must be a finite number".into()));
     }
     if description.layer.is_empty() {
@@ -277,11 +322,19 @@ fn check(description: &Description) -> Result<(), (Option<String>, String)> {
         if layer.lids.is_some() && layer.mouth.is_some() {
             return wrong("a layer can have lids or a mouth, not both".into());
         }
-        let steps = layer.lids.as_ref().map(|l| l.steps).or(layer.mouth.as_ref().map(|m| m.steps));
+        let steps = layer
+            .lids
+            .as_ref()
+            .map(|l| l.steps)
+            .or(layer.mouth.as_ref().map(|m| m.steps));
         if steps.is_some_and(|steps| steps == 0 || steps > MAX_STEPS) {
             return wrong(format!("steps must be 1 to {MAX_STEPS}"));
         }
-        if layer.mouth.as_ref().is_some_and(|mouth| mouth.shapes.contains_key(&Viseme::Closed)) {
+        if layer
+            .mouth
+            .as_ref()
+            .is_some_and(|mouth| mouth.shapes.contains_key(&Viseme::Closed))
+        {
             return wrong("mouth.shapes.closed: the closed mouth is the layer's own drawing".into());
         }
     }
@@ -321,7 +374,10 @@ impl<'a, 'input> Drawings<'a, 'input> {
         let clip = match layer.clip {
             None => None,
             Some(clip) => Some(
-                names.iter().position(|name| *name == clip).ok_or_else(|| format!("clip: no layer is named `{clip}`"))?,
+                names
+                    .iter()
+                    .position(|name| *name == clip)
+                    .ok_or_else(|| format!("clip: no layer is named `{clip}`"))?,
             ),
         };
         let mut base_ids = vec![layer.draw];
@@ -340,15 +396,30 @@ impl<'a, 'input> Drawings<'a, 'input> {
             if let Some(lids) = &layer.lids {
                 drawings.extend(self.tween(base, &lids.shut, lids.steps)?);
             }
-            for (mouth, shape) in layer.mouth.iter().flat_map(|mouth| mouth.shapes.values().map(move |s| (mouth, s))) {
+            for (mouth, shape) in layer
+                .mouth
+                .iter()
+                .flat_map(|mouth| mouth.shapes.values().map(move |s| (mouth, s)))
+            {
                 drawings.extend(self.tween(base, shape, mouth.steps)?);
             }
         }
         let play = match (layer.lids, layer.mouth) {
             (Some(lids), _) => Play::Lids { steps: lids.steps },
-            (None, Some(mouth)) => Play::Mouth { steps: mouth.steps, shapes: mouth.shapes.into_keys().collect() },
+            (None, Some(mouth)) => Play::Mouth {
+                steps: mouth.steps,
+                shapes: mouth.shapes.into_keys().collect(),
+            },
             (None, None) => Play::Still,
         };
-        Ok(Layer { follows: layer.follows, depth: layer.depth, gaze: layer.gaze, clip, drawings, bases, play })
+        Ok(Layer {
+            follows: layer.follows,
+            depth: layer.depth,
+            gaze: layer.gaze,
+            clip,
+            drawings,
+            bases,
+            play,
+        })
     }
 }

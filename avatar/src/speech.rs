@@ -166,7 +166,12 @@ impl Speaker {
             return Err(SpeechError::Speed(config.speed));
         }
         if let Some(voice) = &config.voice {
-            let missing = |what, path: &Path| Err(SpeechError::Missing { what, path: path.into() });
+            let missing = |what, path: &Path| {
+                Err(SpeechError::Missing {
+                    what,
+                    path: path.into(),
+                })
+            };
             if !voice.is_file() {
                 return missing("the voice", voice);
             }
@@ -196,7 +201,10 @@ impl Speaker {
     pub fn speak(&self, language: Language, text: &str) -> Result<Speech, SpeechError> {
         let chars = text.chars().count();
         if chars > self.config.max_chars {
-            return Err(SpeechError::TooLong { chars, most: self.config.max_chars });
+            return Err(SpeechError::TooLong {
+                chars,
+                most: self.config.max_chars,
+            });
         }
         match (language.espeak_voice(), &self.config.voice, &self.config.espeak) {
             (None, Some(voice), _) => self.japanese(voice, text),
@@ -228,16 +236,29 @@ impl Speaker {
         let (sound, trace) = (folder.path().join("sound.wav"), folder.path().join("trace.txt"));
         let mut command = Command::new(program);
         command.arg("-x").arg(&self.config.dictionary).arg("-m").arg(voice);
-        command.args(["-r", &self.config.speed.to_string()]).arg("-ow").arg(&sound).arg("-ot").arg(&trace);
-        child::run(&mut command, text.as_bytes(), limit)
-            .map_err(|source| SpeechError::Program { program: program.clone(), source })?;
-        let wrong = |message| SpeechError::Output { program: program.clone(), message };
+        command
+            .args(["-r", &self.config.speed.to_string()])
+            .arg("-ow")
+            .arg(&sound)
+            .arg("-ot")
+            .arg(&trace);
+        child::run(&mut command, text.as_bytes(), limit).map_err(|source| SpeechError::Program {
+            program: program.clone(),
+            source,
+        })?;
+        let wrong = |message| SpeechError::Output {
+            program: program.clone(),
+            message,
+        };
         let pcm = Pcm::from_wav(&std::fs::read(&sound)?).map_err(wrong)?;
         let phonemes = phonemes(&String::from_utf8_lossy(&std::fs::read(&trace)?));
         if phonemes.is_empty() {
             return Err(wrong("its trace has no phonemes"));
         }
-        Ok(Speech { timeline: Timeline::from_phonemes(&phonemes), pcm })
+        Ok(Speech {
+            timeline: Timeline::from_phonemes(&phonemes),
+            pcm,
+        })
     }
 
     fn other(&self, program: &Path, voice: &str, text: &str) -> Result<Speech, SpeechError> {
@@ -248,10 +269,20 @@ impl Speaker {
         let mut command = Command::new(program);
         let words = (WORDS_A_MINUTE * self.config.speed).round().to_string();
         command.args(["-v", voice, "-s", &words, "-b", "1", "--stdin", "--stdout"]);
-        let wav = child::run(&mut command, text.as_bytes(), self.config.time_limit)
-            .map_err(|source| SpeechError::Program { program: program.into(), source })?;
-        let pcm = Pcm::from_wav(&wav).map_err(|message| SpeechError::Output { program: program.into(), message })?;
-        Ok(Speech { timeline: Timeline::from_pcm(&pcm.samples, pcm.rate), pcm })
+        let wav = child::run(&mut command, text.as_bytes(), self.config.time_limit).map_err(|source| {
+            SpeechError::Program {
+                program: program.into(),
+                source,
+            }
+        })?;
+        let pcm = Pcm::from_wav(&wav).map_err(|message| SpeechError::Output {
+            program: program.into(),
+            message,
+        })?;
+        Ok(Speech {
+            timeline: Timeline::from_pcm(&pcm.samples, pcm.rate),
+            pcm,
+        })
     }
 }
 
@@ -271,10 +302,20 @@ fn phonemes(trace: &str) -> Vec<Phoneme> {
     lines
         .map_while(|line| {
             let mut words = line.split(' ');
-            let mut time = || words.next()?.parse::<u64>().ok().map(|units| Duration::from_nanos(units.saturating_mul(100)));
+            let mut time = || {
+                words
+                    .next()?
+                    .parse::<u64>()
+                    .ok()
+                    .map(|units| Duration::from_nanos(units.saturating_mul(100)))
+            };
             let (start, end) = (time()?, time()?);
             let (name, _) = words.next()?.split_once('-')?.1.split_once('+')?;
-            Some(Phoneme { start, end, name: name.into() })
+            Some(Phoneme {
+                start,
+                end,
+                name: name.into(),
+            })
         })
         .collect()
 }

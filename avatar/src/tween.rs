@@ -43,13 +43,22 @@ fn element(from: Node, to: Node, share: f32, id: Option<&str>, out: &mut String)
     if let Some(id) = id {
         push_attribute(out, "id", id);
     }
-    let own = |node: Node| node.attributes().filter(|a| a.namespace().is_none() && a.name() != "id").count();
+    let own = |node: Node| {
+        node.attributes()
+            .filter(|a| a.namespace().is_none() && a.name() != "id")
+            .count()
+    };
     if own(from) != own(to) {
         return Err(format!("a <{tag}> has {} attributes, the other {}", own(from), own(to)));
     }
-    for attribute in from.attributes().filter(|a| a.namespace().is_none() && a.name() != "id") {
+    for attribute in from
+        .attributes()
+        .filter(|a| a.namespace().is_none() && a.name() != "id")
+    {
         let name = attribute.name();
-        let other = to.attribute(name).ok_or_else(|| format!("a <{tag}> lacks `{name}` in one of them"))?;
+        let other = to
+            .attribute(name)
+            .ok_or_else(|| format!("a <{tag}> lacks `{name}` in one of them"))?;
         if MOVING.contains(&name) {
             let value = numbers_between(attribute.value(), other, share)
                 .ok_or_else(|| format!("`{name}` of a <{tag}> differs in more than its numbers"))?;
@@ -57,13 +66,18 @@ fn element(from: Node, to: Node, share: f32, id: Option<&str>, out: &mut String)
         } else if attribute.value() == other {
             push_attribute(out, name, other);
         } else {
-            return Err(format!("`{name}` of a <{tag}> is `{}` in one, `{other}` in the other", attribute.value()));
+            return Err(format!(
+                "`{name}` of a <{tag}> is `{}` in one, `{other}` in the other",
+                attribute.value()
+            ));
         }
     }
     out.push('>');
     let mut others = to.children().filter(Node::is_element);
     for child in from.children().filter(Node::is_element) {
-        let other = others.next().ok_or_else(|| format!("<{}> has no counterpart", child.tag_name().name()))?;
+        let other = others
+            .next()
+            .ok_or_else(|| format!("<{}> has no counterpart", child.tag_name().name()))?;
         element(child, other, share, None, out)?;
     }
     if let Some(left) = others.next() {
@@ -132,7 +146,12 @@ fn pieces(text: &str) -> Vec<Piece> {
 
 /// How many characters at the start form a number (`-1.5e2`); 0 if none do.
 fn number_length(chars: &[char]) -> usize {
-    let digits = |from: usize| chars[from.min(chars.len())..].iter().take_while(|c| c.is_ascii_digit()).count();
+    let digits = |from: usize| {
+        chars[from.min(chars.len())..]
+            .iter()
+            .take_while(|c| c.is_ascii_digit())
+            .count()
+    };
     let is = |at: usize, these: &str| chars.get(at).is_some_and(|&c| these.contains(c));
     let mut at = usize::from(is(0, "+-"));
     let whole = digits(at);
@@ -184,7 +203,11 @@ mod tests {
         for (from, to, says) in [
             (r#"<g><path d="M0 0"/></g>"#, r#"<g><circle r="1"/></g>"#, "<circle>"),
             (r#"<g><path d="M0 0L1 1"/></g>"#, r#"<g><path d="M0 0"/></g>"#, "`d`"),
-            (r#"<g><path fill="red"/></g>"#, r#"<g><path fill="blue"/></g>"#, "`fill`"),
+            (
+                r#"<g><path fill="red"/></g>"#,
+                r#"<g><path fill="blue"/></g>"#,
+                "`fill`",
+            ),
             (r#"<g><path d="M0 0"/></g>"#, "<g/>", "counterpart"),
             (r#"<g/>"#, r#"<g><path d="M0 0"/></g>"#, "counterpart"),
             (r#"<g opacity="1"/>"#, r#"<g/>"#, "attributes"),
