@@ -3,7 +3,8 @@
 //!
 //! It knows nothing of GStreamer, WebRTC or HTTP, and reads no clock: every behaviour is a function of
 //! the `now` it is given (any monotonic [`std::time::Duration`], for example the time since the player
-//! started). The only things it touches outside are the rig's files and the speech programs.
+//! started). The only things it touches outside are the rig's files and the speech programs, whose time
+//! limit is the one place where the real time counts.
 //!
 //! The way of one frame: [`pose::Actor::pose`] (idle behaviour, expression, speech at `now`) gives a
 //! [`protocol::pose::Pose`]; [`paint::Painter::paint`] turns it into pixels of a [`rig::Rig`].

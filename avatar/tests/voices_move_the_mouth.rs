@@ -21,13 +21,17 @@ const SENTENCES: [&str; 4] = [
 ];
 
 fn japanese() -> Option<Speaker> {
-    let voice = std::env::var_os("MADOGUCHI_VOICE").map_or_else(
-        || PathBuf::from(env!("CARGO_MANIFEST_DIR")).join("../.cache/voices/mei_normal.htsvoice"),
-        PathBuf::from,
-    );
+    japanese_at(SpeakerConfig::default().speed)
+}
+
+fn japanese_at(speed: f32) -> Option<Speaker> {
+    let beside = || PathBuf::from(env!("CARGO_MANIFEST_DIR")).join("../.cache/voices/mei_normal.htsvoice");
+    let voice = std::env::var_os("MADOGUCHI_VOICE").map_or_else(beside, PathBuf::from);
+    let time_limit = Duration::from_secs(60);
     let speaker = Speaker::new(SpeakerConfig {
         voice: Some(voice),
-        time_limit: Duration::from_secs(60),
+        speed,
+        time_limit,
         ..SpeakerConfig::default()
     });
     speaker.inspect_err(|why| eprintln!("skipped: {why}")).ok()
@@ -155,24 +159,12 @@ fn a_long_text_is_spoken_whole_with_the_mouth_in_time() {
 
 #[test]
 fn the_speed_is_followed() {
-    let Some(_) = japanese() else { return };
-    let durations = [0.7_f32, 1.4].map(|speed| {
-        let mut config = SpeakerConfig {
-            speed,
-            ..SpeakerConfig::default()
-        };
-        config.voice = std::env::var_os("MADOGUCHI_VOICE")
-            .map(PathBuf::from)
-            .or_else(|| Some(PathBuf::from(env!("CARGO_MANIFEST_DIR")).join("../.cache/voices/mei_normal.htsvoice")));
-        let speaker = Speaker::new(config).unwrap();
-        speaker
-            .speak(Language::Japanese, SENTENCES[0])
-            .unwrap()
-            .pcm
-            .duration()
-            .as_secs_f64()
+    let durations = [0.7, 1.4].map(|speed| {
+        let speech = japanese_at(speed)?.speak(Language::Japanese, SENTENCES[0]).unwrap();
+        Some(speech.pcm.duration().as_secs_f64())
     });
-    assert!(durations[0] > 1.6 * durations[1], "{durations:?}");
+    let [Some(slow), Some(fast)] = durations else { return };
+    assert!(slow > 1.6 * fast, "{slow} s and {fast} s");
 }
 
 #[test]
