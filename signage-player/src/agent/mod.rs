@@ -1,0 +1,163 @@
+//! The network's side of the screen: one connection to the office's server, kept up for ever.
+//!
+//! Invariant: the picture never waits for anything here. What arrives is checked, made whole on the disk
+//! where it is content, and only then told to the stage.
+
+pub mod cache;
+pub mod fetch;
+mod link;
+pub mod tls;
+
+use std::path::PathBuf;
+use std::sync::Arc;
+use std::time::Duration;
+
+use anyhow::{Context, Result};
+use protocol::ids::ScreenId;
+use protocol::screen::{Manifest, VERSION};
+use runtime::Shutdown;
+use tokio::sync::watch;
+
+use crate::event::{Sender, Status};
+use cache::Cache;
+use fetch::Fetcher;
+
+/// The first wait before another try.
+const FIRST_WAIT: Duration = Duration::from_millis(500);
+/// The longest.
+const LONGEST_WAIT: Duration = Duration::from_secs(30);
+
+/// What the agent needs to know.
+#[derive(Debug, Clone)]
+pub struct Settings {
+    /// `https://host[:port]`, as in the configuration. `http://` is for tests.
+    pub server: String,
+    /// Which screen this is.
+    pub screen: ScreenId,
+    /// The file with the screen's token. May appear later.
+    pub token: PathBuf,
+    /// The office's own certificate authority (PEM), where there is one. May appear later.
+    pub authority: PathBuf,
+}
+
+impl Settings {
+    fn read_token(&self) -> Result<String> {
+        let text = std::fs::read_to_string(&self.token)
+            .with_context(|| format!("the screen's token {} is not there yet", self.token.display()))?;
+        Ok(text.trim().to_owned())
+    }
+}
+
+/// How long to wait before try number `attempt` (from 0). `chance` from 0 to 1 keeps many screens apart.
+#[must_use]
+pub fn wait_before(attempt: u32, chance: f64) -> Duration {
+    let doubled = FIRST_WAIT.saturating_mul(2_u32.saturating_pow(attempt.min(16)));
+    doubled.min(LONGEST_WAIT).mul_f64(0.5 + chance.clamp(0.0, 1.0))
+}
+
+/// The agent.
+pub struct Agent {
+    settings: Arc<Settings>,
+    cache: Arc<Cache>,
+    events: Sender,
+    status: Status,
+    shutdown: Shutdown,
+}
+
+impl Agent {
+    /// An agent that speaks for a screen.
+    #[must_use]
+    pub fn new(settings: Settings, cache: Cache, events: Sender, status: Status, shutdown: Shutdown) -> Self {
+        Self {
+            settings: Arc::new(settings),
+            cache: Arc::new(cache),
+            events,
+            status,
+            shutdown,
+        }
+    }
+
+    /// Runs until the shutdown. `stored`: what the screen already plays.
+    pub async fn run(self, stored: Option<Arc<Manifest>>) {
+        let (wanted, wish) = watch::channel(stored.clone());
+        let (faults_in, faults) = watch::channel(Vec::new());
+        let fetcher = Fetcher::new(
+            Arc::clone(&self.settings),
+            Arc::clone(&self.cache),
+            self.events.clone(),
+            faults_in,
+            stored,
+        );
+        let stopped = self.shutdown.clone();
+        self.shutdown.spawn(async move {
+            tokio::select! {
+                () = stopped.started() => {}
+                () = fetcher.run(wish) => {}
+            }
+        });
+        let link = link::Link {
+            settings: self.settings,
+            events: self.events,
+            status: self.status,
+            faults,
+            wanted,
+        };
+        tokio::select! {
+            () = self.shutdown.started() => {}
+            () = keep_up(link) => {}
+        }
+    }
+}
+
+/// Connects again and again, with growing waits while nobody answers.
+async fn keep_up(link: link::Link) {
+    let mut attempt = 0;
+    let mut told = String::new();
+    loop {
+        match link.hold().await {
+            Ok(()) => attempt = 0,
+            Err(ended) => {
+                if ended.was_welcome {
+                    attempt = 0;
+                }
+                // The same reason again and again is said once.
+                let reason = format!("{:#}", ended.reason);
+                if reason != told {
+                    tracing::warn!("not connected: {reason}");
+                    told = reason;
+                }
+                if ended.was_welcome {
+                    told.clear();
+                }
+            }
+        }
+        tokio::time::sleep(wait_before(attempt, rand::random())).await;
+        attempt = attempt.saturating_add(1);
+    }
+}
+
+/// SHA-256 of a manifest's JSON, as [`protocol::screen::ScreenFrame::Hello`] names it.
+#[must_use]
+pub fn digest(manifest: &Manifest) -> Option<String> {
+    use sha2::Digest as _;
+
+    let json = serde_json::to_vec(manifest).ok()?;
+    Some(data_encoding::HEXLOWER.encode(&sha2::Sha256::digest(json)))
+}
+
+/// The layout's own version is checked with it; this is the protocol's.
+const PROTOCOL: u32 = VERSION;
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn waits_grow_stay_bounded_and_differ() {
+        assert_eq!(wait_before(0, 0.5), FIRST_WAIT);
+        assert_eq!(wait_before(1, 0.5), FIRST_WAIT * 2);
+        assert_eq!(wait_before(u32::MAX, 0.5), LONGEST_WAIT);
+        assert_eq!(wait_before(40, 1.0), LONGEST_WAIT.mul_f64(1.5));
+        assert!(wait_before(3, 0.1) < wait_before(3, 0.9));
+    }
+}

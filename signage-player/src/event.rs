@@ -1,0 +1,84 @@
+//! What others tell the stage.
+
+use std::collections::BTreeMap;
+use std::path::PathBuf;
+use std::sync::Arc;
+
+use protocol::congestion::AreaState;
+use protocol::screen::{Layout, Report};
+use protocol::time::UnixMillis;
+use tokio::sync::{mpsc, oneshot};
+
+/// How many events wait for the stage, which empties this at every tick. When full, the network waits;
+/// a touch is lost (the visitor touches again).
+pub const QUEUE: usize = 64;
+
+/// Contents that are whole on the disk, by their names in the manifest.
+pub type Library = BTreeMap<String, PathBuf>;
+
+/// A message to the stage.
+#[derive(Debug)]
+pub enum Event {
+    /// Shows this from now on.
+    Show {
+        /// A checked layout.
+        layout: Arc<Layout>,
+        /// Its contents as far as they are there.
+        library: Library,
+    },
+    /// One more content of the layout on show is there.
+    Content {
+        /// Its name in the manifest.
+        name: String,
+        /// Where.
+        path: PathBuf,
+    },
+    /// The server is there and says what time it is and where.
+    Welcome {
+        /// The server's clock.
+        now: UnixMillis,
+        /// The office's IANA time zone.
+        time_zone: String,
+    },
+    /// The states of areas.
+    Areas(Vec<AreaState>),
+    /// The server proved that it is there: what it said still holds.
+    Heard,
+    /// Somebody touched the screen, in the layout's pixels. Answered with the page then on show.
+    Touch {
+        /// From the left.
+        x: f64,
+        /// From the top.
+        y: f64,
+        /// Who wants to know.
+        reply: Option<oneshot::Sender<String>>,
+    },
+    /// Wants to know what the screen shows now.
+    Snapshot(oneshot::Sender<Snapshot>),
+}
+
+/// A copy of the picture on show.
+#[derive(Debug)]
+pub struct Snapshot {
+    /// Pixels wide.
+    pub width: u32,
+    /// Pixels high.
+    pub height: u32,
+    /// BGRx rows without gaps.
+    pub pixels: Vec<u8>,
+}
+
+/// To the stage.
+pub type Sender = mpsc::Sender<Event>;
+
+/// At the stage.
+pub type Receiver = mpsc::Receiver<Event>;
+
+/// The way to the stage.
+#[must_use]
+pub fn channel() -> (Sender, Receiver) {
+    mpsc::channel(QUEUE)
+}
+
+/// How the stage is doing, as it tells everybody about once a second.
+pub type Status = tokio::sync::watch::Receiver<Report>;

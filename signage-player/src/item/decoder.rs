@@ -1,0 +1,261 @@
+//! One file's pipeline: `filesrc ! decodebin ! videoconvertscale ! appsink`, the picture already at the
+//! size at which it is shown. Sound goes its own way where there is a device.
+
+use std::path::Path;
+use std::sync::Arc;
+use std::sync::atomic::{AtomicBool, Ordering};
+use std::time::Duration;
+
+use gstreamer as gst;
+use gstreamer::prelude::*;
+use gstreamer_app as gst_app;
+use gstreamer_video as gst_video;
+
+use super::{Fault, Frame};
+use crate::sound::Sound;
+
+/// Decoded frames that wait to be shown. When full, the decoder waits.
+const QUEUE: u32 = 3;
+
+/// The largest side of a video or picture that is taken, in pixels.
+const MAX_SIDE: i32 = 8192;
+
+/// A running decoder. Dropping it takes the pipeline down on another thread.
+pub struct Decoder {
+    pipeline: gst::Pipeline,
+    sink: gst_app::AppSink,
+    bus: gst::Bus,
+}
+
+/// A frame with its time from the item's start.
+pub struct Timed {
+    /// The picture.
+    pub frame: Frame,
+    /// When it is shown.
+    pub at: Duration,
+    /// For how long, where the file says so.
+    pub duration: Option<Duration>,
+}
+
+impl Decoder {
+    /// Opens a file and begins to decode its first frame, to be shown in a zone of that size. Takes
+    /// some milliseconds.
+    ///
+    /// # Errors
+    /// When GStreamer lacks an element or refuses the file at once.
+    pub fn open(path: &Path, zone: (u32, u32), sound: Sound) -> Result<Self, Fault> {
+        let told = |error: gst::glib::BoolError| error.to_string();
+        let pipeline = gst::Pipeline::new();
+        let location = path.to_str().ok_or("the file's name is not UTF-8")?;
+        let source = gst::ElementFactory::make("filesrc").property("location", location).build().map_err(told)?;
+        let wanted = match sound {
+            Sound::Device => gst::Caps::builder_full().structure(gst::Structure::new_empty("video/x-raw"))
+                .structure(gst::Structure::new_empty("audio/x-raw"))
+                .build(),
+            Sound::None => gst::Caps::new_empty_simple("video/x-raw"),
+        };
+        let decode = gst::ElementFactory::make("decodebin")
+            .property("caps", &wanted)
+            .property("expose-all-streams", false)
+            .build()
+            .map_err(told)?;
+        let sink = gst_app::AppSink::builder().sync(false).max_buffers(QUEUE).enable_last_sample(false).build();
+        pipeline.add_many([&source, &decode, sink.upcast_ref()]).map_err(told)?;
+        source.link(&decode).map_err(told)?;
+        let bus = pipeline.bus().ok_or("the pipeline has no bus")?;
+        let clock = gst::SystemClock::obtain();
+        pipeline.use_clock(Some(&clock));
+        connect(&pipeline, &decode, &sink, zone);
+        let decoder = Self { pipeline, sink, bus };
+        if decoder.pipeline.set_state(gst::State::Paused).is_err() {
+            return Err(decoder.fault().unwrap_or_else(|| "it can't be opened".to_owned()));
+        }
+        Ok(decoder)
+    }
+
+    /// The first frame while the pipeline is paused; `None`: not yet.
+    #[must_use]
+    pub fn first_frame(&self) -> Option<Timed> {
+        self.sink.try_pull_preroll(gst::ClockTime::ZERO).and_then(|sample| timed(&sample))
+    }
+
+    /// The next frame while playing, where one is decoded.
+    #[must_use]
+    pub fn next_frame(&self) -> Option<Timed> {
+        self.sink.try_pull_sample(gst::ClockTime::ZERO).and_then(|sample| timed(&sample))
+    }
+
+    /// Whether all frames were given out.
+    #[must_use]
+    pub fn is_at_end(&self) -> bool {
+        self.sink.is_eos()
+    }
+
+    /// How long the file says that it is.
+    #[must_use]
+    pub fn duration(&self) -> Option<Duration> {
+        self.pipeline.query_duration::<gst::ClockTime>().map(Duration::from)
+    }
+
+    /// What went wrong, if anything did.
+    #[must_use]
+    pub fn fault(&self) -> Option<Fault> {
+        // Messages of other kinds are dropped here: the bus never grows.
+        let message = self.bus.pop_filtered(&[gst::MessageType::Error])?;
+        match message.view() {
+            gst::MessageView::Error(error) => Some(error.error().message().to_owned()),
+            _ => None,
+        }
+    }
+
+    /// Runs on.
+    pub fn play(&self) {
+        // A failure arrives on the bus.
+        let _ = self.pipeline.set_state(gst::State::Playing);
+    }
+
+    /// Stands still.
+    pub fn pause(&self) {
+        let _ = self.pipeline.set_state(gst::State::Paused);
+    }
+}
+
+impl Drop for Decoder {
+    fn drop(&mut self) {
+        take_down(self.pipeline.clone());
+    }
+}
+
+/// Stops a pipeline on a thread of its own: a decoder may take its time to end.
+pub(crate) fn take_down(pipeline: gst::Pipeline) {
+    let kept = pipeline.clone();
+    let spawned = std::thread::Builder::new().name("end-item".to_owned()).spawn(move || {
+        let _ = pipeline.set_state(gst::State::Null);
+    });
+    if spawned.is_err() {
+        let _ = kept.set_state(gst::State::Null);
+    }
+}
+
+fn timed(sample: &gst::Sample) -> Option<Timed> {
+    let buffer = sample.buffer_owned()?;
+    let info = gst_video::VideoInfo::from_caps(sample.caps()?).ok()?;
+    let segment = sample.segment()?.downcast_ref::<gst::ClockTime>()?;
+    let at = segment.to_running_time(buffer.pts()).unwrap_or(gst::ClockTime::ZERO);
+    let duration = buffer.duration().map(Duration::from);
+    let frame = gst_video::VideoFrame::from_buffer_readable(buffer, &info).ok()?;
+    Some(Timed { frame: Frame::new(frame), at: at.into(), duration })
+}
+
+/// Links what the file turns out to hold: the first picture stream, and the first sound.
+fn connect(pipeline: &gst::Pipeline, decode: &gst::Element, sink: &gst_app::AppSink, zone: (u32, u32)) {
+    let has_picture = Arc::new(AtomicBool::new(false));
+    let has_sound = AtomicBool::new(false);
+    let (weak, sink) = (pipeline.downgrade(), sink.clone());
+    let picture = Arc::clone(&has_picture);
+    decode.connect_pad_added(move |decode, pad| {
+        let Some(pipeline) = weak.upgrade() else { return };
+        let caps = pad.current_caps().unwrap_or_else(|| pad.query_caps(None));
+        let kind = caps.structure(0).map(|structure| structure.name().to_string()).unwrap_or_default();
+        let linked = if kind.starts_with("video/") && !picture.swap(true, Ordering::AcqRel) {
+            link_picture(&pipeline, pad, &caps, &sink, zone)
+        } else if kind.starts_with("audio/") && !has_sound.swap(true, Ordering::AcqRel) {
+            link_sound(&pipeline, pad)
+        } else {
+            Ok(())
+        };
+        if let Err(fault) = linked {
+            gst::element_error!(decode, gst::StreamError::Failed, ["{fault}"]);
+        }
+    });
+    decode.connect_no_more_pads(move |decode| {
+        if !has_picture.load(Ordering::Acquire) {
+            gst::element_error!(decode, gst::StreamError::WrongType, ["there is no picture in it"]);
+        }
+    });
+}
+
+fn link_picture(
+    pipeline: &gst::Pipeline,
+    pad: &gst::Pad,
+    caps: &gst::Caps,
+    sink: &gst_app::AppSink,
+    zone: (u32, u32),
+) -> Result<(), Fault> {
+    let told = |error: gst::glib::BoolError| error.to_string();
+    let (width, height) = fitted(caps, zone)?;
+    let shown = gst_video::VideoCapsBuilder::new()
+        .format(gst_video::VideoFormat::Bgrx)
+        .width(width)
+        .height(height)
+        .pixel_aspect_ratio(gst::Fraction::new(1, 1))
+        .build();
+    sink.set_caps(Some(&shown));
+    let convert = gst::ElementFactory::make("videoconvertscale").build().map_err(told)?;
+    pipeline.add(&convert).map_err(told)?;
+    convert.link(sink).map_err(told)?;
+    convert.sync_state_with_parent().map_err(told)?;
+    let target = convert.static_pad("sink").ok_or("videoconvertscale has no pad")?;
+    pad.link(&target).map_err(|error| error.to_string())?;
+    Ok(())
+}
+
+fn link_sound(pipeline: &gst::Pipeline, pad: &gst::Pad) -> Result<(), Fault> {
+    let told = |error: gst::glib::BoolError| error.to_string();
+    let chain = ["queue", "audioconvert", "audioresample", "autoaudiosink"];
+    let chain: Result<Vec<_>, _> = chain.iter().map(|name| gst::ElementFactory::make(name).build()).collect();
+    let chain = chain.map_err(told)?;
+    pipeline.add_many(&chain).map_err(told)?;
+    gst::Element::link_many(&chain).map_err(told)?;
+    for element in &chain {
+        element.sync_state_with_parent().map_err(told)?;
+    }
+    let target = chain[0].static_pad("sink").ok_or("queue has no pad")?;
+    pad.link(&target).map_err(|error| error.to_string())?;
+    Ok(())
+}
+
+/// The largest size inside the zone with the picture's own shape.
+fn fitted(caps: &gst::Caps, zone: (u32, u32)) -> Result<(i32, i32), Fault> {
+    let structure = caps.structure(0).ok_or("the picture has no size")?;
+    let side = |name: &str| structure.get::<i32>(name).map_err(|_| "the picture has no size".to_owned());
+    let (width, height) = (side("width")?, side("height")?);
+    if !(1..=MAX_SIDE).contains(&width) || !(1..=MAX_SIDE).contains(&height) {
+        return Err(format!("{width}x{height} pixels are too many: at most {MAX_SIDE} on a side"));
+    }
+    let aspect = structure.get::<gst::Fraction>("pixel-aspect-ratio").map_or(1.0, |aspect| {
+        f64::from(aspect.numer()) / f64::from(aspect.denom())
+    });
+    let shape = f64::from(width) * aspect / f64::from(height);
+    let (zone_width, zone_height) = (f64::from(zone.0), f64::from(zone.1));
+    let (shown_width, shown_height) = if shape > zone_width / zone_height {
+        (zone_width, zone_width / shape)
+    } else {
+        (zone_height * shape, zone_height)
+    };
+    let whole = |pixels: f64| pixels.round().max(1.0) as i32;
+    Ok((whole(shown_width), whole(shown_height)))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_picture_is_fitted_whole_into_its_zone() {
+        gst::init().expect("GStreamer");
+        let of = |width: i32, height: i32, aspect: (i32, i32)| {
+            let caps = gst::Caps::builder("video/x-raw")
+                .field("width", width)
+                .field("height", height)
+                .field("pixel-aspect-ratio", gst::Fraction::new(aspect.0, aspect.1))
+                .build();
+            fitted(&caps, (832, 468))
+        };
+        assert_eq!(of(1920, 1080, (1, 1)), Ok((832, 468)));
+        assert_eq!(of(100, 100, (1, 1)), Ok((468, 468)));
+        assert_eq!(of(720, 576, (64, 45)), Ok((832, 468)));
+        assert_eq!(of(8000, 1, (1, 1)), Ok((832, 1)));
+        assert!(of(30_000, 30_000, (1, 1)).expect_err("too large").contains("30000x30000"));
+    }
+}

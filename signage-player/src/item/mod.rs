@@ -1,0 +1,159 @@
+//! Items: what a playlist plays. Each is a short-lived pipeline of its own, prepared while another one
+//! plays, swapped in on a frame boundary, and taken down on another thread.
+//!
+//! Invariant: nothing here blocks the stage. Opening, decoding and taking down happen elsewhere.
+
+pub mod decoder;
+pub mod picture;
+pub mod video;
+
+use std::path::PathBuf;
+use std::sync::mpsc;
+use std::time::Duration;
+
+use gstreamer_video as gst_video;
+use gstreamer_video::prelude::*;
+use protocol::screen::Item as Listed;
+
+use crate::sound::Sound;
+use crate::stage::canvas::Pixels;
+use decoder::Decoder;
+
+/// Why an item couldn't be played (to its end), in words.
+pub type Fault = String;
+
+/// How long an item may take until its first frame is there.
+pub const PREPARE_LIMIT: Duration = Duration::from_secs(10);
+
+/// A decoded picture at the size at which it is shown.
+pub struct Frame(gst_video::VideoFrame<gst_video::video_frame::Readable>);
+
+impl Frame {
+    pub(crate) fn new(frame: gst_video::VideoFrame<gst_video::video_frame::Readable>) -> Self {
+        Self(frame)
+    }
+
+    /// Its pixels; `None` where the decoder gave something else than BGRx.
+    #[must_use]
+    pub fn pixels(&self) -> Option<Pixels<'_>> {
+        Some(Pixels {
+            data: self.0.plane_data(0).ok()?,
+            stride: usize::try_from(*self.0.plane_stride().first()?).ok()?,
+            width: self.0.width(),
+            height: self.0.height(),
+        })
+    }
+}
+
+/// What an item has at a tick.
+pub enum Turn {
+    /// The same picture as before.
+    Same,
+    /// A new picture.
+    Frame(Frame),
+    /// It is over: well, or with a fault.
+    Over(Result<(), Fault>),
+}
+
+/// Something that plays.
+pub trait Item {
+    /// Whether its first frame is there.
+    ///
+    /// # Errors
+    /// When it never will be.
+    fn is_ready(&mut self) -> Result<bool, Fault>;
+
+    /// Begins at `now`. Gives the first frame.
+    fn start(&mut self, now: Duration) -> Option<Frame>;
+
+    /// What there is to show at `now`.
+    fn turn(&mut self, now: Duration) -> Turn;
+
+    /// How long it still plays, where that is known.
+    fn remaining(&self, now: Duration) -> Option<Duration>;
+
+    /// Stands still.
+    fn pause(&mut self, now: Duration);
+
+    /// Goes on after [`Item::pause`].
+    fn resume(&mut self, now: Duration);
+}
+
+/// What is to be opened.
+#[derive(Debug, Clone)]
+pub struct Request {
+    /// The playlist's entry.
+    pub listed: Listed,
+    /// The content's file.
+    pub path: PathBuf,
+    /// The zone's size in pixels.
+    pub size: (u32, u32),
+    /// Where sound goes.
+    pub sound: Sound,
+}
+
+/// An item that is being prepared.
+pub struct Preparing {
+    since: Duration,
+    listed: Listed,
+    decoder: mpsc::Receiver<Result<Decoder, Fault>>,
+    item: Option<Box<dyn Item>>,
+}
+
+impl Preparing {
+    /// Begins to open an item, on a thread of its own.
+    #[must_use]
+    pub fn begin(request: Request, now: Duration) -> Self {
+        // Holds the one decoder that the thread makes; where nobody waits for it any more, it is dropped.
+        let (sender, decoder) = mpsc::sync_channel(1);
+        let listed = request.listed.clone();
+        let spawned = std::thread::Builder::new().name("open-item".to_owned()).spawn(move || {
+            let is_video = matches!(request.listed, Listed::Video { .. });
+            let sound = if is_video { request.sound } else { Sound::None };
+            let _ = sender.send(Decoder::open(&request.path, request.size, sound));
+        });
+        if let Err(error) = spawned {
+            // The sender is gone with the thread; `poll` tells.
+            tracing::warn!("no thread for an item: {error}");
+        }
+        Self { since: now, listed, decoder, item: None }
+    }
+
+    /// Whether its first frame is there.
+    ///
+    /// # Errors
+    /// When it can't be played.
+    pub fn poll(&mut self, now: Duration) -> Result<bool, Fault> {
+        if self.item.is_none() {
+            match self.decoder.try_recv() {
+                Ok(decoder) => self.item = Some(make(&self.listed, decoder?)),
+                Err(mpsc::TryRecvError::Empty) => {}
+                Err(mpsc::TryRecvError::Disconnected) => return Err("it can't be opened now".to_owned()),
+            }
+        }
+        if let Some(item) = &mut self.item
+            && item.is_ready()?
+        {
+            return Ok(true);
+        }
+        if now.saturating_sub(self.since) > PREPARE_LIMIT {
+            return Err(format!("no picture after {} s", PREPARE_LIMIT.as_secs()));
+        }
+        Ok(false)
+    }
+
+    /// The item, where it was opened.
+    #[must_use]
+    pub fn into_item(self) -> Option<Box<dyn Item>> {
+        self.item
+    }
+}
+
+fn make(listed: &Listed, decoder: Decoder) -> Box<dyn Item> {
+    match listed {
+        Listed::Video { .. } => Box::new(video::Video::new(decoder)),
+        Listed::Picture { duration_ms, .. } => {
+            Box::new(picture::Picture::new(decoder, Duration::from_millis(*duration_ms)))
+        }
+    }
+}

@@ -1,0 +1,21 @@
+//! The screen: it shows a layout of pages, zones and widgets, with or without the network.
+//!
+//! The way of one frame, thirty times a second, on one thread: [`stage`] wakes by the clock, takes what
+//! others sent ([`event`]), lets the [`scene`] draw what changed into the canvas, and hands the frame to
+//! the output pipeline, which never stops. Everything slow (decoding: [`item`]; the network: [`agent`];
+//! speech: [`scene::widgets`]' avatar) happens on other threads and is only looked at, never waited for.
+//!
+//! Invariant: a frame leaves the stage at every tick, and none is empty.
+
+#![forbid(unsafe_code)]
+
+pub mod agent;
+pub mod content;
+pub mod control;
+pub mod event;
+pub mod item;
+pub mod player;
+pub mod scene;
+pub mod sound;
+pub mod stage;
+pub mod watchdog;

@@ -1,0 +1,169 @@
+//! What the widgets show: live data, the clock's zone, the contents on the disk. And the moment at which
+//! they show it.
+
+use std::collections::BTreeMap;
+use std::time::Duration;
+
+use jiff::tz::TimeZone;
+use protocol::congestion::{AreaState, Level};
+use protocol::ids::AreaId;
+use protocol::time::UnixMillis;
+
+use crate::event::Library;
+
+/// How long an area's state is shown after the last proof of it, where the office says nothing else.
+const STALE_AFTER: Duration = Duration::from_secs(60);
+
+/// The moment of a frame.
+#[derive(Debug, Clone, Copy)]
+pub struct Moment {
+    /// When the frame is shown, since the stage's start. Never goes back.
+    pub at: Duration,
+    /// How far ahead of now that is.
+    pub lead: Duration,
+    /// The time of day.
+    pub wall: UnixMillis,
+}
+
+/// An area as it may be shown now.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct Shown {
+    /// The level; unknown once nobody vouches for it.
+    pub level: Level,
+    /// People, where known.
+    pub count: Option<u32>,
+    /// How old the news is; `None` when there is none.
+    pub age: Option<Duration>,
+}
+
+/// Everything that widgets look at.
+#[derive(Debug)]
+pub struct Data {
+    /// Contents on the disk by name.
+    pub library: Library,
+    /// The office's time zone.
+    pub zone: TimeZone,
+    /// When each area's state is too old to show.
+    pub stale_after: BTreeMap<AreaId, Duration>,
+    areas: BTreeMap<AreaId, AreaState>,
+    /// By our clock, when the server last proved that what it said holds.
+    heard_at: Option<UnixMillis>,
+    /// The server's clock minus ours, in milliseconds.
+    server_ahead: i64,
+}
+
+impl Data {
+    /// Nothing known yet.
+    #[must_use]
+    pub fn new(zone: TimeZone, stale_after: BTreeMap<AreaId, Duration>) -> Self {
+        Self {
+            library: Library::new(),
+            zone,
+            stale_after,
+            areas: BTreeMap::new(),
+            heard_at: None,
+            server_ahead: 0,
+        }
+    }
+
+    /// The server says its time and the office's zone. An unknown zone is told and ignored.
+    pub fn welcome(&mut self, ours: UnixMillis, theirs: UnixMillis, time_zone: &str) {
+        let signed = |time: UnixMillis| i64::try_from(time.0).unwrap_or(i64::MAX);
+        self.server_ahead = signed(theirs).saturating_sub(signed(ours));
+        // A new connection begins with the whole state, whatever its numbers.
+        self.areas.values_mut().for_each(|state| state.version = 0);
+        match TimeZone::get(time_zone) {
+            Ok(zone) => self.zone = zone,
+            Err(error) => tracing::warn!("the server's time zone {time_zone:?} is not known here: {error}"),
+        }
+    }
+
+    /// The server says how areas are. A state older than the one held is ignored.
+    pub fn hear_areas(&mut self, areas: Vec<AreaState>, now: UnixMillis) {
+        for state in areas {
+            let is_late = self.areas.get(&state.area).is_some_and(|held| held.version > state.version);
+            if !is_late {
+                self.areas.insert(state.area.clone(), state);
+            }
+        }
+        self.heard(now);
+    }
+
+    /// The server is there: it would have told a change, so what it said holds.
+    pub fn heard(&mut self, now: UnixMillis) {
+        self.heard_at = Some(now);
+    }
+
+    /// The area as it may be shown at `now`.
+    #[must_use]
+    pub fn area(&self, id: &AreaId, now: UnixMillis) -> Shown {
+        let none = Shown { level: Level::Unknown, count: None, age: None };
+        let (Some(state), Some(heard_at)) = (self.areas.get(id), self.heard_at) else {
+            return none;
+        };
+        let Some(observed_at) = state.observed_at else { return none };
+        let ours = i64::try_from(observed_at.0).unwrap_or(i64::MAX).saturating_sub(self.server_ahead);
+        let vouched_at = UnixMillis(u64::try_from(ours).unwrap_or(0)).max(heard_at);
+        let limit = self.stale_after.get(id).copied().unwrap_or(STALE_AFTER);
+        let vouched = AreaState { observed_at: Some(vouched_at), ..state.clone() };
+        let shown = vouched.as_of(now, limit);
+        match shown.level {
+            Level::Unknown => none,
+            level => Shown { level, count: shown.count, age: Some(now.since(vouched_at)) },
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use protocol::congestion::Trend;
+
+    use super::*;
+
+    fn area() -> AreaId {
+        AreaId::new("lobby-1f").expect("valid")
+    }
+
+    fn state(version: u64, count: u32, observed_at: u64) -> AreaState {
+        AreaState {
+            area: area(),
+            count: Some(count),
+            capacity: 12,
+            level: Level::Moderate,
+            trend: Trend::Steady,
+            observed_at: Some(UnixMillis(observed_at)),
+            changed_at: UnixMillis(0),
+            version,
+        }
+    }
+
+    fn data() -> Data {
+        Data::new(TimeZone::UTC, BTreeMap::from([(area(), Duration::from_secs(30))]))
+    }
+
+    #[test]
+    fn live_data_shows_its_age_and_goes_away_when_the_server_is_gone() {
+        let mut data = data();
+        assert_eq!(data.area(&area(), UnixMillis(0)).level, Level::Unknown);
+        data.hear_areas(vec![state(1, 6, 100_000)], UnixMillis(100_000));
+        let seen = data.area(&area(), UnixMillis(120_000));
+        assert_eq!((seen.count, seen.age), (Some(6), Some(Duration::from_secs(20))));
+        // The server is still there and said nothing else: the state holds.
+        data.heard(UnixMillis(125_000));
+        assert_eq!(data.area(&area(), UnixMillis(150_000)).age, Some(Duration::from_secs(25)));
+        assert_eq!(data.area(&area(), UnixMillis(155_001)).level, Level::Unknown);
+    }
+
+    #[test]
+    fn a_late_message_changes_nothing_and_a_wrong_clock_does_no_harm() {
+        let mut data = data();
+        // Ours is one hour behind.
+        data.welcome(UnixMillis(1_000_000), UnixMillis(4_600_000), "Asia/Tokyo");
+        data.hear_areas(vec![state(5, 6, 4_600_000)], UnixMillis(1_000_000));
+        data.hear_areas(vec![state(4, 1, 4_500_000)], UnixMillis(1_001_000));
+        let seen = data.area(&area(), UnixMillis(1_011_000));
+        assert_eq!((seen.count, seen.age), (Some(6), Some(Duration::from_secs(10))));
+        data.welcome(UnixMillis(0), UnixMillis(0), "Mars/Olympus");
+        assert_eq!(data.zone, TimeZone::get("Asia/Tokyo").expect("known"));
+    }
+}

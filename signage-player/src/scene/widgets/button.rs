@@ -1,0 +1,95 @@
+//! Something to press: what happens, in words, and a sign of where it leads.
+
+use anyhow::Result;
+use cairo::{Context, LineCap, LineJoin};
+use protocol::screen::{Action, Rect};
+
+use super::{Place, View};
+use crate::scene::data::{Data, Moment};
+use crate::scene::layer::Layer;
+use crate::scene::palette;
+use crate::scene::text::{self, Style, Words};
+use crate::stage::canvas::Canvas;
+
+/// A button: filled where it leads on, in outline where it leads back.
+pub struct Button {
+    layer: Layer,
+    is_drawn: bool,
+    unit: f64,
+    text: String,
+    leads_back: bool,
+}
+
+impl Button {
+    /// A button.
+    ///
+    /// # Errors
+    /// When there is no memory for its picture.
+    pub fn new(place: Place, text: &str, action: Option<&Action>) -> Result<Self> {
+        Ok(Self {
+            layer: Layer::new(place.width, place.height)?,
+            is_drawn: false,
+            unit: place.unit,
+            text: text.to_owned(),
+            leads_back: matches!(action, Some(Action::GoHome)),
+        })
+    }
+
+    fn redraw(&self, cr: &Context) -> Result<(), cairo::Error> {
+        let (width, height) = (f64::from(self.layer.width()), f64::from(self.layer.height()));
+        let line = self.unit / 8.0;
+        let inset = line / 2.0;
+        text::rounded(cr, inset, inset, width - line, height - line, self.unit * 0.7);
+        let (ground, ink) = if self.leads_back { (palette::WHITE, palette::BLUE) } else { (palette::BLUE, palette::WHITE) };
+        text::set_color(cr, ground);
+        cr.fill_preserve()?;
+        text::set_color(cr, palette::BLUE);
+        cr.set_line_width(line);
+        cr.stroke()?;
+
+        let sign = self.unit * 1.3;
+        let margin = self.unit;
+        let middle = height / 2.0;
+        let room = width - sign - margin * 3.0;
+        let style = Style { size: self.unit, is_bold: true, color: ink };
+        let sizes = [1.6, 1.45, 1.3, 1.15, 1.0].map(|share| self.unit * share);
+        let words = Words::fitted(cr, &self.text, style, room, &sizes);
+        text::set_color(cr, ink);
+        if self.leads_back {
+            arrow(cr, margin + sign / 2.0, middle, -sign)?;
+            words.draw_centered(cr, margin * 2.0 + sign + room / 2.0, middle);
+        } else {
+            words.draw_centered(cr, margin + room / 2.0, middle);
+            arrow(cr, width - margin - sign / 2.0, middle, sign)?;
+        }
+        Ok(())
+    }
+}
+
+/// An arrow around a middle; to the left where `length` is negative.
+fn arrow(cr: &Context, x: f64, y: f64, length: f64) -> Result<(), cairo::Error> {
+    let half = length / 2.0;
+    cr.set_line_width(length.abs() / 7.0);
+    cr.set_line_cap(LineCap::Round);
+    cr.set_line_join(LineJoin::Round);
+    cr.move_to(x - half * 0.8, y);
+    cr.line_to(x + half * 0.8, y);
+    cr.move_to(x + half * 0.15, y - half.abs() * 0.65);
+    cr.line_to(x + half * 0.8, y);
+    cr.line_to(x + half * 0.15, y + half.abs() * 0.65);
+    cr.stroke()
+}
+
+impl View for Button {
+    fn draw(&mut self, _now: &Moment, _data: &Data) -> Option<Rect> {
+        if std::mem::replace(&mut self.is_drawn, true) {
+            return None;
+        }
+        self.layer.redraw(|cr| self.redraw(cr));
+        Some(self.layer.bounds())
+    }
+
+    fn paint(&self, canvas: &mut Canvas, clip: Rect, at: (i64, i64)) {
+        self.layer.paint(canvas, clip, at);
+    }
+}

@@ -1,0 +1,155 @@
+//! The stage: one thread that gives the output a frame at every tick.
+//!
+//! Invariant: nothing here waits for anything but the clock. Files, the network and speech are looked at,
+//! never waited for.
+
+pub mod canvas;
+pub mod output;
+
+use std::sync::Arc;
+use std::time::Duration;
+
+use anyhow::{Result, bail};
+use protocol::screen::{Layout, Report};
+use runtime::Shutdown;
+use tokio::sync::watch;
+
+use crate::event::{Event, Receiver, Snapshot};
+use crate::scene::data::{Data, Moment};
+use crate::scene::{Kit, Scene};
+use canvas::{Canvas, Region};
+use output::{Output, PERIOD};
+
+/// How often the status is told.
+const STATUS_EVERY: Duration = Duration::from_millis(250);
+
+/// Everything that the stage holds.
+pub struct Stage {
+    output: Output,
+    canvas: Canvas,
+    scene: Scene,
+    data: Data,
+    kit: Kit,
+    events: Receiver,
+    status: watch::Sender<Report>,
+    told_at: Duration,
+    changed: Region,
+}
+
+impl Stage {
+    /// A stage that shows `scene` first.
+    #[must_use]
+    pub fn new(
+        output: Output,
+        canvas: Canvas,
+        scene: Scene,
+        data: Data,
+        kit: Kit,
+        events: Receiver,
+        status: watch::Sender<Report>,
+    ) -> Self {
+        Self {
+            output,
+            canvas,
+            scene,
+            data,
+            kit,
+            events,
+            status,
+            told_at: Duration::ZERO,
+            changed: Region::default(),
+        }
+    }
+
+    /// Gives frames until `shutdown`.
+    ///
+    /// # Errors
+    /// When the output can't go on (its window was closed, its device is gone).
+    pub fn run(mut self, shutdown: &Shutdown) -> Result<()> {
+        while !shutdown.is_started() {
+            let at = self.output.wait();
+            let now = Moment {
+                at,
+                lead: PERIOD,
+                wall: runtime::now(),
+            };
+            self.hear(&now);
+            self.changed.clear();
+            self.scene.draw(&mut self.canvas, &now, &self.data, &mut self.changed);
+            self.output.push(&self.canvas, &self.changed, at);
+            self.tell(at);
+            if let Some(fault) = self.output.fault() {
+                bail!("the output ended: {fault}");
+            }
+        }
+        Ok(())
+    }
+
+    fn hear(&mut self, now: &Moment) {
+        while let Ok(event) = self.events.try_recv() {
+            match event {
+                Event::Show { layout, library } => self.show(&layout, library),
+                Event::Content { name, path } => {
+                    self.data.library.insert(name, path);
+                }
+                Event::Welcome { now: theirs, time_zone } => self.data.welcome(now.wall, theirs, &time_zone),
+                Event::Areas(areas) => self.data.hear_areas(areas, now.wall),
+                Event::Heard => self.data.heard(now.wall),
+                Event::Touch { x, y, reply } => {
+                    self.scene.touch(x, y, now);
+                    if let Some(reply) = reply {
+                        let _ = reply.send(self.scene.page().to_owned());
+                    }
+                }
+                Event::Snapshot(reply) => {
+                    let _ = reply.send(self.snapshot());
+                }
+            }
+        }
+    }
+
+    /// Changes to another layout. What can't be built leaves the old one in place.
+    fn show(&mut self, layout: &Arc<Layout>, library: crate::event::Library) {
+        let scene = match Scene::build(Arc::clone(layout), &self.kit) {
+            Ok(scene) => scene,
+            Err(error) => {
+                tracing::error!(layout = layout.name, "can't be shown: {error:#}");
+                return;
+            }
+        };
+        let is_same_size = (self.canvas.width(), self.canvas.height()) == (layout.width, layout.height);
+        if !is_same_size {
+            let canvas = Canvas::new(layout.width, layout.height, scene.background());
+            if let Err(error) = self.output.resize(&canvas) {
+                tracing::error!(layout = layout.name, "can't be shown: {error:#}");
+                return;
+            }
+            self.canvas = canvas;
+        }
+        tracing::info!(layout = layout.name, contents = library.len(), "showing");
+        self.scene = scene;
+        self.data.library = library;
+    }
+
+    fn snapshot(&self) -> Snapshot {
+        Snapshot {
+            width: self.canvas.width(),
+            height: self.canvas.height(),
+            pixels: self.canvas.bytes().to_vec(),
+        }
+    }
+
+    fn tell(&mut self, at: Duration) {
+        if at < self.told_at + STATUS_EVERY {
+            return;
+        }
+        self.told_at = at;
+        let report = Report {
+            page: self.scene.page().to_owned(),
+            frames: self.output.counters().left(),
+            dropped: self.output.dropped(),
+            faults: self.scene.faults(),
+        };
+        self.status.send_replace(report);
+    }
+}
