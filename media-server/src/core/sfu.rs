@@ -77,6 +77,7 @@ impl Shared {
     /// Ends a connection; its last words are sent.
     pub(crate) fn close(&mut self, mut peer: Peer, now: Instant) {
         peer.close(now, &mut self.drain);
+        self.drain.touched.retain(|(key, _)| *key != peer.key());
         self.demux.forget(peer.key());
         self.timers.forget(TimerKey::Peer(peer.key()));
     }

@@ -1,0 +1,686 @@
+//! Clients and the network between them and the SFU.
+//!
+//! Invariant: time and loss are decided by the test and its seed. (What the connections draw themselves, such
+//! as sources and secrets, isn't: no test depends on a particular draw.)
+
+use std::cmp::Reverse;
+use std::collections::{BTreeMap, BinaryHeap, VecDeque};
+use std::net::SocketAddr;
+use std::time::{Duration, Instant};
+
+use media_server::core::{ConnectionId, Output as SfuOutput, Request, Settings, Sfu};
+use protocol::control::{AnswerBody, NodeFrame};
+use protocol::grants::{MediaGrant, MediaSource, RoomRole};
+use protocol::ids::{OfficeId, ParticipantId, RoomId};
+use protocol::problem::Problem;
+use protocol::signal::{PublishTrack, SubscribedTrack};
+use str0m::change::{SdpAnswer, SdpOffer, SdpPendingOffer};
+use str0m::format::Codec;
+use str0m::media::{Direction, ExtensionValues, KeyframeRequestKind, MediaKind, Mid};
+use str0m::net::{Protocol, Receive};
+use str0m::rtp::RtpWrite;
+use str0m::{Candidate, Event, Input, Output, Rtc};
+
+pub const MS: Duration = Duration::from_millis(1);
+pub const SILENCE: Duration = Duration::from_secs(20);
+pub const SIGNALING: ConnectionId = ConnectionId(1);
+
+pub fn server() -> SocketAddr {
+    "192.0.2.1:7000".parse().unwrap()
+}
+
+/// A datagram on its way.
+#[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord)]
+pub struct Wire {
+    pub from: SocketAddr,
+    pub to: SocketAddr,
+    pub bytes: Vec<u8>,
+}
+
+/// What a subscriber got of one section.
+#[derive(Debug)]
+pub struct Got {
+    /// Content by extended sequence number.
+    pub packets: BTreeMap<u64, Content>,
+    /// In the order of arrival.
+    pub arrivals: Vec<(Instant, u64)>,
+    needs_key: bool,
+    asked_at: Option<Instant>,
+}
+
+impl Default for Got {
+    fn default() -> Self {
+        Self::new()
+    }
+}
+
+/// What the fake encoder wrote, read back.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct Content {
+    pub counter: u64,
+    pub is_key: bool,
+    pub time: u32,
+    pub audio_level: Option<i8>,
+    pub sender_info: Option<(std::time::SystemTime, u32)>,
+}
+
+impl Got {
+    const fn new() -> Self {
+        Self {
+            packets: BTreeMap::new(),
+            arrivals: Vec::new(),
+            needs_key: true,
+            asked_at: None,
+        }
+    }
+
+    /// Asserts that nothing is missing and that content and numbers go up together. Gives the number of packets.
+    #[track_caller]
+    pub fn assert_whole(&self) -> usize {
+        assert_eq!(self.missing(), 0, "packets are missing");
+        self.packets.len()
+    }
+
+    /// Asserts that content and numbers go up together. Gives the number of packets that are missing between
+    /// the first key frame and the last packet.
+    #[track_caller]
+    pub fn missing(&self) -> u64 {
+        let is_begin = |it: &(&u64, &Content)| it.1.is_key || it.1.audio_level.is_some();
+        let Some((first_seq, first)) = self.packets.iter().find(is_begin) else {
+            return 0;
+        };
+        let mut present = 0;
+        for (seq, content) in self.packets.range(first_seq..) {
+            assert_eq!(
+                seq - first_seq,
+                content.counter - first.counter,
+                "content out of order at {seq}"
+            );
+            present += 1;
+        }
+        let last_seq = self.packets.last_key_value().map_or(*first_seq, |(seq, _)| *seq);
+        last_seq - first_seq + 1 - present
+    }
+}
+
+/// One `RTCPeerConnection` of a client.
+pub struct Link {
+    pub address: SocketAddr,
+    rtc: Rtc,
+    pending: Option<SdpPendingOffer>,
+    pub is_connected: bool,
+    pub closed: bool,
+    out: VecDeque<Wire>,
+}
+
+impl Link {
+    fn new(address: SocketAddr, now: Instant) -> Self {
+        let mut rtc = Rtc::builder()
+            .set_rtp_mode(true)
+            .clear_codecs()
+            .enable_opus(true, false)
+            .enable_vp8(true)
+            .build(now);
+        rtc.add_local_candidate(Candidate::host(address, "udp").unwrap());
+        Self {
+            address,
+            rtc,
+            pending: None,
+            is_connected: false,
+            closed: false,
+            out: VecDeque::new(),
+        }
+    }
+
+    fn drain(&mut self, now: Instant) -> Vec<Event> {
+        let mut events = Vec::new();
+        self.rtc.handle_input(Input::Timeout(now)).unwrap();
+        loop {
+            match self.rtc.poll_output().unwrap() {
+                Output::Timeout(_) => return events,
+                Output::Transmit(transmit) => self.out.push_back(Wire {
+                    from: transmit.source,
+                    to: transmit.destination,
+                    bytes: transmit.contents.into(),
+                }),
+                Output::Event(Event::Connected) => self.is_connected = true,
+                Output::Event(Event::Closed) => self.closed = true,
+                Output::Event(event) => events.push(event),
+            }
+        }
+    }
+
+    fn receive(&mut self, wire: &Wire, now: Instant) -> Vec<Event> {
+        if let Ok(contents) = wire.bytes.as_slice().try_into() {
+            let receive = Receive {
+                proto: Protocol::Udp,
+                source: wire.from,
+                destination: wire.to,
+                contents,
+            };
+            self.rtc.handle_input(Input::Receive(now, receive)).unwrap();
+        }
+        self.drain(now)
+    }
+}
+
+/// What a client publishes.
+pub struct Encoder {
+    pub source: MediaSource,
+    pub mid: Mid,
+    pub seq: u64,
+    pub counter: u64,
+    pub time: u32,
+    pub key_frames_asked: Vec<Instant>,
+    needs_key: bool,
+    pub is_running: bool,
+}
+
+pub struct Client {
+    pub id: ParticipantId,
+    pub up: Option<Link>,
+    pub down: Option<Link>,
+    pub encoders: Vec<Encoder>,
+    pub offers: Vec<(u32, Vec<SubscribedTrack>)>,
+    pub tracks: Vec<SubscribedTrack>,
+    pub answers: bool,
+    got: BTreeMap<Mid, Got>,
+    port: u16,
+}
+
+impl Client {
+    /// What came of a publisher's source.
+    pub fn got(&self, whose: &str, source: MediaSource) -> &Got {
+        static NOTHING: Got = Got::new();
+        let track = self
+            .tracks
+            .iter()
+            .find(|it| it.participant.as_str() == whose && it.source == source);
+        track
+            .and_then(|it| self.got.get(&Mid::from(it.mid.as_str())))
+            .unwrap_or(&NOTHING)
+    }
+
+    fn address(&mut self) -> SocketAddr {
+        self.port += 1;
+        SocketAddr::from(([198, 51, 100, 1], self.port))
+    }
+}
+
+pub struct World {
+    pub start: Instant,
+    pub now: Instant,
+    pub sfu: Sfu,
+    pub clients: BTreeMap<String, Client>,
+    pub frames: Vec<(ConnectionId, NodeFrame)>,
+    /// The share of datagrams that get lost, each way.
+    pub loss: f64,
+    pub delay: Duration,
+    /// All that came to the SFU, when kept.
+    pub tape: Option<Vec<Wire>>,
+    wires: BinaryHeap<Reverse<(Instant, u64, Wire)>>,
+    sent: u64,
+    random: u64,
+    request: u64,
+}
+
+impl World {
+    pub fn new(seed: u64) -> Self {
+        let start = Instant::now();
+        Self {
+            start,
+            now: start,
+            sfu: Sfu::new(Settings {
+                addresses: vec![server()],
+                silence: SILENCE,
+            }),
+            clients: BTreeMap::new(),
+            frames: Vec::new(),
+            loss: 0.0,
+            delay: 10 * MS,
+            tape: None,
+            wires: BinaryHeap::new(),
+            sent: 0,
+            random: seed,
+            request: 0,
+        }
+    }
+
+    pub fn grant(name: &str, publish: &[MediaSource]) -> MediaGrant {
+        MediaGrant {
+            office: OfficeId::new("minami").unwrap(),
+            room: room(),
+            participant: ParticipantId::new(name).unwrap(),
+            role: RoomRole::Guest,
+            publish: publish.to_vec(),
+            subscribe: true,
+        }
+    }
+
+    /// Sends a request and gives its answer.
+    pub fn ask(&mut self, connection: ConnectionId, request: Request) -> AnswerBody {
+        self.request += 1;
+        let id = self.request;
+        let before = self.frames.len();
+        self.sfu.handle_request(connection, id, request, self.now);
+        self.collect();
+        let answer = self.frames[before..].iter().find(|(_, frame)| frame.id == Some(id));
+        let body = answer.expect("every request is answered").1.body.clone();
+        self.deliver_frames(before);
+        body
+    }
+
+    pub fn join_with(&mut self, grant: MediaGrant) -> AnswerBody {
+        let name = grant.participant.to_string();
+        let port = 1000 * (self.clients.len() as u16 + 1);
+        let client = Client {
+            id: grant.participant.clone(),
+            up: None,
+            down: None,
+            encoders: Vec::new(),
+            offers: Vec::new(),
+            tracks: Vec::new(),
+            answers: true,
+            got: BTreeMap::new(),
+            port,
+        };
+        self.clients.entry(name).or_insert(client);
+        self.ask(SIGNALING, Request::Join(grant))
+    }
+
+    /// Joins and publishes `sources`.
+    pub fn enter(&mut self, name: &str, sources: &[MediaSource]) {
+        let joined = self.join_with(Self::grant(name, sources));
+        assert!(matches!(joined, AnswerBody::Joined { fresh: true, .. }), "{joined:?}");
+        if !sources.is_empty() {
+            self.publish(name, sources).expect("published");
+        }
+    }
+
+    /// Offers a new *up* connection with these sources.
+    pub fn publish(&mut self, name: &str, sources: &[MediaSource]) -> Result<(), Problem> {
+        let now = self.now;
+        let client = self.client(name);
+        let address = client.address();
+        let mut link = Link::new(address, now);
+        let mut changes = link.rtc.sdp_api();
+        let mut encoders = Vec::new();
+        for source in sources {
+            let kind = if source.is_video() {
+                MediaKind::Video
+            } else {
+                MediaKind::Audio
+            };
+            let mid = changes.add_media(kind, Direction::SendOnly, Some("me".into()), None, None);
+            encoders.push(Encoder {
+                source: *source,
+                mid,
+                // Just before the sequence numbers' first wrap.
+                seq: 65_400,
+                counter: 0,
+                time: u32::MAX - 50_000,
+                key_frames_asked: Vec::new(),
+                needs_key: true,
+                is_running: true,
+            });
+        }
+        let (offer, pending) = changes.apply().expect("an offer");
+        link.pending = Some(pending);
+        link.drain(now);
+        let tracks = encoders.iter().map(|it| PublishTrack {
+            mid: it.mid.to_string(),
+            source: it.source,
+        });
+        let request = Request::Publish {
+            room: room(),
+            participant: client.id.clone(),
+            sdp: offer.to_sdp_string(),
+            tracks: tracks.collect(),
+        };
+        client.up = Some(link);
+        client.encoders = encoders;
+        match self.ask(SIGNALING, request) {
+            AnswerBody::Published { sdp } => {
+                let client = self.client(name);
+                let link = client.up.as_mut().unwrap();
+                let answer = SdpAnswer::from_sdp_string(&sdp).expect("an answer");
+                link.rtc
+                    .sdp_api()
+                    .accept_answer(link.pending.take().unwrap(), answer)
+                    .expect("fits");
+                link.drain(now);
+                Ok(())
+            }
+            AnswerBody::Error { problem } => {
+                self.client(name).up = None;
+                self.client(name).encoders.clear();
+                Err(problem)
+            }
+            other => panic!("{other:?}"),
+        }
+    }
+
+    pub fn mute(&mut self, name: &str, source: MediaSource, muted: bool) -> AnswerBody {
+        let participant = self.client(name).id.clone();
+        self.ask(
+            SIGNALING,
+            Request::Mute {
+                room: room(),
+                participant,
+                source,
+                muted,
+            },
+        )
+    }
+
+    pub fn leave(&mut self, name: &str) -> AnswerBody {
+        let participant = ParticipantId::new(name).unwrap();
+        self.ask(
+            SIGNALING,
+            Request::Leave {
+                room: room(),
+                participant,
+            },
+        )
+    }
+
+    pub fn client(&mut self, name: &str) -> &mut Client {
+        self.clients.get_mut(name).expect("a client")
+    }
+
+    /// Events for a participant, oldest first.
+    pub fn events(&self) -> impl Iterator<Item = &AnswerBody> {
+        self.frames
+            .iter()
+            .filter(|(_, frame)| frame.id.is_none())
+            .map(|(_, frame)| &frame.body)
+    }
+
+    pub fn run(&mut self, time: Duration) {
+        let until = self.now + time;
+        while self.now < until {
+            self.step();
+        }
+    }
+
+    /// Runs until the condition holds.
+    #[track_caller]
+    pub fn run_until(&mut self, what: &str, limit: Duration, mut holds: impl FnMut(&mut Self) -> bool) {
+        let until = self.now + limit;
+        while !holds(self) {
+            assert!(self.now < until, "{what}: not within {limit:?}");
+            self.step();
+        }
+    }
+
+    /// Puts a datagram on the wire to the SFU.
+    pub fn inject(&mut self, from: SocketAddr, bytes: Vec<u8>) {
+        self.sfu.handle_datagram(from, server(), &bytes, self.now);
+        self.collect();
+    }
+
+    fn step(&mut self) {
+        self.now += MS;
+        let now = self.now;
+        while self.wires.peek().is_some_and(|Reverse((at, _, _))| *at <= now) {
+            let Reverse((_, _, wire)) = self.wires.pop().unwrap();
+            self.arrive(wire);
+        }
+        if self.sfu.next_timeout().is_some_and(|at| at <= now) {
+            self.sfu.handle_timeout(now);
+        }
+        let before = self.frames.len();
+        self.collect();
+        self.deliver_frames(before);
+        let ms = now.duration_since(self.start).as_millis();
+        let names: Vec<String> = self.clients.keys().cloned().collect();
+        for name in names {
+            self.tick_client(&name, ms);
+        }
+    }
+
+    fn tick_client(&mut self, name: &str, ms: u128) {
+        let now = self.now;
+        let client = self.client(name);
+        if let Some(link) = client.up.as_mut() {
+            if link.is_connected {
+                for encoder in client.encoders.iter_mut().filter(|it| it.is_running) {
+                    encoder.encode(link, ms, now);
+                }
+            }
+            let events = link.drain(now);
+            client.hear_up(&events, now);
+        }
+        if let Some(link) = client.down.as_mut() {
+            let events = link.drain(now);
+            client.hear_down(events, now);
+        }
+        let mut out: Vec<Wire> = Vec::new();
+        for link in [client.up.as_mut(), client.down.as_mut()].into_iter().flatten() {
+            out.extend(link.out.drain(..));
+        }
+        for wire in out {
+            self.send(wire);
+        }
+    }
+
+    fn arrive(&mut self, wire: Wire) {
+        let now = self.now;
+        if wire.to == server() {
+            if let Some(tape) = &mut self.tape {
+                tape.push(wire.clone());
+            }
+            self.sfu.handle_datagram(wire.from, wire.to, &wire.bytes, now);
+            let before = self.frames.len();
+            self.collect();
+            self.deliver_frames(before);
+            return;
+        }
+        for client in self.clients.values_mut() {
+            if let Some(link) = client.up.as_mut().filter(|it| it.address == wire.to) {
+                let events = link.receive(&wire, now);
+                client.hear_up(&events, now);
+            } else if let Some(link) = client.down.as_mut().filter(|it| it.address == wire.to) {
+                let events = link.receive(&wire, now);
+                client.hear_down(events, now);
+            }
+        }
+    }
+
+    fn collect(&mut self) {
+        while let Some(output) = self.sfu.poll_output() {
+            match output {
+                SfuOutput::Frame { connection, frame } => self.frames.push((connection, frame)),
+                SfuOutput::Datagram(datagram) => self.send(Wire {
+                    from: datagram.source,
+                    to: datagram.destination,
+                    bytes: datagram.bytes,
+                }),
+            }
+        }
+    }
+
+    fn send(&mut self, wire: Wire) {
+        if self.chance() < self.loss {
+            return;
+        }
+        // Jitter without reordering within a millisecond; losses reorder by themselves.
+        let at = self.now + self.delay;
+        self.sent += 1;
+        self.wires.push(Reverse((at, self.sent, wire)));
+    }
+
+    /// From 0 to 1 (SplitMix64).
+    fn chance(&mut self) -> f64 {
+        self.random = self.random.wrapping_add(0x9e37_79b9_7f4a_7c15);
+        let mut z = self.random;
+        z = (z ^ (z >> 30)).wrapping_mul(0xbf58_476d_1ce4_e5b9);
+        z = (z ^ (z >> 27)).wrapping_mul(0x94d0_49bb_1331_11eb);
+        ((z ^ (z >> 31)) >> 11) as f64 / (1_u64 << 53) as f64
+    }
+
+    fn deliver_frames(&mut self, from: usize) {
+        let news: Vec<AnswerBody> = self.frames[from..]
+            .iter()
+            .filter(|(_, frame)| frame.id.is_none())
+            .map(|(_, frame)| frame.body.clone())
+            .collect();
+        for body in news {
+            if let AnswerBody::Offer {
+                participant,
+                revision,
+                sdp,
+                tracks,
+                ..
+            } = body
+            {
+                self.answer_offer(participant.as_str(), revision, &sdp, tracks);
+            }
+        }
+    }
+
+    fn answer_offer(&mut self, name: &str, revision: u32, sdp: &str, tracks: Vec<SubscribedTrack>) {
+        let now = self.now;
+        let client = self.client(name);
+        client.offers.push((revision, tracks.clone()));
+        if !client.answers {
+            return;
+        }
+        client.tracks = tracks;
+        if client.down.is_none() {
+            let address = client.address();
+            client.down = Some(Link::new(address, now));
+        }
+        let link = client.down.as_mut().unwrap();
+        let offer = SdpOffer::from_sdp_string(sdp).expect("an offer");
+        let answer = link.rtc.sdp_api().accept_offer(offer).expect("fits");
+        let events = link.drain(now);
+        client.hear_down(events, now);
+        let request = Request::Answer {
+            room: room(),
+            participant: client.id.clone(),
+            revision,
+            sdp: answer.to_sdp_string(),
+        };
+        assert_eq!(self.ask(SIGNALING, request), AnswerBody::Ok);
+    }
+}
+
+pub fn room() -> RoomId {
+    RoomId::new("room-1").unwrap()
+}
+
+impl Client {
+    /// Closes both connections, as a page does.
+    pub fn hang_up(&mut self) {
+        for link in [self.up.as_mut(), self.down.as_mut()].into_iter().flatten() {
+            link.rtc.close().unwrap();
+        }
+        self.encoders.clear();
+    }
+
+    fn hear_up(&mut self, events: &[Event], now: Instant) {
+        for event in events {
+            if let Event::KeyframeRequest(request) = event
+                && let Some(encoder) = self.encoders.iter_mut().find(|it| it.mid == request.mid)
+            {
+                encoder.needs_key = true;
+                encoder.key_frames_asked.push(now);
+            }
+        }
+    }
+
+    fn hear_down(&mut self, events: Vec<Event>, now: Instant) {
+        for event in events {
+            let Event::RtpPacket(packet) = event else { continue };
+            let rtc = &mut self.down.as_mut().unwrap().rtc;
+            let Some(mid) = rtc.direct_api().stream_rx(&packet.header.ssrc).map(|it| it.mid()) else {
+                continue;
+            };
+            let payload = &packet.payload;
+            let counter = u64::from_be_bytes(payload[2..10].try_into().unwrap());
+            let content = Content {
+                counter,
+                is_key: payload[..2] == KEY,
+                time: packet.header.timestamp,
+                audio_level: packet.header.ext_vals.audio_level,
+                sender_info: packet
+                    .last_sender_info
+                    .map(|it| (it.ntp_time, it.rtp_time.numer() as u32)),
+            };
+            let got = self.got.entry(mid).or_default();
+            // As a decoder that has nothing to begin with.
+            let has_begin = content.is_key || !got.needs_key || content.audio_level.is_some();
+            if !has_begin && got.asked_at.is_none_or(|at| now - at > 200 * MS) {
+                got.asked_at = Some(now);
+                if let Some(stream) = rtc.direct_api().stream_rx_by_mid(mid, None) {
+                    stream.request_keyframe(KeyframeRequestKind::Pli);
+                }
+            }
+            got.needs_key &= !has_begin;
+            got.arrivals.push((now, *packet.seq_no));
+            got.packets.insert(*packet.seq_no, content);
+        }
+    }
+}
+
+const KEY: [u8; 2] = [0x10, 0x00];
+const DELTA: [u8; 2] = [0x10, 0x01];
+const REST: [u8; 2] = [0x00, 0x00];
+
+impl Encoder {
+    /// Video: a frame of three packets every 33 ms. Audio: a packet every 20 ms.
+    fn encode(&mut self, link: &mut Link, ms: u128, now: Instant) {
+        if self.source.is_video() {
+            if ms % 33 != 0 {
+                return;
+            }
+            let head = if std::mem::take(&mut self.needs_key) {
+                KEY
+            } else {
+                DELTA
+            };
+            self.write(link, head, 900, false, now);
+            self.write(link, REST, 900, false, now);
+            self.write(link, REST, 300, true, now);
+            self.time = self.time.wrapping_add(33 * 90);
+        } else if ms % 20 == 0 {
+            self.write(link, REST, 100, true, now);
+            self.time = self.time.wrapping_add(20 * 48);
+        }
+    }
+
+    pub fn write(&mut self, link: &mut Link, head: [u8; 2], size: usize, marker: bool, now: Instant) {
+        let wanted = if self.source.is_video() {
+            Codec::Vp8
+        } else {
+            Codec::Opus
+        };
+        let params = link
+            .rtc
+            .codec_config()
+            .find(|it| it.spec().codec == wanted)
+            .unwrap()
+            .pt();
+        let mut payload = vec![0; size];
+        payload[..2].copy_from_slice(&head);
+        payload[2..10].copy_from_slice(&self.counter.to_be_bytes());
+        self.counter += 1;
+        let extensions = ExtensionValues {
+            audio_level: (!self.source.is_video()).then_some(-37),
+            voice_activity: (!self.source.is_video()).then_some(true),
+            ..ExtensionValues::default()
+        };
+        let mut direct = link.rtc.direct_api();
+        let stream = direct.stream_tx_by_mid(self.mid, None).unwrap();
+        stream.set_unpaced(true);
+        stream.write_rtp(
+            RtpWrite::new(params, self.seq.into(), self.time, now, payload)
+                .marker(marker)
+                .ext_vals(extensions)
+                .nackable(self.source.is_video()),
+        );
+        self.seq += 1;
+        drop(link.drain(now));
+    }
+}
