@@ -1,0 +1,48 @@
+// Bundles the pages' scripts and styles into dist/, each named by a hash of its content, and writes
+// dist/manifest.json, which maps the logical names that templates use ("call.js") to those names.
+import { createHash } from "node:crypto";
+import { mkdir, readdir, readFile, rm, writeFile } from "node:fs/promises";
+import { basename, join } from "node:path";
+import { gzipSync } from "node:zlib";
+import { build } from "esbuild";
+
+const DIST = "dist";
+const ENTRIES = {
+  base: "src/shared/base.css",
+  home: "src/public/main.ts",
+  "home-style": "src/public/home.css",
+  call: "src/call/main.tsx",
+  "call-style": "src/shared/call.css",
+  staff: "src/console/main.tsx",
+  "staff-style": "src/console/staff.css",
+};
+
+const { outputFiles } = await build({
+  entryPoints: ENTRIES,
+  bundle: true,
+  minify: true,
+  format: "esm",
+  charset: "utf8",
+  // What phones of the last years run; WebRTC with transceivers needs no less.
+  target: ["es2020", "safari15", "chrome100", "firefox100"],
+  jsx: "automatic",
+  jsxImportSource: "preact",
+  outdir: DIST,
+  write: false,
+  logLevel: "warning",
+});
+
+const files = outputFiles.map(({ path, contents }) => [basename(path).replace("-style.css", ".css"), contents]);
+files.push(["icon.svg", await readFile("src/shared/icon.svg")]);
+
+await mkdir(DIST, { recursive: true });
+for (const old of await readdir(DIST)) if (old !== ".gitkeep") await rm(join(DIST, old));
+const manifest = {};
+for (const [name, contents] of files) {
+  const hash = createHash("sha256").update(contents).digest("hex").slice(0, 12);
+  const hashed = name.replace(/\.(\w+)$/, `-${hash}.$1`);
+  manifest[name] = hashed;
+  await writeFile(join(DIST, hashed), contents);
+  console.log(`${name.padEnd(10)} ${String(gzipSync(contents).length).padStart(6)} bytes compressed`);
+}
+await writeFile(join(DIST, "manifest.json"), `${JSON.stringify(manifest, null, 2)}\n`);

@@ -1,0 +1,67 @@
+// Where the resident's page ends: the goodbye, a link that doesn't work, another window.
+import { Heading, Telephone, useFacts } from "../shared/components.tsx";
+import { type Problem, problemKind } from "../shared/protocol.ts";
+import { isTextKey, type TextKey } from "../shared/texts.ts";
+
+export function EndedView() {
+  const { t } = useFacts();
+  return (
+    <section class="narrow ended" data-test="ended">
+      <Heading>{t("ended.title")}</Heading>
+      <p class="lead">{t("ended.text")}</p>
+      <section class="panel" aria-labelledby="next">
+        <h2 id="next">{t("ended.next_title")}</h2>
+        <p>{t("ended.next")}</p>
+        <p>
+          <Telephone isLarge />
+        </p>
+      </section>
+      <p>
+        <a class="button" href="/">
+          {t("ended.home")}
+        </a>
+      </p>
+    </section>
+  );
+}
+
+/** The problem's texts from the catalogue; the server's own words for a kind that this page doesn't know. */
+export function RefusedView({ problem, texts }: { problem: Problem | null; texts: object }) {
+  const { t } = useFacts();
+  const kind = problem ? problemKind(problem).replaceAll("-", "_") : "internal";
+  const of = (part: string, other: string) => {
+    const key = `problem.${kind}.${part}`;
+    return isTextKey(texts, key) ? t(key as TextKey) : other;
+  };
+  return (
+    <section class="narrow" data-test="refused">
+      <Heading>{of("title", problem?.title ?? "")}</Heading>
+      <p class="lead">{of("message", problem?.detail ?? "")}</p>
+      <section class="panel" aria-labelledby="advice">
+        <h2 id="advice">{t("problem.what_to_do")}</h2>
+        <p>{of("advice", t("check.help"))}</p>
+        <p>
+          <Telephone isLarge />
+        </p>
+      </section>
+      {kind === "old_page" && (
+        <button type="button" class="button primary large" onClick={() => location.reload()}>
+          {t("refused.reload")}
+        </button>
+      )}
+    </section>
+  );
+}
+
+export function ElsewhereView() {
+  const { t } = useFacts();
+  return (
+    <section class="narrow" data-test="elsewhere">
+      <Heading>{t("refused.elsewhere.title")}</Heading>
+      <p class="lead">{t("refused.elsewhere.text")}</p>
+      <button type="button" class="button primary large wide" onClick={() => location.reload()}>
+        {t("refused.elsewhere.button")}
+      </button>
+    </section>
+  );
+}

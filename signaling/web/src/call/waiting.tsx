@@ -1,0 +1,61 @@
+// The waiting room: where one stands, since when, and that nothing needs to be done.
+import { Heading, OwnVideo, Telephone, useFacts, useTick, useWakeLock } from "../shared/components.tsx";
+import { duration, timeOf } from "../shared/format.ts";
+import type { Room } from "../shared/room.ts";
+
+export function WaitingView({ room }: { room: Room }) {
+  const { t, lang } = useFacts();
+  useTick();
+  useWakeLock();
+  const { session } = room;
+  const since = session.consultation?.waiting_since;
+  const camera = room.devices.track("camera");
+  return (
+    <section class="narrow waiting" data-test="waiting">
+      <Heading>{t("waiting.title")}</Heading>
+      <div class="waiting-card">
+        <p class="waiting-place" role="status">
+          {place(room, t)}
+        </p>
+        {since !== undefined && (
+          <p class="waiting-since">
+            {t("waiting.since", { time: timeOf(t, lang, since), duration: duration(t, room.now() - since) })}
+          </p>
+        )}
+        <span class="waiting-dots" aria-hidden="true">
+          <i />
+          <i />
+          <i />
+        </span>
+      </div>
+      <p class="lead">{t("waiting.stay")}</p>
+      {camera && (
+        <div class="preview small">
+          <OwnVideo track={camera} label={t("check.preview")} />
+        </div>
+      )}
+      {session.devices === "failed" && (
+        <div class="trouble" role="status">
+          <p>{t("talk.device_lost")}</p>
+          <button type="button" class="button" onClick={() => void room.openDevices("asking")}>
+            {t("talk.device_again")}
+          </button>
+        </div>
+      )}
+      <p class="hint">{t("waiting.come_back")}</p>
+      <p class="hint">
+        {t("check.help")} <Telephone />
+      </p>
+    </section>
+  );
+}
+
+function place({ session }: Room, t: ReturnType<typeof useFacts>["t"]): string {
+  if (session.link === "lost") return t("talk.reconnecting");
+  const { consultation } = session;
+  if (consultation?.phase === "admitted") return t("talk.connecting");
+  if (consultation?.phase !== "waiting") return t("waiting.entering");
+  const { ahead } = consultation;
+  if (ahead === undefined) return t("waiting.title");
+  return ahead === 0 ? t("waiting.next") : t("waiting.ahead", { n: ahead });
+}

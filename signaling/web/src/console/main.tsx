@@ -1,0 +1,92 @@
+// The staff's page: the console, and in its place the call while there is one.
+import { render } from "preact";
+import { useEffect } from "preact/hooks";
+import { CallView } from "../shared/call-view.tsx";
+import { Facts, Heading, useFacts, useRoom } from "../shared/components.tsx";
+import { pageCatalogue } from "../shared/page.ts";
+import { Console } from "./model.ts";
+import { waitingCount } from "./list.ts";
+import { ConsoleView, type Desk, nameOf, ProblemNotice, useConsole } from "./views.tsx";
+
+const { root, texts, facts } = pageCatalogue();
+const desk: Desk = {
+  staff: root.dataset.staff ?? "",
+  texts,
+  sections: [...document.querySelectorAll<HTMLElement>("#sections li")].map((item) => ({
+    id: item.dataset.id ?? "",
+    name: item.textContent ?? "",
+    isOwn: item.dataset.own !== undefined,
+  })),
+};
+
+function App({ model }: { model: Console }) {
+  const { t, office } = useFacts();
+  const { session } = useRoom(model.room);
+  useConsole(model);
+  const waiting = waitingCount(model.list);
+  useEffect(() => {
+    const title = `${t("staff.title")} | ${office}`;
+    document.title = waiting > 0 ? t("staff.badge", { n: waiting, title }) : title;
+  }, [waiting]);
+  useEffect(() => {
+    if (session.stage === "login") location.assign("/staff/login");
+  }, [session.stage]);
+  if (session.stage === "call") return <Call model={model} />;
+  if (session.stage === "elsewhere") return <Elsewhere />;
+  if (session.stage === "refused" && session.refusal) return <Refused model={model} />;
+  return <ConsoleView model={model} desk={desk} />;
+}
+
+function Call({ model }: { model: Console }) {
+  const { t } = useFacts();
+  const { consultation, room } = model.room.session;
+  const section = consultation?.section ?? model.list.find((one) => one.id === room)?.section ?? "";
+  const waiting = waitingCount(model.list);
+  return (
+    <CallView
+      room={model.room}
+      heading={<Heading>{t("staff.call.title", { section: nameOf(desk, section, t("staff.section_unknown")) })}</Heading>}
+      confirm={{
+        title: t("staff.end_confirm.title"),
+        text: t("staff.end_confirm.text"),
+        yes: t("staff.end_confirm.yes"),
+        no: t("staff.end_confirm.no"),
+      }}
+    >
+      {waiting > 0 && <p class="also-waiting">{t("staff.list.summary", { n: waiting })}</p>}
+    </CallView>
+  );
+}
+
+function Elsewhere() {
+  const { t } = useFacts();
+  return (
+    <section class="narrow">
+      <Heading>{t("refused.elsewhere.title")}</Heading>
+      <button type="button" class="button primary large" onClick={() => location.reload()}>
+        {t("refused.elsewhere.button")}
+      </button>
+    </section>
+  );
+}
+
+function Refused({ model }: { model: Console }) {
+  const { t } = useFacts();
+  const problem = model.room.session.refusal;
+  return (
+    <section class="narrow">
+      {problem && <ProblemNotice problem={problem} desk={desk} />}
+      <button type="button" class="button primary large" onClick={() => location.reload()}>
+        {t("refused.reload")}
+      </button>
+    </section>
+  );
+}
+
+const csrf = document.querySelector<HTMLMetaElement>("meta[name=csrf]")?.content ?? "";
+render(
+  <Facts.Provider value={facts}>
+    <App model={new Console(csrf)} />
+  </Facts.Provider>,
+  root,
+);

@@ -1,0 +1,184 @@
+// Small parts that the resident's and the staff's pages share. Each is a function of what it is given.
+import { type ComponentChildren, createContext, type RefObject } from "preact";
+import { useContext, useEffect, useLayoutEffect, useReducer, useRef, useState } from "preact/hooks";
+import { Meter } from "./meter.ts";
+import type { Room } from "./room.ts";
+import type { Translate } from "./texts.ts";
+
+/** What every view needs to know of the page. */
+export interface PageFacts {
+  t: Translate;
+  lang: string;
+  telephone: string;
+  office: string;
+}
+
+export const Facts = createContext<PageFacts>({ t: (key) => key, lang: "ja", telephone: "", office: "" });
+export const useFacts = () => useContext(Facts);
+
+/** Draws anew whenever the room changes. */
+export function useRoom(room: Room): Room {
+  const [, redraw] = useReducer((count: number, _: undefined) => count + 1, 0);
+  useEffect(() => room.subscribe(() => redraw(undefined)), [room]);
+  return room;
+}
+
+/** Draws anew once a second, for waiting times. */
+export function useTick(): void {
+  const [, redraw] = useReducer((count: number, _: undefined) => count + 1, 0);
+  useEffect(() => {
+    const timer = setInterval(() => redraw(undefined), 1000);
+    return () => clearInterval(timer);
+  }, []);
+}
+
+/** Keeps the screen lit while a view is open, where the browser can. */
+export function useWakeLock(): void {
+  useEffect(() => {
+    let lock: WakeLockSentinel | null = null;
+    let isGone = false;
+    const take = async () => {
+      if (document.visibilityState !== "visible" || isGone) return;
+      // Refused to save power: the page works without.
+      lock = (await navigator.wakeLock?.request("screen").catch(() => null)) ?? null;
+      if (isGone) await lock?.release();
+    };
+    void take();
+    document.addEventListener("visibilitychange", take);
+    return () => {
+      isGone = true;
+      document.removeEventListener("visibilitychange", take);
+      void lock?.release();
+    };
+  }, []);
+}
+
+/** A view's heading. It takes the focus when the view replaces another one, so that it is read out. */
+export function Heading({ children }: { children: ComponentChildren }) {
+  const ref = useRef<HTMLHeadingElement>(null);
+  useLayoutEffect(() => {
+    if (hasViewBefore) ref.current?.focus({ preventScroll: true });
+    hasViewBefore = true;
+    window.scrollTo(0, 0);
+  }, []);
+  return (
+    <h1 ref={ref} tabIndex={-1}>
+      {children}
+    </h1>
+  );
+}
+/** The first view of a page must not take the focus away from where the browser put it. */
+let hasViewBefore = false;
+
+export function Telephone({ isLarge = false }: { isLarge?: boolean }) {
+  const { telephone } = useFacts();
+  return (
+    <a class={isLarge ? "telephone large" : "telephone"} href={`tel:${telephone}`}>
+      {telephone}
+    </a>
+  );
+}
+
+export function Notice({ kind, children }: { kind: "error" | "info" | "good"; children: ComponentChildren }) {
+  const mark = { error: "！", info: "i", good: "✓" }[kind];
+  return (
+    <div class="notice" data-kind={kind}>
+      <span class="notice-mark" aria-hidden="true">
+        {mark}
+      </span>
+      <div>{children}</div>
+    </div>
+  );
+}
+
+const ICONS = {
+  microphone: "M12 3a3 3 0 0 0-3 3v6a3 3 0 0 0 6 0V6a3 3 0 0 0-3-3M6 11v1a6 6 0 0 0 12 0v-1M12 18v3M8.5 21h7",
+  camera: "M4 7h10a1.5 1.5 0 0 1 1.5 1.5v7A1.5 1.5 0 0 1 14 17H4a1.5 1.5 0 0 1-1.5-1.5v-7A1.5 1.5 0 0 1 4 7M15.5 11l6-3.2v8.4l-6-3.2",
+  hangup: "M2.5 14.5c0-1 .4-1.9 1.3-2.6 4.7-3.9 11.7-3.9 16.4 0 .9.7 1.3 1.6 1.3 2.600v1.200c0 .6-.5 1-1.1.9l-3.4-.6c-.5-.1-.8-.5-.8-1v-1.900a13 13 0 0 0-8.4 0V15c0 .5-.3.9-.8 1l-3.4.6c-.6.1-1.1-.3-1.1-.9z",
+  sound: "M4 9.500v5h3.500l5 4v-13l-5 4zM16 9a4 4 0 0 1 0 6M18.5 6.500a8 8 0 0 1 0 11",
+} as const;
+
+export function Icon({ name, isCrossed = false }: { name: keyof typeof ICONS; isCrossed?: boolean }) {
+  return (
+    <svg class="icon" viewBox="0 0 24 24" aria-hidden="true">
+      <path d={ICONS[name]} />
+      {isCrossed && <path d="M4 3.500l16 17" />}
+    </svg>
+  );
+}
+
+/** A picture of a track. Mirrored, because people know themselves from mirrors. */
+export function OwnVideo({ track, label, hook }: { track: MediaStreamTrack | null; label: string; hook?: string }) {
+  const ref = useRef<HTMLVideoElement>(null);
+  useLayoutEffect(() => {
+    if (ref.current) ref.current.srcObject = track ? new MediaStream([track]) : null;
+  }, [track]);
+  return <video ref={ref} class="mirrored" data-test={hook} aria-label={label} autoplay playsInline muted />;
+}
+
+/** The bar that shows that a voice arrives, with words once it has. */
+export function LevelBar({ track }: { track: MediaStreamTrack }) {
+  const { t } = useFacts();
+  const bar = useRef<HTMLDivElement>(null);
+  const [isHeard, setHeard] = useState(false);
+  useEffect(() => {
+    const meter = new Meter(track);
+    let frame = 0;
+    let loudFrames = 0;
+    const draw = () => {
+      const level = meter.level();
+      bar.current?.style.setProperty("--level", level.toFixed(2));
+      loudFrames = level > 0.4 ? loudFrames + 1 : loudFrames;
+      if (loudFrames > 8) setHeard(true);
+      frame = requestAnimationFrame(draw);
+    };
+    draw();
+    return () => {
+      cancelAnimationFrame(frame);
+      meter.close();
+    };
+  }, [track]);
+  return (
+    <div class="level">
+      <Icon name="microphone" />
+      <div class="level-bar" ref={bar} role="img" aria-label={t("check.meter")} />
+      <p class="level-words" role="status">
+        {isHeard ? `✓ ${t("check.heard")}` : t("check.speak")}
+      </p>
+    </div>
+  );
+}
+
+export interface ConfirmTexts {
+  title: string;
+  text: string;
+  yes: string;
+  no: string;
+}
+
+/** A question before something that can't be undone. Open it with `ref.current.showModal()`. */
+export function Confirm({ dialog, texts, onYes }: { dialog: RefObject<HTMLDialogElement | null>; texts: ConfirmTexts; onYes(): void }) {
+  const close = () => dialog.current?.close();
+  return (
+    <dialog ref={dialog} class="confirm" aria-labelledby="confirm-title" aria-describedby="confirm-text">
+      <h2 id="confirm-title">{texts.title}</h2>
+      <p id="confirm-text">{texts.text}</p>
+      <div class="buttons">
+        <button type="button" class="button large" onClick={close}>
+          {texts.no}
+        </button>
+        <button
+          type="button"
+          class="button danger large"
+          data-test="confirm"
+          onClick={() => {
+            close();
+            onYes();
+          }}
+        >
+          {texts.yes}
+        </button>
+      </div>
+    </dialog>
+  );
+}

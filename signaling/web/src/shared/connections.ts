@@ -1,0 +1,150 @@
+// The two peer connections of a participant: *up* (this page offers what it sends) and *down* (the server
+// offers what it forwards). Invariant: what belongs to dropped connections is never reported any more.
+import type { PartName } from "./devices.ts";
+import type { PublishTrack, RoomRole, SubscribedTrack } from "./protocol.ts";
+import type { PeerState } from "./session.ts";
+
+const VIDEO_BPS = 1_200_000;
+const AUDIO_BPS = 40_000;
+
+/** Somebody else in the room. The stream stays the same object while they are there. */
+export interface Remote {
+  participant: string;
+  role: RoomRole;
+  stream: MediaStream;
+}
+
+export interface ConnectionHandlers {
+  onPeer(which: "up" | "down", state: PeerState): void;
+  onRemotes(remotes: Remote[]): void;
+}
+
+interface Up {
+  connection: RTCPeerConnection;
+  senders: Record<PartName, RTCRtpTransceiver>;
+  offer: Promise<RTCSessionDescriptionInit>;
+  /** False: made ahead of time, and not told to anybody yet. */
+  isOffered: boolean;
+}
+
+export class Connections {
+  #up: Up | null = null;
+  #down: RTCPeerConnection | null = null;
+  #remotes: Remote[] = [];
+  #tracks: Record<PartName, MediaStreamTrack | null> = { camera: null, microphone: null };
+  /** Offers are answered one after the other. */
+  #answering: Promise<unknown> = Promise.resolve();
+  readonly #handlers: ConnectionHandlers;
+
+  constructor(handlers: ConnectionHandlers) {
+    this.#handlers = handlers;
+  }
+
+  /** Makes the up connection and its offer ahead of time: certificates and codecs take a while on phones. */
+  prepare(): Up {
+    if (this.#up) return this.#up;
+    const connection = this.#connect("up");
+    const add = (part: PartName, kind: "audio" | "video", maxBitrate: number) =>
+      connection.addTransceiver(this.#tracks[part] ?? kind, { direction: "sendonly", sendEncodings: [{ maxBitrate }] });
+    // Both are there from the start, so that a camera switched on later needs no new offer.
+    const senders = {
+      microphone: add("microphone", "audio", AUDIO_BPS),
+      camera: add("camera", "video", VIDEO_BPS),
+    };
+    this.#up = { connection, senders, offer: connection.createOffer(), isOffered: false };
+    return this.#up;
+  }
+
+  /** The up offer, to be sent at once: the server is ICE-lite and needs no candidates of ours. */
+  async offer(): Promise<{ sdp: string; tracks: PublishTrack[] }> {
+    const up = this.prepare();
+    const { connection, senders, offer } = up;
+    up.isOffered = true;
+    await connection.setLocalDescription(await offer);
+    const tracks = (["microphone", "camera"] as const).map((source) => ({
+      mid: senders[source].mid ?? "",
+      source,
+    }));
+    return { sdp: connection.localDescription?.sdp ?? "", tracks };
+  }
+
+  /** The server's answer to the up offer. */
+  async published(sdp: string): Promise<void> {
+    await this.#up?.connection.setRemoteDescription({ type: "answer", sdp });
+  }
+
+  /** Answers a down offer; `null` when the connections were dropped meanwhile. */
+  answer(sdp: string, tracks: SubscribedTrack[]): Promise<string | null> {
+    const down = this.#down ?? this.#connect("down");
+    this.#down = down;
+    const answered = this.#answering.then(async () => {
+      if (this.#down !== down) return null;
+      await down.setRemoteDescription({ type: "offer", sdp });
+      await down.setLocalDescription(await down.createAnswer());
+      if (this.#down !== down) return null;
+      this.#regroup(down, tracks);
+      return down.localDescription?.sdp ?? null;
+    });
+    this.#answering = answered.catch(() => undefined);
+    return answered;
+  }
+
+  /** Sends another track in a part's place, without a new offer. */
+  setTrack(part: PartName, track: MediaStreamTrack | null): void {
+    this.#tracks[part] = track;
+    // Refused only when the connection is closed already.
+    void this.#up?.senders[part].sender.replaceTrack(track).catch(() => undefined);
+  }
+
+  /** Drops what was in use. What was made ahead of time stays for the next call. */
+  drop(): void {
+    if (this.#up?.isOffered) {
+      shut(this.#up.connection);
+      this.#up = null;
+    }
+    if (this.#down) shut(this.#down);
+    this.#down = null;
+    this.#remotes = [];
+    this.#handlers.onRemotes([]);
+  }
+
+  /** Drops everything. */
+  close(): void {
+    if (this.#up) this.#up.isOffered = true;
+    this.drop();
+  }
+
+  /** The statistics of what comes in; none when nothing is connected. */
+  async stats(): Promise<RTCStatsReport | null> {
+    return (await this.#down?.getStats()) ?? null;
+  }
+
+  #connect(which: "up" | "down"): RTCPeerConnection {
+    const connection = new RTCPeerConnection({ bundlePolicy: "max-bundle" });
+    connection.onconnectionstatechange = () => {
+      const state = connection.connectionState;
+      if (state === "connected" || state === "disconnected" || state === "failed") this.#handlers.onPeer(which, state);
+    };
+    return connection;
+  }
+
+  /** Puts the tracks of each participant into one stream, which keeps picture and sound together. */
+  #regroup(down: RTCPeerConnection, tracks: SubscribedTrack[]): void {
+    const byMid = new Map(down.getTransceivers().map((one) => [one.mid, one.receiver.track]));
+    const participants = new Map(tracks.map(({ participant, role }) => [participant, role]));
+    this.#remotes = [...participants].map(([participant, role]) => {
+      const known = this.#remotes.find((one) => one.participant === participant);
+      const stream = known?.stream ?? new MediaStream();
+      const wanted = tracks.filter((one) => one.participant === participant).map(({ mid }) => byMid.get(mid));
+      for (const track of stream.getTracks()) if (!wanted.includes(track)) stream.removeTrack(track);
+      for (const track of wanted) if (track) stream.addTrack(track);
+      return known ?? { participant, role, stream };
+    });
+    this.#handlers.onRemotes(this.#remotes);
+  }
+}
+
+function shut(connection: RTCPeerConnection): void {
+  connection.onconnectionstatechange = null;
+  connection.close();
+}

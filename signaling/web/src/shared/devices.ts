@@ -1,0 +1,178 @@
+// The person's own camera and microphone. Invariant: what is switched off is really stopped (the camera's
+// light goes out), and tracks that are replaced are stopped before they are forgotten.
+import { type DeviceProblem, problemOf } from "./environment.ts";
+
+export type Part = "none" | "off" | "on";
+export type PartName = "camera" | "microphone";
+
+export interface DeviceState {
+  camera: Part;
+  microphone: Part;
+  /** Why there is neither; or what was lost in the middle. */
+  problem: DeviceProblem | null;
+}
+
+const CAMERA = { width: { ideal: 960 }, height: { ideal: 540 }, frameRate: { ideal: 30, max: 30 }, facingMode: "user" };
+const MICROPHONE = { echoCancellation: true, noiseSuppression: true, autoGainControl: true };
+
+export interface DeviceHandlers {
+  /** A part's track is another one now; `null`: none. */
+  onTrack(part: PartName, track: MediaStreamTrack | null): void;
+  onChange(): void;
+}
+
+export class Devices {
+  state: DeviceState = { camera: "none", microphone: "none", problem: null };
+  #tracks: Record<PartName, MediaStreamTrack | null> = { camera: null, microphone: null };
+  #ids: Partial<Record<PartName, string>> = {};
+  readonly #handlers: DeviceHandlers;
+  /** Grows with every start and stop: what was asked for before is stopped when it comes. */
+  #generation = 0;
+
+  constructor(handlers: DeviceHandlers) {
+    this.#handlers = handlers;
+  }
+
+  track(part: PartName): MediaStreamTrack | null {
+    return this.#tracks[part];
+  }
+
+  /** Whether both have been allowed before, so that opening them asks nothing. */
+  static async isAllowed(): Promise<boolean> {
+    try {
+      const names = ["camera", "microphone"] as unknown as PermissionName[];
+      const states = await Promise.all(names.map((name) => navigator.permissions.query({ name })));
+      return states.every(({ state }) => state === "granted");
+    } catch {
+      return false; // A browser that can't tell: explain first, then ask.
+    }
+  }
+
+  /** Opens what there is, the camera only when it is wanted. True: at least one of them is there. */
+  async open(wanted: { camera: boolean; microphone: boolean }): Promise<boolean> {
+    const generation = ++this.#generation;
+    const [got, problem] = await this.#firstThatWorks(wanted.camera);
+    if (generation !== this.#generation) {
+      for (const track of got) track.stop();
+      return false;
+    }
+    this.#replace("camera", got.find((track) => track.kind === "video") ?? null);
+    this.#replace("microphone", got.find((track) => track.kind === "audio") ?? null);
+    const { camera, microphone } = this.#tracks;
+    if (microphone) microphone.enabled = wanted.microphone;
+    this.#set({
+      camera: camera ? "on" : wanted.camera ? "none" : "off",
+      microphone: microphone ? (wanted.microphone ? "on" : "off") : "none",
+      problem: got.length > 0 ? null : problem,
+    });
+    return got.length > 0;
+  }
+
+  /** Both, else the microphone, else the camera: a missing part must not take the other with it. */
+  async #firstThatWorks(wantsCamera: boolean): Promise<[MediaStreamTrack[], DeviceProblem | null]> {
+    const video = { ...CAMERA, ...this.#chosen("camera") };
+    const audio = { ...MICROPHONE, ...this.#chosen("microphone") };
+    const tries = wantsCamera ? [{ video, audio }, { audio }, { video }] : [{ audio }];
+    let problem: DeviceProblem | null = null;
+    for (const constraints of tries) {
+      try {
+        return [(await navigator.mediaDevices.getUserMedia(constraints)).getTracks(), null];
+      } catch (error) {
+        problem = moreTelling(problem, problemOf(error));
+        // Asking once more after a "no" would only annoy.
+        if (problem === "denied") break;
+      }
+    }
+    return [[], problem];
+  }
+
+  #chosen(part: PartName): MediaTrackConstraints {
+    const id = this.#ids[part];
+    return id ? { deviceId: { ideal: id } } : {};
+  }
+
+  /** Switches a part on or off. The camera is stopped, the microphone silenced (it must come back at once). */
+  async switch(part: PartName, isOn: boolean): Promise<void> {
+    if (part === "microphone") {
+      const track = this.#tracks.microphone;
+      if (!track) return;
+      track.enabled = isOn;
+      this.#set({ microphone: isOn ? "on" : "off" });
+      return;
+    }
+    if (!isOn) {
+      this.#replace("camera", null);
+      this.#set({ camera: "off" });
+      return;
+    }
+    await this.#reopen("camera");
+  }
+
+  /** Uses another camera or microphone from now on. */
+  async choose(part: PartName, id: string): Promise<void> {
+    this.#ids[part] = id;
+    await this.#reopen(part);
+  }
+
+  async #reopen(part: PartName): Promise<void> {
+    const generation = this.#generation;
+    // Some phones have only one open at a time.
+    this.#replace(part, null);
+    try {
+      const wanted =
+        part === "camera"
+          ? { video: { ...CAMERA, ...this.#chosen(part) } }
+          : { audio: { ...MICROPHONE, ...this.#chosen(part) } };
+      const [track] = (await navigator.mediaDevices.getUserMedia(wanted)).getTracks();
+      if (generation !== this.#generation) return track?.stop();
+      this.#replace(part, track ?? null);
+      this.#set({ [part]: track ? "on" : "none", problem: null });
+    } catch (error) {
+      this.#set({ [part]: "none", problem: problemOf(error) });
+    }
+  }
+
+  /** The cameras and microphones to choose from. Names are told only after permission. */
+  async list(): Promise<MediaDeviceInfo[]> {
+    return (await navigator.mediaDevices.enumerateDevices()).filter(
+      ({ kind, deviceId }) => kind !== "audiooutput" && deviceId !== "",
+    );
+  }
+
+  stop(): void {
+    this.#generation += 1;
+    this.#replace("camera", null);
+    this.#replace("microphone", null);
+    this.#set({ camera: "none", microphone: "none", problem: null });
+  }
+
+  #replace(part: PartName, track: MediaStreamTrack | null): void {
+    const old = this.#tracks[part];
+    if (old) {
+      old.onended = null;
+      old.stop();
+    }
+    this.#tracks[part] = track;
+    if (track) track.onended = () => this.#lost(part, track);
+    if (old || track) this.#handlers.onTrack(part, track);
+  }
+
+  /** Unplugged, or taken by another app. */
+  #lost(part: PartName, track: MediaStreamTrack): void {
+    if (this.#tracks[part] !== track) return;
+    this.#replace(part, null);
+    this.#set({ [part]: "none", problem: "busy" });
+  }
+
+  #set(change: Partial<DeviceState>): void {
+    this.state = { ...this.state, ...change };
+    this.#handlers.onChange();
+  }
+}
+
+/** "In use" and "not allowed" tell a person more than "not found", which the last try may say. */
+function moreTelling(before: DeviceProblem | null, now: DeviceProblem): DeviceProblem {
+  const order: DeviceProblem[] = ["denied", "busy", "missing"];
+  const rank = (one: DeviceProblem) => (order.includes(one) ? order.indexOf(one) : order.length);
+  return before && rank(before) <= rank(now) ? before : now;
+}

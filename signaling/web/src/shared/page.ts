@@ -1,0 +1,21 @@
+// What the server has put into the page: the texts, and facts in the root element's data attributes.
+import type { PageFacts } from "./components.tsx";
+import { type Texts, translator } from "./texts.ts";
+
+export interface PageCatalogue {
+  /** Where the views go; what the server drew there is gone. */
+  root: HTMLElement;
+  texts: Texts;
+  facts: PageFacts;
+}
+
+/** Throws when the page isn't one of the server's own. */
+export function pageCatalogue(): PageCatalogue {
+  const root = document.getElementById("app");
+  const block = document.getElementById("texts");
+  if (!root || !block) throw new Error("the page has no #app or no #texts");
+  const texts = JSON.parse(block.textContent ?? "") as Texts;
+  root.replaceChildren();
+  const { telephone = "", office = "" } = root.dataset;
+  return { root, texts, facts: { t: translator(texts), lang: document.documentElement.lang, telephone, office } };
+}

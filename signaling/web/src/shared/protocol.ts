@@ -1,0 +1,93 @@
+// The words of `/ws`, as `protocol/src/signal.rs` defines them, and of areas, as `congestion.rs` does.
+
+export const VERSION = 1;
+
+export type MediaSource = "camera" | "microphone" | "screen";
+export type RoomRole = "resident" | "staff" | "guest";
+export type Phase = "booked" | "waiting" | "admitted" | "ended";
+
+export interface PublishTrack {
+  mid: string;
+  source: MediaSource;
+}
+
+export interface SubscribedTrack {
+  mid: string;
+  track: string;
+  participant: string;
+  role: RoomRole;
+  source: MediaSource;
+}
+
+/** RFC 9457. */
+export interface Problem {
+  type: string;
+  title: string;
+  status: number;
+  detail?: string;
+  field?: string;
+}
+
+/** Times are milliseconds of the server's clock. */
+export interface Consultation {
+  id: string;
+  section: string;
+  phase: Phase;
+  version: number;
+  is_present: boolean;
+  created_at: number;
+  expires_at: number;
+  waiting_since?: number;
+  admitted_at?: number;
+  staff?: string;
+  ahead?: number;
+}
+
+export type Identity = { kind: "resident"; code: string } | { kind: "staff" };
+
+export type ClientBody =
+  | { type: "hello"; version: number; identity: Identity }
+  | { type: "ready" }
+  | { type: "admit"; consultation: string }
+  | { type: "end"; consultation: string }
+  | { type: "join"; token: string; has_connections: boolean }
+  | { type: "publish"; sdp: string; tracks: PublishTrack[] }
+  | { type: "answer"; revision: number; sdp: string }
+  | { type: "mute"; source: MediaSource; muted: boolean }
+  | { type: "ping" };
+
+export type ServerBody =
+  | { type: "ok" }
+  | { type: "error"; problem: Problem }
+  | { type: "welcome"; now: number }
+  | { type: "consultation"; consultation: Consultation }
+  | { type: "consultations"; consultations: Consultation[]; now: number }
+  | { type: "admitted"; consultation: string; token: string }
+  | { type: "joined"; participant: string; fresh: boolean }
+  | { type: "published"; sdp: string }
+  | { type: "offer"; revision: number; sdp: string; tracks: SubscribedTrack[] }
+  | { type: "muted"; participant: string; source: MediaSource; muted: boolean }
+  | { type: "participant_left"; participant: string }
+  | { type: "media_lost" }
+  | { type: "pong" };
+
+export type ServerFrame = ServerBody & { id?: number };
+
+/** The last word of a problem's type: `link-used`. */
+export function problemKind(problem: Problem): string {
+  return problem.type.slice(problem.type.lastIndexOf(":") + 1);
+}
+
+export type Level = "free" | "moderate" | "busy" | "full" | "unknown";
+export type Trend = "rising" | "steady" | "falling";
+
+export interface AreaState {
+  area: string;
+  count: number | null;
+  capacity: number;
+  level: Level;
+  trend: Trend;
+  observed_at: number | null;
+  changed_at: number;
+  version: number;
+}

@@ -1,0 +1,260 @@
+// Carries out what the session machine decides: the link, the devices, the connections. Pages subscribe
+// and draw what they find here; they change nothing but through `dispatch` and the methods below.
+import { Connections, type Remote } from "./connections.ts";
+import { Devices, type PartName } from "./devices.ts";
+import { type Closed, Link, socketUrl } from "./link.ts";
+import { chime } from "./meter.ts";
+import type { ClientBody, Identity, MediaSource, ServerBody } from "./protocol.ts";
+import { isPoor, type Totals, totals } from "./quality.ts";
+import { type Effect, type Event, newSession, type Session, step } from "./session.ts";
+
+const LATER_MS = 2_000;
+const LOOK_EVERY_MS = 3_000;
+const OFF_KEY = "madoguchi.off";
+
+export class Room {
+  session: Session;
+  remotes: Remote[] = [];
+  isPoor = false;
+  /** Server's clock minus the device's, in milliseconds. */
+  clockOffset = 0;
+  readonly devices: Devices;
+  readonly #connections: Connections;
+  readonly #link: Link;
+  readonly #listeners = new Set<() => void>();
+  readonly #onNews: ((body: ServerBody) => void) | undefined;
+  #looked: Totals | null = null;
+  /** Parts that aren't there, and so count as switched off without anybody having done so. */
+  readonly #missing = new Set<PartName>();
+
+  constructor(identity: Identity, onNews?: (body: ServerBody) => void) {
+    this.session = newSession(identity.kind, remembered());
+    this.#onNews = onNews;
+    this.devices = new Devices({
+      onTrack: (part, track) => this.#connections.setTrack(part, track),
+      onChange: () => this.#devicesChanged(),
+    });
+    this.#connections = new Connections({
+      onPeer: (which, state) => this.dispatch({ type: "peer", which, state }),
+      onRemotes: (remotes) => {
+        this.remotes = remotes;
+        this.#changed();
+      },
+    });
+    this.#link = new Link(socketUrl(), identity, {
+      onOpen: (now) => {
+        this.clockOffset = now - Date.now();
+        this.dispatch({ type: "link_open" });
+      },
+      onLost: () => this.dispatch({ type: "link_lost" }),
+      onClosed: (closed) => this.dispatch(closedEvent(closed)),
+      onNews: (body) => this.#news(body),
+    });
+    window.addEventListener("online", () => this.#link.wake());
+    document.addEventListener("visibilitychange", () => {
+      if (document.visibilityState === "visible") this.#link.wake();
+    });
+    setInterval(() => void this.#look(), LOOK_EVERY_MS);
+  }
+
+  /** The server's clock now, in milliseconds. */
+  now(): number {
+    return Date.now() + this.clockOffset;
+  }
+
+  subscribe(listener: () => void): () => void {
+    this.#listeners.add(listener);
+    return () => this.#listeners.delete(listener);
+  }
+
+  dispatch(event: Event): void {
+    const [next, effects] = step(this.session, event);
+    this.session = next;
+    for (const effect of effects) this.#carryOut(effect);
+    this.#changed();
+  }
+
+  request(body: ClientBody): Promise<ServerBody> {
+    return this.#link.request(body);
+  }
+
+  /** Opens camera and microphone as far as they aren't switched off. */
+  async openDevices(status: "asking" | "opening"): Promise<void> {
+    this.dispatch({ type: "devices", status });
+    for (const part of this.#missing) this.dispatch({ type: "switch", source: part, off: false });
+    this.#missing.clear();
+    const { off } = this.session;
+    const isThere = await this.devices.open({ camera: !off.includes("camera"), microphone: !off.includes("microphone") });
+    if (isThere) this.#connections.prepare();
+    this.dispatch({ type: "devices", status: isThere ? "ready" : "failed" });
+    this.#devicesChanged();
+  }
+
+  /** What isn't there, or not any more, is told to the others like what is switched off. */
+  #devicesChanged(): void {
+    const isDecided = this.session.devices === "ready" || this.session.devices === "failed";
+    for (const part of ["camera", "microphone"] as const) {
+      if (!isDecided || this.devices.state[part] !== "none" || this.session.off.includes(part)) continue;
+      this.#missing.add(part);
+      this.dispatch({ type: "switch", source: part, off: true });
+    }
+    this.#changed();
+  }
+
+  /** The person switches a part on or off. */
+  async switch(part: PartName, isOn: boolean): Promise<void> {
+    this.#missing.delete(part);
+    await this.devices.switch(part, isOn);
+    const isOff = this.devices.state[part] !== "on";
+    this.dispatch({ type: "switch", source: part, off: isOff });
+    remember(this.session.off);
+  }
+
+  #changed(): void {
+    for (const listener of this.#listeners) listener();
+  }
+
+  #news(body: ServerBody): void {
+    switch (body.type) {
+      case "consultation":
+      case "consultations":
+      case "admitted":
+      case "offer":
+      case "muted":
+      case "participant_left":
+      case "media_lost":
+        this.dispatch(body);
+        break;
+    }
+    this.#onNews?.(body);
+  }
+
+  #carryOut(effect: Effect): void {
+    switch (effect.do) {
+      case "ready":
+        void this.#ready();
+        break;
+      case "join":
+        void this.#join(effect.token, effect.hasConnections);
+        break;
+      case "publish":
+        void this.#publish();
+        break;
+      case "answer":
+        void this.#answer(effect);
+        break;
+      case "mute":
+        void this.request({ type: "mute", source: effect.source, muted: effect.muted });
+        break;
+      case "end":
+        void this.#end(effect.consultation);
+        break;
+      case "drop_connections":
+        this.#looked = null;
+        this.isPoor = false;
+        this.#connections.drop();
+        break;
+      case "open_devices":
+        void this.openDevices("opening");
+        break;
+      case "stop_devices":
+        remember([]);
+        this.#missing.clear();
+        this.#connections.close();
+        this.devices.stop();
+        break;
+      case "resync":
+        if (effect.soon) this.#link.resync();
+        else setTimeout(() => this.#link.resync(), LATER_MS);
+        break;
+      case "close_link":
+        this.#link.close();
+        break;
+      case "chime":
+        chime();
+        break;
+    }
+  }
+
+  async #ready(): Promise<void> {
+    const answer = await this.request({ type: "ready" });
+    if (answer.type === "error") setTimeout(() => this.dispatch({ type: "ready_failed" }), LATER_MS);
+  }
+
+  async #join(token: string, hasConnections: boolean): Promise<void> {
+    const answer = await this.request({ type: "join", token, has_connections: hasConnections });
+    if (answer.type === "error") return this.dispatch({ type: "join_failed", problem: answer.problem });
+    if (answer.type !== "joined") return;
+    performance.mark("joined");
+    this.dispatch(answer);
+  }
+
+  async #publish(): Promise<void> {
+    try {
+      const offer = await this.#connections.offer();
+      const answer = await this.request({ type: "publish", ...offer });
+      if (answer.type !== "published") return this.dispatch({ type: "negotiation_failed" });
+      await this.#connections.published(answer.sdp);
+      for (const source of this.session.off) void this.request({ type: "mute", source, muted: true });
+    } catch {
+      this.dispatch({ type: "negotiation_failed" });
+    }
+  }
+
+  async #answer({ revision, sdp, tracks }: Extract<Effect, { do: "answer" }>): Promise<void> {
+    try {
+      const answer = await this.#connections.answer(sdp, tracks);
+      if (answer !== null) await this.request({ type: "answer", revision, sdp: answer });
+    } catch {
+      this.dispatch({ type: "negotiation_failed" });
+    }
+  }
+
+  async #end(consultation: string): Promise<void> {
+    const answer = await this.request({ type: "end", consultation });
+    const isTold = answer.type === "ok" || (answer.type === "error" && isFinal(answer.problem.status));
+    if (isTold) return this.dispatch({ type: "end_told" });
+    // A lost link tells it again when it is back; an open one asks once more.
+    if (this.#link.isOpen) setTimeout(() => void this.#end(consultation), LATER_MS);
+  }
+
+  async #look(): Promise<void> {
+    if (this.session.media !== "live") return;
+    const report = await this.#connections.stats();
+    if (!report) return;
+    const now = totals(report);
+    const isPoorNow = this.#looked !== null && isPoor(this.#looked, now);
+    this.#looked = now;
+    if (isPoorNow === this.isPoor) return;
+    this.isPoor = isPoorNow;
+    this.#changed();
+  }
+}
+
+/** The server has understood and won't change its mind: 4xx but for "too many". */
+function isFinal(status: number): boolean {
+  return status >= 400 && status < 500 && status !== 429;
+}
+
+function closedEvent(closed: Closed): Event {
+  if (closed.why === "refused") return { type: "refused", problem: closed.problem };
+  return closed.why === "elsewhere" ? { type: "elsewhere" } : { type: "login_over" };
+}
+
+/** What was switched off stays off over a reload of this window. */
+function remembered(): MediaSource[] {
+  try {
+    const known = JSON.parse(sessionStorage.getItem(OFF_KEY) ?? "[]") as MediaSource[];
+    return known.filter((one) => one === "camera" || one === "microphone");
+  } catch {
+    return [];
+  }
+}
+
+function remember(off: MediaSource[]): void {
+  try {
+    sessionStorage.setItem(OFF_KEY, JSON.stringify(off));
+  } catch {
+    // Storage is forbidden: it is a comfort only.
+  }
+}
