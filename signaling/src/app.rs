@@ -1,0 +1,124 @@
+//! What all handlers share, and the table of all routes.
+
+use std::sync::Arc;
+
+use anyhow::Result;
+use axum::Router;
+use axum::middleware::{from_fn, from_fn_with_state};
+use axum::routing::get;
+use protocol::config::Config;
+use protocol::grants::TokenKey;
+use runtime::Shutdown;
+use runtime::secrets::Secrets;
+use store::Store;
+use tower_http::compression::CompressionLayer;
+
+use crate::assets::Assets;
+use crate::congestion::Feed;
+use crate::health::Metrics;
+use crate::live::Hub;
+use crate::nodes::Nodes;
+use crate::problem::{Fault, Refusal};
+use crate::security::Headers;
+use crate::signage::Library;
+use crate::staff::Passwords;
+use crate::throttle::Throttle;
+use crate::{assets, congestion, consultation, health, limits, live, problem, security, signage, staff, visitor};
+
+/// Keys of the tokens that this server signs and checks.
+#[derive(Debug, Clone)]
+pub(crate) struct Keys {
+    pub(crate) media: TokenKey,
+    pub(crate) screen: TokenKey,
+}
+
+/// The one shared state.
+#[derive(Debug)]
+pub(crate) struct App {
+    pub(crate) config: Config,
+    pub(crate) store: Store,
+    pub(crate) secrets: Secrets,
+    pub(crate) keys: Keys,
+    pub(crate) assets: Assets,
+    pub(crate) metrics: Metrics,
+    pub(crate) feed: Feed,
+    pub(crate) hub: Arc<Hub>,
+    pub(crate) nodes: Nodes,
+    pub(crate) library: Library,
+    pub(crate) passwords: Passwords,
+    pub(crate) wrong_links: Throttle,
+    pub(crate) wrong_logins: Throttle,
+    pub(crate) shutdown: Shutdown,
+}
+
+impl App {
+    /// Opens everything; Redis needn't be there yet.
+    pub(crate) async fn open(config: Config, shutdown: Shutdown) -> Result<Arc<Self>> {
+        let secrets = Secrets::open(&config.paths.secrets)?;
+        let store = Store::connect(&config).await?;
+        let keys = Keys {
+            media: secrets.media_key()?,
+            screen: secrets.screen_key()?,
+        };
+        let hub = Arc::new(Hub::default());
+        let nodes = Nodes::new(
+            store.live.clone(),
+            secrets.node_key()?,
+            keys.media.clone(),
+            Arc::clone(&hub) as Arc<dyn crate::nodes::Listener>,
+            shutdown.clone(),
+        );
+        Ok(Arc::new(Self {
+            assets: Assets::load(),
+            metrics: Metrics::new()?,
+            feed: Feed::new(&config),
+            library: Library::new(&config),
+            passwords: Passwords::default(),
+            wrong_links: Throttle::default(),
+            wrong_logins: Throttle::default(),
+            config,
+            store,
+            secrets,
+            keys,
+            hub,
+            nodes,
+            shutdown,
+        }))
+    }
+
+    /// Starts what runs beside the requests.
+    pub(crate) fn start_tasks(self: &Arc<Self>) {
+        self.shutdown.spawn(congestion::follow(Arc::clone(self)));
+        self.shutdown.spawn(live::follow(Arc::clone(self)));
+        self.shutdown.spawn(live::call_in_those_due(Arc::clone(self)));
+        self.shutdown.spawn(signage::follow_files(Arc::clone(self)));
+        self.shutdown.spawn(signage::keep_tokens(Arc::clone(self)));
+        self.shutdown.spawn(staff::make_demo_accounts(Arc::clone(self)));
+    }
+
+    /// All routes with all layers, outermost last.
+    pub(crate) fn router(self: &Arc<Self>) -> Router {
+        let headers = Arc::new(Headers::new(&self.config.web.public_url));
+        // Compressed: only what holds neither a person's data nor a secret beside the visitor's own words.
+        let public = Router::new()
+            .merge(congestion::page_routes())
+            .merge(assets::routes())
+            .layer(CompressionLayer::new());
+        Router::new()
+            .merge(public)
+            .merge(congestion::stream_routes())
+            .merge(consultation::routes())
+            .merge(staff::routes())
+            .merge(signage::routes())
+            .merge(live::routes())
+            .merge(health::routes())
+            .route("/language", get(visitor::choose_language))
+            .fallback(|| async { Refusal::from(Fault::NotFound) })
+            .layer(axum::extract::DefaultBodyLimit::max(limits::BODY))
+            .layer(from_fn(limits::in_time))
+            .layer(from_fn_with_state(Arc::clone(self), problem::render))
+            .layer(from_fn_with_state(headers, security::set_headers))
+            .layer(from_fn_with_state(Arc::clone(self), health::count))
+            .with_state(Arc::clone(self))
+    }
+}

@@ -1,0 +1,98 @@
+//! Consultations as pages see them, and who a participant is in the media room.
+
+use protocol::grants::{MediaGrant, MediaSource, RoomRole};
+use protocol::ids::{ConsultationId, OfficeId, ParticipantId, StaffId};
+use protocol::signal::Consultation;
+use sha2::{Digest, Sha256};
+use store::consultations::Record;
+
+/// Who speaks, proved by a link or a login.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub(crate) enum Who {
+    /// The holder of this consultation's link.
+    Resident(ConsultationId),
+    /// A member of staff.
+    Staff(StaffId),
+}
+
+impl Who {
+    /// Their role in a room.
+    pub(crate) fn role(&self) -> RoomRole {
+        match self {
+            Self::Resident(_) => RoomRole::Resident,
+            Self::Staff(_) => RoomRole::Staff,
+        }
+    }
+
+    /// Their id in the consultation's room: always the same, so that who comes back takes their own place.
+    /// Not a secret.
+    pub(crate) fn participant(&self, consultation: &ConsultationId) -> ParticipantId {
+        let side = match self {
+            Self::Resident(_) => "resident".to_owned(),
+            Self::Staff(id) => format!("staff/{id}"),
+        };
+        let hash = Sha256::digest(format!("{consultation}/{side}"));
+        let text = data_encoding::BASE32_NOPAD.encode(&hash[..16]).to_ascii_lowercase();
+        // 26 characters of a-z and 2-7 are an id.
+        ParticipantId::new(text).unwrap_or_else(|_| ParticipantId::random())
+    }
+}
+
+/// What somebody may do in the room of an admitted consultation.
+pub(crate) fn media_grant(office: &OfficeId, record: &Record, who: &Who) -> MediaGrant {
+    MediaGrant {
+        office: office.clone(),
+        room: record.room.clone(),
+        participant: who.participant(&record.id),
+        role: who.role(),
+        publish: vec![MediaSource::Camera, MediaSource::Microphone],
+        subscribe: true,
+    }
+}
+
+/// A consultation as `who` sees it. `ahead`: how many wait longer in the section.
+pub(crate) fn view(record: &Record, is_present: bool, ahead: Option<u32>, who: &Who) -> Consultation {
+    Consultation {
+        id: record.id.clone(),
+        section: record.section.clone(),
+        phase: record.phase,
+        version: record.version,
+        is_present,
+        created_at: record.created_at,
+        expires_at: record.expires_at,
+        waiting_since: record.waiting_since,
+        admitted_at: record.admitted_at,
+        staff: match who {
+            Who::Staff(_) => record.staff.clone(),
+            Who::Resident(_) => None,
+        },
+        ahead: match who {
+            Who::Staff(_) => None,
+            Who::Resident(_) => ahead,
+        },
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_participant_keeps_their_id_and_shares_it_with_nobody() {
+        let (a, b) = (ConsultationId::random(), ConsultationId::random());
+        let staff = |id: &str| Who::Staff(StaffId::new(id).expect("valid"));
+        let resident = Who::Resident(a.clone());
+        assert_eq!(resident.participant(&a), Who::Resident(a.clone()).participant(&a));
+        assert_eq!(resident.participant(&a).as_str().len(), 26);
+        let all = [
+            resident.participant(&a),
+            Who::Resident(b.clone()).participant(&b),
+            staff("hanako").participant(&a),
+            staff("hanako").participant(&b),
+            staff("taro").participant(&a),
+            staff("resident").participant(&a),
+        ];
+        let different: std::collections::HashSet<_> = all.iter().collect();
+        assert_eq!(different.len(), all.len());
+    }
+}

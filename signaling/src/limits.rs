@@ -1,0 +1,22 @@
+//! Limits that hold for every request.
+
+use std::time::Duration;
+
+use axum::extract::Request;
+use axum::http::StatusCode;
+use axum::middleware::Next;
+use axum::response::{IntoResponse, Response};
+
+/// The largest body that is read, in bytes: forms and small JSON.
+pub(crate) const BODY: usize = 64 * 1024;
+
+/// How long a handler may take until its response begins. Streams and WebSockets go on after that.
+const RESPONSE_BEGINS: Duration = Duration::from_secs(20);
+
+/// Ends requests that take too long.
+pub(crate) async fn in_time(request: Request, next: Next) -> Response {
+    match tokio::time::timeout(RESPONSE_BEGINS, next.run(request)).await {
+        Ok(response) => response,
+        Err(_) => StatusCode::SERVICE_UNAVAILABLE.into_response(),
+    }
+}

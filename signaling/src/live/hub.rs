@@ -1,0 +1,318 @@
+//! Who is there, what is known of the open consultations, and who sits where.
+//!
+//! Invariant: whatever a client was told, it is told again when it changed, whole; and one participant
+//! has at most one *seat*: the newest page of a link, or the console that took the call.
+
+use std::collections::{HashMap, VecDeque};
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
+
+use protocol::ids::{ConsultationId, ParticipantId};
+use protocol::signal::{Consultation, Phase, ServerBody, ServerFrame};
+use store::consultations::Record;
+use tokio::sync::Notify;
+
+use super::outbox::{self, Outbox, code};
+use crate::consultation::model::{self, Who};
+use crate::nodes::Link;
+use crate::security::is_same_secret;
+
+/// So many ended consultations are remembered, so that a late read doesn't open one again. Full: the
+/// oldest is forgotten; such a read is set right by the next poll.
+const ENDED_REMEMBERED: usize = 256;
+
+/// An open page.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, PartialOrd, Ord)]
+pub(crate) struct ClientId(u64);
+
+pub(super) struct Client {
+    pub(super) who: Who,
+    pub(super) outbox: Outbox,
+    /// Of staff: the login's token.
+    session: Option<String>,
+    pub(super) seat: Option<Seat>,
+}
+
+/// The right to be the participant of a consultation.
+pub(super) struct Seat {
+    pub(super) consultation: ConsultationId,
+    pub(super) participant: ParticipantId,
+    /// Whether the client was told that it may enter the room.
+    pub(super) is_called: bool,
+    /// The node it joined on.
+    pub(super) link: Option<Arc<Link>>,
+}
+
+pub(super) struct Known {
+    pub(super) record: Record,
+    is_present: bool,
+}
+
+#[derive(Default)]
+pub(super) struct State {
+    next: u64,
+    pub(super) clients: HashMap<ClientId, Client>,
+    pub(super) open: HashMap<ConsultationId, Known>,
+    pub(super) seats: HashMap<ParticipantId, ClientId>,
+    ended: VecDeque<ConsultationId>,
+}
+
+/// Everybody's state in this process.
+#[derive(Default)]
+pub(crate) struct Hub {
+    state: Mutex<State>,
+    /// Somebody may have to be called in.
+    pub(super) due: Notify,
+}
+
+impl std::fmt::Debug for Hub {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        // Never what is in it: sessions are secret.
+        f.write_str("Hub")
+    }
+}
+
+impl Hub {
+    pub(super) fn lock(&self) -> MutexGuard<'_, State> {
+        self.state.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+
+    /// A client has said who it is. A resident takes the seat from earlier pages of the same link.
+    pub(super) fn enter(&self, who: Who, session: Option<String>, outbox: Outbox) -> ClientId {
+        let mut state = self.lock();
+        state.next += 1;
+        let client = ClientId(state.next);
+        if matches!(who, Who::Resident(_)) {
+            for other in state.clients.values().filter(|other| other.who == who) {
+                other.outbox.end(code::ELSEWHERE);
+            }
+        }
+        state.clients.insert(
+            client,
+            Client {
+                who,
+                outbox,
+                session,
+                seat: None,
+            },
+        );
+        client
+    }
+
+    /// Gives a client its seat in a consultation; who had it before is told so.
+    pub(super) fn take_seat(&self, client: ClientId, consultation: &ConsultationId) {
+        let mut state = self.lock();
+        let Some(who) = state.clients.get(&client).map(|it| it.who.clone()) else {
+            return;
+        };
+        let participant = who.participant(consultation);
+        let before = state.seats.insert(participant.clone(), client);
+        if let Some(before) = before.filter(|before| *before != client)
+            && let Some(other) = state.clients.get_mut(&before)
+        {
+            other.seat = None;
+            other.outbox.end(code::ELSEWHERE);
+        }
+        if let Some(it) = state.clients.get_mut(&client) {
+            let has_it = it.seat.as_ref().is_some_and(|seat| seat.participant == participant);
+            if !has_it {
+                it.seat = Some(Seat {
+                    consultation: consultation.clone(),
+                    participant,
+                    is_called: false,
+                    link: None,
+                });
+            }
+        }
+        drop(state);
+        self.due.notify_one();
+    }
+
+    /// A client's socket has ended. Returns the consultation whose resident is gone with it.
+    pub(super) fn leave(&self, client: ClientId) -> Option<ConsultationId> {
+        let mut state = self.lock();
+        let gone = state.clients.remove(&client)?;
+        if let Some(seat) = gone.seat
+            && state.seats.get(&seat.participant) == Some(&client)
+        {
+            state.seats.remove(&seat.participant);
+        }
+        match &gone.who {
+            Who::Resident(id) if state.clients.values().all(|other| other.who != gone.who) => Some(id.clone()),
+            _ => None,
+        }
+    }
+
+    /// A login is over: so are its pages.
+    pub(crate) fn end_session(&self, token: &str) {
+        for client in self.lock().clients.values() {
+            if client
+                .session
+                .as_deref()
+                .is_some_and(|session| is_same_secret(session, token))
+            {
+                client.outbox.end(code::LOGGED_OUT);
+            }
+        }
+    }
+
+    /// Takes over a record as it was read (and whether its resident is present, where that was read too),
+    /// and tells whom it concerns what changed.
+    pub(crate) fn take(&self, record: Record, is_present: Option<bool>) {
+        let mut state = self.lock();
+        let old = state.open.get(&record.id);
+        if old.is_some_and(|old| old.record.version > record.version) || state.ended.contains(&record.id) {
+            return;
+        }
+        let is_present = is_present.unwrap_or_else(|| old.is_some_and(|old| old.is_present));
+        if old.is_some_and(|old| old.record == record && old.is_present == is_present) {
+            return;
+        }
+        let was_waiting = old.is_some_and(|old| old.record.phase == Phase::Waiting);
+        let known = Known {
+            record: record.clone(),
+            is_present: is_present && record.phase != Phase::Ended,
+        };
+        state.open.insert(record.id.clone(), known);
+        state.tell(&record.id);
+        if record.phase == Phase::Ended {
+            state.close(&record.id);
+        }
+        if was_waiting != (record.phase == Phase::Waiting) {
+            state.tell_places(&record);
+        }
+        drop(state);
+        if record.phase == Phase::Admitted {
+            self.due.notify_one();
+        }
+    }
+
+    /// Takes over whether a resident is present.
+    pub(super) fn take_presence(&self, id: &ConsultationId, is_present: bool) {
+        let mut state = self.lock();
+        if let Some(known) = state.open.get_mut(id)
+            && known.is_present != is_present
+        {
+            known.is_present = is_present;
+            state.tell(id);
+        }
+    }
+
+    /// What is held as open, by id.
+    pub(super) fn open_ids(&self) -> Vec<ConsultationId> {
+        self.lock().open.keys().cloned().collect()
+    }
+
+    /// A consultation that the store has forgotten.
+    pub(super) fn forget(&self, id: &ConsultationId) {
+        let ended = self.lock().open.get(id).map(|known| Record {
+            phase: Phase::Ended,
+            ..known.record.clone()
+        });
+        if let Some(record) = ended {
+            self.take(record, Some(false));
+        }
+    }
+
+    /// All open consultations as staff see them, newest first.
+    pub(super) fn list(&self, who: &Who) -> Vec<Consultation> {
+        let state = self.lock();
+        let mut all: Vec<Consultation> = state
+            .open
+            .values()
+            .map(|known| model::view(&known.record, known.is_present, None, who))
+            .collect();
+        all.sort_by(|a, b| (b.created_at, &b.id).cmp(&(a.created_at, &a.id)));
+        all
+    }
+
+    /// One consultation as `who` sees it.
+    pub(super) fn view(&self, id: &ConsultationId, who: &Who) -> Option<Consultation> {
+        self.lock().view(id, who)
+    }
+
+    /// The consultation that a member of staff is in now.
+    pub(super) fn serving(&self, who: &Who) -> Option<ConsultationId> {
+        let Who::Staff(staff) = who else { return None };
+        let state = self.lock();
+        let mut all = state.open.values().map(|known| &known.record);
+        all.find(|record| record.phase == Phase::Admitted && record.staff.as_ref() == Some(staff))
+            .map(|record| record.id.clone())
+    }
+}
+
+impl State {
+    fn view(&self, id: &ConsultationId, who: &Who) -> Option<Consultation> {
+        let known = self.open.get(id)?;
+        Some(model::view(
+            &known.record,
+            known.is_present,
+            self.ahead(&known.record),
+            who,
+        ))
+    }
+
+    /// How many wait longer in the same section.
+    fn ahead(&self, record: &Record) -> Option<u32> {
+        let since = record.waiting_since.filter(|_| record.phase == Phase::Waiting)?;
+        let longer = |other: &&Known| {
+            other.record.phase == Phase::Waiting
+                && other.record.section == record.section
+                && (other.record.waiting_since, &other.record.id) < (Some(since), &record.id)
+        };
+        u32::try_from(self.open.values().filter(longer).count()).ok()
+    }
+
+    /// Tells a consultation to its resident and to all staff.
+    fn tell(&self, id: &ConsultationId) {
+        let mut for_staff = None;
+        for client in self.clients.values() {
+            match &client.who {
+                Who::Resident(own) if own == id => self.tell_one(client, id),
+                Who::Resident(_) => {}
+                Who::Staff(_) => {
+                    // All staff see the same: serialised once.
+                    let text = for_staff.get_or_insert_with(|| {
+                        let consultation = self.view(id, &client.who)?;
+                        let body = ServerBody::Consultation { consultation };
+                        Some(outbox::text(&ServerFrame { id: None, body }))
+                    });
+                    if let Some(text) = text {
+                        client.outbox.send_text(text.clone());
+                    }
+                }
+            }
+        }
+    }
+
+    fn tell_one(&self, client: &Client, id: &ConsultationId) {
+        if let Some(consultation) = self.view(id, &client.who) {
+            client.outbox.send(None, ServerBody::Consultation { consultation });
+        }
+    }
+
+    /// Tells the others who wait in the same section their place in line.
+    fn tell_places(&self, changed: &Record) {
+        for client in self.clients.values() {
+            let Who::Resident(id) = &client.who else { continue };
+            let waits_there = self
+                .open
+                .get(id)
+                .is_some_and(|known| known.record.phase == Phase::Waiting && known.record.section == changed.section);
+            if waits_there && *id != changed.id {
+                self.tell_one(client, id);
+            }
+        }
+    }
+
+    /// Takes an ended consultation off the list, and its seats away.
+    fn close(&mut self, id: &ConsultationId) {
+        self.open.remove(id);
+        self.ended.truncate(ENDED_REMEMBERED - 1);
+        self.ended.push_front(id.clone());
+        for client in self.clients.values_mut() {
+            if let Some(seat) = client.seat.take_if(|seat| seat.consultation == *id) {
+                self.seats.remove(&seat.participant);
+            }
+        }
+    }
+}

@@ -1,0 +1,164 @@
+//! The hub and media nodes: who is called in, and what nodes tell to whom.
+
+use std::sync::Arc;
+
+use protocol::control::{AnswerBody, OutReason};
+use protocol::ids::{NodeId, ParticipantId, RoomId};
+use protocol::signal::{Phase, ServerBody};
+use store::consultations::Record;
+
+use super::hub::{ClientId, Hub, Known, Seat, State};
+use super::outbox::Outbox;
+use crate::consultation::model::Who;
+use crate::nodes::{Link, Listener};
+
+/// Somebody who may enter a room and doesn't know it yet.
+pub(super) struct Due {
+    pub(super) client: ClientId,
+    pub(super) who: Who,
+    pub(super) outbox: Outbox,
+    pub(super) record: Record,
+}
+
+impl Hub {
+    /// All who are to be called in; they count as called from now on.
+    pub(super) fn take_due(&self) -> Vec<Due> {
+        let mut due = Vec::new();
+        let mut state = self.lock();
+        let State { clients, open, .. } = &mut *state;
+        for (id, client) in clients {
+            let Some(seat) = client.seat.as_mut().filter(|seat| !seat.is_called) else {
+                continue;
+            };
+            if let Some(record) = admitted(open.get(&seat.consultation)) {
+                seat.is_called = true;
+                due.push(Due {
+                    client: *id,
+                    who: client.who.clone(),
+                    outbox: client.outbox.clone(),
+                    record: record.clone(),
+                });
+            }
+        }
+        due
+    }
+
+    /// It didn't work: the client will be called again.
+    pub(super) fn call_again(&self, client: ClientId) {
+        if let Some(seat) = self.lock().seat(client) {
+            seat.is_called = false;
+        }
+    }
+
+    /// The record of the admitted consultation that a client has a seat in, and its participant.
+    pub(super) fn seat_of(&self, client: ClientId) -> Option<(Record, ParticipantId)> {
+        let mut state = self.lock();
+        let (consultation, participant) = {
+            let seat = state.seat(client)?;
+            (seat.consultation.clone(), seat.participant.clone())
+        };
+        Some((admitted(state.open.get(&consultation))?.clone(), participant))
+    }
+
+    /// The client has joined on this node.
+    pub(super) fn bind(&self, client: ClientId, link: Arc<Link>) {
+        if let Some(seat) = self.lock().seat(client) {
+            seat.link = Some(link);
+        }
+    }
+
+    /// Where a client's media is, once it has joined.
+    pub(super) fn joined(&self, client: ClientId) -> Option<(Arc<Link>, RoomId, ParticipantId)> {
+        let (record, participant) = self.seat_of(client)?;
+        let link = self.lock().seat(client)?.link.clone()?;
+        Some((link, record.room, participant))
+    }
+
+    fn tell_participant(&self, participant: &ParticipantId, body: ServerBody) {
+        let state = self.lock();
+        let client = state.seats.get(participant).and_then(|id| state.clients.get(id));
+        if let Some(client) = client {
+            client.outbox.send(None, body);
+        }
+    }
+
+    /// Tells clients that their media is gone; they are called in again as soon as there is a node.
+    fn lose(&self, is_meant: impl Fn(&Seat) -> bool) {
+        let mut state = self.lock();
+        let State { clients, open, .. } = &mut *state;
+        for client in clients.values_mut() {
+            let Some(seat) = client
+                .seat
+                .as_mut()
+                .filter(|seat| seat.link.is_some() && is_meant(seat))
+            else {
+                continue;
+            };
+            seat.link = None;
+            seat.is_called = false;
+            if admitted(open.get(&seat.consultation)).is_some() {
+                client.outbox.send(None, ServerBody::MediaLost);
+            }
+        }
+        drop(state);
+        self.due.notify_one();
+    }
+}
+
+fn admitted(known: Option<&Known>) -> Option<&Record> {
+    known
+        .map(|known| &known.record)
+        .filter(|record| record.phase == Phase::Admitted)
+}
+
+impl State {
+    fn seat(&mut self, client: ClientId) -> Option<&mut Seat> {
+        self.clients.get_mut(&client)?.seat.as_mut()
+    }
+}
+
+impl Listener for Hub {
+    fn told(&self, event: AnswerBody) {
+        match event {
+            AnswerBody::Offer {
+                participant,
+                revision,
+                sdp,
+                tracks,
+                ..
+            } => self.tell_participant(&participant, ServerBody::Offer { revision, sdp, tracks }),
+            AnswerBody::Muted {
+                participant,
+                by,
+                source,
+                muted,
+                ..
+            } => self.tell_participant(
+                &participant,
+                ServerBody::Muted {
+                    participant: by,
+                    source,
+                    muted,
+                },
+            ),
+            AnswerBody::Left { participant, who, .. } => {
+                self.tell_participant(&participant, ServerBody::ParticipantLeft { participant: who });
+            }
+            // Who left did so by our own request.
+            AnswerBody::Out {
+                reason: OutReason::Left,
+                ..
+            } => {}
+            AnswerBody::Out { participant, .. } => self.lose(|seat| seat.participant == participant),
+            other => tracing::warn!(?other, "a media node told what is no event"),
+        }
+    }
+
+    fn lost(&self, node: &NodeId) {
+        self.lose(|seat| seat.link.as_ref().is_some_and(|link| link.node() == node));
+    }
+
+    fn forgotten(&self, participant: &ParticipantId) {
+        self.lose(|seat| seat.participant == *participant);
+    }
+}

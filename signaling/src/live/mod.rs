@@ -1,0 +1,58 @@
+//! Pages that are open: `/ws`. `hub` knows who is there and what each was told, `client` carries one
+//! socket, `requests` does what clients ask, `feed` keeps the hub in step with Redis.
+
+mod client;
+mod feed;
+mod hub;
+mod media;
+mod outbox;
+mod requests;
+
+use std::sync::Arc;
+
+use axum::Router;
+use axum::extract::ws::WebSocketUpgrade;
+use axum::http::{HeaderMap, Uri};
+use axum::response::Response;
+use axum::routing::get;
+use protocol::signal::MAX_FRAME;
+
+use crate::app::App;
+use crate::problem::{Fault, Refusal};
+use crate::visitor::Visitor;
+use crate::{security, staff};
+
+pub(crate) use feed::{call_in_those_due, follow};
+pub(crate) use hub::Hub;
+
+/// How many pages may be open at once; more are asked to come back.
+const CLIENTS: i64 = 10_000;
+
+/// GET /ws
+pub(crate) fn routes() -> Router<Arc<App>> {
+    Router::new().route("/ws", get(connect))
+}
+
+async fn connect(
+    visitor: Visitor,
+    headers: HeaderMap,
+    uri: Uri,
+    upgrade: WebSocketUpgrade,
+) -> Result<Response, Refusal> {
+    let app = Arc::clone(&visitor.app);
+    if !security::is_own_origin(&headers, &uri, &app.config.web.public_url, true) {
+        return Err(Fault::NotAllowedHere.into());
+    }
+    if app.metrics.clients.get() >= CLIENTS {
+        return Err(Fault::TooMany.into());
+    }
+    let caller = client::Caller {
+        lang: visitor.lang,
+        address: visitor.address,
+        session: staff::token_of(&headers),
+    };
+    Ok(upgrade
+        .max_message_size(MAX_FRAME)
+        .max_frame_size(MAX_FRAME)
+        .on_upgrade(move |socket| client::serve(app, socket, caller)))
+}

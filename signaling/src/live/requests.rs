@@ -1,0 +1,232 @@
+//! What clients ask, and how it is answered. Media requests are passed on to the node and answered by its
+//! link, so that a node's answers and events reach the client in the node's order.
+
+use std::sync::Arc;
+
+use protocol::control::{AnswerBody, RequestBody};
+use protocol::grants::{MediaGrant, TokenError};
+use protocol::ids::{ConsultationId, ParticipantId, RoomId};
+use protocol::signal::{ClientBody, Identity, Phase, ServerBody, VERSION};
+
+use super::client::Client;
+use super::feed;
+use super::hub::ClientId;
+use super::outbox::code;
+use crate::consultation::model::Who;
+use crate::consultation::rules::{self, Event};
+use crate::consultation::{self, service};
+use crate::nodes::Reply;
+use crate::problem::{Fault, Refusal};
+use crate::staff;
+
+impl Client {
+    /// Does what a frame asks, and answers it.
+    pub(super) async fn asked(&mut self, id: Option<u64>, body: ClientBody) {
+        let done = match (self.entered.clone(), body) {
+            (_, ClientBody::Ping) => {
+                self.outbox.send(id, ServerBody::Pong);
+                Ok(())
+            }
+            (None, ClientBody::Hello { version, identity }) => {
+                let done = self.hello(id, version, identity).await;
+                if let Err(refusal) = done {
+                    self.outbox.refuse(id, refusal, self.caller.lang);
+                    self.outbox.end(match refusal.fault {
+                        Fault::NotLoggedIn => code::LOGGED_OUT,
+                        _ => code::DONE,
+                    });
+                }
+                return;
+            }
+            (None, _) | (Some(_), ClientBody::Hello { .. }) => Err(Refusal::of_field(Fault::BadRequest, "type")),
+            (Some((client, who)), body) => self.entered_asked(id, client, &who, body).await,
+        };
+        if let Err(refusal) = done {
+            self.outbox.refuse(id, refusal, self.caller.lang);
+        }
+    }
+
+    async fn entered_asked(
+        &self,
+        id: Option<u64>,
+        client: ClientId,
+        who: &Who,
+        body: ClientBody,
+    ) -> Result<(), Refusal> {
+        match body {
+            ClientBody::Ready => match who {
+                Who::Resident(own) => self.happen(id, own, Event::Ready, who).await,
+                Who::Staff(_) => Err(Fault::Forbidden.into()),
+            },
+            ClientBody::Admit { consultation } => {
+                self.happen(id, &consultation, Event::Admit, who).await?;
+                self.app.hub.take_seat(client, &consultation);
+                Ok(())
+            }
+            ClientBody::End { consultation } => self.happen(id, &consultation, Event::End, who).await,
+            ClientBody::Join { token, has_connections } => {
+                let joined = self.join(id, client, token, has_connections).await;
+                if joined.is_err() {
+                    // A fresh token comes as soon as there is a node.
+                    self.app.hub.call_again(client);
+                }
+                joined
+            }
+            ClientBody::Publish { sdp, tracks } => self.pass_on(id, client, |room, participant| RequestBody::Publish {
+                room,
+                participant,
+                sdp,
+                tracks,
+            }),
+            ClientBody::Answer { revision, sdp } => self.pass_on(id, client, |room, participant| RequestBody::Answer {
+                room,
+                participant,
+                revision,
+                sdp,
+            }),
+            ClientBody::Mute { source, muted } => self.pass_on(id, client, |room, participant| RequestBody::Mute {
+                room,
+                participant,
+                source,
+                muted,
+            }),
+            // Answered before.
+            ClientBody::Ping | ClientBody::Hello { .. } => Ok(()),
+        }
+    }
+
+    async fn hello(&mut self, id: Option<u64>, version: u32, identity: Identity) -> Result<(), Refusal> {
+        if version != VERSION {
+            return Err(Fault::OldPage.into());
+        }
+        match identity {
+            Identity::Resident { code } => self.hello_resident(id, &code).await,
+            Identity::Staff => self.hello_staff(id).await,
+        }
+    }
+
+    async fn hello_resident(&mut self, id: Option<u64>, code: &str) -> Result<(), Refusal> {
+        let app = Arc::clone(&self.app);
+        let now = runtime::now();
+        let Some(record) = service::by_code(&app, code).await? else {
+            return Err(consultation::unknown_link(&app, self.caller.address).await.into());
+        };
+        rules::check_link(&record, now)?;
+        let consultation = record.id.clone();
+        let who = Who::Resident(consultation.clone());
+        self.outbox.send(id, ServerBody::Welcome { now });
+        let client = app.hub.enter(who.clone(), None, self.outbox.clone());
+        self.entered = Some((client, who.clone()));
+        app.hub.take(record, None);
+        if let Some(consultation) = app.hub.view(&consultation, &who) {
+            self.outbox.send(None, ServerBody::Consultation { consultation });
+        }
+        app.hub.take_seat(client, &consultation);
+        self.mark().await;
+        Ok(())
+    }
+
+    async fn hello_staff(&mut self, id: Option<u64>) -> Result<(), Refusal> {
+        let app = Arc::clone(&self.app);
+        let token = self.caller.session.clone().ok_or(Fault::NotLoggedIn)?;
+        let staff = staff::of_token(&app, token.clone()).await?;
+        feed::read_all(&app).await?;
+        let who = Who::Staff(staff.account.id);
+        let now = runtime::now();
+        self.outbox.send(id, ServerBody::Welcome { now });
+        let client = app.hub.enter(who.clone(), Some(token), self.outbox.clone());
+        self.entered = Some((client, who.clone()));
+        let consultations = app.hub.list(&who);
+        self.outbox.send(None, ServerBody::Consultations { consultations, now });
+        if let Some(serving) = app.hub.serving(&who) {
+            app.hub.take_seat(client, &serving);
+        }
+        Ok(())
+    }
+
+    async fn happen(
+        &self,
+        id: Option<u64>,
+        consultation: &ConsultationId,
+        event: Event,
+        who: &Who,
+    ) -> Result<(), Refusal> {
+        let record = service::happen(&self.app, consultation, event, who, runtime::now()).await?;
+        self.outbox.send(id, ServerBody::Ok);
+        self.app.hub.take(record, None);
+        Ok(())
+    }
+
+    async fn join(
+        &self,
+        id: Option<u64>,
+        client: ClientId,
+        token: String,
+        has_connections: bool,
+    ) -> Result<(), Refusal> {
+        let refusal = Refusal::of_field(Fault::BadRequest, "token");
+        let grant: MediaGrant = self
+            .app
+            .keys
+            .media
+            .verify(&token, runtime::now())
+            .map_err(|error| match error {
+                TokenError::Expired => Refusal::of_field(Fault::LinkExpired, "token"),
+                _ => refusal,
+            })?;
+        let (record, participant) = self.app.hub.seat_of(client).ok_or(Fault::NotWaiting)?;
+        let is_own = grant.participant == participant && grant.room == record.room;
+        if !is_own || record.phase != Phase::Admitted {
+            return Err(refusal);
+        }
+        let link = self.app.nodes.for_room(&record.room).await?;
+        self.app.hub.bind(client, Arc::clone(&link));
+        link.attach(grant);
+        let reply = self.reply(id, move |hub, answer| match answer {
+            Ok(AnswerBody::Joined { participant, fresh, .. }) => Some(ServerBody::Joined {
+                participant: participant.clone(),
+                fresh: *fresh,
+            }),
+            _ => {
+                hub.call_again(client);
+                None
+            }
+        });
+        link.request(RequestBody::Join { token, has_connections }, reply);
+        Ok(())
+    }
+
+    /// Passes a request on to the node where the client's media is.
+    fn pass_on(
+        &self,
+        id: Option<u64>,
+        client: ClientId,
+        request: impl FnOnce(RoomId, ParticipantId) -> RequestBody,
+    ) -> Result<(), Refusal> {
+        // Not joined, or the node is gone since: "media_lost" says so too.
+        let (link, room, participant) = self.app.hub.joined(client).ok_or(Fault::NoMedia)?;
+        let reply = self.reply(id, |_, answer| match answer {
+            Ok(AnswerBody::Ok) => Some(ServerBody::Ok),
+            Ok(AnswerBody::Published { sdp }) => Some(ServerBody::Published { sdp: sdp.clone() }),
+            _ => None,
+        });
+        link.request(request(room, participant), reply);
+        Ok(())
+    }
+
+    /// Answers a request with what the node says: `expected` turns what it should say into the client's
+    /// words; a node's problem is passed on, everything else is our own fault.
+    fn reply(
+        &self,
+        id: Option<u64>,
+        expected: impl FnOnce(&super::Hub, &Result<AnswerBody, Refusal>) -> Option<ServerBody> + Send + 'static,
+    ) -> Reply {
+        let (outbox, hub, lang) = (self.outbox.clone(), Arc::clone(&self.app.hub), self.caller.lang);
+        Box::new(move |answer| match (expected(&hub, &answer), answer) {
+            (Some(body), _) => outbox.send(id, body),
+            (None, Ok(AnswerBody::Error { problem })) => outbox.send(id, ServerBody::Error { problem }),
+            (None, Err(refusal)) => outbox.refuse(id, refusal, lang),
+            (None, Ok(_)) => outbox.refuse(id, Fault::Internal.into(), lang),
+        })
+    }
+}

@@ -1,0 +1,127 @@
+//! Connections to media nodes: one control WebSocket to each node in use. `link` keeps one up.
+//!
+//! Invariant: a node that is lost is told so to the [`Listener`] exactly once, and its link never comes
+//! back: a node's next life has another id.
+
+mod link;
+
+use std::collections::HashMap;
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
+
+use protocol::control::{AnswerBody, RequestBody};
+use protocol::grants::{MediaGrant, TokenKey};
+use protocol::ids::{NodeId, ParticipantId, RoomId};
+use runtime::Shutdown;
+use store::Db;
+
+use crate::problem::{Fault, Refusal};
+
+pub(crate) use link::Link;
+
+/// Hears of what nodes tell. Called in the order in which the node told it, and must not block.
+pub(crate) trait Listener: std::fmt::Debug + Send + Sync {
+    /// An event of a participant.
+    fn told(&self, event: AnswerBody);
+    /// The node is gone, with everything in it.
+    fn lost(&self, node: &NodeId);
+    /// The node forgot a participant.
+    fn forgotten(&self, participant: &ParticipantId);
+}
+
+/// All links, by node.
+#[derive(Debug)]
+pub(crate) struct Nodes {
+    shared: Arc<Shared>,
+}
+
+#[derive(Debug)]
+struct Shared {
+    live: Db,
+    node_key: TokenKey,
+    media_key: TokenKey,
+    instance: String,
+    listener: Arc<dyn Listener>,
+    shutdown: Shutdown,
+    links: Mutex<HashMap<NodeId, Arc<Link>>>,
+}
+
+impl Shared {
+    fn lock(&self) -> MutexGuard<'_, HashMap<NodeId, Arc<Link>>> {
+        self.links.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+}
+
+impl Nodes {
+    /// No link yet.
+    pub(crate) fn new(
+        live: Db,
+        node_key: TokenKey,
+        media_key: TokenKey,
+        listener: Arc<dyn Listener>,
+        shutdown: Shutdown,
+    ) -> Self {
+        Self {
+            shared: Arc::new(Shared {
+                live,
+                node_key,
+                media_key,
+                instance: format!("signaling-{}", std::process::id()),
+                listener,
+                shutdown,
+                links: Mutex::default(),
+            }),
+        }
+    }
+
+    /// The link to the node that holds a room, connected.
+    ///
+    /// # Errors
+    /// [`Fault::NoMedia`] when no node is alive or it can't be reached now, [`Fault::StoreDown`].
+    pub(crate) async fn for_room(&self, room: &RoomId) -> Result<Arc<Link>, Refusal> {
+        let record = store::nodes::assign(&self.shared.live, room)
+            .await?
+            .ok_or(Fault::NoMedia)?;
+        let link = {
+            let mut links = self.shared.lock();
+            match links.get(&record.id) {
+                Some(link) => Arc::clone(link),
+                None => {
+                    let link = link::start(Arc::clone(&self.shared), record.clone());
+                    links.insert(record.id, Arc::clone(&link));
+                    link
+                }
+            }
+        };
+        link.connected().await?;
+        Ok(link)
+    }
+
+    /// Ends a room for all, in the background: what the node doesn't hear now it learns from silence.
+    pub(crate) fn close_room(&self, room: RoomId) {
+        let nodes = Self {
+            shared: Arc::clone(&self.shared),
+        };
+        self.shared.shutdown.spawn(async move {
+            if let Ok(link) = nodes.for_room(&room).await {
+                let told = room.clone();
+                link.request(
+                    RequestBody::CloseRoom { room: room.clone() },
+                    Box::new(move |answer| {
+                        if let Err(refusal) = answer {
+                            tracing::debug!(room = %told, ?refusal, "a room could not be closed");
+                        }
+                    }),
+                );
+            }
+            if let Err(error) = store::nodes::forget_room(&nodes.shared.live, &room).await {
+                tracing::debug!(%error, "a room's node could not be forgotten");
+            }
+        });
+    }
+}
+
+/// What becomes of a request: the node's answer, or why there is none.
+pub(crate) type Reply = Box<dyn FnOnce(Result<AnswerBody, Refusal>) + Send>;
+
+/// A participant on a node, with what it takes to come back.
+type Attached = HashMap<ParticipantId, MediaGrant>;

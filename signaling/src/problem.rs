@@ -1,0 +1,314 @@
+//! What can go wrong, in one table: status, kind and texts. A handler returns a [`Refusal`]; the
+//! [`render`] layer turns it into a page for people or into `application/problem+json` for programs.
+
+use std::sync::Arc;
+
+use askama::Template;
+use axum::extract::{Request, State};
+use axum::http::{HeaderValue, StatusCode, header};
+use axum::middleware::Next;
+use axum::response::{Html, IntoResponse, Response};
+use protocol::problem::{MEDIA_TYPE, Problem};
+use store::StoreError;
+
+use crate::app::App;
+use crate::page::Page;
+use crate::texts::Lang;
+
+/// A kind of problem. Its texts are `problem.KEY.title`, `.message` and `.advice` in the catalogues.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) enum Fault {
+    /// There is no such link.
+    LinkUnknown,
+    /// The link's consultation is over.
+    LinkUsed,
+    /// The link's time is over.
+    LinkExpired,
+    /// There is no such page or thing.
+    NotFound,
+    /// Staff only: log in first.
+    NotLoggedIn,
+    /// Redis is away: nothing was done.
+    StoreDown,
+    /// Not for this person.
+    Forbidden,
+    /// The form's token is missing or not the browser's own.
+    Csrf,
+    /// Too many attempts.
+    TooMany,
+    /// Our own fault.
+    Internal,
+    /// The request can't be understood.
+    BadRequest,
+    /// Nobody waits there to be asked in.
+    NotWaiting,
+    /// A colleague serves already.
+    Taken,
+    /// One call at a time.
+    InCall,
+    /// No media node is alive now.
+    NoMedia,
+    /// The page is of another version than the server.
+    OldPage,
+    /// The request is larger than allowed.
+    TooLarge,
+    /// The request comes from a page of somebody else.
+    NotAllowedHere,
+}
+
+impl Fault {
+    /// All of them, for the test that every text exists.
+    #[cfg(test)]
+    pub(crate) const ALL: [Self; 18] = [
+        Self::LinkUnknown,
+        Self::LinkUsed,
+        Self::LinkExpired,
+        Self::NotFound,
+        Self::NotLoggedIn,
+        Self::StoreDown,
+        Self::Forbidden,
+        Self::Csrf,
+        Self::TooMany,
+        Self::Internal,
+        Self::BadRequest,
+        Self::NotWaiting,
+        Self::Taken,
+        Self::InCall,
+        Self::NoMedia,
+        Self::OldPage,
+        Self::TooLarge,
+        Self::NotAllowedHere,
+    ];
+
+    fn row(self) -> (StatusCode, &'static str) {
+        match self {
+            Self::LinkUnknown => (StatusCode::NOT_FOUND, "link_unknown"),
+            Self::LinkUsed => (StatusCode::GONE, "link_used"),
+            Self::LinkExpired => (StatusCode::GONE, "link_expired"),
+            Self::NotFound => (StatusCode::NOT_FOUND, "not_found"),
+            Self::NotLoggedIn => (StatusCode::UNAUTHORIZED, "not_logged_in"),
+            Self::StoreDown => (StatusCode::SERVICE_UNAVAILABLE, "store_down"),
+            Self::Forbidden => (StatusCode::FORBIDDEN, "forbidden"),
+            Self::Csrf => (StatusCode::FORBIDDEN, "csrf"),
+            Self::TooMany => (StatusCode::TOO_MANY_REQUESTS, "too_many"),
+            Self::Internal => (StatusCode::INTERNAL_SERVER_ERROR, "internal"),
+            Self::BadRequest => (StatusCode::BAD_REQUEST, "bad_request"),
+            Self::NotWaiting => (StatusCode::CONFLICT, "not_waiting"),
+            Self::Taken => (StatusCode::CONFLICT, "taken"),
+            Self::InCall => (StatusCode::CONFLICT, "in_call"),
+            Self::NoMedia => (StatusCode::SERVICE_UNAVAILABLE, "no_media"),
+            Self::OldPage => (StatusCode::CONFLICT, "old_page"),
+            Self::TooLarge => (StatusCode::PAYLOAD_TOO_LARGE, "too_large"),
+            Self::NotAllowedHere => (StatusCode::FORBIDDEN, "not_allowed_here"),
+        }
+    }
+
+    /// The HTTP status.
+    pub(crate) fn status(self) -> StatusCode {
+        self.row().0
+    }
+
+    /// The text of `title`, `message` or `advice`.
+    pub(crate) fn text(self, lang: Lang, part: &str) -> &'static str {
+        lang.catalogue().text(&format!("problem.{}.{part}", self.row().1))
+    }
+}
+
+/// A request refused: why, and which field is at fault where one is.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) struct Refusal {
+    pub(crate) fault: Fault,
+    pub(crate) field: Option<&'static str>,
+    /// A more exact status than the fault's own, such as 405.
+    status: Option<StatusCode>,
+}
+
+impl Refusal {
+    /// The fault is in this field.
+    pub(crate) fn of_field(fault: Fault, field: &'static str) -> Self {
+        Self {
+            field: Some(field),
+            ..fault.into()
+        }
+    }
+
+    fn status(self) -> StatusCode {
+        self.status.unwrap_or_else(|| self.fault.status())
+    }
+
+    /// For programs, with texts in the language of who asked.
+    pub(crate) fn problem(self, lang: Lang) -> Problem {
+        let kind = self.fault.row().1.replace('_', "-");
+        let problem = Problem::new(self.status().as_u16(), &kind, self.fault.text(lang, "title"))
+            .with_detail(self.fault.text(lang, "message"));
+        match self.field {
+            Some(field) => problem.with_field(field),
+            None => problem,
+        }
+    }
+
+    /// What a response without our own body stands for; `None`: it is no refusal.
+    fn of_response(response: &Response) -> Option<Self> {
+        if let Some(refusal) = response.extensions().get::<Self>() {
+            return Some(*refusal);
+        }
+        let status = response.status();
+        let is_ours = response.extensions().get::<Told>().is_some();
+        if is_ours || !(status.is_client_error() || status.is_server_error()) {
+            return None;
+        }
+        let fault = match status {
+            StatusCode::NOT_FOUND => Fault::NotFound,
+            StatusCode::PAYLOAD_TOO_LARGE => Fault::TooLarge,
+            StatusCode::UNAUTHORIZED => Fault::NotLoggedIn,
+            StatusCode::FORBIDDEN => Fault::Forbidden,
+            StatusCode::TOO_MANY_REQUESTS => Fault::TooMany,
+            status if status.is_server_error() => Fault::Internal,
+            _ => Fault::BadRequest,
+        };
+        Some(Self {
+            status: Some(status),
+            ..fault.into()
+        })
+    }
+}
+
+/// Marks an error response that says itself what is wrong.
+#[derive(Debug, Clone, Copy)]
+pub(crate) struct Told;
+
+impl From<Fault> for Refusal {
+    fn from(fault: Fault) -> Self {
+        Self {
+            fault,
+            field: None,
+            status: None,
+        }
+    }
+}
+
+impl From<StoreError> for Refusal {
+    fn from(error: StoreError) -> Self {
+        match error {
+            StoreError::Unavailable { .. } | StoreError::Contended { .. } => {
+                tracing::warn!(%error, "the store refused");
+                Fault::StoreDown.into()
+            }
+            StoreError::Corrupt { .. } => {
+                tracing::error!(%error, "the store holds what can't be read");
+                Fault::Internal.into()
+            }
+        }
+    }
+}
+
+impl IntoResponse for Refusal {
+    fn into_response(self) -> Response {
+        let mut response = self.status().into_response();
+        response.extensions_mut().insert(self);
+        response
+    }
+}
+
+/// problem.html
+#[derive(Template)]
+#[template(path = "problem.html")]
+struct ProblemPage {
+    page: Page,
+    status: u16,
+    title: String,
+    message: String,
+    advice: String,
+}
+
+/// Whether programs ask there, not people.
+fn is_for_programs(path: &str) -> bool {
+    ["/api", "/ws", "/events", "/content", "/healthz", "/metrics", "/assets"]
+        .iter()
+        .any(|start| path == *start || path.strip_prefix(start).is_some_and(|rest| rest.starts_with('/')))
+}
+
+/// Gives every refusal its body.
+pub(crate) async fn render(State(app): State<Arc<App>>, request: Request, next: Next) -> Response {
+    let lang = Lang::of_request(request.headers());
+    let path = request.uri().path().to_owned();
+    let response = next.run(request).await;
+    let Some(refusal) = Refusal::of_response(&response) else {
+        return response;
+    };
+    let body = if is_for_programs(&path) {
+        let json = serde_json::to_string(&refusal.problem(lang)).unwrap_or_default();
+        ([(header::CONTENT_TYPE, MEDIA_TYPE)], json).into_response()
+    } else {
+        problem_page(&app, lang, refusal)
+    };
+    let (mut parts, _) = response.into_parts();
+    let (body_parts, body) = body.into_parts();
+    parts.headers.remove(header::CONTENT_LENGTH);
+    parts.headers.extend(body_parts.headers);
+    if parts.status == StatusCode::SERVICE_UNAVAILABLE {
+        parts
+            .headers
+            .entry(header::RETRY_AFTER)
+            .or_insert(HeaderValue::from_static("5"));
+    }
+    Response::from_parts(parts, body)
+}
+
+fn problem_page(app: &Arc<App>, lang: Lang, refusal: Refusal) -> Response {
+    let text = |part| refusal.fault.text(lang, part).to_owned();
+    let page = ProblemPage {
+        // The path may be a secret link: the language switch leads to the front page.
+        page: Page::new(Arc::clone(app), lang, "/"),
+        status: refusal.status().as_u16(),
+        title: text("title"),
+        message: text("message"),
+        advice: text("advice"),
+    };
+    html(&page).unwrap_or_else(|_| refusal.fault.text(lang, "message").into_response())
+}
+
+/// A template as a response.
+pub(crate) fn html(template: &impl Template) -> Result<Response, Refusal> {
+    match template.render() {
+        Ok(text) => Ok(Html(text).into_response()),
+        Err(error) => {
+            tracing::error!(%error, "a template can't be rendered");
+            Err(Fault::Internal.into())
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn every_fault_has_its_texts_in_every_language() {
+        for fault in Fault::ALL {
+            for lang in Lang::ALL {
+                for part in ["title", "message", "advice"] {
+                    let text = fault.text(lang, part);
+                    assert!(
+                        !text.is_empty() && !text.starts_with("problem."),
+                        "{lang:?} {fault:?} {part}"
+                    );
+                }
+            }
+        }
+    }
+
+    #[test]
+    fn a_refusal_says_kind_status_and_field() {
+        let problem = Refusal::of_field(Fault::BadRequest, "section").problem(Lang::Ja);
+        assert_eq!(problem.kind, "urn:madoguchi:problem:bad-request");
+        assert_eq!((problem.status, problem.field.as_deref()), (400, Some("section")));
+        assert!(problem.detail.is_some());
+    }
+
+    #[test]
+    fn programs_are_told_in_json() {
+        assert!(is_for_programs("/api/areas") && is_for_programs("/ws") && is_for_programs("/content/ab"));
+        assert!(!is_for_programs("/apiary") && !is_for_programs("/c/api") && !is_for_programs("/staff"));
+    }
+}

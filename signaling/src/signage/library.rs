@@ -1,0 +1,371 @@
+//! What each screen shows: its layout file with the contents that are really there, as a manifest.
+//!
+//! Invariant: a content is only ever named by the SHA-256 of bytes that were read; what changes on the
+//! disk is read again before it is named again.
+
+use std::collections::{BTreeMap, HashMap};
+use std::fs;
+use std::io::{self, Read as _};
+use std::path::{Component, Path, PathBuf};
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
+use std::time::{Duration, SystemTime};
+
+use axum::extract::ws::Utf8Bytes;
+use protocol::config::Config;
+use protocol::ids::ScreenId;
+use protocol::screen::{Content, Layout, Manifest, ToScreen, Widget};
+use sha2::{Digest, Sha256};
+use tokio::sync::watch;
+
+use crate::app::App;
+
+/// Files are looked at for changes so often.
+const LOOK_EVERY: Duration = Duration::from_secs(2);
+
+/// A manifest, ready to send.
+#[derive(Debug, Clone)]
+pub(super) struct Ready {
+    /// SHA-256 of the manifest's JSON.
+    pub(super) digest: String,
+    /// The frame that carries it.
+    pub(super) frame: Utf8Bytes,
+}
+
+/// A file's state that its hash was made of.
+#[derive(Debug, Clone, PartialEq, Eq)]
+struct Stamp {
+    modified: Option<SystemTime>,
+    size: u64,
+}
+
+impl Stamp {
+    fn of(metadata: &fs::Metadata) -> Self {
+        Self {
+            modified: metadata.modified().ok(),
+            size: metadata.len(),
+        }
+    }
+}
+
+/// A content on the disk.
+#[derive(Debug, Clone)]
+pub(super) struct Stored {
+    pub(super) path: PathBuf,
+    pub(super) content: Content,
+    stamp: Stamp,
+}
+
+impl Stored {
+    /// Whether an opened file is still the one that was hashed.
+    pub(super) fn is_still(&self, metadata: &fs::Metadata) -> bool {
+        self.stamp == Stamp::of(metadata)
+    }
+}
+
+#[derive(Debug)]
+struct Shelf {
+    layout_file: PathBuf,
+    /// `None`: there is nothing to show yet.
+    ready: watch::Sender<Option<Ready>>,
+}
+
+/// All screens' manifests and all contents.
+#[derive(Debug)]
+pub(crate) struct Library {
+    folder: PathBuf,
+    shelves: HashMap<ScreenId, Shelf>,
+    stored: Mutex<HashMap<PathBuf, Stored>>,
+    /// What was said of each file last, so that the log says it once.
+    said: Mutex<HashMap<PathBuf, String>>,
+}
+
+impl Library {
+    /// Nothing is read yet.
+    pub(crate) fn new(config: &Config) -> Self {
+        let shelf = |layout: &Path| Shelf {
+            layout_file: layout.to_owned(),
+            ready: watch::channel(None).0,
+        };
+        Self {
+            folder: config.paths.content.clone(),
+            shelves: config
+                .screens
+                .iter()
+                .map(|screen| (screen.id.clone(), shelf(&screen.layout)))
+                .collect(),
+            stored: Mutex::default(),
+            said: Mutex::default(),
+        }
+    }
+
+    fn stored(&self) -> MutexGuard<'_, HashMap<PathBuf, Stored>> {
+        self.stored.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+
+    /// A screen's manifest, now and when it changes.
+    pub(super) fn watch(&self, screen: &ScreenId) -> Option<watch::Receiver<Option<Ready>>> {
+        self.shelves.get(screen).map(|shelf| shelf.ready.subscribe())
+    }
+
+    /// A content by its hash.
+    pub(super) fn find(&self, sha256: &str) -> Option<Stored> {
+        let stored = self.stored();
+        stored.values().find(|it| it.content.sha256 == sha256).cloned()
+    }
+
+    /// Reads all layouts and what they name. Blocks: large files are hashed when they are new.
+    fn read(&self) {
+        for (screen, shelf) in &self.shelves {
+            match self.manifest(shelf) {
+                Ok(manifest) => {
+                    self.say(&shelf.layout_file, "");
+                    let ready = ready(manifest);
+                    let is_new = shelf.ready.borrow().as_ref().map(|it| &it.digest) != Some(&ready.digest);
+                    if is_new {
+                        tracing::info!(%screen, "a screen has a new manifest");
+                        shelf.ready.send_replace(Some(ready));
+                    }
+                }
+                // What was there before goes on.
+                Err(error) => self.say(&shelf.layout_file, &error),
+            }
+        }
+    }
+
+    fn manifest(&self, shelf: &Shelf) -> Result<Manifest, String> {
+        let text = fs::read_to_string(&shelf.layout_file).map_err(|error| format!("can't be read: {error}"))?;
+        let mut layout: Layout = serde_json::from_str(&text).map_err(|error| error.to_string())?;
+        layout.check().map_err(|error| error.to_string())?;
+        let mut contents = BTreeMap::new();
+        let names: Vec<String> = layout.contents().map(str::to_owned).collect();
+        for name in names {
+            match self.content(&name) {
+                Ok(content) => {
+                    self.say(&self.folder.join(&name), "");
+                    contents.insert(name, content);
+                }
+                Err(why) => self.say(&self.folder.join(&name), &format!("is left out: {why}")),
+            }
+        }
+        leave_out(&mut layout, |name| contents.contains_key(name));
+        Ok(Manifest { layout, contents })
+    }
+
+    fn content(&self, name: &str) -> Result<Content, String> {
+        let path = Path::new(name);
+        let is_plain = !name.is_empty() && path.components().all(|part| matches!(part, Component::Normal(_)));
+        if !is_plain {
+            return Err("expected a name below paths.content".to_owned());
+        }
+        let media_type = media_type(path).ok_or("expected a .mp4, .webm, .png or .jpg file")?;
+        let path = self.folder.join(path);
+        let metadata = fs::metadata(&path).map_err(|error| error.to_string())?;
+        if !metadata.is_file() {
+            return Err("it is no file".to_owned());
+        }
+        let stamp = Stamp::of(&metadata);
+        if let Some(known) = self.stored().get(&path)
+            && known.stamp == stamp
+        {
+            return Ok(known.content.clone());
+        }
+        let (sha256, size) = hash(&path).map_err(|error| error.to_string())?;
+        if size != stamp.size {
+            return Err("it is being written".to_owned());
+        }
+        let content = Content {
+            sha256,
+            size,
+            media_type: media_type.to_owned(),
+        };
+        let stored = Stored {
+            path: path.clone(),
+            content: content.clone(),
+            stamp,
+        };
+        self.stored().insert(path, stored);
+        Ok(content)
+    }
+
+    /// Logs what is wrong with a file, once; `""`: nothing any more.
+    fn say(&self, file: &Path, what: &str) {
+        let mut said = self.said.lock().unwrap_or_else(PoisonError::into_inner);
+        let before = said.get(file).map_or("", String::as_str);
+        if before == what {
+            return;
+        }
+        if what.is_empty() {
+            tracing::info!(file = %file.display(), "is all right again");
+            said.remove(file);
+        } else {
+            tracing::warn!(file = %file.display(), "{what}");
+            said.insert(file.to_owned(), what.to_owned());
+        }
+    }
+}
+
+fn ready(manifest: Manifest) -> Ready {
+    // Plain data with text keys is always JSON.
+    let json = serde_json::to_vec(&manifest).unwrap_or_default();
+    let frame = serde_json::to_string(&ToScreen::Manifest { manifest }).unwrap_or_default();
+    Ready {
+        digest: data_encoding::HEXLOWER.encode(&Sha256::digest(&json)),
+        frame: frame.into(),
+    }
+}
+
+/// Takes items off whose content isn't there, and playlists that have no item left.
+fn leave_out(layout: &mut Layout, is_there: impl Fn(&str) -> bool) {
+    for page in &mut layout.pages {
+        page.zones.retain_mut(|zone| match &mut zone.widget {
+            Widget::Playlist { items } => {
+                items.retain(|item| is_there(item.content()));
+                !items.is_empty()
+            }
+            _ => true,
+        });
+    }
+}
+
+fn media_type(path: &Path) -> Option<&'static str> {
+    let extension = path.extension()?.to_str()?.to_ascii_lowercase();
+    Some(match extension.as_str() {
+        "mp4" => "video/mp4",
+        "webm" => "video/webm",
+        "png" => "image/png",
+        "jpg" | "jpeg" => "image/jpeg",
+        _ => return None,
+    })
+}
+
+fn hash(path: &Path) -> io::Result<(String, u64)> {
+    let mut file = fs::File::open(path)?;
+    let (mut hasher, mut size) = (Sha256::new(), 0);
+    let mut buffer = vec![0; 256 * 1024];
+    loop {
+        let read = file.read(&mut buffer)?;
+        if read == 0 {
+            return Ok((data_encoding::HEXLOWER.encode(&hasher.finalize()), size));
+        }
+        hasher.update(&buffer[..read]);
+        size += read as u64;
+    }
+}
+
+/// Keeps the library in step with the disk until the shutdown.
+pub(crate) async fn follow_files(app: Arc<App>) {
+    let mut look = tokio::time::interval(LOOK_EVERY);
+    loop {
+        tokio::select! {
+            _ = look.tick() => {}
+            () = app.shutdown.started() => return,
+        }
+        let reading = Arc::clone(&app);
+        if let Err(error) = tokio::task::spawn_blocking(move || reading.library.read()).await {
+            tracing::error!(%error, "layouts can't be read");
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn library(dir: &Path) -> Library {
+        let config = format!(
+            "[office]\nid = \"o\"\nname = {{ ja = \"o\" }}\ntelephone = \"0\"\n\
+             [paths]\nrun = \"run\"\nsecrets = \"s\"\ncontent = \"content\"\nrigs = \"r\"\n\
+             [web]\nlisten = \"127.0.0.1:0\"\npublic_url = \"https://localhost\"\n\
+             [media]\nudp = \"127.0.0.1:0\"\ncontrol = \"127.0.0.1:0\"\n\
+             [[screen]]\nid = \"lobby\"\nname = {{ ja = \"l\" }}\nlayout = \"lobby.json\"\n"
+        );
+        let config = Config::parse(Path::new("o.toml"), &config).expect("sound").resolve(dir);
+        fs::create_dir_all(dir.join("content")).expect("made");
+        Library::new(&config)
+    }
+
+    fn layout(items: &str) -> String {
+        format!(
+            r##"{{"version":1,"name":"demo","width":1280,"height":720,"pages":[{{"name":"home","background":"#ffffff",
+            "zones":[{{"name":"main","rect":{{"x":0,"y":0,"width":640,"height":360}},"widget":{{"type":"playlist","items":[{items}]}}}},
+            {{"name":"clock","rect":{{"x":0,"y":0,"width":640,"height":360}},"widget":{{"type":"clock"}}}}]}}]}}"##
+        )
+    }
+
+    const A: &str = r#"{"type":"picture","content":"a.png","duration_ms":1000}"#;
+
+    fn manifest(library: &Library) -> Option<Manifest> {
+        library.read();
+        let screen = ScreenId::new("lobby").expect("valid");
+        let ready = library.watch(&screen).expect("configured").borrow().clone()?;
+        match serde_json::from_str(ready.frame.as_str()).expect("a frame") {
+            ToScreen::Manifest { manifest } => {
+                let json = serde_json::to_vec(&manifest).expect("json");
+                let digest = data_encoding::HEXLOWER.encode(&Sha256::digest(json));
+                assert_eq!(digest, ready.digest, "a screen computes the same digest");
+                Some(manifest)
+            }
+            other => panic!("{other:?}"),
+        }
+    }
+
+    #[test]
+    fn contents_are_named_by_what_they_are_and_missing_ones_left_out() {
+        let dir = tempfile::tempdir().expect("temp");
+        let library = library(dir.path());
+        assert!(manifest(&library).is_none(), "no layout yet");
+
+        let two = format!(r#"{A},{{"type":"video","content":"gone.mp4"}}"#);
+        fs::write(dir.path().join("lobby.json"), layout(&two)).expect("written");
+        let nothing = manifest(&library).expect("a manifest");
+        assert_eq!(nothing.layout.pages[0].zones.len(), 1, "an empty playlist is left out");
+
+        fs::write(dir.path().join("content/a.png"), b"abc").expect("written");
+        let one = manifest(&library).expect("a manifest");
+        assert_eq!(one.layout.contents().collect::<Vec<_>>(), ["a.png"]);
+        let content = &one.contents["a.png"];
+        assert_eq!(
+            content.sha256,
+            "ba7816bf8f01cfea414140de5dae2223b00361a396177a9cb410ff61f20015ad"
+        );
+        assert_eq!((content.size, content.media_type.as_str()), (3, "image/png"));
+        assert!(library.find(&content.sha256).is_some());
+
+        fs::write(dir.path().join("content/a.png"), b"abcd").expect("written");
+        let changed = manifest(&library).expect("a manifest");
+        assert_ne!(changed.contents["a.png"].sha256, content.sha256);
+        assert!(
+            library.find(&content.sha256).is_none(),
+            "what isn't there any more isn't named"
+        );
+    }
+
+    #[test]
+    fn a_broken_layout_leaves_the_last_good_one() {
+        let dir = tempfile::tempdir().expect("temp");
+        let library = library(dir.path());
+        fs::write(dir.path().join("content/a.png"), b"abc").expect("written");
+        fs::write(dir.path().join("lobby.json"), layout(A)).expect("written");
+        let good = manifest(&library).expect("a manifest");
+        fs::write(dir.path().join("lobby.json"), "{").expect("written");
+        assert_eq!(manifest(&library), Some(good));
+    }
+
+    #[test]
+    fn a_name_never_leads_out_of_the_folder() {
+        let dir = tempfile::tempdir().expect("temp");
+        let library = library(dir.path());
+        fs::write(dir.path().join("secret.png"), b"abc").expect("written");
+        let absolute = dir.path().join("secret.png").display().to_string();
+        for name in [
+            "../secret.png",
+            absolute.as_str(),
+            "",
+            "a/../../secret.png",
+            "./a.png",
+            "a.exe",
+        ] {
+            assert!(library.content(name).is_err(), "{name:?}");
+        }
+    }
+}

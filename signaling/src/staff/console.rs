@@ -1,0 +1,54 @@
+//! GET /staff: the console's frame; everything live in it comes over the WebSocket.
+
+use askama::Template;
+use axum::response::{IntoResponse, Redirect, Response};
+
+use super::session::LoggedIn;
+use crate::page::{Page, in_language};
+use crate::problem::{Fault, Refusal, html};
+use crate::visitor::Visitor;
+
+/// A section that a consultation can be made for.
+struct SectionView {
+    id: String,
+    name: String,
+    is_own: bool,
+}
+
+/// staff.html
+#[derive(Template)]
+#[template(path = "staff.html")]
+struct StaffPage {
+    page: Page,
+    staff_name: String,
+    staff_id: String,
+    sections: Vec<SectionView>,
+}
+
+/// GET /staff
+pub(crate) async fn page(visitor: Visitor, staff: Result<LoggedIn, Refusal>) -> Result<Response, Refusal> {
+    let staff = match staff {
+        Ok(staff) => staff,
+        Err(refusal) if refusal.fault == Fault::NotLoggedIn => {
+            return Ok(Redirect::to("/staff/login").into_response());
+        }
+        Err(refusal) => return Err(refusal),
+    };
+    let sections = visitor
+        .app
+        .config
+        .sections
+        .iter()
+        .map(|section| SectionView {
+            id: section.id.to_string(),
+            name: in_language(&section.name, visitor.lang).to_owned(),
+            is_own: section.id == staff.account.section,
+        })
+        .collect();
+    html(&StaffPage {
+        page: visitor.page().with_csrf(&staff.session.csrf).for_staff(),
+        staff_name: staff.account.name,
+        staff_id: staff.account.id.to_string(),
+        sections,
+    })
+}
