@@ -30,6 +30,9 @@ impl Sound {
     /// Looks whether there is a sound device. Takes up to some 100 ms.
     #[must_use]
     pub fn detect() -> Self {
+        if !may_have_device() {
+            return Self::None;
+        }
         // `autoaudiosink` takes a `fakesink` inside where it finds no device.
         let Ok(sink) = gst::ElementFactory::make("autoaudiosink").build() else {
             return Self::None;
@@ -42,6 +45,23 @@ impl Sound {
         let _ = sink.set_state(gst::State::Null);
         if is_ready && has_device { Self::Device } else { Self::None }
     }
+}
+
+/// Whether it is worth asking: a sound card that plays, or a sound server's socket. Asking where there is
+/// neither takes time and makes the sound libraries complain.
+fn may_have_device() -> bool {
+    let has_card = std::fs::read_dir("/dev/snd").is_ok_and(|devices| {
+        devices.flatten().any(|device| {
+            let name = device.file_name();
+            let name = name.to_string_lossy();
+            name.starts_with("pcm") && name.ends_with('p')
+        })
+    });
+    let has_server = std::env::var_os("XDG_RUNTIME_DIR").is_some_and(|dir| {
+        let dir = std::path::Path::new(&dir);
+        dir.join("pulse/native").exists() || dir.join("pipewire-0").exists()
+    });
+    has_card || has_server || std::env::var_os("PULSE_SERVER").is_some()
 }
 
 /// A sound that plays. Dropping it ends it.

@@ -48,12 +48,12 @@ impl Decoder {
         let pipeline = gst::Pipeline::new();
         let location = path.to_str().ok_or("the file's name is not UTF-8")?;
         let source = gst::ElementFactory::make("filesrc").property("location", location).build().map_err(told)?;
+        // "(ANY)": decoders that also offer other memory than the system's are taken too.
         let wanted = match sound {
-            Sound::Device => gst::Caps::builder_full().structure(gst::Structure::new_empty("video/x-raw"))
-                .structure(gst::Structure::new_empty("audio/x-raw"))
-                .build(),
-            Sound::None => gst::Caps::new_empty_simple("video/x-raw"),
+            Sound::Device => "video/x-raw(ANY); audio/x-raw(ANY)",
+            Sound::None => "video/x-raw(ANY)",
         };
+        let wanted: gst::Caps = wanted.parse().map_err(told)?;
         let decode = gst::ElementFactory::make("decodebin")
             .property("caps", &wanted)
             .property("expose-all-streams", false)

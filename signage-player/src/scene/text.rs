@@ -134,6 +134,21 @@ impl Words {
     }
 }
 
+/// Breaks a text into lines after whole sentences, as many sentences on a line as `fits` says that there is
+/// room for. A sentence that is too long for a line is left to be wrapped.
+#[must_use]
+pub fn by_sentence(text: &str, fits: impl Fn(&str) -> bool) -> String {
+    let mut lines: Vec<String> = Vec::new();
+    for sentence in text.split_inclusive(['。', '！', '？', '\n']) {
+        let sentence = sentence.trim_end_matches('\n');
+        match lines.last_mut() {
+            Some(line) if fits(&format!("{line}{sentence}")) => line.push_str(sentence),
+            _ => lines.push(sentence.to_owned()),
+        }
+    }
+    lines.join("\n")
+}
+
 /// A rectangle with round corners as the current path.
 pub fn rounded(cr: &Context, x: f64, y: f64, width: f64, height: f64, radius: f64) {
     use std::f64::consts::{FRAC_PI_2, PI};
@@ -157,4 +172,17 @@ pub fn set_color(cr: &Context, color: Color) {
 fn units(pixels: f64) -> i32 {
     // Saturates: Pango's own limit is 2^21 pixels.
     (pixels.max(0.0) * f64::from(pango::SCALE)) as i32
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn lines_end_with_sentences() {
+        let fits = |text: &str| text.chars().count() <= 20;
+        let said = by_sentence("いらっしゃいませ。南区役所へようこそ。ご用件をお聞かせください。", fits);
+        assert_eq!(said, "いらっしゃいませ。南区役所へようこそ。\nご用件をお聞かせください。");
+        assert_eq!(by_sentence("", fits), "");
+    }
 }

@@ -105,11 +105,11 @@ impl Output {
         let clock = gst::SystemClock::obtain();
         pipeline.use_clock(Some(&clock));
         let bus = pipeline.bus().context("the pipeline has no bus")?;
+        // Our own base time: frames' times are then counted from here, whatever the sink takes to open.
+        let base = clock.time();
+        pipeline.set_start_time(gst::ClockTime::NONE);
+        pipeline.set_base_time(base);
         pipeline.set_state(gst::State::Playing).context("the output doesn't start")?;
-        // A live source doesn't preroll, so this ends at once.
-        let (changed, _, _) = pipeline.state(gst::ClockTime::from_seconds(10));
-        changed.context("the output doesn't start")?;
-        let base = pipeline.base_time().context("the pipeline has no base time")?;
         Ok(Self {
             slots: slots(canvas),
             shown: None,

@@ -164,9 +164,14 @@ impl Avatar {
         let (inner_width, inner_height) = (width - unit * 2.0, height - unit * 1.2);
         let style = |size: f64| Style { size, is_bold: true, color: palette::INK };
         let sizes = [1.5, 1.35, 1.2, 1.1, 1.0].map(|share| unit * share);
-        let set = |size: f64| Words::new(cr, &self.greeting, style(size), Fit::Box(inner_width, f64::from(i16::MAX)));
-        let size = sizes.into_iter().find(|size| set(*size).height() <= inner_height).unwrap_or(unit);
-        let words = Words::new(cr, &self.greeting, style(size), Fit::Box(inner_width, inner_height)).centered();
+        let lines = |size: f64| {
+            text::by_sentence(&self.greeting, |part| Words::new(cr, part, style(size), Fit::Free).width() <= inner_width)
+        };
+        let fits = |size: &f64| {
+            Words::new(cr, &lines(*size), style(*size), Fit::Box(inner_width, f64::from(i16::MAX))).height() <= inner_height
+        };
+        let size = sizes.into_iter().find(fits).unwrap_or(unit);
+        let words = Words::new(cr, &lines(size), style(size), Fit::Box(inner_width, inner_height)).centered();
         words.draw(cr, unit, (height - words.height()) / 2.0);
         Ok(())
     }

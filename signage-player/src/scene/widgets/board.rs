@@ -103,14 +103,16 @@ impl Board {
 /// The place's name and people above, the level below over the whole width.
 fn draw_tall_row(cr: &Context, row: &Row, unit: f64, place: (f64, f64, f64, f64)) -> Result<(), cairo::Error> {
     let (x, y, width, height) = place;
-    let ink = Style { size: unit * 1.15, is_bold: true, color: palette::INK };
+    let badge_height = (height - unit * 2.5).min(unit * 5.0);
+    // What is left over stands above and below the row.
+    let y = y + (height - unit * 2.2 - badge_height) / 2.0;
+    let ink = Style { size: unit * 1.25, is_bold: true, color: palette::INK };
     let people = Words::new(cr, &row.people, ink, Fit::Free);
     let line = unit * 0.95;
     people.draw_right(cr, x + width, y + line);
     let room = width - people.width() - unit * 0.4;
-    Words::fitted(cr, &row.label, ink, room, &[unit * 1.15, unit]).draw_left(cr, x, y + line);
-    let top = y + unit * 2.0;
-    let badge = (x, top, width, (height - unit * 2.3).min(unit * 4.0));
+    Words::fitted(cr, &row.label, ink, room, &[unit * 1.25, unit * 1.1, unit]).draw_left(cr, x, y + line);
+    let badge = (x, y + unit * 2.1, width, badge_height);
     draw_badge(cr, row.level, unit, badge)
 }
 

@@ -48,11 +48,11 @@ impl Button {
         cr.stroke()?;
 
         let sign = self.unit * 1.3;
-        let margin = self.unit;
+        let margin = self.unit * 0.8;
         let middle = height / 2.0;
         let room = width - sign - margin * 3.0;
         let style = Style { size: self.unit, is_bold: true, color: ink };
-        let sizes = [1.6, 1.45, 1.3, 1.15, 1.0].map(|share| self.unit * share);
+        let sizes = [1.6, 1.45, 1.3, 1.2, 1.1, 1.0].map(|share| self.unit * share);
         let words = Words::fitted(cr, &self.text, style, room, &sizes);
         text::set_color(cr, ink);
         if self.leads_back {
