@@ -67,6 +67,10 @@ pub struct Counters {
     pub packets_in: u64,
     /// Media packets to subscribers.
     pub packets_forwarded: u64,
+    /// NACK messages from subscribers (RFC 4585 §6.2.1). Brought up to date every few seconds.
+    pub nacks_in: u64,
+    /// NACK messages to publishers. Brought up to date every few seconds.
+    pub nacks_out: u64,
     /// Key frames that subscribers asked for.
     pub key_frames_asked: u64,
     /// Key-frame requests that went to publishers.
@@ -99,6 +103,8 @@ impl Counters {
             (&mut self.bytes_out, other.bytes_out),
             (&mut self.packets_in, other.packets_in),
             (&mut self.packets_forwarded, other.packets_forwarded),
+            (&mut self.nacks_in, other.nacks_in),
+            (&mut self.nacks_out, other.nacks_out),
             (&mut self.key_frames_asked, other.key_frames_asked),
             (&mut self.key_frames_requested, other.key_frames_requested),
         ];

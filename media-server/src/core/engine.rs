@@ -28,6 +28,9 @@ const RESEND_AGE: Duration = Duration::from_secs(3);
 /// burst of loss that a call survives.
 const RESEND_SHARE: f32 = 0.5;
 
+/// How often a connection tells its NACKs.
+const COUNTING: Duration = Duration::from_secs(5);
+
 /// A timeout that is due at once is served at once, but so often at most; the next is served a moment later.
 const MAX_SPINS: u32 = 16;
 const MOMENT: Duration = Duration::from_millis(1);
@@ -101,6 +104,8 @@ pub enum PeerEvent {
     Proven(SocketAddr),
     /// A packet of a publisher.
     Packet(Packet),
+    /// So many more NACK messages went to a publisher or came from a subscriber.
+    Nacks(u64),
     /// A subscriber needs a key frame of what this section shows.
     KeyFrameAsked(Mid),
     /// A publisher's clock: at `ntp` its section's RTP time was `time`. (RFC 3550 §6.4.1)
@@ -155,6 +160,7 @@ impl Engine {
             .set_crypto_provider(Arc::new(provider))
             .set_rtp_mode(true)
             .set_ice_lite(true)
+            .set_stats_interval(Some(COUNTING))
             .clear_codecs()
             .enable_opus(true, false)
             .enable_vp8(true)
@@ -183,6 +189,7 @@ impl Engine {
             pending: None,
             streams: Vec::new(),
             payload_types: Vec::new(),
+            nacks: Vec::new(),
             deadline: now,
             is_closed: false,
         }
@@ -206,6 +213,8 @@ pub struct Peer {
     streams: Vec<(Ssrc, Mid)>,
     /// How a section names a codec toward the other end; found once for each.
     payload_types: Vec<(Mid, Codec, Pt)>,
+    /// NACK messages of a section, when last looked at.
+    nacks: Vec<(Mid, u64)>,
     deadline: Instant,
     is_closed: bool,
 }
@@ -429,6 +438,14 @@ impl Peer {
                 // RTP time is 32 bits; the rest counts its rounds.
                 time: report.sender_info.rtp_time.numer() as u32,
             },
+            Event::MediaIngressStats(stats) => match self.count_nacks(stats.mid, stats.nacks) {
+                Some(more) => PeerEvent::Nacks(more),
+                None => return,
+            },
+            Event::MediaEgressStats(stats) => match self.count_nacks(stats.mid, stats.nacks) {
+                Some(more) => PeerEvent::Nacks(more),
+                None => return,
+            },
             Event::RtpPacket(packet) => match self.read(packet) {
                 Some(packet) => PeerEvent::Packet(packet),
                 None => return,
@@ -474,6 +491,18 @@ impl Peer {
             extensions: Extensions(extensions),
             payload: packet.payload,
         })
+    }
+
+    /// How many a section has more than when it was last looked at. A section goes one way only.
+    fn count_nacks(&mut self, mid: Mid, total: u64) -> Option<u64> {
+        let more = match self.nacks.iter_mut().find(|(known, _)| *known == mid) {
+            Some((_, before)) => total.saturating_sub(std::mem::replace(before, total)),
+            None => {
+                self.nacks.push((mid, total));
+                total
+            }
+        };
+        (more > 0).then_some(more)
     }
 
     fn section_of(&mut self, ssrc: Ssrc) -> Option<Mid> {

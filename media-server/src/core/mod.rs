@@ -75,7 +75,12 @@ pub struct Datagram {
 #[derive(Debug, Clone, PartialEq)]
 pub enum Request {
     /// See [`RequestBody::Join`](protocol::control::RequestBody::Join).
-    Join(MediaGrant),
+    Join {
+        /// What the token grants, and to whom.
+        grant: MediaGrant,
+        /// Whether the client still has the connections it made before.
+        has_connections: bool,
+    },
     /// See [`RequestBody::Publish`](protocol::control::RequestBody::Publish).
     Publish {
         /// The room.

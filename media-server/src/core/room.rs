@@ -56,12 +56,21 @@ impl Room {
         self.participants.get_mut(&seat)?.tracks.get_mut(&source)
     }
 
-    /// Somebody enters, or is there already and is spoken for by another connection from now on.
-    pub(crate) fn join(&mut self, to: Asker, grant: MediaGrant, now: Instant, shared: &mut Shared) {
+    /// Somebody enters, or is there already and is spoken for by another connection from now on. Who is there
+    /// but has lost its connections begins anew; to the others it never left.
+    pub(crate) fn join(
+        &mut self,
+        to: Asker,
+        grant: MediaGrant,
+        has_connections: bool,
+        now: Instant,
+        shared: &mut Shared,
+    ) {
         let known = self.seat_of(&grant.participant);
         if let Some(seat) = known
             && let Some(participant) = self.participants.get_mut(&seat)
             && participant.closed.is_none()
+            && has_connections
         {
             participant.connection = Some(to.connection);
             participant.heard(now);
@@ -274,6 +283,10 @@ impl Room {
             }
             PeerEvent::Connected => self.connected(from, now, shared),
             PeerEvent::Closed => self.closed(from, now, shared),
+            PeerEvent::Nacks(more) => match from.side {
+                Side::Up => shared.counters.nacks_out += more,
+                Side::Down => shared.counters.nacks_in += more,
+            },
             PeerEvent::KeyFrameAsked(mid) => {
                 shared.counters.key_frames_asked += 1;
                 let feed = participant.down.as_ref().and_then(|down| down.feed_of(mid));
@@ -479,20 +492,11 @@ impl Room {
         }
     }
 
-    /// Takes a participant out and tells it why.
+    /// Takes a participant out, tells it why, and tells the others.
     fn put_out(&mut self, seat: Seat, reason: OutReason, now: Instant, shared: &mut Shared) {
-        if let Some(participant) = self.remove(seat, now, shared) {
-            self.say_goodbye(participant, reason, now, shared);
-        }
-    }
-
-    /// Takes a participant out and tells the others.
-    fn remove(&mut self, seat: Seat, now: Instant, shared: &mut Shared) -> Option<Participant> {
-        self.drop_down(seat, now, shared);
-        let mut participant = self.participants.remove(&seat)?;
-        if let Some(up) = participant.up.take() {
-            shared.close(up.peer, now);
-        }
+        let Some(participant) = self.remove(seat, now, shared) else {
+            return;
+        };
         for other in self.participants.values() {
             let told = AnswerBody::Left {
                 room: self.id.clone(),
@@ -500,6 +504,16 @@ impl Room {
                 who: participant.id.clone(),
             };
             shared.tell(other.connection, told);
+        }
+        self.say_goodbye(participant, reason, now, shared);
+    }
+
+    /// Takes a participant and its tracks out.
+    fn remove(&mut self, seat: Seat, now: Instant, shared: &mut Shared) -> Option<Participant> {
+        self.drop_down(seat, now, shared);
+        let mut participant = self.participants.remove(&seat)?;
+        if let Some(up) = participant.up.take() {
+            shared.close(up.peer, now);
         }
         self.refresh_others(seat, now, shared);
         Some(participant)

@@ -172,7 +172,7 @@ impl Sfu {
             request: id,
         };
         match request {
-            Request::Join(grant) => self.join(to, grant, now),
+            Request::Join { grant, has_connections } => self.join(to, grant, has_connections, now),
             Request::Publish {
                 room,
                 participant,
@@ -274,7 +274,7 @@ impl Sfu {
         counters
     }
 
-    fn join(&mut self, to: Asker, grant: MediaGrant, now: Instant) {
+    fn join(&mut self, to: Asker, grant: MediaGrant, has_connections: bool, now: Instant) {
         let key = *self.names.entry(grant.room.clone()).or_insert_with(|| {
             self.next_room += 1;
             self.next_room
@@ -283,7 +283,7 @@ impl Sfu {
             tracing::info!(room = %grant.room, "a room opens");
             Room::new(key, grant.room.clone())
         });
-        room.join(to, grant, now, &mut self.shared);
+        room.join(to, grant, has_connections, now, &mut self.shared);
         self.settle(key, now);
     }
 

@@ -20,7 +20,7 @@ fn media_goes_on_and_a_re_join_is_not_fresh() {
     world.run(Duration::from_secs(60));
     assert!(world.client("ren").got("aoi", Camera).assert_whole() > 5000);
     let frames = world.frames.len();
-    let joined = world.ask(ANOTHER, Request::Join(World::grant("ren", &[])));
+    let joined = world.join_again(ANOTHER, World::grant("ren", &[]), true);
     assert!(matches!(joined, AnswerBody::Joined { fresh: false, .. }), "{joined:?}");
     assert_eq!(world.frames.len(), frames + 1, "nothing waits for an answer");
     world.run(Duration::from_secs(1));
@@ -38,7 +38,7 @@ fn an_unanswered_offer_and_what_is_muted_are_told_again_to_the_new_connection() 
     world.sfu.connection_closed(SIGNALING);
     world.client("ren").answers = true;
     let frames = world.frames.len();
-    world.ask(ANOTHER, Request::Join(World::grant("ren", &[])));
+    world.join_again(ANOTHER, World::grant("ren", &[]), true);
     let told: Vec<ConnectionId> = world.frames[frames..].iter().map(|(to, _)| *to).collect();
     assert!(told.contains(&ANOTHER));
     let told = &world.frames[frames..];

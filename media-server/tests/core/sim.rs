@@ -285,7 +285,12 @@ impl World {
             port,
         };
         self.clients.entry(name).or_insert(client);
-        self.ask(SIGNALING, Request::Join(grant))
+        self.join_again(SIGNALING, grant, false)
+    }
+
+    /// Joins as a client that may still have its connections.
+    pub fn join_again(&mut self, connection: ConnectionId, grant: MediaGrant, has_connections: bool) -> AnswerBody {
+        self.ask(connection, Request::Join { grant, has_connections })
     }
 
     /// Joins and publishes `sources`.

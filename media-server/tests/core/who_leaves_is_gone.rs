@@ -97,7 +97,7 @@ fn what_changes_while_an_offer_waits_goes_into_the_next() {
     // The offer that waits is repeated to whom re-joins; then the answer brings the next.
     world.client("ren").answers = true;
     let grant = World::grant("ren", &[]);
-    world.ask(SIGNALING, Request::Join(grant));
+    world.join_again(SIGNALING, grant, true);
     world.run(Duration::from_secs(1));
     let offers: Vec<(u32, Vec<String>)> = world.client("ren").offers[1..]
         .iter()
@@ -174,6 +174,28 @@ fn a_page_that_was_closed_and_comes_back_begins_anew() {
         assert!(!world.client(to).got(from, Camera).packets.is_empty(), "{to}");
     }
     assert!(out(&world, "ren").is_empty());
+}
+
+#[test]
+fn a_new_page_takes_the_place_of_the_old_one_without_a_goodbye() {
+    let mut world = World::new(36);
+    world.enter("aoi", &[Camera]);
+    world.enter("ren", &[Camera]);
+    world.run(Duration::from_secs(1));
+    // The page is gone without a word; the node still holds its connections.
+    let client = world.client("ren");
+    (client.up, client.down) = (None, None);
+    client.encoders.clear();
+    let joined = world.join_with(World::grant("ren", &[Camera]));
+    assert!(matches!(joined, AnswerBody::Joined { fresh: true, .. }), "{joined:?}");
+    assert!(world.client("aoi").tracks.is_empty(), "its old tracks are taken away");
+    world.publish("ren", &[Camera]).expect("published");
+    world.run(Duration::from_secs(2));
+    for (to, from) in [("aoi", "ren"), ("ren", "aoi")] {
+        assert!(!world.client(to).got(from, Camera).packets.is_empty(), "{to}");
+    }
+    assert!(left(&world, "aoi").is_empty(), "it never left");
+    assert_eq!(world.sfu.counters().participants, 2);
 }
 
 #[test]

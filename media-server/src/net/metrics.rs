@@ -1,0 +1,107 @@
+//! What happened, as Prometheus reads it (text exposition format 0.0.4).
+
+use std::fmt::Write as _;
+
+use super::worker::Report;
+use crate::core::DropReason;
+
+/// The media type of [`text`].
+pub const MEDIA_TYPE: &str = "text/plain; version=0.0.4; charset=utf-8";
+
+/// All metrics of the node.
+#[must_use]
+pub fn text(report: &Report) -> String {
+    let counters = &report.counters;
+    let mut out = String::new();
+    gauge(&mut out, "rooms", "Rooms that are open.", counters.rooms);
+    gauge(
+        &mut out,
+        "participants",
+        "Participants in rooms.",
+        counters.participants,
+    );
+    gauge(&mut out, "tracks", "Published tracks.", counters.tracks);
+    let both = |inward, outward| [("direction=\"in\"", inward), ("direction=\"out\"", outward)];
+    family(
+        &mut out,
+        "datagrams_total",
+        "Datagrams received and sent.",
+        &both(counters.datagrams_in, counters.datagrams_out),
+    );
+    family(
+        &mut out,
+        "bytes_total",
+        "Bytes of datagrams received and sent.",
+        &both(counters.bytes_in, counters.bytes_out),
+    );
+    family(
+        &mut out,
+        "packets_total",
+        "Media packets from publishers and to subscribers.",
+        &both(counters.packets_in, counters.packets_forwarded),
+    );
+    family(
+        &mut out,
+        "nacks_total",
+        "NACK messages from subscribers (in) and to publishers (out).",
+        &both(counters.nacks_in, counters.nacks_out),
+    );
+    family(
+        &mut out,
+        "key_frame_requests_total",
+        "Key frames asked for by subscribers (in) and of publishers (out).",
+        &both(counters.key_frames_asked, counters.key_frames_requested),
+    );
+    let labels: Vec<(String, u64)> = DropReason::ALL
+        .iter()
+        .map(|reason| (format!("reason=\"{}\"", reason.name()), counters.drops(*reason)))
+        .chain([("reason=\"unsent\"".to_owned(), report.unsent)])
+        .collect();
+    let drops: Vec<(&str, u64)> = labels.iter().map(|(label, count)| (label.as_str(), *count)).collect();
+    family(
+        &mut out,
+        "drops_total",
+        "Datagrams and packets that went no further.",
+        &drops,
+    );
+    out
+}
+
+fn gauge(out: &mut String, name: &str, help: &str, value: u64) {
+    // Writing to a String can't fail.
+    let _ = writeln!(
+        out,
+        "# HELP media_{name} {help}\n# TYPE media_{name} gauge\nmedia_{name} {value}"
+    );
+}
+
+fn family(out: &mut String, name: &str, help: &str, values: &[(&str, u64)]) {
+    let _ = writeln!(out, "# HELP media_{name} {help}\n# TYPE media_{name} counter");
+    for (label, value) in values {
+        let _ = writeln!(out, "media_{name}{{{label}}} {value}");
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn every_metric_has_its_type_and_every_drop_its_reason() {
+        let mut report = Report::default();
+        report.counters.rooms = 2;
+        report.counters.packets_forwarded = 7;
+        report.counters.dropped(DropReason::Muted);
+        let text = text(&report);
+        for line in [
+            "# TYPE media_rooms gauge",
+            "media_rooms 2",
+            "# TYPE media_packets_total counter",
+            "media_packets_total{direction=\"out\"} 7",
+            "media_drops_total{reason=\"muted\"} 1",
+            "media_drops_total{reason=\"unsent\"} 0",
+        ] {
+            assert!(text.lines().any(|it| it == line), "{line} in\n{text}");
+        }
+    }
+}

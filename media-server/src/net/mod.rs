@@ -1,0 +1,7 @@
+//! The shell around the core: sockets, threads, clocks, the control WebSocket and the heartbeat.
+
+pub mod control;
+pub mod metrics;
+pub mod node;
+pub mod udp;
+pub mod worker;

@@ -1,0 +1,297 @@
+//! A thread that owns whole rooms and their socket.
+//!
+//! Invariant: nothing on a packet's way waits: no lock, no channel, no allocation beyond the packet's own.
+//! Everybody else speaks to the thread by one bounded channel of commands, and hears by its connection's.
+
+use std::collections::HashMap;
+use std::net::{IpAddr, SocketAddr};
+use std::sync::Arc;
+use std::time::{Duration, Instant};
+
+use anyhow::Context as _;
+use protocol::control::NodeFrame;
+use protocol::ids::RoomId;
+use tokio::sync::{Notify, mpsc, oneshot};
+
+use super::udp::Udp;
+use crate::core::{ConnectionId, Counters, Datagram, Output, Request, Settings, Sfu};
+
+/// Commands that wait. When full, who sends one waits: signaling is slowed, media isn't.
+const COMMANDS: usize = 256;
+
+/// Batches of datagrams taken before commands and timeouts get their turn.
+const BATCHES: usize = 8;
+
+/// What a worker is told.
+#[derive(Debug)]
+enum Command {
+    /// A connection of signaling is there; frames go to it.
+    Open(ConnectionId, Line),
+    /// It asks.
+    Ask(ConnectionId, u64, Box<Request>),
+    /// It is gone.
+    Closed(ConnectionId),
+    /// What happened so far?
+    Count(oneshot::Sender<Report>),
+    /// The end. Everybody is told goodbye.
+    Stop,
+}
+
+/// The way of frames to a connection of signaling.
+#[derive(Debug, Clone)]
+pub struct Line {
+    /// When full the connection doesn't keep up: it is told by `overflow`.
+    pub frames: mpsc::Sender<NodeFrame>,
+    /// A frame was lost: the connection must end, and its signaling re-join by another.
+    pub overflow: Arc<Notify>,
+}
+
+/// What a worker counts.
+#[derive(Debug, Clone, Copy, Default)]
+pub struct Report {
+    /// The core's.
+    pub counters: Counters,
+    /// Datagrams that the socket couldn't send.
+    pub unsent: u64,
+}
+
+/// A way to one worker. Cheap to clone.
+#[derive(Debug, Clone)]
+pub struct Handle {
+    commands: mpsc::Sender<Command>,
+    udp: SocketAddr,
+}
+
+/// All workers of the node: rooms are spread over them by name.
+#[derive(Debug, Clone)]
+pub struct Workers(Vec<Handle>);
+
+impl Workers {
+    /// Of at least one.
+    #[must_use]
+    pub fn new(first: Handle) -> Self {
+        Self(vec![first])
+    }
+
+    /// Who holds a room.
+    #[must_use]
+    pub fn of(&self, room: &RoomId) -> &Handle {
+        use std::hash::{BuildHasher as _, BuildHasherDefault, DefaultHasher};
+        let hash = BuildHasherDefault::<DefaultHasher>::default().hash_one(room);
+        &self.0[usize::try_from(hash).unwrap_or(0) % self.0.len()]
+    }
+
+    /// Tells all of a connection.
+    pub async fn open(&self, connection: ConnectionId, line: &Line) {
+        for worker in &self.0 {
+            worker.tell(Command::Open(connection, line.clone())).await;
+        }
+    }
+
+    /// Tells all that a connection is gone.
+    pub async fn closed(&self, connection: ConnectionId) {
+        for worker in &self.0 {
+            worker.tell(Command::Closed(connection)).await;
+        }
+    }
+
+    /// What happened so far, in all.
+    pub async fn report(&self) -> Report {
+        let mut sum = Report::default();
+        for worker in &self.0 {
+            let (answer, answered) = oneshot::channel();
+            worker.tell(Command::Count(answer)).await;
+            if let Ok(report) = answered.await {
+                sum.counters = sum.counters.plus(&report.counters);
+                sum.unsent += report.unsent;
+            }
+        }
+        sum
+    }
+
+    /// Ends all.
+    pub async fn stop(&self) {
+        for worker in &self.0 {
+            worker.tell(Command::Stop).await;
+        }
+    }
+}
+
+impl Handle {
+    /// Asks for a connection.
+    pub async fn ask(&self, connection: ConnectionId, id: u64, request: Request) {
+        self.tell(Command::Ask(connection, id, Box::new(request))).await;
+    }
+
+    /// Where media comes.
+    #[must_use]
+    pub fn udp(&self) -> SocketAddr {
+        self.udp
+    }
+
+    async fn tell(&self, command: Command) {
+        // A worker that is gone has nothing to be told: the node is going down.
+        let _ = self.commands.send(command).await;
+    }
+}
+
+/// Starts a worker on a thread of its own.
+///
+/// # Errors
+/// When the address is taken.
+pub fn start(
+    udp: SocketAddr,
+    public: &[IpAddr],
+    silence: Duration,
+) -> anyhow::Result<(Handle, std::thread::JoinHandle<()>)> {
+    let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build()?;
+    let socket = {
+        let _within = runtime.enter();
+        Udp::bind(udp, public).with_context(|| format!("media.udp: {udp} can't be used"))?
+    };
+    let (commands, inbox) = mpsc::channel(COMMANDS);
+    let handle = Handle {
+        commands,
+        udp: socket.local_addr()?,
+    };
+    let sfu = Sfu::new(Settings {
+        addresses: socket.addresses().told().to_vec(),
+        silence,
+    });
+    let mut worker = Worker {
+        sfu,
+        socket,
+        inbox,
+        connections: HashMap::new(),
+        outbox: Vec::new(),
+    };
+    let thread = std::thread::Builder::new()
+        .name("media".to_owned())
+        .spawn(move || runtime.block_on(worker.run()))?;
+    Ok((handle, thread))
+}
+
+struct Worker {
+    sfu: Sfu,
+    socket: Udp,
+    inbox: mpsc::Receiver<Command>,
+    connections: HashMap<ConnectionId, Line>,
+    /// Datagrams of one turn, sent at its end.
+    outbox: Vec<Datagram>,
+}
+
+impl Worker {
+    async fn run(&mut self) {
+        loop {
+            let deadline = self.sfu.next_timeout();
+            tokio::select! {
+                biased;
+                ready = self.socket.readable() => {
+                    if let Err(error) = ready {
+                        tracing::error!(%error, "the media socket is gone");
+                        return;
+                    }
+                    self.receive();
+                }
+                command = self.inbox.recv() => match command {
+                    Some(command) => {
+                        if !self.obey(command) {
+                            return self.goodbye();
+                        }
+                    }
+                    None => return self.goodbye(),
+                },
+                () = until(deadline) => {}
+            }
+            // A flood of datagrams must not keep commands waiting.
+            while let Ok(command) = self.inbox.try_recv() {
+                if !self.obey(command) {
+                    return self.goodbye();
+                }
+            }
+            self.sfu.handle_timeout(Instant::now());
+            self.flush();
+        }
+    }
+
+    fn receive(&mut self) {
+        for _ in 0..BATCHES {
+            let Self { sfu, socket, .. } = self;
+            let now = Instant::now();
+            let received = socket.receive(|source, destination, bytes| {
+                sfu.handle_datagram(source, destination, bytes, now);
+            });
+            match received {
+                Ok(()) => self.flush(),
+                Err(error) if error.kind() == std::io::ErrorKind::WouldBlock => return,
+                Err(error) => {
+                    // An ICMP error of some earlier datagram; the socket itself is well.
+                    tracing::debug!(%error, "can't receive");
+                    return;
+                }
+            }
+        }
+    }
+
+    /// False: to stop.
+    fn obey(&mut self, command: Command) -> bool {
+        match command {
+            Command::Open(connection, line) => {
+                self.connections.insert(connection, line);
+            }
+            Command::Ask(connection, id, request) => {
+                self.sfu.handle_request(connection, id, *request, Instant::now());
+                self.flush();
+            }
+            Command::Closed(connection) => self.close(connection),
+            Command::Count(answer) => {
+                let report = Report {
+                    counters: self.sfu.counters(),
+                    unsent: self.socket.lost(),
+                };
+                // Who asked may have gone.
+                let _ = answer.send(report);
+            }
+            Command::Stop => return false,
+        }
+        true
+    }
+
+    fn flush(&mut self) {
+        while let Some(output) = self.sfu.poll_output() {
+            match output {
+                Output::Datagram(datagram) => self.outbox.push(datagram),
+                Output::Frame { connection, frame } => {
+                    let Some(line) = self.connections.get(&connection) else {
+                        continue;
+                    };
+                    if let Err(error) = line.frames.try_send(frame) {
+                        tracing::warn!(?connection, %error, "a control connection doesn't keep up");
+                        line.overflow.notify_one();
+                        self.close(connection);
+                    }
+                }
+            }
+        }
+        if !self.outbox.is_empty() {
+            self.socket.send(&mut self.outbox);
+        }
+    }
+
+    fn close(&mut self, connection: ConnectionId) {
+        self.connections.remove(&connection);
+        self.sfu.connection_closed(connection);
+    }
+
+    fn goodbye(&mut self) {
+        self.sfu.close(Instant::now());
+        self.flush();
+    }
+}
+
+async fn until(deadline: Option<Instant>) {
+    match deadline {
+        Some(at) => tokio::time::sleep_until(at.into()).await,
+        None => std::future::pending().await,
+    }
+}
