@@ -67,5 +67,10 @@ render(
   root,
 );
 
-// Allowed before: no need to explain and ask, and after a reload in a call every moment counts.
-if (!environmentProblem(environment) && (await Devices.isAllowed())) await room.openDevices("opening");
+/** Allowed before: no need to explain and ask, and after a reload in a call every moment counts. */
+async function openIfAllowed(): Promise<void> {
+  if (environmentProblem(environment) !== null || !(await Devices.isAllowed())) return;
+  await room.openDevices("opening");
+}
+
+void openIfAllowed();

@@ -4,7 +4,7 @@ import { useEffect } from "preact/hooks";
 import { CallView } from "../shared/call-view.tsx";
 import { Facts, Heading, useFacts, useRoom } from "../shared/components.tsx";
 import { pageCatalogue } from "../shared/page.ts";
-import { Console } from "./model.ts";
+import { Console } from "./console.ts";
 import { waitingCount } from "./list.ts";
 import { ConsoleView, type Desk, nameOf, ProblemNotice, useConsole } from "./views.tsx";
 

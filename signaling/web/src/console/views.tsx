@@ -5,7 +5,7 @@ import { duration, timeOf } from "../shared/format.ts";
 import type { Consultation, Problem } from "../shared/protocol.ts";
 import { problemKind } from "../shared/protocol.ts";
 import { isTextKey, type TextKey } from "../shared/texts.ts";
-import type { Console, MadeLink } from "./model.ts";
+import type { Console, MadeLink } from "./console.ts";
 import { ordered, waitingCount } from "./list.ts";
 
 export interface Section {
@@ -24,7 +24,7 @@ export interface Desk {
 export function useConsole(model: Console): Console {
   const [, redraw] = useReducer((count: number, _: undefined) => count + 1, 0);
   useEffect(() => model.subscribe(() => redraw(undefined)), [model]);
-  return console;
+  return model;
 }
 
 export function ConsoleView({ model, desk }: { model: Console; desk: Desk }) {
@@ -219,7 +219,7 @@ interface RowProps {
   onWithdraw(): void;
 }
 
-function Row({ one, console, desk, onWithdraw }: RowProps) {
+function Row({ one, model, desk, onWithdraw }: RowProps) {
   const { t } = useFacts();
   const isMine = one.staff === desk.staff;
   const isOthers = one.phase === "admitted" && !isMine;

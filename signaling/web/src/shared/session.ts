@@ -22,6 +22,8 @@ export interface Session {
   stage: Stage;
   link: "connecting" | "open" | "lost";
   devices: DeviceStatus;
+  /** Camera and microphone were opened without a question: who comes back needs no device check. */
+  isAllowed: boolean;
   /** The resident pressed "enter": whenever the server says "booked", it is told "ready". */
   hasEntered: boolean;
   isReadyTold: boolean;
@@ -93,6 +95,7 @@ export function newSession(role: "resident" | "staff", off: MediaSource[] = []):
     stage: role === "resident" ? "check" : "idle",
     link: "connecting",
     devices: "unknown",
+    isAllowed: false,
     hasEntered: false,
     isReadyTold: false,
     consultation: null,
@@ -190,7 +193,7 @@ function onConsultations(s: Session, all: Consultation[]): Step {
 /** Brings the resident where the server says the consultation is, as far as the devices are decided. */
 function follow(s: Session): Step {
   const phase = s.consultation?.phase;
-  if (s.stage === "check" && s.devices === "opening" && phase !== "booked") s = { ...s, hasEntered: true };
+  if (s.isAllowed && phase !== "booked") s = { ...s, hasEntered: true };
   if (s.stage === "call") {
     // Asked back into the waiting room.
     if (phase === "waiting") return [{ ...s, ...NO_MEDIA, wasLive: false, stage: "waiting" }, [{ do: "drop_connections" }]];
@@ -208,7 +211,7 @@ function onAdmitted(s: Session, id: string, token: string): Step {
   if (s.ending === id) return [s, []];
   const isElsewhere = s.stage === "call" && s.room !== null && s.room !== id;
   if (isElsewhere) return [s, []];
-  const isDecided = s.hasEntered || s.role === "staff" || s.stage === "call" || s.devices === "opening";
+  const isDecided = s.hasEntered || s.isAllowed || s.role === "staff" || s.stage === "call";
   if (!isDecided) return [{ ...s, heldToken: token }, []];
   const isNew = s.stage !== "call";
   const effects: Effect[] = [];
@@ -223,9 +226,9 @@ function onAdmitted(s: Session, id: string, token: string): Step {
 }
 
 function onDevices(s: Session, status: DeviceStatus): Step {
-  const next: Session = { ...s, devices: status };
+  const next: Session = { ...s, devices: status, isAllowed: s.isAllowed || status === "opening" };
   // A reload in the middle: allowed already, so nothing stands between the person and the call.
-  const isComingBack = status === "opening" && s.consultation !== null && s.consultation.phase !== "booked";
+  const isComingBack = next.isAllowed && s.consultation !== null && s.consultation.phase !== "booked";
   if (s.role !== "resident" || s.stage !== "check" || !isComingBack) return [next, []];
   if (s.heldToken && s.room) return onAdmitted(next, s.room, s.heldToken);
   return follow(next);
