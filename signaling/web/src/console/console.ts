@@ -93,6 +93,9 @@ export class Console {
   #news(body: ServerBody): void {
     if (body.type === "consultations") this.#setList(body.consultations, this.isKnown);
     if (body.type === "consultation") this.#setList(withNews(this.list, body.consultation), true);
+    // The room knows from now on which one it is, but not yet what the list knows of it.
+    const mine = body.type === "admitted" && this.list.find((one) => one.id === body.consultation);
+    if (mine) this.room.dispatch({ type: "consultation", consultation: mine });
   }
 
   #setList(list: Consultations, isNews: boolean): void {

@@ -1,7 +1,7 @@
 // The console's views: links on the left, who is there on the right.
 import { useEffect, useReducer, useRef, useState } from "preact/hooks";
 import { Confirm, Heading, Notice, useFacts, useTick } from "../shared/components.tsx";
-import { duration, timeOf } from "../shared/format.ts";
+import { duration, momentOf } from "../shared/format.ts";
 import type { Consultation, Problem } from "../shared/protocol.ts";
 import { problemKind } from "../shared/protocol.ts";
 import { isTextKey, type TextKey } from "../shared/texts.ts";
@@ -105,7 +105,7 @@ function LinkPanel({ model, desk }: { model: Console; desk: Desk }) {
       <h2 id="links">{t("staff.create.title")}</h2>
       <p class="hint">{t("staff.create.hint")}</p>
       {own.map((section) => button(section, true))}
-      {model.link && <LinkCard key={model.link.id} link={model.link} desk={desk} />}
+      {model.link && <LinkCard key={model.link.id} link={model.link} desk={desk} now={model.room.now()} />}
       {others.length > 0 && (
         <details class="others" open={own.length === 0}>
           <summary>{t("staff.create.other")}</summary>
@@ -116,7 +116,7 @@ function LinkPanel({ model, desk }: { model: Console; desk: Desk }) {
   );
 }
 
-function LinkCard({ link, desk }: { link: MadeLink; desk: Desk }) {
+function LinkCard({ link, desk, now }: { link: MadeLink; desk: Desk; now: number }) {
   const { t, lang } = useFacts();
   const field = useRef<HTMLInputElement>(null);
   const [copied, setCopied] = useState<"no" | "yes" | "failed">("no");
@@ -141,7 +141,7 @@ function LinkCard({ link, desk }: { link: MadeLink; desk: Desk }) {
         {copied === "yes" ? `✓ ${t("staff.link.copied")}` : t("staff.link.copy")}
       </button>
       <p class="hint" role="status">
-        {copied === "failed" ? t("staff.link.copy_failed") : t("staff.link.hint", { time: timeOf(t, lang, link.expiresAt) })}
+        {copied === "failed" ? t("staff.link.copy_failed") : t("staff.link.hint", { time: momentOf(t, lang, link.expiresAt, now) })}
       </p>
     </div>
   );
@@ -235,8 +235,6 @@ function Row({ one, model, desk, onWithdraw }: RowProps) {
       </p>
       <p class="row-present" data-present={one.is_present}>
         <span class="dot" aria-hidden="true" />
-        {t("staff.list.present")}
-        {": "}
         {t(one.is_present ? "staff.present.yes" : "staff.present.no")}
       </p>
       <div class="row-actions">
@@ -274,5 +272,5 @@ function Time({ one, now }: { one: Consultation; now: number }) {
   if (one.phase === "admitted" && one.admitted_at !== undefined) {
     return <>{t("staff.time.call", { duration: duration(t, now - one.admitted_at) })}</>;
   }
-  return <>{t("staff.time.created", { time: timeOf(t, lang, one.created_at) })}</>;
+  return <>{t("staff.time.created", { time: momentOf(t, lang, one.created_at, now) })}</>;
 }

@@ -19,6 +19,14 @@ export function timeOf(t: Translate, lang: string, ms: number): string {
   return timeOfDay(t, lang, date.getHours(), date.getMinutes());
 }
 
+/** A moment, with its date where that isn't today's: 11月24日 午後2時30分. */
+export function momentOf(t: Translate, lang: string, ms: number, now: number): string {
+  const time = timeOf(t, lang, ms);
+  if (new Date(ms).toDateString() === new Date(now).toDateString()) return time;
+  const date = new Intl.DateTimeFormat(lang, { month: "long", day: "numeric" }).format(ms);
+  return `${date} ${time}`;
+}
+
 /** A duration, rounded down: 45秒, 3分, 1時間5分. */
 export function duration(t: Translate, ms: number): string {
   const seconds = Math.max(0, Math.floor(ms / 1000));
