@@ -1,23 +1,20 @@
 //! What is foreground: a picture against the learned background (OpenCV's MOG2, shadows left out).
 //!
-//! Invariant: what looks like a person is learned many times slower than the rest, so that somebody who sits
-//! stays foreground for [`Memory::still_for`], while light and weather are followed within seconds.
+//! Invariant: where something like a person is, nothing is learned until it has been there without a break for
+//! [`Memory::still_for`]; so somebody who sits stays foreground, while light and weather are followed within
+//! seconds, and furniture that was moved is learned in the end.
 
 use std::time::Duration;
 
 use opencv::core::{self, Mat, MatTraitConst as _, MatTraitConstManual as _, Ptr, Scalar, Size};
-use opencv::prelude::BackgroundSubtractorMOG2Trait as _;
+use opencv::prelude::{BackgroundSubtractorMOG2Trait as _, MatExprTraitConst as _, MatTrait as _};
 use opencv::video::BackgroundSubtractorMOG2;
 use opencv::{imgproc, video};
 
-use super::DetectError;
+use super::{DetectError, ghosts};
 
 /// The background is an average over about this time.
 const MEMORY: Duration = Duration::from_secs(30);
-
-/// MOG2 takes something for background once it has been there for 10 % of what it remembers
-/// (`backgroundRatio` 0.9): after this share of [`MEMORY`], ln 0.9.
-const FADE: f64 = 0.105;
 
 /// A new scene is learned so long before anybody is counted.
 const SETTLING: Duration = Duration::from_secs(2);
@@ -41,7 +38,7 @@ const IS_FOREGROUND: f64 = 255.0;
 /// How long things are remembered.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct Memory {
-    /// A person who doesn't move at all stays foreground for about so long.
+    /// Whatever stays where it is is foreground for so long, and a few seconds more.
     pub still_for: Duration,
 }
 
@@ -54,9 +51,11 @@ pub struct Background {
     scratch: Mat,
     speck: Mat,
     margin: Mat,
-    /// Looks from one that learns people too to the next.
-    whole_every: f64,
-    whole_due: Duration,
+    /// Pixels around the smallest person.
+    smallest_outline: i32,
+    /// Seconds for which each pixel has been a person's.
+    still: Mat,
+    still_for: Duration,
     since: Option<Duration>,
     last: Duration,
     pictures: u32,
@@ -89,8 +88,10 @@ impl Background {
             scratch: Mat::default(),
             speck: imgproc::get_structuring_element_def(imgproc::MORPH_RECT, Size::new(3, 3))?,
             margin: ellipse(margin.max(1))?,
-            whole_every: memory.still_for.as_secs_f64() / (FADE * MEMORY.as_secs_f64()),
-            whole_due: Duration::ZERO,
+            // Half of the outline of a box six half-widths high; less is a limb or a leaf.
+            smallest_outline: margin.saturating_mul(8),
+            still: Mat::default(),
+            still_for: memory.still_for,
             since: None,
             last: Duration::ZERO,
             pictures: 0,
@@ -137,23 +138,29 @@ impl Background {
 
     fn learn_whole(&mut self, picture: &Mat, at: Duration) -> Result<(), DetectError> {
         picture.copy_to(&mut self.learned)?;
-        self.whole_due = at;
+        self.still = Mat::zeros_size(picture.size()?, core::CV_32FC1)?.to_mat()?;
         self.apply(at)
     }
 
-    /// Learns the picture without the people in it, or now and then with them.
+    /// Learns the picture, but where people are only what has been there for long.
     fn learn(&mut self, picture: &Mat, at: Duration) -> Result<(), DetectError> {
-        let pace = at.saturating_sub(self.last).as_secs_f64();
-        if at >= self.whole_due {
-            self.whole_due = at + Duration::from_secs_f64(pace * self.whole_every);
-            picture.copy_to(&mut self.learned)?;
-        } else {
-            imgproc::morphology_ex_def(&self.mask, &mut self.scratch, imgproc::MORPH_OPEN, &self.speck)?;
-            let mut people = Mat::default();
-            imgproc::dilate_def(&self.scratch, &mut people, &self.margin)?;
-            core::bitwise_not_def(&people, &mut self.scratch)?;
-            core::copy_to(picture, &mut self.learned, &self.scratch)?;
+        imgproc::morphology_ex_def(&self.mask, &mut self.scratch, imgproc::MORPH_OPEN, &self.speck)?;
+        if let Some(ghosts) = ghosts::find(&self.scratch, picture, &self.learned, self.smallest_outline)? {
+            let mut around = Mat::default();
+            imgproc::dilate_def(&ghosts, &mut around, &self.margin)?;
+            core::copy_to(picture, &mut self.learned, &around)?;
         }
+        let mut people = Mat::default();
+        imgproc::dilate_def(&self.scratch, &mut people, &self.margin)?;
+        core::bitwise_not_def(&people, &mut self.scratch)?;
+        self.still.set_to(&Scalar::all(0.0), &self.scratch)?;
+        let passed = Scalar::all(at.saturating_sub(self.last).as_secs_f64());
+        let longer = self.still.clone();
+        core::add(&longer, &passed, &mut self.still, &people, -1)?;
+        core::copy_to(picture, &mut self.learned, &self.scratch)?;
+        let limit = Scalar::all(self.still_for.as_secs_f64());
+        core::compare(&self.still, &limit, &mut self.scratch, core::CMP_GE)?;
+        core::copy_to(picture, &mut self.learned, &self.scratch)?;
         self.apply(at)
     }
 
@@ -161,7 +168,8 @@ impl Background {
         self.pictures = self.pictures.saturating_add(1);
         let pace = at.saturating_sub(self.last).as_secs_f64() / MEMORY.as_secs_f64();
         self.last = at;
-        // A new model learns fast (the first picture whole: rate 1 begins anew); after a gap not everything at once.
+        // A young model averages over what it has seen so far (the first picture: all of it); and after a gap it
+        // doesn't learn everything at once.
         let rate = pace.clamp(0.0, 0.05).max(1.0 / f64::from(self.pictures));
         let mut ignored = Mat::default();
         self.model.apply(&self.learned, &mut ignored, rate)?;

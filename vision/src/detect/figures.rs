@@ -92,6 +92,11 @@ impl Pixels {
         }
     }
 
+    /// The cells of each row in a mask of `width`, row by row.
+    fn rows(self, width: usize) -> impl Iterator<Item = std::ops::Range<usize>> {
+        (self.y0..self.y1).map(move |row| row * width + self.x0..row * width + self.x1)
+    }
+
     fn meets(&self, other: &Self) -> bool {
         self.x0 < other.x1 && other.x0 < self.x1 && self.y0 < other.y1 && other.y0 < self.y1
     }
@@ -163,14 +168,25 @@ impl Figures {
             self.width * self.height,
             "the mask has the size of the figures"
         );
-        let mut unexplained: Vec<u8> = mask.iter().map(|pixel| u8::from(*pixel > 0)).collect();
+        let mask: Vec<u8> = mask.iter().map(|pixel| u8::from(*pixel > 0)).collect();
+        let (width, height) = (self.width, self.height);
+        let mut standing = self.take_greedily(&mask);
+        drop_redundant(&mut standing, &mask, width);
+        (standing.iter())
+            .map(|figure| figure.place.detection(figure.share, width, height))
+            .collect()
+    }
+
+    /// The best figure first, then the best for what it leaves, and so on: places with their shares.
+    fn take_greedily(&mut self, mask: &[u8]) -> Vec<Standing<'_>> {
+        let mut unexplained = mask.to_vec();
         let mut free = vec![1_u8; mask.len()];
         self.unexplained.fill(&unexplained);
         self.free.fill(&free);
         let mut found = Vec::new();
         // What others explain can raise a figure's share a little, never from far below zero.
         let mut candidates: Vec<(&Place, f64)> = (self.places.iter())
-            .map(|place| (place, self.share(place)))
+            .map(|place| (place, share_of(place, &self.unexplained, &self.free)))
             .filter(|(_, share)| *share > -0.5)
             .collect();
         while found.len() < MOST_PEOPLE {
@@ -178,13 +194,10 @@ impl Figures {
             let Some((place, share)) = best.filter(|(_, share)| *share >= LEAST_SHARE).copied() else {
                 break;
             };
-            found.push(place.detection(share, self.width, self.height));
-            for part in &place.parts {
-                for row in part.y0..part.y1 {
-                    let cells = row * self.width + part.x0..row * self.width + part.x1;
-                    unexplained[cells.clone()].fill(0);
-                    free[cells].fill(0);
-                }
+            found.push(Standing { place, share });
+            for cells in place.parts.iter().flat_map(|part| part.rows(self.width)) {
+                unexplained[cells.clone()].fill(0);
+                free[cells].fill(0);
             }
             let top = place.parts.iter().map(|part| part.y0).min().unwrap_or(0);
             self.unexplained.fill_from(&unexplained, top);
@@ -197,9 +210,30 @@ impl Figures {
         }
         found
     }
+}
 
-    fn share(&self, place: &Place) -> f64 {
-        share_of(place, &self.unexplained, &self.free)
+/// A figure that was taken.
+struct Standing<'a> {
+    place: &'a Place,
+    share: f64,
+}
+
+/// Drops figures that those taken after them explain as well: between two people who stand close, a third one
+/// fits best at first.
+fn drop_redundant(standing: &mut Vec<Standing<'_>>, mask: &[u8], width: usize) {
+    let mut covers = vec![0_u16; mask.len()];
+    for cell in standing.iter().flat_map(|figure| figure.place.cells(width)) {
+        covers[cell] += 1;
+    }
+    loop {
+        let own = |figure: &Standing<'_>| figure.place.own_share(mask, &covers, width);
+        let weakest = standing.iter().map(own).enumerate().min_by(|a, b| a.1.total_cmp(&b.1));
+        let Some((index, _)) = weakest.filter(|(_, share)| *share < LEAST_SHARE) else {
+            return;
+        };
+        for cell in standing.swap_remove(index).place.cells(width) {
+            covers[cell] -= 1;
+        }
     }
 }
 
@@ -240,6 +274,23 @@ impl Place {
             parts,
             expected,
         }
+    }
+
+    /// All its cells; its parts don't overlap.
+    fn cells(&self, width: usize) -> impl Iterator<Item = usize> + '_ {
+        self.parts.iter().flat_map(move |part| part.rows(width)).flatten()
+    }
+
+    /// As [`share_of`], by the cells that no other figure covers.
+    fn own_share(&self, mask: &[u8], covers: &[u16], width: usize) -> f64 {
+        let of_part = |(part, pixels): (&Part, &Pixels)| {
+            let (mut hits, mut misses) = (0_u32, 0_u32);
+            for cell in pixels.rows(width).flatten().filter(|cell| covers[*cell] == 1) {
+                if mask[cell] > 0 { hits += 1 } else { misses += 1 }
+            }
+            part.for_it() * f64::from(hits) + part.against_it() * f64::from(misses)
+        };
+        PARTS.iter().zip(&self.parts).map(of_part).sum::<f64>() / self.expected
     }
 
     fn touches(&self, other: &Self) -> bool {

@@ -3,6 +3,7 @@
 
 pub mod background;
 pub mod figures;
+mod ghosts;
 pub mod motion;
 
 use crate::camera::Frame;
