@@ -74,7 +74,10 @@ pub enum Answer {
 /// When a player for this screen runs already, or the socket can't be made.
 pub fn bind(path: &Path) -> Result<UnixListener> {
     if StdStream::connect(path).is_ok() {
-        bail!("a player for this screen is running already (it answers on {})", path.display());
+        bail!(
+            "a player for this screen is running already (it answers on {})",
+            path.display()
+        );
     }
     match std::fs::remove_file(path) {
         Err(error) if error.kind() != std::io::ErrorKind::NotFound => {
@@ -112,10 +115,21 @@ pub async fn serve(listener: UnixListener, path: PathBuf, events: Sender, status
 async fn converse(stream: UnixStream, events: &Sender, status: &Status) -> Result<()> {
     let (input, mut output) = stream.into_split();
     let mut line = String::new();
-    tokio::io::BufReader::new(input.take(MAX_REQUEST)).read_line(&mut line).await?;
+    tokio::io::BufReader::new(input.take(MAX_REQUEST))
+        .read_line(&mut line)
+        .await?;
+    if line.is_empty() {
+        // Somebody only looked whether a player is here.
+        return Ok(());
+    }
     let (answer, bytes) = match serde_json::from_str(&line) {
         Ok(request) => answer(request, events, status).await?,
-        Err(error) => (Answer::Refused { reason: format!("not a request: {error}") }, Vec::new()),
+        Err(error) => (
+            Answer::Refused {
+                reason: format!("not a request: {error}"),
+            },
+            Vec::new(),
+        ),
     };
     let mut text = serde_json::to_vec(&answer)?;
     text.push(b'\n');
@@ -127,10 +141,21 @@ async fn converse(stream: UnixStream, events: &Sender, status: &Status) -> Resul
 
 async fn answer(request: Request, events: &Sender, status: &Status) -> Result<(Answer, Vec<u8>)> {
     Ok(match request {
-        Request::Status => (Answer::Status { report: status.borrow().clone() }, Vec::new()),
+        Request::Status => (
+            Answer::Status {
+                report: status.borrow().clone(),
+            },
+            Vec::new(),
+        ),
         Request::Touch { x, y } => {
             let (reply, page) = oneshot::channel();
-            events.send(Event::Touch { x, y, reply: Some(reply) }).await?;
+            events
+                .send(Event::Touch {
+                    x,
+                    y,
+                    reply: Some(reply),
+                })
+                .await?;
             (Answer::Touched { page: page.await? }, Vec::new())
         }
         Request::Snapshot => {
@@ -150,8 +175,7 @@ async fn answer(request: Request, events: &Sender, status: &Status) -> Result<(A
 pub fn png(snapshot: Snapshot) -> Result<Vec<u8>> {
     let (width, height) = (i32::try_from(snapshot.width)?, i32::try_from(snapshot.height)?);
     let stride = width.checked_mul(4).context("too wide")?;
-    let surface =
-        cairo::ImageSurface::create_for_data(snapshot.pixels, cairo::Format::Rgb24, width, height, stride)?;
+    let surface = cairo::ImageSurface::create_for_data(snapshot.pixels, cairo::Format::Rgb24, width, height, stride)?;
     let mut bytes = Vec::new();
     surface.write_to_png(&mut bytes)?;
     Ok(bytes)
@@ -162,8 +186,12 @@ pub fn png(snapshot: Snapshot) -> Result<Vec<u8>> {
 /// # Errors
 /// When none is running for this screen, or it refuses.
 pub fn ask(path: &Path, request: &Request) -> Result<(Answer, Vec<u8>)> {
-    let mut stream = StdStream::connect(path)
-        .with_context(|| format!("no player is running for this screen (nobody answers on {})", path.display()))?;
+    let mut stream = StdStream::connect(path).with_context(|| {
+        format!(
+            "no player is running for this screen (nobody answers on {})",
+            path.display()
+        )
+    })?;
     stream.set_read_timeout(Some(LIMIT))?;
     let mut line = serde_json::to_vec(request)?;
     line.push(b'\n');

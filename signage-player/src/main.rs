@@ -55,7 +55,13 @@ struct Play {
 fn place(text: &str) -> Result<(f64, f64), String> {
     let expected = || format!("{text:?}: expected two numbers such as 640,360");
     let (x, y) = text.split_once(',').ok_or_else(expected)?;
-    let number = |part: &str| part.trim().parse::<f64>().ok().filter(|it| it.is_finite()).ok_or_else(expected);
+    let number = |part: &str| {
+        part.trim()
+            .parse::<f64>()
+            .ok()
+            .filter(|it| it.is_finite())
+            .ok_or_else(expected)
+    };
     Ok((number(x)?, number(y)?))
 }
 

@@ -16,12 +16,12 @@ use tokio::sync::watch;
 
 use crate::agent::{Agent, Settings, cache::Cache};
 use crate::event::{self, Library};
-use crate::scene::data::Data;
+use crate::scene::data::{Data, Moment};
 use crate::scene::{Kit, Scene, standby};
 use crate::sound::Sound;
 use crate::stage::Stage;
-use crate::stage::canvas::Canvas;
-use crate::stage::output::{Output, Target};
+use crate::stage::canvas::{Canvas, Region};
+use crate::stage::output::{Output, PERIOD, Target};
 use crate::{control, watchdog};
 
 /// How long the network's side may take to end.
@@ -47,7 +47,10 @@ pub fn run(config: &Config, screen: &ScreenId, target: Target) -> Result<()> {
     gstreamer::init().context("GStreamer")?;
     let home = home(config, screen);
     std::fs::create_dir_all(&home).with_context(|| format!("paths.run: {} can't be made", home.display()))?;
-    let network = tokio::runtime::Builder::new_multi_thread().worker_threads(1).enable_all().build()?;
+    let network = tokio::runtime::Builder::new_multi_thread()
+        .worker_threads(1)
+        .enable_all()
+        .build()?;
     let entered = network.enter();
     let shutdown = Shutdown::on_signals()?;
     let socket = socket(config, screen);
@@ -62,15 +65,28 @@ pub fn run(config: &Config, screen: &ScreenId, target: Target) -> Result<()> {
         None => (standby::layout(&config.office.name), Library::new()),
     };
     let kit = kit(config, screen);
-    let (scene, layout) = first_scene(layout, config, &kit)?;
-    let canvas = Canvas::new(layout.width, layout.height, scene.background());
+    let (mut scene, layout) = first_scene(layout, config, &kit)?;
+    let mut canvas = Canvas::new(layout.width, layout.height, scene.background());
     let mut data = data(config)?;
     data.library = library;
+    // Fonts and plugins are loaded by the first drawing: before the clock runs, so that no frame is late.
+    let first = Moment {
+        at: Duration::ZERO,
+        lead: PERIOD,
+        wall: runtime::now(),
+    };
+    scene.draw(&mut canvas, &first, &data, &mut Region::default());
     let output = Output::start(target, &canvas, events.clone())?;
     watchdog::start(output.counters())?;
     let stage = Stage::new(output, canvas, scene, data, kit, receiver, status_in);
 
-    let agent = Agent::new(settings(config, screen), cache, events.clone(), status.clone(), shutdown.clone());
+    let agent = Agent::new(
+        settings(config, screen),
+        cache,
+        events.clone(),
+        status.clone(),
+        shutdown.clone(),
+    );
     shutdown.spawn(agent.run(stored));
     shutdown.spawn(control::serve(listener, socket, events, status, shutdown.clone()));
     drop(entered);
@@ -101,10 +117,16 @@ fn kit(config: &Config, screen: &ScreenId) -> Kit {
         tracing::warn!("paths.voice: {} is not there: captions and a chime", named.display());
     }
     // Screens side by side should not blink together.
-    let seed = screen.as_str().bytes().fold(5381_u64, |seed, byte| seed.wrapping_mul(33) ^ u64::from(byte));
+    let seed = screen
+        .as_str()
+        .bytes()
+        .fold(5381_u64, |seed, byte| seed.wrapping_mul(33) ^ u64::from(byte));
     Kit {
         rigs: config.paths.rigs.clone(),
-        speaker: SpeakerConfig { voice, ..SpeakerConfig::default() },
+        speaker: SpeakerConfig {
+            voice,
+            ..SpeakerConfig::default()
+        },
         sound: Sound::detect(),
         seed,
     }
@@ -112,7 +134,11 @@ fn kit(config: &Config, screen: &ScreenId) -> Kit {
 
 fn data(config: &Config) -> Result<Data> {
     let zone = TimeZone::get(&config.office.time_zone).context("office.time_zone")?;
-    let stale_after: BTreeMap<_, _> = config.areas.iter().map(|area| (area.id.clone(), area.stale_after)).collect();
+    let stale_after: BTreeMap<_, _> = config
+        .areas
+        .iter()
+        .map(|area| (area.id.clone(), area.stale_after))
+        .collect();
     Ok(Data::new(zone, stale_after))
 }
 

@@ -43,7 +43,11 @@ impl Sound {
             bin.iterate_sinks().into_iter().flatten().any(|child| !is_fake(&child))
         });
         let _ = sink.set_state(gst::State::Null);
-        if is_ready && has_device { Self::Device } else { Self::None }
+        if is_ready && has_device {
+            Self::Device
+        } else {
+            Self::None
+        }
     }
 }
 
@@ -79,16 +83,23 @@ impl Voice {
         let duration = pcm.duration();
         // Holds the one pipeline that the thread makes; where nobody waits for it any more, the thread ends it.
         let (sender, opening) = mpsc::sync_channel(1);
-        let spawned = std::thread::Builder::new().name("open-voice".to_owned()).spawn(move || {
-            let opened = open(&pcm, sound);
-            if let Err(mpsc::SendError(Ok(pipeline))) = sender.send(opened) {
-                take_down(pipeline);
-            }
-        });
+        let spawned = std::thread::Builder::new()
+            .name("open-voice".to_owned())
+            .spawn(move || {
+                let opened = open(&pcm, sound);
+                if let Err(mpsc::SendError(Ok(pipeline))) = sender.send(opened) {
+                    take_down(pipeline);
+                }
+            });
         if let Err(error) = spawned {
             tracing::warn!("no thread for a voice: {error}");
         }
-        Self { duration, opening, pipeline: None, is_over: false }
+        Self {
+            duration,
+            opening,
+            pipeline: None,
+            is_over: false,
+        }
     }
 
     /// How far the sound is that is heard now; `None` before it begins.
@@ -206,14 +217,20 @@ mod tests {
     #[test]
     fn a_voice_without_a_device_keeps_its_time() {
         gst::init().expect("GStreamer");
-        let pcm = Pcm { samples: vec![0; 24_000], rate: 48_000 };
+        let pcm = Pcm {
+            samples: vec![0; 24_000],
+            rate: 48_000,
+        };
         let mut voice = Voice::play(pcm, Sound::None);
         let limit = Instant::now() + Duration::from_secs(20);
         let mut last = Duration::ZERO;
         while !voice.is_over() {
             assert!(Instant::now() < limit, "it never ended; last position {last:?}");
             if let Some(position) = voice.position() {
-                assert!(position >= last && position <= Duration::from_millis(600), "{position:?} after {last:?}");
+                assert!(
+                    position >= last && position <= Duration::from_millis(600),
+                    "{position:?} after {last:?}"
+                );
                 last = position;
             }
             std::thread::yield_now();

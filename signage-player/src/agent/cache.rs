@@ -84,7 +84,9 @@ impl Cache {
     #[must_use]
     pub fn library(&self, manifest: &Manifest) -> Library {
         let there = manifest.contents.iter().filter(|(_, content)| self.has(content));
-        there.filter_map(|(name, content)| Some((name.clone(), self.path(content)?))).collect()
+        there
+            .filter_map(|(name, content)| Some((name.clone(), self.path(content)?)))
+            .collect()
     }
 
     /// Deletes what none of the manifests names.
@@ -94,7 +96,9 @@ impl Cache {
             let mut contents = manifests.iter().flat_map(|manifest| manifest.contents.values());
             contents.any(|content| content.sha256 == hash)
         };
-        let Ok(files) = fs::read_dir(self.contents_dir()) else { return };
+        let Ok(files) = fs::read_dir(self.contents_dir()) else {
+            return;
+        };
         for file in files.flatten() {
             if !file.file_name().to_str().is_some_and(named)
                 && let Err(error) = fs::remove_file(file.path())
@@ -122,13 +126,23 @@ mod tests {
     use super::*;
 
     fn content(fill: char, size: u64) -> Content {
-        Content { sha256: fill.to_string().repeat(64), size, media_type: "image/png".into() }
+        Content {
+            sha256: fill.to_string().repeat(64),
+            size,
+            media_type: "image/png".into(),
+        }
     }
 
     fn manifest(contents: &[(&str, Content)]) -> Manifest {
         Manifest {
-            layout: crate::scene::standby::layout(&Text { ja: "南区役所".into(), en: None }),
-            contents: contents.iter().map(|(name, it)| ((*name).to_owned(), it.clone())).collect::<BTreeMap<_, _>>(),
+            layout: crate::scene::standby::layout(&Text {
+                ja: "南区役所".into(),
+                en: None,
+            }),
+            contents: contents
+                .iter()
+                .map(|(name, it)| ((*name).to_owned(), it.clone()))
+                .collect::<BTreeMap<_, _>>(),
         }
     }
 
@@ -161,9 +175,15 @@ mod tests {
 
     #[test]
     fn a_name_that_is_no_hash_reaches_no_file() {
-        let cache = Cache { dir: PathBuf::from("/nowhere") };
+        let cache = Cache {
+            dir: PathBuf::from("/nowhere"),
+        };
         for bad in ["", "../../etc/passwd", &"A".repeat(64), &"é".repeat(32)] {
-            let content = Content { sha256: bad.to_owned(), size: 1, media_type: String::new() };
+            let content = Content {
+                sha256: bad.to_owned(),
+                size: 1,
+                media_type: String::new(),
+            };
             assert_eq!(cache.path(&content), None, "{bad:?}");
         }
     }

@@ -57,7 +57,13 @@ impl Fetcher {
         faults: watch::Sender<Vec<String>>,
         shown: Option<Arc<Manifest>>,
     ) -> Self {
-        Self { settings, cache, events, faults, shown }
+        Self {
+            settings,
+            cache,
+            events,
+            faults,
+            shown,
+        }
     }
 
     /// Works on the manifest that is wished for; a newer wish replaces an older one at once.
@@ -127,7 +133,13 @@ impl Fetcher {
     async fn tell(&self, manifest: &Arc<Manifest>, name: &str, content: &Content) {
         let is_shown = self.shown.as_ref() == Some(manifest);
         if let (true, Some(path)) = (is_shown, self.cache.path(content)) {
-            let _ = self.events.send(Event::Content { name: name.to_owned(), path }).await;
+            let _ = self
+                .events
+                .send(Event::Content {
+                    name: name.to_owned(),
+                    path,
+                })
+                .await;
         }
     }
 
@@ -148,7 +160,9 @@ impl Fetcher {
         }
         if growing.hash() != content.sha256 {
             fs::remove_file(&part).await.context("deleting")?;
-            return Err(FetchError::Refused("the server sends something else under its name".to_owned()));
+            return Err(FetchError::Refused(
+                "the server sends something else under its name".to_owned(),
+            ));
         }
         growing.file.sync_all().await.context("syncing")?;
         fs::rename(&part, &path).await.context("renaming")?;
@@ -164,23 +178,19 @@ impl Fetcher {
             // The server has another idea of the size: start from nothing next time.
             StatusCode::RANGE_NOT_SATISFIABLE | StatusCode::PARTIAL_CONTENT => {
                 growing.restart().await?;
-                return Err(FetchError::Broken(anyhow::anyhow!("the server can't go on where it broke off")));
+                return Err(FetchError::Broken(anyhow::anyhow!(
+                    "the server can't go on where it broke off"
+                )));
             }
             StatusCode::NOT_FOUND | StatusCode::GONE => {
                 return Err(FetchError::Refused("the server doesn't have it".to_owned()));
             }
             status => return Err(FetchError::Broken(anyhow::anyhow!("the server answers {status}"))),
         }
-        let mut body = response.bytes_stream();
-        while let Some(bytes) = body.next().await {
-            let bytes = bytes.context("the download broke off")?;
-            if growing.len + bytes.len() as u64 > content.size {
-                growing.restart().await?;
-                return Err(FetchError::Refused(format!("it is larger than the {} bytes stated", content.size)));
-            }
-            growing.push(&bytes).await?;
-        }
+        let grown = grow(growing, response, content.size).await;
+        // Also what came before a break is kept for the next try.
         growing.file.flush().await.context("writing")?;
+        grown?;
         if growing.len < content.size {
             let broken = anyhow::anyhow!("the download broke off after {} of {} bytes", growing.len, content.size);
             return Err(FetchError::Broken(broken));
@@ -189,7 +199,10 @@ impl Fetcher {
     }
 
     async fn request(&self, content: &Content, from: u64) -> Result<Response> {
-        let mut client = Client::builder().connect_timeout(CONNECT_LIMIT).read_timeout(READ_LIMIT).no_proxy();
+        let mut client = Client::builder()
+            .connect_timeout(CONNECT_LIMIT)
+            .read_timeout(READ_LIMIT)
+            .no_proxy();
         if self.settings.server.starts_with("https:") {
             client = client.tls_backend_preconfigured(tls::config(&self.settings.authority)?);
         }
@@ -200,6 +213,22 @@ impl Fetcher {
         }
         Ok(request.send().await?)
     }
+}
+
+/// Takes what the server sends, up to `size` bytes in all.
+async fn grow(growing: &mut Growing, response: Response, size: u64) -> Result<(), FetchError> {
+    let mut body = response.bytes_stream();
+    while let Some(bytes) = body.next().await {
+        let bytes = bytes.context("the download broke off")?;
+        if growing.len + bytes.len() as u64 > size {
+            growing.restart().await?;
+            return Err(FetchError::Refused(format!(
+                "it is larger than the {size} bytes stated"
+            )));
+        }
+        growing.push(&bytes).await?;
+    }
+    Ok(())
 }
 
 /// Where a partial answer begins: `Content-Range: bytes FROM-TO/SIZE`.
@@ -220,7 +249,13 @@ impl Growing {
     async fn open(path: &Path) -> Result<Self> {
         let named = || path.display().to_string();
         let mut options = OpenOptions::new();
-        let mut file = options.read(true).append(true).create(true).open(path).await.with_context(named)?;
+        let mut file = options
+            .read(true)
+            .append(true)
+            .create(true)
+            .open(path)
+            .await
+            .with_context(named)?;
         let (mut hasher, mut len) = (Sha256::new(), 0);
         let mut block = vec![0; 256 << 10];
         loop {

@@ -49,15 +49,21 @@ impl Link {
     /// Connects and holds the connection as long as it lives.
     pub(super) async fn hold(&self) -> Result<(), Ended> {
         let mut was_welcome = false;
-        self.converse(&mut was_welcome).await.map_err(|reason| Ended { was_welcome, reason })
+        self.converse(&mut was_welcome)
+            .await
+            .map_err(|reason| Ended { was_welcome, reason })
     }
 
     async fn connect(&self) -> Result<Socket> {
         let server = self.settings.server.replacen("http", "ws", 1);
         let mut request = format!("{server}/api/screens/connect").into_client_request()?;
         let bearer = format!("Bearer {}", self.settings.read_token()?);
-        request.headers_mut().insert(AUTHORIZATION, bearer.parse().context("the screen's token")?);
-        let limits = WebSocketConfig::default().max_message_size(Some(MAX_FRAME)).max_frame_size(Some(MAX_FRAME));
+        request
+            .headers_mut()
+            .insert(AUTHORIZATION, bearer.parse().context("the screen's token")?);
+        let limits = WebSocketConfig::default()
+            .max_message_size(Some(MAX_FRAME))
+            .max_frame_size(Some(MAX_FRAME));
         let connector = if server.starts_with("wss:") {
             Connector::Rustls(Arc::new(tls::config(&self.settings.authority)?))
         } else {
@@ -155,6 +161,8 @@ impl Link {
 async fn send(socket: &mut Socket, frame: &ScreenFrame) -> Result<()> {
     let text = serde_json::to_string(frame)?;
     let sending = socket.send(Message::text(text));
-    timeout(CONNECT_LIMIT, sending).await.context("the server doesn't take what is sent")??;
+    timeout(CONNECT_LIMIT, sending)
+        .await
+        .context("the server doesn't take what is sent")??;
     Ok(())
 }

@@ -21,7 +21,14 @@ pub(super) fn sheet(cr: &Context, accent: Color) -> Result<(), Error> {
     cr.paint()?;
     text::set_color(cr, palette::PALE_BLUE);
     cr.move_to(0.0, height * 0.86);
-    cr.curve_to(width * 0.3, height * 0.74, width * 0.6, height * 0.98, width, height * 0.82);
+    cr.curve_to(
+        width * 0.3,
+        height * 0.74,
+        width * 0.6,
+        height * 0.98,
+        width,
+        height * 0.82,
+    );
     cr.line_to(width, height);
     cr.line_to(0.0, height);
     cr.fill()?;
@@ -32,7 +39,16 @@ pub(super) fn sheet(cr: &Context, accent: Color) -> Result<(), Error> {
 
 /// A line of bold text with its left end there. Returns its width.
 pub(super) fn line(cr: &Context, said: &str, size: f64, color: Color, x: f64, middle: f64) -> f64 {
-    let words = Words::new(cr, said, Style { size, is_bold: true, color }, Fit::Free);
+    let words = Words::new(
+        cr,
+        said,
+        Style {
+            size,
+            is_bold: true,
+            color,
+        },
+        Fit::Free,
+    );
     words.draw_left(cr, x, middle);
     words.width()
 }
@@ -55,7 +71,14 @@ pub(super) fn card(cr: &Context, place: (f64, f64, f64, f64), radius: f64, color
 pub(super) fn person(cr: &Context, x: f64, y: f64, size: f64, color: Color) -> Result<(), Error> {
     disc(cr, x, y - size * 0.74, size * 0.24, color)?;
     cr.move_to(x - size * 0.4, y);
-    cr.curve_to(x - size * 0.4, y - size * 0.56, x + size * 0.4, y - size * 0.56, x + size * 0.4, y);
+    cr.curve_to(
+        x - size * 0.4,
+        y - size * 0.56,
+        x + size * 0.4,
+        y - size * 0.56,
+        x + size * 0.4,
+        y,
+    );
     cr.close_path();
     cr.fill()
 }
@@ -69,7 +92,10 @@ pub(super) fn tick(cr: &Context, x: f64, y: f64, size: f64, share: f64, color: C
     let (first, second) = ((share * 3.0).min(1.0), ((share * 3.0 - 1.0) / 2.0).clamp(0.0, 1.0));
     let (start, knee) = ((x - size * 0.45, y + size * 0.02), (x - size * 0.1, y + size * 0.36));
     cr.move_to(start.0, start.1);
-    cr.line_to(start.0 + (knee.0 - start.0) * first, start.1 + (knee.1 - start.1) * first);
+    cr.line_to(
+        start.0 + (knee.0 - start.0) * first,
+        start.1 + (knee.1 - start.1) * first,
+    );
     if second > 0.0 {
         cr.line_to(knee.0 + size * 0.58 * second, knee.1 - size * 0.74 * second);
     }
@@ -80,7 +106,12 @@ pub(super) fn tick(cr: &Context, x: f64, y: f64, size: f64, share: f64, color: C
 pub(super) fn phone(cr: &Context, x: f64, y: f64, width: f64, height: f64) -> Result<(), Error> {
     card(cr, (x, y, width, height), width * 0.14, palette::INK)?;
     let edge = width * 0.06;
-    card(cr, (x + edge, y + edge, width - edge * 2.0, height - edge * 2.0), width * 0.09, palette::WHITE)
+    card(
+        cr,
+        (x + edge, y + edge, width - edge * 2.0, height - edge * 2.0),
+        width * 0.09,
+        palette::WHITE,
+    )
 }
 
 /// A heart around a middle.

@@ -34,13 +34,19 @@ pub(super) fn write(file: &Path) -> Result<()> {
         .block(true)
         .build();
     // The index comes first, so that a player can begin before it has read all.
-    let mux = gst::ElementFactory::make("mp4mux").property("faststart", true).build()?;
+    let mux = gst::ElementFactory::make("mp4mux")
+        .property("faststart", true)
+        .build()?;
     let location = file.to_str().context("the file's name is not UTF-8")?;
-    let sink = gst::ElementFactory::make("filesink").property("location", location).build()?;
+    let sink = gst::ElementFactory::make("filesink")
+        .property("location", location)
+        .build()?;
     let voice = [
         sound.clone().upcast(),
         gst::ElementFactory::make("audioconvert").build()?,
-        gst::ElementFactory::make("voaacenc").property("bitrate", 96_000).build()?,
+        gst::ElementFactory::make("voaacenc")
+            .property("bitrate", 96_000)
+            .build()?,
         gst::ElementFactory::make("queue").build()?,
     ];
     pipeline.add_many(&voice)?;
@@ -65,8 +71,12 @@ fn picture_branch(pipeline: &gst::Pipeline) -> Result<(gst_app::AppSrc, gst::Ele
     let info = gst_video::VideoInfo::builder(gst_video::VideoFormat::Bgrx, SIZE.0, SIZE.1)
         .fps(gst::Fraction::new(i32::try_from(RATE)?, 1))
         .build()?;
-    let source =
-        gst_app::AppSrc::builder().caps(&info.to_caps()?).format(gst::Format::Time).block(true).max_buffers(4).build();
+    let source = gst_app::AppSrc::builder()
+        .caps(&info.to_caps()?)
+        .format(gst::Format::Time)
+        .block(true)
+        .max_buffers(4)
+        .build();
     // One key frame a second and few reference frames: cheap to decode on a small box.
     let encoder = gst::ElementFactory::make("x264enc")
         .property_from_str("speed-preset", "medium")
@@ -157,7 +167,13 @@ fn no_waiting(cr: &Context, t: f64) -> Result<(), Error> {
         let along = (t * 0.22 + f64::from(index) * 0.2) % 1.0;
         let x = 90.0 + along * 420.0;
         let size = 84.0 * ease(along / 0.08) * ease((1.0 - along) / 0.08);
-        person(cr, x, 396.0, size.max(0.01), [BLUE, LEAF, CORAL, SKY, BLUE][index as usize])?;
+        person(
+            cr,
+            x,
+            396.0,
+            size.max(0.01),
+            [BLUE, LEAF, CORAL, SKY, BLUE][index as usize],
+        )?;
     }
     card(cr, (80.0, 400.0, 440.0, 8.0), 4.0, palette::LINE)?;
     phone(cr, 596.0, 176.0, 144.0, 252.0)?;
@@ -165,14 +181,24 @@ fn no_waiting(cr: &Context, t: f64) -> Result<(), Error> {
     line(cr, "◎ 空き", 24.0, WHITE, 630.0, 235.0);
     for index in 0..6 {
         let height = 28.0 + 60.0 * (0.5 + 0.5 * (f64::from(index) * 1.1 + t * 0.7).sin());
-        card(cr, (616.0 + 18.0 * f64::from(index), 396.0 - height, 12.0, height), 4.0, SKY)?;
+        card(
+            cr,
+            (616.0 + 18.0 * f64::from(index), 396.0 - height, 12.0, height),
+            4.0,
+            SKY,
+        )?;
     }
     Ok(())
 }
 
 /// A form that fills itself.
 fn no_writing(cr: &Context, t: f64) -> Result<(), Error> {
-    title(cr, "お書きいただかない窓口", "カードをかざすと、申請書ができあがります", t);
+    title(
+        cr,
+        "お書きいただかない窓口",
+        "カードをかざすと、申請書ができあがります",
+        t,
+    );
     card(cr, (420.0, 196.0, 330.0, 232.0), 14.0, palette::LINE)?;
     card(cr, (416.0, 190.0, 330.0, 232.0), 14.0, WHITE)?;
     text::rounded(cr, 416.0, 190.0, 330.0, 232.0, 14.0);
@@ -241,7 +267,13 @@ fn no_coming(cr: &Context, t: f64) -> Result<(), Error> {
         let along = (t * 0.35 + f64::from(index) / 9.0) % 1.0;
         let x = 318.0 + 210.0 * along;
         let y = 330.0 - (along * std::f64::consts::PI).sin() * 54.0;
-        disc(cr, x, y, 6.0 * ease(along / 0.1) * ease((1.0 - along) / 0.1), if index % 2 == 0 { BLUE } else { CORAL })?;
+        disc(
+            cr,
+            x,
+            y,
+            6.0 * ease(along / 0.1) * ease((1.0 - along) / 0.1),
+            if index % 2 == 0 { BLUE } else { CORAL },
+        )?;
     }
     let said = ease((t - 1.2) / 0.5);
     card(cr, (352.0, 356.0, 136.0 * said.max(0.01), 52.0), 16.0, INK)?;

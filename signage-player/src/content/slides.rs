@@ -50,7 +50,12 @@ pub(super) fn my_number(cr: &Context) -> Result<(), Error> {
     person(cr, -82.0, 66.0, 82.0, BLUE)?;
     cr.restore()?;
     for (index, width) in [130.0, 100.0, 130.0, 76.0].into_iter().enumerate() {
-        card(cr, (-14.0, -28.0 + 26.0 * index as f64, width, 12.0), 6.0, palette::LINE)?;
+        card(
+            cr,
+            (-14.0, -28.0 + 26.0 * index as f64, width, 12.0),
+            6.0,
+            palette::LINE,
+        )?;
     }
     cr.restore()?;
     disc(cr, 762.0, 356.0, 38.0, LEAF)?;
@@ -62,7 +67,11 @@ pub(super) fn child_care(cr: &Context) -> Result<(), Error> {
     sheet(cr, CORAL)?;
     line(cr, "子育て相談は", 44.0, INK, 56.0, 84.0);
     line(cr, "オンラインでもできます", 44.0, BLUE, 56.0, 148.0);
-    let points = ["ご自宅から、お子さまといっしょに", "相談員の顔を見ながら30分", "費用はかかりません"];
+    let points = [
+        "ご自宅から、お子さまといっしょに",
+        "相談員の顔を見ながら30分",
+        "費用はかかりません",
+    ];
     for (index, point) in points.iter().enumerate() {
         let y = 228.0 + 62.0 * index as f64;
         tick(cr, 76.0, y, 30.0, 1.0, LEAF)?;

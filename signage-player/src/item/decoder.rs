@@ -47,7 +47,10 @@ impl Decoder {
         let told = |error: gst::glib::BoolError| error.to_string();
         let pipeline = gst::Pipeline::new();
         let location = path.to_str().ok_or("the file's name is not UTF-8")?;
-        let source = gst::ElementFactory::make("filesrc").property("location", location).build().map_err(told)?;
+        let source = gst::ElementFactory::make("filesrc")
+            .property("location", location)
+            .build()
+            .map_err(told)?;
         // "(ANY)": decoders that also offer other memory than the system's are taken too.
         let wanted = match sound {
             Sound::Device => "video/x-raw(ANY); audio/x-raw(ANY)",
@@ -59,7 +62,11 @@ impl Decoder {
             .property("expose-all-streams", false)
             .build()
             .map_err(told)?;
-        let sink = gst_app::AppSink::builder().sync(false).max_buffers(QUEUE).enable_last_sample(false).build();
+        let sink = gst_app::AppSink::builder()
+            .sync(false)
+            .max_buffers(QUEUE)
+            .enable_last_sample(false)
+            .build();
         pipeline.add_many([&source, &decode, sink.upcast_ref()]).map_err(told)?;
         source.link(&decode).map_err(told)?;
         let bus = pipeline.bus().ok_or("the pipeline has no bus")?;
@@ -76,13 +83,17 @@ impl Decoder {
     /// The first frame while the pipeline is paused; `None`: not yet.
     #[must_use]
     pub fn first_frame(&self) -> Option<Timed> {
-        self.sink.try_pull_preroll(gst::ClockTime::ZERO).and_then(|sample| timed(&sample))
+        self.sink
+            .try_pull_preroll(gst::ClockTime::ZERO)
+            .and_then(|sample| timed(&sample))
     }
 
     /// The next frame while playing, where one is decoded.
     #[must_use]
     pub fn next_frame(&self) -> Option<Timed> {
-        self.sink.try_pull_sample(gst::ClockTime::ZERO).and_then(|sample| timed(&sample))
+        self.sink
+            .try_pull_sample(gst::ClockTime::ZERO)
+            .and_then(|sample| timed(&sample))
     }
 
     /// Whether all frames were given out.
@@ -144,7 +155,11 @@ fn timed(sample: &gst::Sample) -> Option<Timed> {
     let at = segment.to_running_time(buffer.pts()).unwrap_or(gst::ClockTime::ZERO);
     let duration = buffer.duration().map(Duration::from);
     let frame = gst_video::VideoFrame::from_buffer_readable(buffer, &info).ok()?;
-    Some(Timed { frame: Frame::new(frame), at: at.into(), duration })
+    Some(Timed {
+        frame: Frame::new(frame),
+        at: at.into(),
+        duration,
+    })
 }
 
 /// Links what the file turns out to hold: the first picture stream, and the first sound.
@@ -156,7 +171,10 @@ fn connect(pipeline: &gst::Pipeline, decode: &gst::Element, sink: &gst_app::AppS
     decode.connect_pad_added(move |decode, pad| {
         let Some(pipeline) = weak.upgrade() else { return };
         let caps = pad.current_caps().unwrap_or_else(|| pad.query_caps(None));
-        let kind = caps.structure(0).map(|structure| structure.name().to_string()).unwrap_or_default();
+        let kind = caps
+            .structure(0)
+            .map(|structure| structure.name().to_string())
+            .unwrap_or_default();
         let linked = if kind.starts_with("video/") && !picture.swap(true, Ordering::AcqRel) {
             link_picture(&pipeline, pad, &caps, &sink, zone)
         } else if kind.starts_with("audio/") && !has_sound.swap(true, Ordering::AcqRel) {
@@ -203,7 +221,10 @@ fn link_picture(
 fn link_sound(pipeline: &gst::Pipeline, pad: &gst::Pad) -> Result<(), Fault> {
     let told = |error: gst::glib::BoolError| error.to_string();
     let chain = ["queue", "audioconvert", "audioresample", "autoaudiosink"];
-    let chain: Result<Vec<_>, _> = chain.iter().map(|name| gst::ElementFactory::make(name).build()).collect();
+    let chain: Result<Vec<_>, _> = chain
+        .iter()
+        .map(|name| gst::ElementFactory::make(name).build())
+        .collect();
     let chain = chain.map_err(told)?;
     pipeline.add_many(&chain).map_err(told)?;
     gst::Element::link_many(&chain).map_err(told)?;
@@ -218,14 +239,20 @@ fn link_sound(pipeline: &gst::Pipeline, pad: &gst::Pad) -> Result<(), Fault> {
 /// The largest size inside the zone with the picture's own shape.
 fn fitted(caps: &gst::Caps, zone: (u32, u32)) -> Result<(i32, i32), Fault> {
     let structure = caps.structure(0).ok_or("the picture has no size")?;
-    let side = |name: &str| structure.get::<i32>(name).map_err(|_| "the picture has no size".to_owned());
+    let side = |name: &str| {
+        structure
+            .get::<i32>(name)
+            .map_err(|_| "the picture has no size".to_owned())
+    };
     let (width, height) = (side("width")?, side("height")?);
     if !(1..=MAX_SIDE).contains(&width) || !(1..=MAX_SIDE).contains(&height) {
-        return Err(format!("{width}x{height} pixels are too many: at most {MAX_SIDE} on a side"));
+        return Err(format!(
+            "{width}x{height} pixels are too many: at most {MAX_SIDE} on a side"
+        ));
     }
-    let aspect = structure.get::<gst::Fraction>("pixel-aspect-ratio").map_or(1.0, |aspect| {
-        f64::from(aspect.numer()) / f64::from(aspect.denom())
-    });
+    let aspect = structure
+        .get::<gst::Fraction>("pixel-aspect-ratio")
+        .map_or(1.0, |aspect| f64::from(aspect.numer()) / f64::from(aspect.denom()));
     let shape = f64::from(width) * aspect / f64::from(height);
     let (zone_width, zone_height) = (f64::from(zone.0), f64::from(zone.1));
     let (shown_width, shown_height) = if shape > zone_width / zone_height {
@@ -256,6 +283,10 @@ mod tests {
         assert_eq!(of(100, 100, (1, 1)), Ok((468, 468)));
         assert_eq!(of(720, 576, (64, 45)), Ok((832, 468)));
         assert_eq!(of(8000, 1, (1, 1)), Ok((832, 1)));
-        assert!(of(30_000, 30_000, (1, 1)).expect_err("too large").contains("30000x30000"));
+        assert!(
+            of(30_000, 30_000, (1, 1))
+                .expect_err("too large")
+                .contains("30000x30000")
+        );
     }
 }

@@ -116,7 +116,12 @@ impl Preparing {
             // The sender is gone with the thread; `poll` tells.
             tracing::warn!("no thread for an item: {error}");
         }
-        Self { since: now, listed, decoder, item: None }
+        Self {
+            since: now,
+            listed,
+            decoder,
+            item: None,
+        }
     }
 
     /// Whether its first frame is there.

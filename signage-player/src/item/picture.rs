@@ -53,7 +53,11 @@ impl Item for Picture {
     }
 
     fn turn(&mut self, now: Duration) -> Turn {
-        if self.remaining(now) == Some(Duration::ZERO) { Turn::Over(Ok(())) } else { Turn::Same }
+        if self.remaining(now) == Some(Duration::ZERO) {
+            Turn::Over(Ok(()))
+        } else {
+            Turn::Same
+        }
     }
 
     fn remaining(&self, now: Duration) -> Option<Duration> {

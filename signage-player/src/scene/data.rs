@@ -81,7 +81,10 @@ impl Data {
     /// The server says how areas are. A state older than the one held is ignored.
     pub fn hear_areas(&mut self, areas: Vec<AreaState>, now: UnixMillis) {
         for state in areas {
-            let is_late = self.areas.get(&state.area).is_some_and(|held| held.version > state.version);
+            let is_late = self
+                .areas
+                .get(&state.area)
+                .is_some_and(|held| held.version > state.version);
             if !is_late {
                 self.areas.insert(state.area.clone(), state);
             }
@@ -97,19 +100,34 @@ impl Data {
     /// The area as it may be shown at `now`.
     #[must_use]
     pub fn area(&self, id: &AreaId, now: UnixMillis) -> Shown {
-        let none = Shown { level: Level::Unknown, count: None, age: None };
+        let none = Shown {
+            level: Level::Unknown,
+            count: None,
+            age: None,
+        };
         let (Some(state), Some(heard_at)) = (self.areas.get(id), self.heard_at) else {
             return none;
         };
-        let Some(observed_at) = state.observed_at else { return none };
-        let ours = i64::try_from(observed_at.0).unwrap_or(i64::MAX).saturating_sub(self.server_ahead);
+        let Some(observed_at) = state.observed_at else {
+            return none;
+        };
+        let ours = i64::try_from(observed_at.0)
+            .unwrap_or(i64::MAX)
+            .saturating_sub(self.server_ahead);
         let vouched_at = UnixMillis(u64::try_from(ours).unwrap_or(0)).max(heard_at);
         let limit = self.stale_after.get(id).copied().unwrap_or(STALE_AFTER);
-        let vouched = AreaState { observed_at: Some(vouched_at), ..state.clone() };
+        let vouched = AreaState {
+            observed_at: Some(vouched_at),
+            ..state.clone()
+        };
         let shown = vouched.as_of(now, limit);
         match shown.level {
             Level::Unknown => none,
-            level => Shown { level, count: shown.count, age: Some(now.since(vouched_at)) },
+            level => Shown {
+                level,
+                count: shown.count,
+                age: Some(now.since(vouched_at)),
+            },
         }
     }
 }
@@ -150,7 +168,10 @@ mod tests {
         assert_eq!((seen.count, seen.age), (Some(6), Some(Duration::from_secs(20))));
         // The server is still there and said nothing else: the state holds.
         data.heard(UnixMillis(125_000));
-        assert_eq!(data.area(&area(), UnixMillis(150_000)).age, Some(Duration::from_secs(25)));
+        assert_eq!(
+            data.area(&area(), UnixMillis(150_000)).age,
+            Some(Duration::from_secs(25))
+        );
         assert_eq!(data.area(&area(), UnixMillis(155_001)).level, Level::Unknown);
     }
 

@@ -24,7 +24,12 @@ impl Layer {
         let side = |pixels: u32| i32::try_from(pixels).context("too large");
         let surface = ImageSurface::create(Format::ARgb32, side(width)?, side(height)?)
             .with_context(|| format!("a surface of {width}x{height} pixels"))?;
-        Ok(Self { surface, width, height, is_opaque: false })
+        Ok(Self {
+            surface,
+            width,
+            height,
+            is_opaque: false,
+        })
     }
 
     /// One whose drawing covers every pixel, so that it is copied and not mixed.
@@ -32,7 +37,10 @@ impl Layer {
     /// # Errors
     /// As [`Layer::new`].
     pub fn opaque(width: u32, height: u32) -> Result<Self> {
-        Ok(Self { is_opaque: true, ..Self::new(width, height)? })
+        Ok(Self {
+            is_opaque: true,
+            ..Self::new(width, height)?
+        })
     }
 
     /// Pixels wide.
@@ -50,7 +58,12 @@ impl Layer {
     /// All of it, in its own pixels.
     #[must_use]
     pub fn bounds(&self) -> Rect {
-        Rect { x: 0, y: 0, width: self.width, height: self.height }
+        Rect {
+            x: 0,
+            y: 0,
+            width: self.width,
+            height: self.height,
+        }
     }
 
     /// Draws it anew from transparent.
@@ -83,7 +96,12 @@ impl Layer {
         let (width, height) = (self.width, self.height);
         // Fails only while a drawing context lives; none outlives `redraw`.
         let _ = self.surface.with_data(|data| {
-            let pixels = Pixels { data, stride, width, height };
+            let pixels = Pixels {
+                data,
+                stride,
+                width,
+                height,
+            };
             if self.is_opaque {
                 canvas.copy(clip, pixels, at);
             } else {

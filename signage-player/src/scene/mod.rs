@@ -144,8 +144,11 @@ impl Scene {
     pub fn action_at(&self, x: f64, y: f64) -> Option<&Action> {
         let is_inside = canvas_rect(&self.layout).contains(x, y);
         let zones = self.pages[self.current].zones.iter().rev();
-        let hit = zones.filter(|zone| zone.rect.contains(x, y)).find_map(|zone| zone.on_touch.as_ref());
-        hit.or(self.layout.pages[self.current].on_touch.as_ref()).filter(|_| is_inside)
+        let hit = zones
+            .filter(|zone| zone.rect.contains(x, y))
+            .find_map(|zone| zone.on_touch.as_ref());
+        hit.or(self.layout.pages[self.current].on_touch.as_ref())
+            .filter(|_| is_inside)
     }
 
     /// What couldn't be played, by name.
@@ -162,7 +165,10 @@ impl Scene {
         if page == self.current {
             return;
         }
-        self.pages[self.current].zones.iter_mut().for_each(|zone| zone.view.hidden(now));
+        self.pages[self.current]
+            .zones
+            .iter_mut()
+            .for_each(|zone| zone.view.hidden(now));
         self.current = page;
         self.is_new = true;
     }
@@ -180,7 +186,12 @@ impl Scene {
 }
 
 fn canvas_rect(layout: &Layout) -> Rect {
-    Rect { x: 0, y: 0, width: layout.width, height: layout.height }
+    Rect {
+        x: 0,
+        y: 0,
+        width: layout.width,
+        height: layout.height,
+    }
 }
 
 /// A zone's part, in the layout's pixels, cut at the zone's edge.
@@ -190,7 +201,11 @@ fn placed(part: Rect, zone: Rect) -> Rect {
         y: part.y.saturating_add(zone.y),
         ..part
     };
-    intersect(moved, zone).unwrap_or(Rect { width: 0, height: 0, ..zone })
+    intersect(moved, zone).unwrap_or(Rect {
+        width: 0,
+        height: 0,
+        ..zone
+    })
 }
 
 /// Paints the page inside `area`. The background shows only where no opaque zone covers all of it.
@@ -202,7 +217,8 @@ fn paint(page: &PageView, canvas: &mut Canvas, area: Rect) {
     }
     for zone in &page.zones[from.unwrap_or(0)..] {
         if let Some(clip) = intersect(zone.rect, area) {
-            zone.view.paint(canvas, clip, (i64::from(zone.rect.x), i64::from(zone.rect.y)));
+            zone.view
+                .paint(canvas, clip, (i64::from(zone.rect.x), i64::from(zone.rect.y)));
         }
     }
 }

@@ -50,7 +50,11 @@ pub fn shares(color: Color) -> (f64, f64, f64) {
 pub fn contrast(a: Color, b: Color) -> f64 {
     let linear = |channel: u8| {
         let share = f64::from(channel) / 255.0;
-        if share <= 0.04045 { share / 12.92 } else { ((share + 0.055) / 1.055).powf(2.4) }
+        if share <= 0.04045 {
+            share / 12.92
+        } else {
+            ((share + 0.055) / 1.055).powf(2.4)
+        }
     };
     let luminance = |[red, green, blue]: Color| 0.2126 * linear(red) + 0.7152 * linear(green) + 0.0722 * linear(blue);
     let (a, b) = (luminance(a), luminance(b));
@@ -76,7 +80,11 @@ mod tests {
         ];
         pairs.extend([Level::Free, Level::Moderate, Level::Busy, Level::Full, Level::Unknown].map(level));
         for (ground, text) in pairs {
-            assert!(contrast(ground, text) >= 7.0, "{ground:?} {text:?}: {}", contrast(ground, text));
+            assert!(
+                contrast(ground, text) >= 7.0,
+                "{ground:?} {text:?}: {}",
+                contrast(ground, text)
+            );
         }
         assert!((contrast([0; 3], [255; 3]) - 21.0).abs() < 1e-9);
     }

@@ -7,11 +7,20 @@ use protocol::screen::{Layout, Page, Rect, Text, VERSION, Widget, Zone};
 pub fn layout(office: &Text) -> Layout {
     let zone = |name: &str, y: u32, height: u32, widget: Widget| Zone {
         name: name.to_owned(),
-        rect: Rect { x: 96, y, width: 1088, height },
+        rect: Rect {
+            x: 96,
+            y,
+            width: 1088,
+            height,
+        },
         widget,
         on_touch: None,
     };
-    let label = |text: Text, size: u32, color: &str| Widget::Label { text, size, color: color.to_owned() };
+    let label = |text: Text, size: u32, color: &str| Widget::Label {
+        text,
+        size,
+        color: color.to_owned(),
+    };
     let please_wait = Text {
         ja: "表示の準備をしています。しばらくお待ちください。".to_owned(),
         en: Some("Getting ready. One moment, please.".to_owned()),
@@ -41,6 +50,11 @@ mod tests {
 
     #[test]
     fn the_standby_page_is_sound() {
-        layout(&Text { ja: "南区役所".to_owned(), en: None }).check().expect("sound");
+        layout(&Text {
+            ja: "南区役所".to_owned(),
+            en: None,
+        })
+        .check()
+        .expect("sound");
     }
 }

@@ -71,7 +71,10 @@ impl Words {
                 layout.set_ellipsize(EllipsizeMode::End);
             }
         }
-        Self { layout, color: style.color }
+        Self {
+            layout,
+            color: style.color,
+        }
     }
 
     /// The largest of these sizes at which the text fits into one line of `width` pixels; the last, cut
@@ -182,7 +185,10 @@ mod tests {
     fn lines_end_with_sentences() {
         let fits = |text: &str| text.chars().count() <= 20;
         let said = by_sentence("いらっしゃいませ。南区役所へようこそ。ご用件をお聞かせください。", fits);
-        assert_eq!(said, "いらっしゃいませ。南区役所へようこそ。\nご用件をお聞かせください。");
+        assert_eq!(
+            said,
+            "いらっしゃいませ。南区役所へようこそ。\nご用件をお聞かせください。"
+        );
         assert_eq!(by_sentence("", fits), "");
     }
 }

@@ -255,7 +255,12 @@ mod tests {
     fn pixels_that_hang_over_the_edge_are_cut() {
         let mut canvas = Canvas::new(4, 3, [9, 9, 9]);
         let data = [7_u8; 3 * 3 * 4];
-        let source = Pixels { data: &data, stride: 12, width: 3, height: 3 };
+        let source = Pixels {
+            data: &data,
+            stride: 12,
+            width: 3,
+            height: 3,
+        };
         canvas.copy(canvas.bounds(), source, (-2, 2));
         assert_eq!(canvas.color_at(0, 2), Some([7, 7, 7]));
         assert_eq!(canvas.color_at(1, 2), Some([9, 9, 9]));
@@ -271,7 +276,16 @@ mod tests {
         let mut canvas = Canvas::new(1, 1, [200, 100, 0]);
         // Premultiplied half white.
         let data = [128, 128, 128, 128];
-        canvas.over(canvas.bounds(), Pixels { data: &data, stride: 4, width: 1, height: 1 }, (0, 0));
+        canvas.over(
+            canvas.bounds(),
+            Pixels {
+                data: &data,
+                stride: 4,
+                width: 1,
+                height: 1,
+            },
+            (0, 0),
+        );
         assert_eq!(canvas.color_at(0, 0), Some([228, 178, 128]));
     }
 

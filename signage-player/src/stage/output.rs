@@ -109,7 +109,9 @@ impl Output {
         let base = clock.time();
         pipeline.set_start_time(gst::ClockTime::NONE);
         pipeline.set_base_time(base);
-        pipeline.set_state(gst::State::Playing).context("the output doesn't start")?;
+        pipeline
+            .set_state(gst::State::Playing)
+            .context("the output doesn't start")?;
         Ok(Self {
             slots: slots(canvas),
             shown: None,
@@ -240,10 +242,12 @@ fn tick_time(tick: u64) -> Duration {
 
 fn caps(canvas: &Canvas) -> Result<gst::Caps> {
     let rate = i32::try_from(RATE).unwrap_or(30);
-    Ok(gst_video::VideoInfo::builder(gst_video::VideoFormat::Bgrx, canvas.width(), canvas.height())
-        .fps(gst::Fraction::new(rate, 1))
-        .build()?
-        .to_caps()?)
+    Ok(
+        gst_video::VideoInfo::builder(gst_video::VideoFormat::Bgrx, canvas.width(), canvas.height())
+            .fps(gst::Fraction::new(rate, 1))
+            .build()?
+            .to_caps()?,
+    )
 }
 
 fn slots(canvas: &Canvas) -> Vec<Slot> {
@@ -265,7 +269,9 @@ fn open_sink(target: Target) -> Result<gst::Element> {
         Target::Auto => &[],
     };
     for name in candidates {
-        let Ok(sink) = gst::ElementFactory::make(name).build() else { continue };
+        let Ok(sink) = gst::ElementFactory::make(name).build() else {
+            continue;
+        };
         // Ready opens the display: a server without the extension is told apart here.
         if sink.set_state(gst::State::Ready).is_ok() {
             tracing::info!(sink = name, "the picture goes to a window");
@@ -299,7 +305,9 @@ fn count_frames(sink: &gst::Element, counters: &Arc<Counters>) -> Result<()> {
 fn forward_touches(source: &gst_app::AppSrc, events: Sender) -> Result<()> {
     let pad = source.static_pad("src").context("the source has no pad")?;
     pad.add_probe(gst::PadProbeType::EVENT_UPSTREAM, move |_, info| {
-        let Some(event) = info.event() else { return gst::PadProbeReturn::Ok };
+        let Some(event) = info.event() else {
+            return gst::PadProbeReturn::Ok;
+        };
         let touch = match gst_video::NavigationEvent::parse(event) {
             Ok(gst_video::NavigationEvent::MouseButtonPress { button: 1, x, y, .. }) => Some((x, y)),
             Ok(gst_video::NavigationEvent::TouchDown { x, y, .. }) => Some((x, y)),

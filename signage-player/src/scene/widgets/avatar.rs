@@ -82,7 +82,9 @@ impl Avatar {
             speaker: kit.speaker.clone(),
             text: greeting.to_owned(),
         };
-        std::thread::Builder::new().name("avatar".to_owned()).spawn(move || work.run(&sender))?;
+        std::thread::Builder::new()
+            .name("avatar".to_owned())
+            .spawn(move || work.run(&sender))?;
         Ok(Self {
             figure,
             caption: Layer::new(place.width, caption_height.max(1))?,
@@ -128,7 +130,9 @@ impl Avatar {
             self.actor.express(now.at, Expression::Neutral);
             return;
         }
-        let (Some(position), Some((_, timeline))) = (position, &self.spoken) else { return };
+        let (Some(position), Some((_, timeline))) = (position, &self.spoken) else {
+            return;
+        };
         // The frame drawn now is seen `lead` from now, when the sound is further by as much.
         let began = now.at.saturating_sub(now.lead + position);
         if self.began.is_none_or(|held| held.abs_diff(began) > SLACK) {
@@ -148,7 +152,12 @@ impl Avatar {
                 tracing::warn!("the avatar couldn't be painted: {error}");
             }
         });
-        Some(Rect { x: area.x, y: area.y, width: area.width, height: area.height })
+        Some(Rect {
+            x: area.x,
+            y: area.y,
+            width: area.width,
+            height: area.height,
+        })
     }
 
     fn draw_caption(&self, cr: &Context) -> Result<(), cairo::Error> {
@@ -162,13 +171,26 @@ impl Avatar {
         cr.set_line_width(line);
         cr.stroke()?;
         let (inner_width, inner_height) = (width - unit * 2.0, height - unit * 1.2);
-        let style = |size: f64| Style { size, is_bold: true, color: palette::INK };
+        let style = |size: f64| Style {
+            size,
+            is_bold: true,
+            color: palette::INK,
+        };
         let sizes = [1.5, 1.35, 1.2, 1.1, 1.0].map(|share| unit * share);
         let lines = |size: f64| {
-            text::by_sentence(&self.greeting, |part| Words::new(cr, part, style(size), Fit::Free).width() <= inner_width)
+            text::by_sentence(&self.greeting, |part| {
+                Words::new(cr, part, style(size), Fit::Free).width() <= inner_width
+            })
         };
         let fits = |size: &f64| {
-            Words::new(cr, &lines(*size), style(*size), Fit::Box(inner_width, f64::from(i16::MAX))).height() <= inner_height
+            Words::new(
+                cr,
+                &lines(*size),
+                style(*size),
+                Fit::Box(inner_width, f64::from(i16::MAX)),
+            )
+            .height()
+                <= inner_height
         };
         let size = sizes.into_iter().find(fits).unwrap_or(unit);
         let words = Words::new(cr, &lines(size), style(size), Fit::Box(inner_width, inner_height)).centered();
@@ -220,13 +242,19 @@ impl View for Avatar {
         }
         self.caption.redraw(|cr| self.draw_caption(cr));
         let top = self.figure.height();
-        let caption = Rect { x: 0, y: top, width: self.caption.width(), height: self.caption.height() };
+        let caption = Rect {
+            x: 0,
+            y: top,
+            width: self.caption.width(),
+            height: self.caption.height(),
+        };
         Some(painted.map_or(caption, |painted| union(painted, caption)))
     }
 
     fn paint(&self, canvas: &mut Canvas, clip: Rect, at: (i64, i64)) {
         self.figure.paint(canvas, clip, at);
-        self.caption.paint(canvas, clip, (at.0, at.1 + i64::from(self.figure.height())));
+        self.caption
+            .paint(canvas, clip, (at.0, at.1 + i64::from(self.figure.height())));
     }
 
     fn shown(&mut self, now: &Moment) {

@@ -58,10 +58,17 @@ impl Board {
         let rows = self.areas.iter().map(|(area, label)| {
             let shown = data.area(area, now.wall);
             oldest = oldest.max(shown.age);
-            Row { label: label.clone(), level: shown.level, people: words::people(shown.count) }
+            Row {
+                label: label.clone(),
+                level: shown.level,
+                people: words::people(shown.count),
+            }
         });
         let rows = rows.collect();
-        Face { rows, age: words::age(oldest) }
+        Face {
+            rows,
+            age: words::age(oldest),
+        }
     }
 
     fn redraw(&self, cr: &Context, face: &Face) -> Result<(), cairo::Error> {
@@ -76,11 +83,18 @@ impl Board {
         cr.stroke()?;
 
         let inner = width - margin * 2.0;
-        let bold = |color| Style { size: unit, is_bold: true, color };
+        let bold = |color| Style {
+            size: unit,
+            is_bold: true,
+            color,
+        };
         let sizes = [1.3, 1.15, 1.0].map(|share| unit * share);
         let title = Words::fitted(cr, &self.title, bold(palette::INK), inner, &sizes);
         title.draw(cr, margin, margin * 0.85);
-        let plain = Style { is_bold: false, ..bold(palette::SOFT_INK) };
+        let plain = Style {
+            is_bold: false,
+            ..bold(palette::SOFT_INK)
+        };
         let age = Words::new(cr, &face.age, plain, Fit::Line(inner));
         let foot = height - margin * 0.75 - age.height();
         Words::new(cr, &face.age, plain, Fit::Free).draw_right(cr, width - margin, foot + age.height() / 2.0);
@@ -106,7 +120,11 @@ fn draw_tall_row(cr: &Context, row: &Row, unit: f64, place: (f64, f64, f64, f64)
     let badge_height = (height - unit * 2.5).min(unit * 5.0);
     // What is left over stands above and below the row.
     let y = y + (height - unit * 2.2 - badge_height) / 2.0;
-    let ink = Style { size: unit * 1.25, is_bold: true, color: palette::INK };
+    let ink = Style {
+        size: unit * 1.25,
+        is_bold: true,
+        color: palette::INK,
+    };
     let people = Words::new(cr, &row.people, ink, Fit::Free);
     let line = unit * 0.95;
     people.draw_right(cr, x + width, y + line);
@@ -120,11 +138,20 @@ fn draw_tall_row(cr: &Context, row: &Row, unit: f64, place: (f64, f64, f64, f64)
 fn draw_flat_row(cr: &Context, row: &Row, unit: f64, place: (f64, f64, f64, f64)) -> Result<(), cairo::Error> {
     let (x, y, width, height) = place;
     let middle = y + height / 2.0;
-    let badge_width = width * 0.56;
-    let ink = Style { size: unit, is_bold: true, color: palette::INK };
+    let badge_width = width * 0.62;
+    let ink = Style {
+        size: unit,
+        is_bold: true,
+        color: palette::INK,
+    };
     Words::new(cr, &row.label, ink, Fit::Line(width - badge_width - unit * 0.4)).draw_left(cr, x, middle);
     let badge_height = (height * 0.84).min(unit * 2.0);
-    let badge = (x + width - badge_width, middle - badge_height / 2.0, badge_width, badge_height);
+    let badge = (
+        x + width - badge_width,
+        middle - badge_height / 2.0,
+        badge_width,
+        badge_height,
+    );
     draw_badge(cr, row.level, unit, badge)
 }
 
@@ -134,11 +161,15 @@ fn draw_badge(cr: &Context, level: Level, unit: f64, place: (f64, f64, f64, f64)
     text::rounded(cr, x, y, width, height, unit * 0.5);
     text::set_color(cr, ground);
     cr.fill()?;
-    let style = Style { size: unit, is_bold: true, color: ink };
+    let style = Style {
+        size: unit,
+        is_bold: true,
+        color: ink,
+    };
     let said = format!("{} {}", level.mark(), words::level(level));
-    let sizes = [height * 0.52, height * 0.42, unit * 1.3, unit * 1.15, unit];
-    let sizes = sizes.map(|size| size.clamp(unit, unit * 1.9));
-    Words::fitted(cr, &said, style, width - unit * 0.8, &sizes).draw_centered(cr, x + width / 2.0, y + height / 2.0);
+    let largest = (height * 0.5).clamp(unit, unit * 1.9);
+    let sizes = [1.0, 0.92, 0.84, 0.76, 0.68, 0.6, 0.52].map(|share| (largest * share).max(unit));
+    Words::fitted(cr, &said, style, width - unit * 0.6, &sizes).draw_centered(cr, x + width / 2.0, y + height / 2.0);
     Ok(())
 }
 

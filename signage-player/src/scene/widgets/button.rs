@@ -40,7 +40,11 @@ impl Button {
         let line = self.unit / 8.0;
         let inset = line / 2.0;
         text::rounded(cr, inset, inset, width - line, height - line, self.unit * 0.7);
-        let (ground, ink) = if self.leads_back { (palette::WHITE, palette::BLUE) } else { (palette::BLUE, palette::WHITE) };
+        let (ground, ink) = if self.leads_back {
+            (palette::WHITE, palette::BLUE)
+        } else {
+            (palette::BLUE, palette::WHITE)
+        };
         text::set_color(cr, ground);
         cr.fill_preserve()?;
         text::set_color(cr, palette::BLUE);
@@ -51,7 +55,11 @@ impl Button {
         let margin = self.unit * 0.8;
         let middle = height / 2.0;
         let room = width - sign - margin * 3.0;
-        let style = Style { size: self.unit, is_bold: true, color: ink };
+        let style = Style {
+            size: self.unit,
+            is_bold: true,
+            color: ink,
+        };
         let sizes = [1.6, 1.45, 1.3, 1.2, 1.1, 1.0].map(|share| self.unit * share);
         let words = Words::fitted(cr, &self.text, style, room, &sizes);
         text::set_color(cr, ink);

@@ -51,7 +51,11 @@ pub fn time_text(now: &Zoned) -> String {
 
 fn zoned(wall: UnixMillis, data: &Data) -> Option<Zoned> {
     let millis = i64::try_from(wall.0).ok()?;
-    Some(jiff::Timestamp::from_millisecond(millis).ok()?.to_zoned(data.zone.clone()))
+    Some(
+        jiff::Timestamp::from_millisecond(millis)
+            .ok()?
+            .to_zoned(data.zone.clone()),
+    )
 }
 
 /// The clock: beside each other where the zone is wide, the time above the date otherwise.
@@ -79,7 +83,11 @@ impl Clock {
     fn redraw(&self, date: &str, time: &str) {
         let (width, height) = (f64::from(self.layer.width()), f64::from(self.layer.height()));
         let unit = self.unit;
-        let bold = |color| Style { size: unit, is_bold: true, color };
+        let bold = |color| Style {
+            size: unit,
+            is_bold: true,
+            color,
+        };
         self.layer.redraw(|cr| {
             if width > height * 4.0 {
                 let time_sizes = [height * 0.62, height * 0.5, unit * 1.4, unit];
@@ -91,9 +99,17 @@ impl Clock {
                 date.draw_right(cr, rest, height / 2.0);
             } else {
                 let time_sizes = [height * 0.46, height * 0.36, height * 0.28, unit];
-                Words::fitted(cr, time, bold(palette::INK), width, &time_sizes).draw_centered(cr, width / 2.0, height * 0.36);
+                Words::fitted(cr, time, bold(palette::INK), width, &time_sizes).draw_centered(
+                    cr,
+                    width / 2.0,
+                    height * 0.36,
+                );
                 let date_sizes = [height * 0.2, unit * 1.15, unit];
-                Words::fitted(cr, date, bold(palette::SOFT_INK), width, &date_sizes).draw_centered(cr, width / 2.0, height * 0.78);
+                Words::fitted(cr, date, bold(palette::SOFT_INK), width, &date_sizes).draw_centered(
+                    cr,
+                    width / 2.0,
+                    height * 0.78,
+                );
             }
             Ok(())
         });

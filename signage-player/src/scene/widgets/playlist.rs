@@ -100,9 +100,10 @@ impl Playlist {
 
     /// Begins to prepare the next item when it is time.
     fn prepare(&mut self, now: Duration, library: &Library) {
-        let is_time = self.current.as_ref().is_none_or(|running| {
-            running.item.remaining(now).is_none_or(|remaining| remaining < AHEAD)
-        });
+        let is_time = self
+            .current
+            .as_ref()
+            .is_none_or(|running| running.item.remaining(now).is_none_or(|remaining| remaining < AHEAD));
         if self.next.is_some() || !is_time {
             return;
         }
@@ -131,7 +132,9 @@ impl Playlist {
         };
         match preparing.poll(now) {
             Ok(true) if self.current.is_none() => {
-                let Some(mut item) = preparing.into_item() else { return false };
+                let Some(mut item) = preparing.into_item() else {
+                    return false;
+                };
                 let first = item.start(now);
                 self.current = Some(Running { index, item });
                 first.map(|frame| self.frame = Some(frame)).is_some()
@@ -148,11 +151,18 @@ impl Playlist {
     }
 
     fn is_hopeless(&self, now: Duration) -> bool {
-        self.records.iter().all(|record| record.aside_until.is_some_and(|until| now < until))
+        self.records
+            .iter()
+            .all(|record| record.aside_until.is_some_and(|until| now < until))
     }
 
     fn whole(&self) -> Rect {
-        Rect { x: 0, y: 0, width: self.place.width, height: self.place.height }
+        Rect {
+            x: 0,
+            y: 0,
+            width: self.place.width,
+            height: self.place.height,
+        }
     }
 }
 
@@ -175,7 +185,11 @@ impl View for Playlist {
             canvas.fill(clip, palette::PALE_BLUE);
         }
         let middle = |zone: u32, picture: u32| (i64::from(zone) - i64::from(picture)) / 2;
-        canvas.copy(clip, pixels, (at.0 + middle(width, pixels.width), at.1 + middle(height, pixels.height)));
+        canvas.copy(
+            clip,
+            pixels,
+            (at.0 + middle(width, pixels.width), at.1 + middle(height, pixels.height)),
+        );
     }
 
     fn is_opaque(&self) -> bool {

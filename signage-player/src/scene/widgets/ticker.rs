@@ -143,13 +143,21 @@ impl Ticker {
                 self.end += i64::from(self.width);
             }
         }
-        while self.tiles.front().is_some_and(|tile| tile.left + i64::from(tile.layer.width()) <= self.offset) {
+        while self
+            .tiles
+            .front()
+            .is_some_and(|tile| tile.left + i64::from(tile.layer.width()) <= self.offset)
+        {
             self.tiles.pop_front();
         }
     }
 
     fn draw_piece(&self, piece: &str) -> Result<Layer> {
-        let style = Style { size: self.size, is_bold: true, color: palette::WHITE };
+        let style = Style {
+            size: self.size,
+            is_bold: true,
+            color: palette::WHITE,
+        };
         let probe = Layer::new(1, 1)?;
         let mut width = 0.0;
         probe.redraw(|cr| {
@@ -183,7 +191,12 @@ impl View for Ticker {
         }
         self.offset = offset;
         self.prepare();
-        Some(Rect { x: 0, y: 0, width: self.width, height: self.height })
+        Some(Rect {
+            x: 0,
+            y: 0,
+            width: self.width,
+            height: self.height,
+        })
     }
 
     fn paint(&self, canvas: &mut Canvas, clip: Rect, at: (i64, i64)) {

@@ -7,11 +7,20 @@ use super::*;
 use crate::stage::output::RATE;
 
 fn moment(at: Duration) -> Moment {
-    Moment { at, lead: Duration::ZERO, wall: UnixMillis(0) }
+    Moment {
+        at,
+        lead: Duration::ZERO,
+        wall: UnixMillis(0),
+    }
 }
 
 fn place() -> Place {
-    Place { width: 640, height: 64, unit: 24.0, ground: palette::WHITE }
+    Place {
+        width: 640,
+        height: 64,
+        unit: 24.0,
+        ground: palette::WHITE,
+    }
 }
 
 fn data() -> Data {
@@ -32,7 +41,10 @@ fn the_text_is_never_more_than_half_a_pixel_off_its_schedule_even_after_months()
                 let at = offset(speed, tick(number));
                 assert!((at as f64 - ideal).abs() <= 0.51, "{speed} {number}");
                 let step = (at - before) as f64;
-                assert!((step - f64::from(speed) / f64::from(RATE)).abs() < 1.0, "{speed} {number}: {step}");
+                assert!(
+                    (step - f64::from(speed) / f64::from(RATE)).abs() < 1.0,
+                    "{speed} {number}: {step}"
+                );
                 before = at;
             }
         }
@@ -47,7 +59,10 @@ fn pieces_are_short_and_lose_nothing() {
     assert!(cut.iter().all(|piece| piece.chars().count() <= HARD_LIMIT));
     let family = "👨‍👩‍👧‍👦".repeat(20);
     for piece in pieces(&family) {
-        assert!(!piece.starts_with('\u{200d}') && !piece.ends_with('\u{200d}'), "{piece:?}");
+        assert!(
+            !piece.starts_with('\u{200d}') && !piece.ends_with('\u{200d}'),
+            "{piece:?}"
+        );
     }
     assert_eq!(pieces("").len(), 0);
     assert_eq!(pieces("a\nb").concat(), "a b");
@@ -93,7 +108,8 @@ fn the_picture_moves_by_whole_pixels_and_keeps_its_shape() {
 
 #[test]
 fn an_empty_or_strange_text_does_no_harm() {
-    for text in ["", " ", "مرحبا بالعالم", "👨‍👩‍👧‍👦🎌🇯🇵", "a\u{301}\u{301}\u{301}"] {
+    for text in ["", " ", "مرحبا بالعالم", "👨‍👩‍👧‍👦🎌🇯🇵", "a\u{301}\u{301}\u{301}"]
+    {
         let mut ticker = Ticker::new(place(), text, 4_000_000_000).expect("made");
         for number in 0..5 {
             ticker.draw(&moment(tick(number * 30)), &data());
