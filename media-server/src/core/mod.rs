@@ -5,6 +5,7 @@ pub mod counters;
 pub mod demux;
 mod down;
 pub mod engine;
+mod feeds;
 mod forward;
 mod keyframes;
 mod lipsync;

@@ -13,7 +13,7 @@ use protocol::ids::{ParticipantId, RoomId};
 use protocol::problem::Problem;
 use protocol::signal::PublishTrack;
 
-use super::down::{AnswerError, Down, Feed, Offer};
+use super::down::AnswerError;
 use super::engine::{Peer, PeerEvent};
 use super::forward::{ask_key_frames, forward};
 use super::lipsync::Report;
@@ -353,135 +353,6 @@ impl Room {
             shared.close(down.into_peer(), now);
         }
         self.list_subscribers(seat);
-    }
-
-    /// What runs in a participant's *down* connection now joins the tracks' lists; what has just begun to
-    /// run needs a key frame at once.
-    fn connect_feeds(&mut self, seat: Seat, now: Instant, shared: &mut Shared) {
-        for publisher in self.list_subscribers(seat) {
-            ask_key_frames(self, publisher, now, shared);
-        }
-    }
-
-    /// Brings the tracks' lists of subscribers in line with what runs in a *down* connection. Gives the
-    /// publishers of what was new.
-    fn list_subscribers(&mut self, seat: Seat) -> Vec<Seat> {
-        let down = self.participants.get(&seat).and_then(|it| it.down.as_ref());
-        let live: Vec<(usize, Feed)> = down
-            .map(|down| down.live().map(|(slot, feed)| (slot, feed.clone())).collect())
-            .unwrap_or_default();
-        let mut fresh = Vec::new();
-        for (publisher, participant) in &mut self.participants {
-            for track in participant.tracks.values_mut() {
-                let slot = live
-                    .iter()
-                    .find(|(_, feed)| feed.track == track.id)
-                    .map(|(slot, _)| *slot);
-                let listed = track.subscribers.iter().position(|(it, _)| *it == seat);
-                match (slot, listed) {
-                    (Some(slot), None) => {
-                        track.subscribers.push((seat, slot));
-                        track.keyframes.want();
-                        fresh.push(*publisher);
-                    }
-                    (None, Some(index)) => {
-                        track.subscribers.swap_remove(index);
-                    }
-                    _ => {}
-                }
-            }
-        }
-        fresh
-    }
-
-    fn refresh_others(&mut self, seat: Seat, now: Instant, shared: &mut Shared) {
-        let others: Vec<Seat> = self.participants.keys().copied().filter(|it| *it != seat).collect();
-        for other in others {
-            self.refresh(other, now, shared);
-        }
-    }
-
-    /// Offers a participant what it isn't shown yet, and takes away what is gone.
-    fn refresh(&mut self, seat: Seat, now: Instant, shared: &mut Shared) {
-        let wanted = self.feeds_for(seat);
-        let key = self.key;
-        let Some(participant) = self.participants.get_mut(&seat) else {
-            return;
-        };
-        let is_closed = participant.closed == Some(Side::Down);
-        if !participant.may_subscribe || is_closed || (participant.down.is_none() && wanted.is_empty()) {
-            return;
-        }
-        let down = participant
-            .down
-            .get_or_insert_with(|| Down::new(shared.peer(key, seat, Side::Down, now)));
-        let before: Vec<Feed> = down.feeds().cloned().collect();
-        let offer = down.next_offer(&wanted, now, &mut shared.drain);
-        self.list_subscribers(seat);
-        if let Some(offer) = offer {
-            self.tell_offer(seat, &offer, shared);
-            self.tell_muted(seat, &before, shared);
-        }
-    }
-
-    /// All tracks of all others.
-    fn feeds_for(&self, seat: Seat) -> Vec<Feed> {
-        let others = self.participants.iter().filter(|(other, _)| **other != seat);
-        others
-            .flat_map(|(other, it)| {
-                it.tracks.iter().map(|(source, track)| Feed {
-                    seat: *other,
-                    source: *source,
-                    track: track.id.clone(),
-                    participant: it.id.clone(),
-                    role: it.role,
-                })
-            })
-            .collect()
-    }
-
-    /// What a connection that has just come doesn't know: the offer that waits, and what is muted.
-    fn repeat_news(&self, seat: Seat, shared: &mut Shared) {
-        let down = self.participants.get(&seat).and_then(|it| it.down.as_ref());
-        if let Some(offer) = down.and_then(Down::outstanding) {
-            self.tell_offer(seat, offer, shared);
-        }
-        self.tell_muted(seat, &[], shared);
-    }
-
-    fn tell_offer(&self, seat: Seat, offer: &Offer, shared: &mut Shared) {
-        let Some(participant) = self.participants.get(&seat) else {
-            return;
-        };
-        let body = AnswerBody::Offer {
-            room: self.id.clone(),
-            participant: participant.id.clone(),
-            revision: offer.revision,
-            sdp: offer.sdp.clone(),
-            tracks: offer.tracks.clone(),
-        };
-        shared.tell(participant.connection, body);
-    }
-
-    /// Tells which of the tracks shown, except `known` ones, are muted.
-    fn tell_muted(&self, seat: Seat, known: &[Feed], shared: &mut Shared) {
-        let Some(participant) = self.participants.get(&seat) else {
-            return;
-        };
-        let shown = participant.down.iter().flat_map(Down::feeds);
-        for feed in shown.filter(|feed| !known.contains(feed)) {
-            let publisher = self.participants.get(&feed.seat);
-            if publisher.is_some_and(|it| it.muted.contains(&feed.source)) {
-                let body = AnswerBody::Muted {
-                    room: self.id.clone(),
-                    participant: participant.id.clone(),
-                    by: feed.participant.clone(),
-                    source: feed.source,
-                    muted: true,
-                };
-                shared.tell(participant.connection, body);
-            }
-        }
     }
 
     fn joined(&self, participant: &ParticipantId, fresh: bool) -> AnswerBody {

@@ -218,9 +218,8 @@ impl Udp {
             segment_size: (run.len() > 1).then_some(first.bytes.len()),
             src_ip: self.addresses.local_for(first.source.ip()),
         };
-        let socket = &self.socket;
-        let state = &self.state;
-        let sent = socket.try_io(Interest::WRITABLE, || state.try_send(socket.into(), &transmit));
+        // Straight to the kernel: a full buffer is a loss, not something to wait for.
+        let sent = self.state.try_send((&self.socket).into(), &transmit);
         if let Err(error) = sent {
             self.lost += run.len() as u64;
             tracing::debug!(destination = %first.destination, %error, "can't send");

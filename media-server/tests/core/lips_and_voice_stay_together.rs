@@ -4,6 +4,7 @@ use std::time::Duration;
 
 use protocol::grants::MediaSource::{Camera, Microphone};
 
+use crate::client::FIRST_TIME;
 use crate::sim::{MS, World};
 
 #[test]
@@ -24,7 +25,7 @@ fn picture_and_sound_captured_together_are_played_together() {
             .unwrap()
             .sender_info
             .expect("a sender report");
-        let ticks = time.wrapping_sub(u32::MAX - 50_000);
+        let ticks = time.wrapping_sub(FIRST_TIME);
         wall - Duration::from_secs_f64(f64::from(ticks) / clock_rate)
     };
     let (video, audio) = (begin_of(Camera, 90_000.0), begin_of(Microphone, 48_000.0));

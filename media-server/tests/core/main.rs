@@ -3,6 +3,7 @@
 
 #![allow(clippy::unwrap_used, missing_docs)]
 
+mod client;
 mod sim;
 
 mod a_late_joiner_starts_sane;

@@ -1,10 +1,10 @@
-//! Clients and the network between them and the SFU.
+//! The network between clients and the SFU, and signaling.
 //!
 //! Invariant: time and loss are decided by the test and its seed. (What the connections draw themselves, such
 //! as sources and secrets, isn't: no test depends on a particular draw.)
 
 use std::cmp::Reverse;
-use std::collections::{BTreeMap, BinaryHeap, VecDeque};
+use std::collections::{BTreeMap, BinaryHeap};
 use std::net::SocketAddr;
 use std::time::{Duration, Instant};
 
@@ -14,12 +14,10 @@ use protocol::grants::{MediaGrant, MediaSource, RoomRole};
 use protocol::ids::{OfficeId, ParticipantId, RoomId};
 use protocol::problem::Problem;
 use protocol::signal::{PublishTrack, SubscribedTrack};
-use str0m::change::{SdpAnswer, SdpOffer, SdpPendingOffer};
-use str0m::format::Codec;
-use str0m::media::{Direction, ExtensionValues, KeyframeRequestKind, MediaKind, Mid};
-use str0m::net::{Protocol, Receive};
-use str0m::rtp::RtpWrite;
-use str0m::{Candidate, Event, Input, Output, Rtc};
+use str0m::change::{SdpAnswer, SdpOffer};
+use str0m::media::{Direction, MediaKind};
+
+use crate::client::{Client, Encoder, Link};
 
 pub const MS: Duration = Duration::from_millis(1);
 pub const SILENCE: Duration = Duration::from_secs(20);
@@ -35,176 +33,6 @@ pub struct Wire {
     pub from: SocketAddr,
     pub to: SocketAddr,
     pub bytes: Vec<u8>,
-}
-
-/// What a subscriber got of one section.
-#[derive(Debug)]
-pub struct Got {
-    /// Content by extended sequence number.
-    pub packets: BTreeMap<u64, Content>,
-    /// In the order of arrival.
-    pub arrivals: Vec<(Instant, u64)>,
-    needs_key: bool,
-    asked_at: Option<Instant>,
-}
-
-impl Default for Got {
-    fn default() -> Self {
-        Self::new()
-    }
-}
-
-/// What the fake encoder wrote, read back.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub struct Content {
-    pub counter: u64,
-    pub is_key: bool,
-    pub time: u32,
-    pub audio_level: Option<i8>,
-    pub sender_info: Option<(std::time::SystemTime, u32)>,
-}
-
-impl Got {
-    const fn new() -> Self {
-        Self {
-            packets: BTreeMap::new(),
-            arrivals: Vec::new(),
-            needs_key: true,
-            asked_at: None,
-        }
-    }
-
-    /// Asserts that nothing is missing and that content and numbers go up together. Gives the number of packets.
-    #[track_caller]
-    pub fn assert_whole(&self) -> usize {
-        assert_eq!(self.missing(), 0, "packets are missing");
-        self.packets.len()
-    }
-
-    /// Asserts that content and numbers go up together. Gives the number of packets that are missing between
-    /// the first key frame and the last packet.
-    #[track_caller]
-    pub fn missing(&self) -> u64 {
-        let is_begin = |it: &(&u64, &Content)| it.1.is_key || it.1.audio_level.is_some();
-        let Some((first_seq, first)) = self.packets.iter().find(is_begin) else {
-            return 0;
-        };
-        let mut present = 0;
-        for (seq, content) in self.packets.range(first_seq..) {
-            assert_eq!(
-                seq - first_seq,
-                content.counter - first.counter,
-                "content out of order at {seq}"
-            );
-            present += 1;
-        }
-        let last_seq = self.packets.last_key_value().map_or(*first_seq, |(seq, _)| *seq);
-        last_seq - first_seq + 1 - present
-    }
-}
-
-/// One `RTCPeerConnection` of a client.
-pub struct Link {
-    pub address: SocketAddr,
-    rtc: Rtc,
-    pending: Option<SdpPendingOffer>,
-    pub is_connected: bool,
-    pub closed: bool,
-    out: VecDeque<Wire>,
-}
-
-impl Link {
-    fn new(address: SocketAddr, now: Instant) -> Self {
-        let mut rtc = Rtc::builder()
-            .set_rtp_mode(true)
-            .clear_codecs()
-            .enable_opus(true, false)
-            .enable_vp8(true)
-            .build(now);
-        rtc.add_local_candidate(Candidate::host(address, "udp").unwrap());
-        Self {
-            address,
-            rtc,
-            pending: None,
-            is_connected: false,
-            closed: false,
-            out: VecDeque::new(),
-        }
-    }
-
-    fn drain(&mut self, now: Instant) -> Vec<Event> {
-        let mut events = Vec::new();
-        self.rtc.handle_input(Input::Timeout(now)).unwrap();
-        loop {
-            match self.rtc.poll_output().unwrap() {
-                Output::Timeout(_) => return events,
-                Output::Transmit(transmit) => self.out.push_back(Wire {
-                    from: transmit.source,
-                    to: transmit.destination,
-                    bytes: transmit.contents.into(),
-                }),
-                Output::Event(Event::Connected) => self.is_connected = true,
-                Output::Event(Event::Closed) => self.closed = true,
-                Output::Event(event) => events.push(event),
-            }
-        }
-    }
-
-    fn receive(&mut self, wire: &Wire, now: Instant) -> Vec<Event> {
-        if let Ok(contents) = wire.bytes.as_slice().try_into() {
-            let receive = Receive {
-                proto: Protocol::Udp,
-                source: wire.from,
-                destination: wire.to,
-                contents,
-            };
-            self.rtc.handle_input(Input::Receive(now, receive)).unwrap();
-        }
-        self.drain(now)
-    }
-}
-
-/// What a client publishes.
-pub struct Encoder {
-    pub source: MediaSource,
-    pub mid: Mid,
-    pub seq: u64,
-    pub counter: u64,
-    pub time: u32,
-    pub key_frames_asked: Vec<Instant>,
-    needs_key: bool,
-    pub is_running: bool,
-}
-
-pub struct Client {
-    pub id: ParticipantId,
-    pub up: Option<Link>,
-    pub down: Option<Link>,
-    pub encoders: Vec<Encoder>,
-    pub offers: Vec<(u32, Vec<SubscribedTrack>)>,
-    pub tracks: Vec<SubscribedTrack>,
-    pub answers: bool,
-    got: BTreeMap<Mid, Got>,
-    port: u16,
-}
-
-impl Client {
-    /// What came of a publisher's source.
-    pub fn got(&self, whose: &str, source: MediaSource) -> &Got {
-        static NOTHING: Got = Got::new();
-        let track = self
-            .tracks
-            .iter()
-            .find(|it| it.participant.as_str() == whose && it.source == source);
-        track
-            .and_then(|it| self.got.get(&Mid::from(it.mid.as_str())))
-            .unwrap_or(&NOTHING)
-    }
-
-    fn address(&mut self) -> SocketAddr {
-        self.port += 1;
-        SocketAddr::from(([198, 51, 100, 1], self.port))
-    }
 }
 
 pub struct World {
@@ -273,17 +101,7 @@ impl World {
     pub fn join_with(&mut self, grant: MediaGrant) -> AnswerBody {
         let name = grant.participant.to_string();
         let port = 1000 * (self.clients.len() as u16 + 1);
-        let client = Client {
-            id: grant.participant.clone(),
-            up: None,
-            down: None,
-            encoders: Vec::new(),
-            offers: Vec::new(),
-            tracks: Vec::new(),
-            answers: true,
-            got: BTreeMap::new(),
-            port,
-        };
+        let client = Client::new(grant.participant.clone(), port);
         self.clients.entry(name).or_insert(client);
         self.join_again(SIGNALING, grant, false)
     }
@@ -317,17 +135,7 @@ impl World {
                 MediaKind::Audio
             };
             let mid = changes.add_media(kind, Direction::SendOnly, Some("me".into()), None, None);
-            encoders.push(Encoder {
-                source: *source,
-                mid,
-                // Just before the sequence numbers' first wrap.
-                seq: 65_400,
-                counter: 0,
-                time: u32::MAX - 50_000,
-                key_frames_asked: Vec::new(),
-                needs_key: true,
-                is_running: true,
-            });
+            encoders.push(Encoder::new(*source, mid));
         }
         let (offer, pending) = changes.apply().expect("an offer");
         link.pending = Some(pending);
@@ -573,119 +381,4 @@ impl World {
 
 pub fn room() -> RoomId {
     RoomId::new("room-1").unwrap()
-}
-
-impl Client {
-    /// Closes both connections, as a page does.
-    pub fn hang_up(&mut self) {
-        for link in [self.up.as_mut(), self.down.as_mut()].into_iter().flatten() {
-            link.rtc.close().unwrap();
-        }
-        self.encoders.clear();
-    }
-
-    fn hear_up(&mut self, events: &[Event], now: Instant) {
-        for event in events {
-            if let Event::KeyframeRequest(request) = event
-                && let Some(encoder) = self.encoders.iter_mut().find(|it| it.mid == request.mid)
-            {
-                encoder.needs_key = true;
-                encoder.key_frames_asked.push(now);
-            }
-        }
-    }
-
-    fn hear_down(&mut self, events: Vec<Event>, now: Instant) {
-        for event in events {
-            let Event::RtpPacket(packet) = event else { continue };
-            let rtc = &mut self.down.as_mut().unwrap().rtc;
-            let Some(mid) = rtc.direct_api().stream_rx(&packet.header.ssrc).map(|it| it.mid()) else {
-                continue;
-            };
-            let payload = &packet.payload;
-            let counter = u64::from_be_bytes(payload[2..10].try_into().unwrap());
-            let content = Content {
-                counter,
-                is_key: payload[..2] == KEY,
-                time: packet.header.timestamp,
-                audio_level: packet.header.ext_vals.audio_level,
-                sender_info: packet
-                    .last_sender_info
-                    .map(|it| (it.ntp_time, it.rtp_time.numer() as u32)),
-            };
-            let got = self.got.entry(mid).or_default();
-            // As a decoder that has nothing to begin with.
-            let has_begin = content.is_key || !got.needs_key || content.audio_level.is_some();
-            if !has_begin && got.asked_at.is_none_or(|at| now - at > 200 * MS) {
-                got.asked_at = Some(now);
-                if let Some(stream) = rtc.direct_api().stream_rx_by_mid(mid, None) {
-                    stream.request_keyframe(KeyframeRequestKind::Pli);
-                }
-            }
-            got.needs_key &= !has_begin;
-            got.arrivals.push((now, *packet.seq_no));
-            got.packets.insert(*packet.seq_no, content);
-        }
-    }
-}
-
-const KEY: [u8; 2] = [0x10, 0x00];
-const DELTA: [u8; 2] = [0x10, 0x01];
-const REST: [u8; 2] = [0x00, 0x00];
-
-impl Encoder {
-    /// Video: a frame of three packets every 33 ms. Audio: a packet every 20 ms.
-    fn encode(&mut self, link: &mut Link, ms: u128, now: Instant) {
-        if self.source.is_video() {
-            if ms % 33 != 0 {
-                return;
-            }
-            let head = if std::mem::take(&mut self.needs_key) {
-                KEY
-            } else {
-                DELTA
-            };
-            self.write(link, head, 900, false, now);
-            self.write(link, REST, 900, false, now);
-            self.write(link, REST, 300, true, now);
-            self.time = self.time.wrapping_add(33 * 90);
-        } else if ms % 20 == 0 {
-            self.write(link, REST, 100, true, now);
-            self.time = self.time.wrapping_add(20 * 48);
-        }
-    }
-
-    pub fn write(&mut self, link: &mut Link, head: [u8; 2], size: usize, marker: bool, now: Instant) {
-        let wanted = if self.source.is_video() {
-            Codec::Vp8
-        } else {
-            Codec::Opus
-        };
-        let params = link
-            .rtc
-            .codec_config()
-            .find(|it| it.spec().codec == wanted)
-            .unwrap()
-            .pt();
-        let mut payload = vec![0; size];
-        payload[..2].copy_from_slice(&head);
-        payload[2..10].copy_from_slice(&self.counter.to_be_bytes());
-        self.counter += 1;
-        let extensions = ExtensionValues {
-            audio_level: (!self.source.is_video()).then_some(-37),
-            voice_activity: (!self.source.is_video()).then_some(true),
-            ..ExtensionValues::default()
-        };
-        let mut direct = link.rtc.direct_api();
-        let stream = direct.stream_tx_by_mid(self.mid, None).unwrap();
-        stream.set_unpaced(true);
-        stream.write_rtp(
-            RtpWrite::new(params, self.seq.into(), self.time, now, payload)
-                .marker(marker)
-                .ext_vals(extensions)
-                .nackable(self.source.is_video()),
-        );
-        self.seq += 1;
-        drop(link.drain(now));
-    }
 }

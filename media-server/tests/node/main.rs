@@ -1,0 +1,10 @@
+//! A running node: real sockets, the control WebSocket, and peers of another make (the `webrtc` crate).
+
+#![allow(clippy::unwrap_used, missing_docs)]
+
+mod office;
+mod peers;
+
+mod it_runs_without_redis_and_registers_when_it_comes;
+mod only_signaling_may_speak_to_it;
+mod two_peers_of_another_make_talk;
