@@ -219,11 +219,15 @@ impl Set {
 }
 
 fn serve(listener: tokio::net::TcpListener, office: Arc<Office>) -> tokio::task::JoinHandle<()> {
-    let router = Router::new()
+    let router = routes(office);
+    tokio::spawn(async move { axum::serve(listener, router).await.expect("serves") })
+}
+
+fn routes(office: Arc<Office>) -> Router {
+    Router::new()
         .route("/content/{hash}", get(content))
         .route("/api/screens/connect", get(connect))
-        .with_state(office);
-    tokio::spawn(async move { axum::serve(listener, router).await.expect("serves") })
+        .with_state(office)
 }
 
 fn hash(bytes: &[u8]) -> String {
@@ -449,4 +453,49 @@ async fn a_server_that_was_gone_is_found_again_and_told_how_the_screen_is() {
     assert!(set.office.connections.load(Ordering::SeqCst) > before);
     shutdown.start();
     assert!(shutdown.finished(LIMIT).await);
+}
+
+#[tokio::test]
+async fn over_tls_the_office_s_own_authority_is_trusted_and_no_other() {
+    let bytes = noise(5_000, 8);
+    let mut set = Set::new(&[&bytes]).await;
+    let secrets = runtime::secrets::Secrets::open(&set.dir.path().join("secrets")).expect("secrets");
+    let hosts = std::collections::BTreeSet::from(["localhost".to_owned()]);
+    let files = runtime::certificate::local(&secrets, &hosts, &jiff::Zoned::now()).expect("a certificate");
+    // Another test may have been first.
+    let _ = rustls::crypto::aws_lc_rs::default_provider().install_default();
+    let tls = axum_server::tls_rustls::RustlsConfig::from_pem_file(files.chain, files.key)
+        .await
+        .expect("its files");
+    let listener = std::net::TcpListener::bind("127.0.0.1:0").expect("a port");
+    listener.set_nonblocking(true).expect("non-blocking");
+    set.server = format!(
+        "https://localhost:{}",
+        listener.local_addr().expect("an address").port()
+    );
+    let server = axum_server::from_tcp_rustls(listener, tls).expect("a server");
+    let serving = tokio::spawn(server.serve(routes(Arc::clone(&set.office)).into_make_service()));
+
+    // A stranger's authority is there: no connection, no content.
+    let stranger = runtime::secrets::Secrets::open(&set.dir.path().join("stranger")).expect("secrets");
+    runtime::certificate::local(&stranger, &hosts, &jiff::Zoned::now()).expect("a certificate");
+    let ca = set.dir.path().join("ca.pem");
+    std::fs::copy(stranger.ca(), &ca).expect("copied");
+    let config = signage_player::agent::tls::config(&ca).expect("read");
+    let connector = tokio_tungstenite::Connector::Rustls(Arc::new(config));
+    let url = format!("{}/api/screens/connect", set.server.replacen("https", "wss", 1));
+    let refused = tokio_tungstenite::connect_async_tls_with_config(url, None, false, Some(connector)).await;
+    let refused = refused.expect_err("a stranger's certificate").to_string();
+    assert!(
+        refused.contains("UnknownIssuer") || refused.contains("certificate"),
+        "{refused}"
+    );
+
+    // The office's own appears: the screen connects and fetches.
+    std::fs::copy(secrets.ca(), &ca).expect("copied");
+    let (mut events, shutdown) = set.start();
+    assert_eq!(std::fs::read(next(&mut events, arrived).await.1).expect("there"), bytes);
+    shutdown.start();
+    assert!(shutdown.finished(LIMIT).await);
+    serving.abort();
 }

@@ -191,7 +191,9 @@ fn a_touch_from_an_operator_opens_the_reception_and_leads_back() {
         (office.snapshot().color_at(440, 540) != [0xe8, 0xf1, 0xfe]).then_some(())
     });
     assert_eq!(touch("1068,640"), "home");
-    assert_eq!(office.status().map(|report| report.page).as_deref().is_some(), true);
+    wait_for("the status to say so", LIMIT, || {
+        office.status().filter(|report| report.page == "home")
+    });
 }
 
 #[test]

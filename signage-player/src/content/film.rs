@@ -18,7 +18,9 @@ use crate::scene::text;
 const RATE: u32 = 30;
 /// Seconds of one scene.
 const SCENE: f64 = 5.0;
-const SCENES: [fn(&Context, f64) -> Result<(), Error>; 4] = [promise, no_waiting, no_writing, no_coming];
+/// Draws a scene at a time in seconds from its beginning.
+type Scene = fn(&Context, f64) -> Result<(), Error>;
+const SCENES: [Scene; 4] = [promise, no_waiting, no_writing, no_coming];
 /// How long the encoder may take for the next frame or the end.
 const LIMIT: gst::ClockTime = gst::ClockTime::from_seconds(120);
 

@@ -46,6 +46,10 @@ impl Frame {
 }
 
 /// What an item has at a tick.
+#[expect(
+    clippy::large_enum_variant,
+    reason = "moved once a frame; a box would be allocated once a frame"
+)]
 pub enum Turn {
     /// The same picture as before.
     Same,
