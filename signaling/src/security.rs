@@ -13,12 +13,16 @@ use subtle::ConstantTimeEq as _;
 /// Everything a page doesn't need is off; what a call needs is for our own pages only.
 const PERMISSIONS: &str = "camera=(self), microphone=(self), display-capture=(self), autoplay=(self), \
     fullscreen=(self), clipboard-write=(self), screen-wake-lock=(self), picture-in-picture=(self), \
-    speaker-selection=(self), accelerometer=(), ambient-light-sensor=(), attribution-reporting=(), \
-    bluetooth=(), browsing-topics=(), clipboard-read=(), compute-pressure=(), encrypted-media=(), \
+    speaker-selection=(self), accelerometer=(), browsing-topics=(), clipboard-read=(), compute-pressure=(), encrypted-media=(), \
     geolocation=(), gyroscope=(), hid=(), identity-credentials-get=(), idle-detection=(), \
     local-fonts=(), magnetometer=(), midi=(), otp-credentials=(), payment=(), \
     publickey-credentials-create=(), publickey-credentials-get=(), serial=(), storage-access=(), usb=(), \
-    web-share=(), window-management=(), xr-spatial-tracking=()";
+    window-management=(), xr-spatial-tracking=()";
+
+/// For pages with a form: with `no-referrer` browsers hide the `Origin` of our own forms too (Fetch,
+/// "append a request Origin header"). Such pages have no secret in their address.
+pub(crate) const FORM_PAGE: (HeaderName, HeaderValue) =
+    (header::REFERRER_POLICY, HeaderValue::from_static("same-origin"));
 
 /// The headers of every response, made once.
 pub(crate) struct Headers {
@@ -38,7 +42,7 @@ impl Headers {
             (header::STRICT_TRANSPORT_SECURITY, "max-age=31536000"),
             (header::X_CONTENT_TYPE_OPTIONS, "nosniff"),
             (header::X_FRAME_OPTIONS, "DENY"),
-            // A resident's link is a secret: no other place is told where its reader came from.
+            // A resident's link is a secret: nobody is told where its reader came from.
             (header::REFERRER_POLICY, "no-referrer"),
             (HeaderName::from_static("permissions-policy"), PERMISSIONS),
             (HeaderName::from_static("cross-origin-opener-policy"), "same-origin"),

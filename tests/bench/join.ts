@@ -1,7 +1,7 @@
 // join: from opening a link (already admitted), and from a reload, to the first decoded remote frame
 import type { Browser } from "playwright-core";
 import { eventually, Office } from "../browser/office.ts";
-import { admit, enterWaiting, newLink, newPerson, newStaff, type Person, received, seesAndHears, startBrowser } from "../browser/people.ts";
+import { admit, enterWaiting, hangUp, newLink, newPerson, newStaff, type Person, received, seesAndHears, startBrowser } from "../browser/people.ts";
 import { finish, median, option, percentile, round, say, table } from "./lib/report.ts";
 
 const CALLS = option("calls", 20);
@@ -45,9 +45,7 @@ async function oneCall(staff: Person, browser: Browser): Promise<[number, number
   const fromLink = await firstFrame(resident);
   await resident.page.reload({ waitUntil: "commit" });
   const fromReload = await firstFrame(resident);
-  await staff.page.locator('[data-test="hang-up"]').click();
-  const confirm = staff.page.locator("dialog[open] button[data-test=confirm]");
-  if (await confirm.count()) await confirm.click();
+  await hangUp(staff);
   await staff.page.locator(`[data-test="consultation"][data-id="${id}"]`).waitFor({ state: "detached" });
   await resident.context.close();
   return [fromLink, fromReload];

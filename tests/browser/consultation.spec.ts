@@ -7,6 +7,7 @@ import {
   admit,
   at,
   enterWaiting,
+  hangUp,
   isAccessible,
   newLink,
   newPerson,
@@ -37,7 +38,7 @@ test("a resident with a link and staff see and hear each other, and hang up", as
 
   const resident = await newPerson(browser);
   await resident.page.goto(url);
-  await at(resident.page, "device-check").waitFor();
+  await at(resident.page, "enter-waiting").waitFor();
   await isAccessible(resident.page, "the device check");
   await shot(resident.page, "resident-check");
   await at(resident.page, "enter-waiting").click();
@@ -55,9 +56,7 @@ test("a resident with a link and staff see and hear each other, and hang up", as
     assert.equal((await received(person.page)).connections, 2, "one connection up, one down");
   }
 
-  await at(resident.page, "hang-up").click();
-  const confirm = resident.page.locator("dialog[open] button[data-test=confirm]");
-  if (await confirm.count()) await confirm.click();
+  await hangUp(resident);
   await at(resident.page, "ended").waitFor();
   await isAccessible(resident.page, "the goodbye");
   await shot(resident.page, "resident-ended");
@@ -68,8 +67,8 @@ test("a resident with a link and staff see and hear each other, and hang up", as
   });
 
   await resident.page.goto(url);
-  assert.match((await resident.page.textContent("body")) ?? "", /終了/, "the link is dead, and says so");
-  assert.match((await resident.page.textContent("body")) ?? "", /000-000-0000/, "and gives the telephone number");
+  assert.match((await resident.page.innerText("body")) ?? "", /終了/, "the link is dead, and says so");
+  assert.match((await resident.page.innerText("body")) ?? "", /000-000-0000/, "and gives the telephone number");
   assert.deepEqual([...resident.faults, ...staff.faults], []);
   await Promise.all([resident.context.close(), staff.context.close()]);
 });
@@ -81,9 +80,7 @@ test("staff hang up: the resident is told, and both are free", async () => {
   await enterWaiting(resident, url);
   await admit(staff, id);
   await Promise.all([seesAndHears(resident), seesAndHears(staff)]);
-  await at(staff.page, "hang-up").click();
-  const confirm = staff.page.locator("dialog[open] button[data-test=confirm]");
-  if (await confirm.count()) await confirm.click();
+  await hangUp(staff);
   await at(resident.page, "ended").waitFor();
   await row(staff, id).waitFor({ state: "detached" });
   await Promise.all([resident.context.close(), staff.context.close()]);
@@ -100,6 +97,7 @@ test("a reload in the middle of the call comes back to the call, on either side"
   await Promise.all([seesAndHears(resident), seesAndHears(staff)]);
   await staff.page.reload();
   await Promise.all([seesAndHears(resident), seesAndHears(staff)]);
+  await hangUp(staff);
   await Promise.all([resident.context.close(), staff.context.close()]);
 });
 
@@ -128,6 +126,7 @@ test("without a camera one can still take part by voice", async () => {
   await admit(staff, id);
   await seesAndHears(resident);
   await eventually("staff hear the resident", async () => (await received(staff.page)).audioEnergy > 1e-5);
+  await hangUp(staff);
   await Promise.all([resident.context.close(), staff.context.close()]);
 });
 
@@ -135,7 +134,7 @@ test("a wrong link says what to do", async () => {
   const resident = await newPerson(browser);
   const answer = await resident.page.goto(`${office.url}/c/aaaaaaaaaaaaaaaaaaaaaaaaaa`);
   assert.equal(answer?.status(), 404);
-  assert.match((await resident.page.textContent("body")) ?? "", /000-000-0000/);
+  assert.match((await resident.page.innerText("body")) ?? "", /000-000-0000/);
   await isAccessible(resident.page, "the wrong link's page");
   await shot(resident.page, "link-unknown");
   await resident.context.close();

@@ -58,6 +58,7 @@ export async function newPerson(
   const context = await browser.newContext({
     ignoreHTTPSErrors: options.trustsAnybody ?? true,
     locale: options.language ?? "ja-JP",
+    timezoneId: "Asia/Tokyo",
     viewport: { width: options.width ?? 390, height: options.height ?? 844 },
     permissions: ["camera", "microphone", "clipboard-write"],
   });
@@ -125,6 +126,14 @@ export async function admit(staff: Person, id: string): Promise<void> {
   await row(staff, id).locator('[data-test="admit"]').click();
 }
 
+/** Either side ends the call, and says so again where it is asked. */
+export async function hangUp(person: Person): Promise<void> {
+  await at(person.page, "hang-up").click();
+  const confirm = person.page.locator("dialog[open] [data-test=confirm]");
+  await Promise.race([confirm.waitFor(), at(person.page, "call").waitFor({ state: "hidden" })]);
+  if (await confirm.isVisible()) await confirm.click();
+}
+
 export interface Received {
   framesDecoded: number;
   audioEnergy: number;
@@ -168,8 +177,14 @@ function pictureNow(page: Page): Promise<number[] | undefined> {
 
 /** The other person is seen and heard: frames arrive, the picture changes, the sound is above silence. */
 export async function seesAndHears(person: Person, limitMs = 30_000): Promise<void> {
-  const first = await eventually("a picture of the other person", () => pictureNow(person.page), limitMs);
-  if (Math.max(...first) < 30) throw new Error("the picture is black");
+  const first = await eventually(
+    "a picture of the other person that is not black",
+    async () => {
+      const now = await pictureNow(person.page);
+      return now && Math.max(...now) > 30 ? now : undefined;
+    },
+    limitMs,
+  );
   const before = await received(person.page);
   await eventually(
     "the picture changes",
