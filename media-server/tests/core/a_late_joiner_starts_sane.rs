@@ -73,3 +73,16 @@ fn many_joiners_ask_the_publisher_twice_a_second_at_most() {
         );
     }
 }
+
+#[test]
+fn nothing_in_the_way_to_the_first_picture_waits_for_a_timer() {
+    let mut world = World::new(40);
+    world.enter("aoi", &[Camera]);
+    world.run(Duration::from_secs(2));
+    world.enter("yui", &[]);
+    // The network's own time, 10 ms each way: a check (20), DTLS (40), the key frame asked for, encoded at the
+    // next 33 ms, and sent (53). What is over that is the client's own pacing.
+    world.run_until("a picture", 200 * MS, |world| {
+        !world.client("yui").got("aoi", Camera).packets.is_empty()
+    });
+}
