@@ -109,13 +109,11 @@ async fn meet(
         .context("no request came")??;
     if head.starts_with(b"GET /metrics ") {
         let body = metrics::text(&control.workers.report().await);
-        let response = format!(
-            "HTTP/1.1 200 OK\r\nContent-Type: {}\r\nContent-Length: {}\r\nConnection: close\r\n\r\n{body}",
-            metrics::MEDIA_TYPE,
-            body.len()
-        );
-        stream.write_all(response.as_bytes()).await?;
-        return Ok(stream.shutdown().await?);
+        return respond(&mut stream, "200 OK", metrics::MEDIA_TYPE, &body).await;
+    }
+    if !head.to_ascii_lowercase().windows(10).any(|it| it == b"\nupgrade: ") {
+        let why = "there is a WebSocket at /control, and /metrics\n";
+        return respond(&mut stream, "426 Upgrade Required", "text/plain", why).await;
     }
     // The WebSocket's handshake reads the head once more.
     let (read, write) = stream.into_split();
@@ -134,6 +132,16 @@ async fn meet(
     let socket = timeout(HEAD_LIMIT, handshake).await.context("no handshake")??;
     tracing::info!(?connection, %instance, "signaling is connected");
     Session::run(socket, control, connection, shutdown).await
+}
+
+async fn respond(stream: &mut TcpStream, status: &str, media_type: &str, body: &str) -> anyhow::Result<()> {
+    let len = body.len();
+    let head = format!(
+        "HTTP/1.1 {status}\r\nContent-Type: {media_type}\r\nContent-Length: {len}\r\nConnection: close\r\n\r\n"
+    );
+    stream.write_all(head.as_bytes()).await?;
+    stream.write_all(body.as_bytes()).await?;
+    Ok(stream.shutdown().await?)
 }
 
 async fn read_head(stream: &mut TcpStream) -> anyhow::Result<Vec<u8>> {

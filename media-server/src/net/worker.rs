@@ -62,7 +62,7 @@ pub struct Handle {
     udp: SocketAddr,
 }
 
-/// All workers of the node: rooms are spread over them by name.
+/// All workers of the node, never none: rooms are spread over them by name.
 #[derive(Debug, Clone)]
 pub struct Workers(Vec<Handle>);
 

@@ -93,5 +93,6 @@ async fn metrics_tell_what_is_there() {
     assert_eq!(office.metric("media_participants").await, 1);
     assert_eq!(office.metric("media_rooms").await, 1);
     assert!(office.get("/metrics").await.starts_with("HTTP/1.1 200 OK\r\n"));
+    assert!(office.get("/control").await.starts_with("HTTP/1.1 426 "));
     office.close().await;
 }
