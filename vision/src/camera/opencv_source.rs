@@ -126,11 +126,12 @@ fn speed_of(capture: &VideoCapture, film_speed: Option<f64>) -> Result<f64, Came
 impl FrameSource for OpenCvSource {
     fn advance(&mut self) -> Result<Duration, CameraError> {
         let mut is_there = self.capture.grab()?;
-        if let Clock::Film { since_start, .. } = &mut self.clock {
-            if !is_there && *since_start > 0 {
-                *since_start = 0;
-                is_there = self.rewind()?;
-            }
+        if let Clock::Film { since_start, .. } = &mut self.clock
+            && !is_there
+            && *since_start > 0
+        {
+            *since_start = 0;
+            is_there = self.rewind()?;
         }
         if !is_there {
             return Err(CameraError::Ended);

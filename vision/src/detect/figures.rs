@@ -19,7 +19,7 @@ const WIDTH_TO_HEIGHT: f64 = 0.3;
 const BY_CHANCE: f64 = 0.1;
 
 /// A figure must explain this share of what a wholly visible person would.
-const LEAST_SHARE: f64 = 0.2;
+const LEAST_SHARE: f64 = 0.3;
 
 /// More people than this in one picture aren't told apart.
 const MOST_PEOPLE: usize = 400;
