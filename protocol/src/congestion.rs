@@ -33,14 +33,12 @@ pub struct Observation {
     pub count: Option<u32>,
 }
 
-/// How a camera is doing. Counts since its worker's start.
+/// How a camera is doing.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 pub struct CameraReport {
-    /// Pictures that came from the camera.
-    pub frames_read: u64,
-    /// Of these, pictures in which people were counted.
+    /// Pictures in which people were counted since its worker's start.
     pub frames_counted: u64,
-    /// Whether pictures come now.
+    /// Whether it can tell a count now.
     pub is_alive: bool,
 }
 
@@ -187,6 +185,13 @@ mod tests {
             r#"{"area":"lobby-1f","source":{"kind":"camera","id":"hall"},"at":1,"count":null}"#
         );
         assert_eq!(serde_json::from_str::<Observation>(&json).expect("json"), observation);
+        let report = CameraReport {
+            frames_counted: 7,
+            is_alive: true,
+        };
+        let json = serde_json::to_string(&report).expect("json");
+        assert_eq!(json, r#"{"frames_counted":7,"is_alive":true}"#);
+        assert_eq!(serde_json::from_str::<CameraReport>(&json).expect("json"), report);
         let json = serde_json::to_string(&state(5)).expect("json");
         assert_eq!(serde_json::from_str::<AreaState>(&json).expect("json"), state(5));
     }

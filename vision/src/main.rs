@@ -147,6 +147,7 @@ async fn watch_cameras(config: Config) -> Result<ExitCode> {
         let unknown = Reading {
             count: None,
             at: runtime::now(),
+            frames_counted: 0,
         };
         let (readings, newest) = watch::channel(unknown);
         let publisher = Publisher {

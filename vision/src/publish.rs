@@ -6,7 +6,7 @@
 use std::time::Duration;
 
 use protocol::config::Area;
-use protocol::congestion::{Observation, Source};
+use protocol::congestion::{CameraReport, Observation, Source};
 use protocol::ids::{CameraId, OfficeId};
 use protocol::time::UnixMillis;
 use store::Db;
@@ -105,7 +105,18 @@ impl Publisher {
             at: reading.at,
             count: reading.count,
         };
-        let told = store::areas::observe(&self.live, &self.office, &self.area, &observation, runtime::now()).await;
+        let report = CameraReport {
+            frames_counted: reading.frames_counted,
+            is_alive: reading.count.is_some(),
+        };
+        let told = async {
+            let state =
+                store::areas::observe(&self.live, &self.office, &self.area, &observation, runtime::now()).await?;
+            store::cameras::report(&self.live, &self.office, &self.camera, &report)
+                .await
+                .map(|()| state)
+        };
+        let told = told.await;
         let now = runtime::now();
         match told {
             Ok(state) => {
@@ -131,6 +142,7 @@ mod tests {
         Reading {
             count: Some(count),
             at: UnixMillis(at),
+            frames_counted: 0,
         }
     }
 

@@ -35,6 +35,8 @@ pub struct Reading {
     pub count: Option<u32>,
     /// When that was so.
     pub at: UnixMillis,
+    /// Pictures counted since the start.
+    pub frames_counted: u64,
 }
 
 /// What set-up says of a camera, checked.
@@ -112,6 +114,7 @@ pub struct Counter {
     occupancy: Occupancy,
     silent_after: Duration,
     last_frame: Option<Instant>,
+    frames_counted: u64,
     /// The error that was logged last, so that each is logged once.
     complaint: Option<String>,
 }
@@ -133,6 +136,7 @@ impl Counter {
             occupancy,
             silent_after: SILENT_AFTER.max(pace.every * 3),
             last_frame: None,
+            frames_counted: 0,
             complaint: None,
         }
     }
@@ -146,6 +150,7 @@ impl Counter {
                 match self.detector.detect(&frame) {
                     Ok(sight) => {
                         self.complaint = None;
+                        self.frames_counted += 1;
                         self.occupancy.see(&sight, frame.at)
                     }
                     Err(error) => {
@@ -168,7 +173,12 @@ impl Counter {
                 self.unseen()
             }
         };
-        Some(Reading { count, at })
+        let frames_counted = self.frames_counted;
+        Some(Reading {
+            count,
+            at,
+            frames_counted,
+        })
     }
 
     fn unseen(&mut self) -> Option<u32> {

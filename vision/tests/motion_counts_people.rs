@@ -219,7 +219,11 @@ fn somebody_who_stands_still_stays_counted_and_a_bench_is_forgotten() {
 fn whoever_stood_there_at_the_start_leaves_no_ghost_for_long() {
     let mut stage = Stage::new();
     stage.show(4.0, |_| vec![[240, 270]]);
-    assert_eq!(stage.show(8.0, |_| Vec::new()), Some(0), "far sooner than furniture is learned");
+    assert_eq!(
+        stage.show(8.0, |_| Vec::new()),
+        Some(0),
+        "far sooner than furniture is learned"
+    );
 }
 
 #[test]

@@ -172,6 +172,12 @@ fn check_cameras(config: &Config, checker: &Checker<'_>) -> Result<(), ConfigErr
             let message = format!("camera {}: {speed} is outside 0.1 to 60", camera.id);
             return checker.fail(None, "camera.frames_per_second", message);
         }
+        if let Some(speed) = camera.film_frames_per_second
+            && !(0.1..=240.0).contains(&speed)
+        {
+            let message = format!("camera {}: {speed} is outside 0.1 to 240", camera.id);
+            return checker.fail(None, "camera.film_frames_per_second", message);
+        }
         if !(1..=99).contains(&camera.median_of) {
             let message = format!("camera {}: {} is outside 1 to 99", camera.id, camera.median_of);
             return checker.fail(None, "camera.median_of", message);
@@ -280,6 +286,21 @@ person_heights = [[0.3, 0.1], [0.9, 0.2]]
         assert!(
             heights.starts_with("office.toml:31: camera.person_heights"),
             "{heights}"
+        );
+        let film = error(&GOOD.replace("source =", "film_frames_per_second = 0.0\nsource ="));
+        assert!(
+            film.contains("camera.film_frames_per_second") && film.contains("0.1 to 240"),
+            "{film}"
+        );
+        let median = error(&GOOD.replace("source =", "median_of = 0\nsource ="));
+        assert!(
+            median.contains("camera.median_of") && median.contains("1 to 99"),
+            "{median}"
+        );
+        let still = error(&GOOD.replace("source =", "still_for = 30\nsource ="));
+        assert!(
+            still.contains("camera.still_for") && still.contains("\"20s\""),
+            "{still}"
         );
         let id = error(&GOOD.replace("id = \"minami\"", "id = \"南\""));
         assert!(id.starts_with("office.toml:3: office.id") && id.contains("a-z"), "{id}");
