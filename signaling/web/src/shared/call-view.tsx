@@ -154,7 +154,7 @@ function OwnView({ room }: { room: Room }) {
       {track ? (
         <OwnVideo track={track} label={t("talk.local")} hook="local-video" />
       ) : (
-        <p class="own-words">{t("check.camera_is_off")}</p>
+        <p class="own-words">{t("talk.local_off")}</p>
       )}
     </div>
   );

@@ -28,6 +28,8 @@ interface Up {
 }
 
 export class Connections {
+  /** Grows whenever connections are dropped: what fails afterwards failed for another reason. */
+  generation = 0;
   #up: Up | null = null;
   #down: RTCPeerConnection | null = null;
   #remotes: Remote[] = [];
@@ -98,6 +100,7 @@ export class Connections {
 
   /** Drops what was in use. What was made ahead of time stays for the next call. */
   drop(): void {
+    this.generation += 1;
     if (this.#up?.isOffered) {
       shut(this.#up.connection);
       this.#up = null;

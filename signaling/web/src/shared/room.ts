@@ -190,23 +190,31 @@ export class Room {
   }
 
   async #publish(): Promise<void> {
-    try {
+    await this.#negotiate(async (isCurrent) => {
       const offer = await this.#connections.offer();
       const answer = await this.request({ type: "publish", ...offer });
-      if (answer.type !== "published") return this.dispatch({ type: "negotiation_failed" });
+      if (!isCurrent()) return;
+      if (answer.type !== "published") throw new Error("the offer was refused");
       await this.#connections.published(answer.sdp);
       for (const source of this.session.off) void this.request({ type: "mute", source, muted: true });
-    } catch {
-      this.dispatch({ type: "negotiation_failed" });
-    }
+    });
   }
 
   async #answer({ revision, sdp, tracks }: Extract<Effect, { do: "answer" }>): Promise<void> {
-    try {
+    await this.#negotiate(async () => {
       const answer = await this.#connections.answer(sdp, tracks);
       if (answer !== null) await this.request({ type: "answer", revision, sdp: answer });
+    });
+  }
+
+  /** A failure counts only while the connections that it happened to are still the present ones. */
+  async #negotiate(work: (isCurrent: () => boolean) => Promise<void>): Promise<void> {
+    const { generation } = this.#connections;
+    const isCurrent = () => this.#connections.generation === generation;
+    try {
+      await work(isCurrent);
     } catch {
-      this.dispatch({ type: "negotiation_failed" });
+      if (isCurrent()) this.dispatch({ type: "negotiation_failed" });
     }
   }
 
