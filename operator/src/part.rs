@@ -34,6 +34,8 @@ pub struct Part {
     pub arguments: Vec<OsString>,
     /// Variables it gets besides this program's own.
     pub environment: Vec<(String, String)>,
+    /// Where it writes its words, when not to this program.
+    pub log: Option<PathBuf>,
     /// Files that a killed predecessor may have left and that would be taken for a running one.
     pub leftovers: Vec<PathBuf>,
 }
@@ -69,6 +71,10 @@ pub async fn keep(part: Part, shutdown: Shutdown, news: mpsc::Sender<News>) {
             Ok(Some(status)) => in_words(status),
             Ok(None) => return,
             Err(error) => format!("can't be run ({error:#})"),
+        };
+        let how = match &part.log {
+            Some(log) => format!("{how} (its words are in {})", log.display()),
+            None => how,
         };
         let again_in = backoff.after(begun.elapsed());
         tell(
@@ -179,6 +185,7 @@ mod tests {
             program: "sh".into(),
             arguments: vec!["-c".into(), script.into()],
             environment: Vec::new(),
+            log: None,
             leftovers: Vec::new(),
         }
     }

@@ -154,6 +154,7 @@ fn redis_parts(config: &Config) -> Result<Vec<Part>> {
             program: command.get_program().into(),
             arguments: command.get_args().map(Into::into).collect(),
             environment: Vec::new(),
+            log: Some(private::log(&dir)),
             leftovers: vec![socket],
         });
     }
@@ -181,6 +182,7 @@ fn program_parts(config: &Config, file: &Path, lan: Option<IpAddr>) -> Result<Ve
             program,
             arguments,
             environment,
+            log: None,
             leftovers: Vec::new(),
         })
     };

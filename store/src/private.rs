@@ -13,6 +13,12 @@ pub enum Purpose {
     Live,
 }
 
+/// Where a private Redis writes its words.
+#[must_use]
+pub fn log(dir: &Path) -> PathBuf {
+    dir.join("redis.log")
+}
+
 /// The command that runs a private Redis with its files in `dir`, on `socket` only (no TCP port).
 #[must_use]
 pub fn command(purpose: Purpose, dir: &Path, socket: &Path) -> Command {
@@ -43,6 +49,8 @@ pub fn command(purpose: Purpose, dir: &Path, socket: &Path) -> Command {
             "",
         ])
         .args(["--maxmemory-policy", "noeviction"])
+        .arg("--logfile")
+        .arg(log(dir))
         .arg("--dir")
         .arg(dir)
         .arg("--unixsocket")

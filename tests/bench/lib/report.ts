@@ -50,7 +50,7 @@ export function table(rows: [name: string, unit: string, values: number[]][]): v
   const cell = (text: string | number) => String(text).padStart(10);
   console.log(`${"figure".padEnd(34)}${["min", "median", "max"].map(cell).join("")}  unit`);
   for (const [name, unit, values] of rows) {
-    const figures = [Math.min(...values), median(values), Math.max(...values)].map((value) => cell(round(value, 2)));
+    const figures = [Math.min(...values), median(values), Math.max(...values)].map((value) => cell(round(value, 3)));
     console.log(`${name.padEnd(34)}${figures.join("")}  ${unit}`);
   }
 }
