@@ -42,3 +42,23 @@ async fn nothing_acknowledged_is_lost_and_the_connection_heals() {
         "listeners are told that they missed something"
     );
 }
+
+#[tokio::test]
+async fn one_redis_may_serve_both_purposes() {
+    let dir = tempfile::tempdir().unwrap();
+    let redis = PrivateRedis::start(Purpose::Ledger, dir.path()).unwrap();
+    let both = RedisAt::Server(redis.url());
+    let (ledger, live) = (
+        Db::connect("ledger", &both).await.unwrap(),
+        Db::connect("live", &both).await.unwrap(),
+    );
+    eventually("redis-server answers", || ledger.ping()).await;
+    let id = protocol::ids::ConsultationId::random();
+    store::presence::mark(&live, &office(), &id).await.unwrap();
+    let staff = StaffId::new("hanako").unwrap();
+    assert!(staff::may_try(&ledger, &office(), &staff).await.unwrap());
+    assert!(
+        store::presence::is_present(&ledger, &office(), &id).await.unwrap(),
+        "it is one and the same"
+    );
+}

@@ -7,6 +7,8 @@ export interface Picture {
   height: number;
   /** Grey, one byte a pixel. */
   grey: Uint8Array;
+  /** Red, green and blue, three bytes a pixel. */
+  rgb: Uint8Array;
 }
 
 interface Rect {
@@ -33,12 +35,14 @@ export function readPng(file: string): Picture {
     if (kind === "IDAT") data.push(body);
     at += 12 + length;
   }
-  return { width, height, grey: toGrey(inflateSync(Buffer.concat(data)), width, height, channels) };
+  return { width, height, ...decode(inflateSync(Buffer.concat(data)), width, height, channels) };
 }
 
-function toGrey(raw: Buffer, width: number, height: number, channels: number): Uint8Array {
+/** Undoes the filters of every line (PNG §9). */
+function decode(raw: Buffer, width: number, height: number, channels: number): Pick<Picture, "grey" | "rgb"> {
   const stride = width * channels;
   const grey = new Uint8Array(width * height);
+  const rgb = new Uint8Array(width * height * 3);
   let above = new Uint8Array(stride);
   for (let y = 0; y < height; y++) {
     const filter = raw[y * (stride + 1)] ?? 0;
@@ -53,10 +57,11 @@ function toGrey(raw: Buffer, width: number, height: number, channels: number): U
     for (let x = 0; x < width; x++) {
       const [r, g, b] = [line[x * channels] ?? 0, line[x * channels + 1] ?? 0, line[x * channels + 2] ?? 0];
       grey[y * width + x] = (r * 77 + g * 150 + b * 29) >> 8;
+      rgb.set([r, g, b], (y * width + x) * 3);
     }
     above = line;
   }
-  return grey;
+  return { grey, rgb };
 }
 
 function paeth(left: number, up: number, corner: number): number {
@@ -92,4 +97,14 @@ export function differs(a: Picture, b: Picture, rect?: Rect): boolean {
     if (Math.abs((a.grey[at] ?? 0) - (b.grey[at] ?? 0)) > 12) changed += 1;
   }
   return changed > count / 1000;
+}
+
+/** Which share of the pixels has this colour, give or take a little. */
+export function share(picture: Picture, rect: Rect, colour: readonly number[]): number {
+  let [count, same] = [0, 0];
+  for (const at of pixels(picture, rect)) {
+    count += 1;
+    if (colour.every((value, channel) => Math.abs((picture.rgb[3 * at + channel] ?? 0) - value) < 10)) same += 1;
+  }
+  return same / count;
 }

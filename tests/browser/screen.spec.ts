@@ -6,7 +6,7 @@ import { join } from "node:path";
 import { after, before, test } from "node:test";
 import { promisify } from "node:util";
 import { eventually, Office, ROOT } from "./office.ts";
-import { differs, readPng, spread } from "./picture.ts";
+import { differs, readPng, share, spread } from "./picture.ts";
 
 const run = promisify(execFile);
 const DISPLAY = `:${90 + (process.pid % 400)}`;
@@ -49,10 +49,21 @@ function zone(widget: string): Zone["rect"] {
   return found.rect;
 }
 
+/** The board's colour for each level, as the player's palette has them. */
+const LEVELS: Record<string, readonly number[]> = {
+  free: [0x00, 0x17, 0xc1],
+  moderate: [0xff, 0xc7, 0x00],
+  busy: [0xa9, 0x00, 0x00],
+  full: [0x00, 0x00, 0x00],
+};
+
 test("what the screen shows is not black, moves, and contains the live congestion board", async () => {
-  await eventually("the screen has its layout and the area's count", async () => {
+  await eventually("the board shows the area's level of now, as the API tells it", async () => {
+    const before = (await office.areas())[0]?.level ?? "unknown";
     const picture = await snapshot("screen");
-    return spread(picture, zone("congestion_board")) > 20;
+    const after = (await office.areas())[0]?.level;
+    const colour = LEVELS[before];
+    return before === after && colour && share(picture, zone("congestion_board"), colour) > 0.1;
   });
   const first = await snapshot("screen-home");
   assert.deepEqual([first.width, first.height], [1280, 720]);

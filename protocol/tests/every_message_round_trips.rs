@@ -1,0 +1,339 @@
+//! Every message between the parts comes back from JSON as it went. The `match`es have no wildcard: a new
+//! message doesn't compile until it has a sample here.
+#![allow(clippy::unwrap_used)]
+
+use std::collections::BTreeMap;
+use std::fmt::Debug;
+
+use protocol::congestion::{AreaState, Level};
+use protocol::control::{AnswerBody, NodeFrame, NodeRequest, OutReason, RequestBody};
+use protocol::grants::{MediaSource, RoomRole};
+use protocol::ids::{AreaId, ConsultationId, NodeId, ParticipantId, RoomId, ScreenId, SectionId, StaffId, TrackId};
+use protocol::problem::Problem;
+use protocol::screen::{Content, Layout, Manifest, Report, ScreenFrame, ToScreen};
+use protocol::signal::{
+    ClientBody, ClientFrame, Consultation, Identity, Phase, PublishTrack, ServerBody, ServerFrame, SubscribedTrack,
+};
+use protocol::time::UnixMillis;
+use serde::Serialize;
+use serde::de::DeserializeOwned;
+
+#[track_caller]
+fn comes_back<T: Serialize + DeserializeOwned + PartialEq + Debug>(value: &T) {
+    let json = serde_json::to_string(value).unwrap();
+    assert_eq!(&serde_json::from_str::<T>(&json).unwrap(), value, "{json}");
+    assert!(
+        !json.contains("null") || json.contains("\"count\":null"),
+    );
+}
+
+fn room() -> RoomId {
+    RoomId::new("room").unwrap()
+}
+
+fn participant() -> ParticipantId {
+    ParticipantId::new("somebody").unwrap()
+}
+
+fn sdp() -> String {
+    "v=0\r\no=- 1 1 IN IP4 0.0.0.0\r\n".to_owned()
+}
+
+fn tracks() -> Vec<PublishTrack> {
+    let sources = [MediaSource::Camera, MediaSource::Microphone, MediaSource::Screen];
+    sources
+        .iter()
+        .map(|source| PublishTrack {
+            mid: "0".into(),
+            source: *source,
+        })
+        .collect()
+}
+
+fn subscribed() -> Vec<SubscribedTrack> {
+    let roles = [RoomRole::Resident, RoomRole::Staff, RoomRole::Guest];
+    let one = |role: &RoomRole| SubscribedTrack {
+        mid: "1".into(),
+        track: TrackId::random(),
+        participant: participant(),
+        role: *role,
+        source: MediaSource::Camera,
+    };
+    roles.iter().map(one).collect()
+}
+
+fn consultation(phase: Phase) -> Consultation {
+    Consultation {
+        id: ConsultationId::random(),
+        section: SectionId::new("kaigo").unwrap(),
+        phase,
+        version: 9,
+        is_present: true,
+        created_at: UnixMillis(1),
+        expires_at: UnixMillis(2),
+        waiting_since: Some(UnixMillis(3)),
+        admitted_at: Some(UnixMillis(4)),
+        staff: Some(StaffId::new("hanako").unwrap()),
+        ahead: Some(2),
+    }
+}
+
+fn problem() -> Problem {
+    Problem::new(409, "taken", "ほかの職員が対応しています")
+        .with_detail("一覧を見てください")
+        .with_field("consultation")
+}
+
+#[test]
+fn what_clients_ask() {
+    let id = ConsultationId::random();
+    let all = [
+        ClientBody::Hello {
+            version: 1,
+            identity: Identity::Staff,
+        },
+        ClientBody::Hello {
+            version: 1,
+            identity: Identity::Resident { code: "secret".into() },
+        },
+        ClientBody::Ready,
+        ClientBody::Admit {
+            consultation: id.clone(),
+        },
+        ClientBody::End { consultation: id },
+        ClientBody::Join {
+            token: "token".into(),
+            has_connections: true,
+        },
+        ClientBody::Publish {
+            sdp: sdp(),
+            tracks: tracks(),
+        },
+        ClientBody::Answer {
+            revision: 3,
+            sdp: sdp(),
+        },
+        ClientBody::Mute {
+            source: MediaSource::Microphone,
+            muted: true,
+        },
+        ClientBody::Ping,
+    ];
+    for body in all {
+        match &body {
+            ClientBody::Hello { .. } | ClientBody::Ready | ClientBody::Admit { .. } | ClientBody::End { .. } => {}
+            ClientBody::Join { .. } | ClientBody::Publish { .. } | ClientBody::Answer { .. } => {}
+            ClientBody::Mute { .. } | ClientBody::Ping => {}
+        }
+        comes_back(&ClientFrame { id: Some(1), body });
+    }
+}
+
+#[test]
+fn what_clients_are_told() {
+    let all = [
+        ServerBody::Ok,
+        ServerBody::Error { problem: problem() },
+        ServerBody::Welcome { now: UnixMillis(5) },
+        ServerBody::Consultation {
+            consultation: consultation(Phase::Booked),
+        },
+        ServerBody::Consultations {
+            consultations: vec![
+                consultation(Phase::Waiting),
+                consultation(Phase::Admitted),
+                consultation(Phase::Ended),
+            ],
+            now: UnixMillis(6),
+        },
+        ServerBody::Admitted {
+            consultation: ConsultationId::random(),
+            token: "token".into(),
+        },
+        ServerBody::Joined {
+            participant: participant(),
+            fresh: true,
+        },
+        ServerBody::Published { sdp: sdp() },
+        ServerBody::Offer {
+            revision: 1,
+            sdp: sdp(),
+            tracks: subscribed(),
+        },
+        ServerBody::Muted {
+            participant: participant(),
+            source: MediaSource::Camera,
+            muted: false,
+        },
+        ServerBody::ParticipantLeft {
+            participant: participant(),
+        },
+        ServerBody::MediaLost,
+        ServerBody::Pong,
+    ];
+    for body in all {
+        match &body {
+            ServerBody::Ok | ServerBody::Error { .. } | ServerBody::Welcome { .. } | ServerBody::Pong => {}
+            ServerBody::Consultation { .. } | ServerBody::Consultations { .. } | ServerBody::Admitted { .. } => {}
+            ServerBody::Joined { .. } | ServerBody::Published { .. } | ServerBody::Offer { .. } => {}
+            ServerBody::Muted { .. } | ServerBody::ParticipantLeft { .. } | ServerBody::MediaLost => {}
+        }
+        comes_back(&ServerFrame { id: None, body });
+    }
+}
+
+#[test]
+fn what_nodes_are_asked() {
+    let all = [
+        RequestBody::Hello { version: 1 },
+        RequestBody::Join {
+            token: "token".into(),
+            has_connections: false,
+        },
+        RequestBody::Publish {
+            room: room(),
+            participant: participant(),
+            sdp: sdp(),
+            tracks: tracks(),
+        },
+        RequestBody::Answer {
+            room: room(),
+            participant: participant(),
+            revision: 2,
+            sdp: sdp(),
+        },
+        RequestBody::Mute {
+            room: room(),
+            participant: participant(),
+            source: MediaSource::Screen,
+            muted: true,
+        },
+        RequestBody::Leave {
+            room: room(),
+            participant: participant(),
+        },
+        RequestBody::CloseRoom { room: room() },
+        RequestBody::Ping,
+    ];
+    for body in all {
+        match &body {
+            RequestBody::Hello { .. } | RequestBody::Join { .. } | RequestBody::Publish { .. } => {}
+            RequestBody::Answer { .. } | RequestBody::Mute { .. } | RequestBody::Leave { .. } => {}
+            RequestBody::CloseRoom { .. } | RequestBody::Ping => {}
+        }
+        comes_back(&NodeRequest { id: 4, body });
+    }
+}
+
+#[test]
+fn what_nodes_tell() {
+    let out = |reason| AnswerBody::Out {
+        room: room(),
+        participant: participant(),
+        reason,
+    };
+    let all = [
+        AnswerBody::Ok,
+        AnswerBody::Error { problem: problem() },
+        AnswerBody::Welcome { node: NodeId::random() },
+        AnswerBody::Joined {
+            room: room(),
+            participant: participant(),
+            fresh: false,
+        },
+        AnswerBody::Published { sdp: sdp() },
+        AnswerBody::Offer {
+            room: room(),
+            participant: participant(),
+            revision: 7,
+            sdp: sdp(),
+            tracks: subscribed(),
+        },
+        AnswerBody::Muted {
+            room: room(),
+            participant: participant(),
+            by: ParticipantId::random(),
+            source: MediaSource::Microphone,
+            muted: true,
+        },
+        AnswerBody::Left {
+            room: room(),
+            participant: participant(),
+            who: ParticipantId::random(),
+        },
+        out(OutReason::Left),
+        out(OutReason::Silent),
+        out(OutReason::RoomClosed),
+    ];
+    for body in all {
+        match &body {
+            AnswerBody::Ok | AnswerBody::Error { .. } | AnswerBody::Welcome { .. } | AnswerBody::Joined { .. } => {}
+            AnswerBody::Published { .. } | AnswerBody::Offer { .. } | AnswerBody::Muted { .. } => {}
+            AnswerBody::Left { .. } => {}
+            AnswerBody::Out {
+                reason: OutReason::Left | OutReason::Silent | OutReason::RoomClosed,
+                ..
+            } => {}
+        }
+        comes_back(&NodeFrame { id: Some(4), body });
+    }
+}
+
+#[test]
+fn what_screens_say_and_are_told() {
+    let report = Report {
+        page: "home".into(),
+        frames: 900,
+        dropped: 1,
+        faults: vec!["film.mp4: broken".into()],
+    };
+    for frame in [
+        ScreenFrame::Hello {
+            version: 1,
+            player: "0.1.0".into(),
+            manifest: Some("00ff".into()),
+        },
+        ScreenFrame::Report { report },
+        ScreenFrame::Ping,
+    ] {
+        match &frame {
+            ScreenFrame::Hello { .. } | ScreenFrame::Report { .. } | ScreenFrame::Ping => {}
+        }
+        comes_back(&frame);
+    }
+    // The demo's own layout: every kind of widget that there is stands on it.
+    let layout: Layout = serde_json::from_str(include_str!("../../configs/content/layouts/lobby.json")).unwrap();
+    let content = Content {
+        sha256: "00".repeat(32),
+        size: 5,
+        media_type: "image/png".into(),
+    };
+    let contents = BTreeMap::from([("a.png".to_owned(), content)]);
+    let area = AreaId::new("lobby-1f").unwrap();
+    let state = AreaState {
+        count: Some(3),
+        level: Level::Free,
+        ..AreaState::unknown(area.clone(), 12)
+    };
+    for frame in [
+        ToScreen::Welcome {
+            screen: ScreenId::new("lobby").unwrap(),
+            now: UnixMillis(1),
+            time_zone: "Asia/Tokyo".into(),
+        },
+        ToScreen::Manifest {
+            manifest: Manifest { layout, contents },
+        },
+        ToScreen::Areas {
+            areas: vec![state, AreaState::unknown(area, 12)],
+        },
+        ToScreen::Error { problem: problem() },
+        ToScreen::Pong,
+    ] {
+        match &frame {
+            ToScreen::Welcome { .. } | ToScreen::Manifest { .. } | ToScreen::Areas { .. } => {}
+            ToScreen::Error { .. } | ToScreen::Pong => {}
+        }
+        comes_back(&frame);
+    }
+}
