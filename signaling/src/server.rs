@@ -88,6 +88,8 @@ impl Server {
         server
             .http_builder()
             .http2()
+            // A page's WebSocket goes over the connection that it has already: no second handshake.
+            .enable_connect_protocol()
             .max_concurrent_streams(64)
             .keep_alive_interval(Duration::from_secs(20))
             .keep_alive_timeout(Duration::from_secs(20));

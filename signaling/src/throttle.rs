@@ -18,7 +18,8 @@ const FORGIVEN_EVERY: Duration = Duration::from_secs(20);
 const REFUSED_FROM: u32 = 12;
 /// The delay of the first wrong attempt; doubles with each.
 const FIRST_DELAY: Duration = Duration::from_millis(100);
-const LONGEST_DELAY: Duration = Duration::from_secs(3);
+/// No wrong attempt waits longer.
+pub(crate) const LONGEST_DELAY: Duration = Duration::from_secs(3);
 
 #[derive(Debug, Clone, Copy)]
 struct Entry {
@@ -63,13 +64,6 @@ impl Throttle {
         };
         (attempts < REFUSED_FROM).then(|| LONGEST_DELAY.min(FIRST_DELAY * 2u32.saturating_pow(attempts - 1)))
     }
-
-    /// Whether further attempts of this address would be refused now.
-    pub(crate) fn is_refused(&self, address: IpAddr, now: UnixMillis) -> bool {
-        self.lock()
-            .get(&network(address))
-            .is_some_and(|entry| entry.attempts_at(now) + 1 >= REFUSED_FROM)
-    }
 }
 
 /// One household has a whole /64 of IPv6: they count as one.
@@ -96,10 +90,9 @@ mod tests {
         assert_eq!(delays[10], Some(LONGEST_DELAY));
         assert_eq!(delays[11], None);
         assert_eq!(delays[13], None);
-        assert!(throttle.is_refused(ADDRESS, NOW));
-        assert!(!throttle.is_refused("192.0.2.2".parse().expect("address"), NOW));
+        let other = "192.0.2.2".parse().expect("address");
+        assert_eq!(throttle.wrong(other, NOW), Some(FIRST_DELAY));
         let later = NOW.plus(FORGIVEN_EVERY * REFUSED_FROM);
-        assert!(!throttle.is_refused(ADDRESS, later));
         assert_eq!(throttle.wrong(ADDRESS, later), Some(FIRST_DELAY));
     }
 

@@ -110,9 +110,10 @@ async fn write(app: &App, mut sink: SplitSink<WebSocket, Message>, mut frames: m
     }
     let last_words = async {
         // The answer that says why comes before the end.
-        while code != code::SLOW {
-            let Ok(text) = frames.try_recv() else { break };
-            sink.send(Message::Text(text)).await?;
+        if code != code::SLOW {
+            while let Ok(text) = frames.try_recv() {
+                sink.send(Message::Text(text)).await?;
+            }
         }
         let reason = Utf8Bytes::from_static("");
         sink.send(Message::Close(Some(CloseFrame { code, reason }))).await

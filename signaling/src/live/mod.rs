@@ -14,7 +14,7 @@ use axum::Router;
 use axum::extract::ws::WebSocketUpgrade;
 use axum::http::{HeaderMap, Uri};
 use axum::response::Response;
-use axum::routing::get;
+use axum::routing::any;
 use protocol::signal::MAX_FRAME;
 
 use crate::app::App;
@@ -28,9 +28,9 @@ pub(crate) use hub::Hub;
 /// How many pages may be open at once; more are asked to come back.
 const CLIENTS: i64 = 10_000;
 
-/// GET /ws
+/// GET /ws, and CONNECT over HTTP/2 (RFC 8441): the page's own connection carries its socket then.
 pub(crate) fn routes() -> Router<Arc<App>> {
-    Router::new().route("/ws", get(connect))
+    Router::new().route("/ws", any(connect))
 }
 
 async fn connect(

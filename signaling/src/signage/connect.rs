@@ -5,6 +5,7 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use axum::extract::State;
+use axum::extract::ws::rejection::WebSocketUpgradeRejection;
 use axum::extract::ws::{CloseFrame, Message, Utf8Bytes, WebSocket, WebSocketUpgrade};
 use axum::http::HeaderMap;
 use axum::response::Response;
@@ -32,9 +33,10 @@ const POLICY: u16 = 1008;
 pub(super) async fn connect(
     State(app): State<Arc<App>>,
     headers: HeaderMap,
-    upgrade: WebSocketUpgrade,
+    upgrade: Result<WebSocketUpgrade, WebSocketUpgradeRejection>,
 ) -> Result<Response, Refusal> {
     let screen = super::screen_of(&app, &headers)?.screen;
+    let upgrade = upgrade.map_err(|_| Fault::BadRequest)?;
     let manifests = app.library.watch(&screen).ok_or(Fault::Forbidden)?;
     Ok(upgrade
         .max_message_size(MAX_FRAME)

@@ -272,14 +272,12 @@ mod tests {
     use super::*;
 
     fn library(dir: &Path) -> Library {
-        let config = format!(
-            "[office]\nid = \"o\"\nname = {{ ja = \"o\" }}\ntelephone = \"0\"\n\
+        let config = "[office]\nid = \"o\"\nname = { ja = \"o\" }\ntelephone = \"0\"\n\
              [paths]\nrun = \"run\"\nsecrets = \"s\"\ncontent = \"content\"\nrigs = \"r\"\n\
              [web]\nlisten = \"127.0.0.1:0\"\npublic_url = \"https://localhost\"\n\
              [media]\nudp = \"127.0.0.1:0\"\ncontrol = \"127.0.0.1:0\"\n\
-             [[screen]]\nid = \"lobby\"\nname = {{ ja = \"l\" }}\nlayout = \"lobby.json\"\n"
-        );
-        let config = Config::parse(Path::new("o.toml"), &config).expect("sound").resolve(dir);
+             [[screen]]\nid = \"lobby\"\nname = { ja = \"l\" }\nlayout = \"lobby.json\"\n";
+        let config = Config::parse(Path::new("o.toml"), config).expect("sound").resolve(dir);
         fs::create_dir_all(dir.join("content")).expect("made");
         Library::new(&config)
     }

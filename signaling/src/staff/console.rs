@@ -6,6 +6,7 @@ use axum::response::{IntoResponse, Redirect, Response};
 use super::session::LoggedIn;
 use crate::page::{Page, in_language};
 use crate::problem::{Fault, Refusal, html};
+use crate::security;
 use crate::visitor::Visitor;
 
 /// A section that a consultation can be made for.
@@ -45,10 +46,11 @@ pub(crate) async fn page(visitor: Visitor, staff: Result<LoggedIn, Refusal>) -> 
             is_own: section.id == staff.account.section,
         })
         .collect();
-    html(&StaffPage {
+    let page = html(&StaffPage {
         page: visitor.page().with_csrf(&staff.session.csrf).for_staff(),
         staff_name: staff.account.name,
         staff_id: staff.account.id.to_string(),
         sections,
-    })
+    })?;
+    Ok(([security::FORM_PAGE], page).into_response())
 }

@@ -20,8 +20,8 @@ use super::session::{COOKIE, LoggedIn};
 use crate::app::App;
 use crate::page::Page;
 use crate::problem::{Fault, Refusal, html};
-use crate::security;
 use crate::visitor::Visitor;
+use crate::{security, throttle};
 
 /// The cookie that must match the login form's field (double submit).
 const CSRF_COOKIE: &str = "__Host-csrf";
@@ -50,14 +50,12 @@ impl Default for Passwords {
 }
 
 impl Passwords {
-    /// Whether the password is the account's. `None` for the account takes as long and says no.
-    ///
-    /// # Errors
-    /// [`Fault::TooMany`] when too many wait already.
-    pub(crate) async fn is_right(&self, account: Option<Account>, password: String) -> Result<bool, Refusal> {
+    /// Whether the password is the account's. `None` for the account takes as long and says no. Returns
+    /// `None` when too many wait already.
+    pub(crate) async fn is_right(&self, account: Option<Account>, password: String) -> Option<bool> {
         let permit = tokio::time::timeout(HASHING_STARTS, Arc::clone(&self.slots).acquire_owned());
         let Ok(Ok(_permit)) = permit.await else {
-            return Err(Fault::TooMany.into());
+            return None;
         };
         let is_somebody = account.is_some();
         let account = match account {
@@ -65,7 +63,7 @@ impl Passwords {
             None => self.nobody.get_or_init(|| hash(make_nobody)).await.clone(),
         };
         let is_right = hash(move || account.is_some_and(|account| account.is_password(&password))).await;
-        Ok(is_right && is_somebody)
+        Some(is_right && is_somebody)
     }
 
     /// An account with a hashed password; `None` when hashing fails.
@@ -125,7 +123,7 @@ fn form_page(visitor: &Visitor, status: StatusCode, error: Option<&str>, id: Str
         id,
     })?;
     let jar = CookieJar::new().add(security::cookie(CSRF_COOKIE, &csrf, None));
-    let mut response = (status, jar, page).into_response();
+    let mut response = (status, jar, [security::FORM_PAGE], page).into_response();
     response.extensions_mut().insert(crate::problem::Told);
     Ok(response)
 }
@@ -155,23 +153,16 @@ pub(crate) async fn log_in(
     if !security::is_same_secret(cookie, &form.csrf) {
         return Err(Fault::Csrf.into());
     }
-    if app.wrong_logins.is_refused(visitor.address, runtime::now()) {
-        return form_page(
-            &visitor,
-            StatusCode::TOO_MANY_REQUESTS,
-            Some("login.error.busy"),
-            form.id,
-        );
-    }
     let account = match check(app, form.id.trim(), form.password).await? {
         Checked::Right(account) => account,
         checked => {
             app.metrics.wrong_logins.inc();
-            if let Some(delay) = app.wrong_logins.wrong(visitor.address, runtime::now()) {
-                tokio::time::sleep(delay).await;
-            }
+            // A whole office may share one address: wrong ones wait, right ones never do.
+            let delay = app.wrong_logins.wrong(visitor.address, runtime::now());
+            tokio::time::sleep(delay.unwrap_or(throttle::LONGEST_DELAY)).await;
             let (status, key) = match checked {
                 Checked::Locked => (StatusCode::TOO_MANY_REQUESTS, "login.error.locked"),
+                Checked::Busy => (StatusCode::TOO_MANY_REQUESTS, "login.error.busy"),
                 _ => (StatusCode::UNAUTHORIZED, "login.error.wrong"),
             };
             return form_page(&visitor, status, Some(key), form.id);
@@ -194,6 +185,8 @@ enum Checked {
     Right(Account),
     Wrong,
     Locked,
+    /// Too many are looked at already.
+    Busy,
 }
 
 async fn check(app: &App, id: &str, password: String) -> Result<Checked, Refusal> {
@@ -209,10 +202,11 @@ async fn check(app: &App, id: &str, password: String) -> Result<Checked, Refusal
         }
         None => None,
     };
-    let is_right = app.passwords.is_right(account.clone(), password).await?;
-    Ok(match account {
-        Some(account) if is_right => Checked::Right(account),
-        _ => Checked::Wrong,
+    let is_right = app.passwords.is_right(account.clone(), password).await;
+    Ok(match (account, is_right) {
+        (Some(account), Some(true)) => Checked::Right(account),
+        (_, Some(_)) => Checked::Wrong,
+        (_, None) => Checked::Busy,
     })
 }
 

@@ -1,0 +1,258 @@
+//! A media node's side of the control protocol over a real socket: rooms, participants and tokens as the
+//! protocol says, with invented SDP. The real node is tested end to end elsewhere.
+
+use std::collections::BTreeMap;
+use std::net::SocketAddr;
+use std::sync::{Arc, Mutex};
+use std::time::Duration;
+
+use futures_util::{SinkExt, StreamExt};
+use protocol::control::{AnswerBody, NodeFrame, NodeRequest, OutReason, RequestBody};
+use protocol::grants::{MediaGrant, NodeGrant, TokenKey};
+use protocol::ids::{NodeId, ParticipantId, RoomId};
+use protocol::problem::Problem;
+use store::Store;
+use store::nodes::NodeRecord;
+use tokio::net::{TcpListener, TcpStream};
+use tokio::sync::mpsc;
+use tokio::task::JoinSet;
+use tokio_tungstenite::tungstenite::Message;
+use tokio_tungstenite::tungstenite::handshake::server::{ErrorResponse, Request, Response};
+
+use super::office::Office;
+
+type News = mpsc::UnboundedSender<NodeFrame>;
+
+#[derive(Default)]
+pub struct Memory {
+    pub participants: BTreeMap<(RoomId, ParticipantId), MediaGrant>,
+    pub requests: Vec<RequestBody>,
+    /// Where news go: the connection that joined last.
+    connections: BTreeMap<ParticipantId, News>,
+    revision: u32,
+}
+
+pub struct Node {
+    pub id: NodeId,
+    pub memory: Arc<Mutex<Memory>>,
+    pub address: SocketAddr,
+    tasks: JoinSet<()>,
+}
+
+impl Node {
+    pub async fn start(office: &Office) -> Self {
+        let listener = TcpListener::bind("127.0.0.1:0").await.unwrap();
+        Self::on(office, listener).await
+    }
+
+    /// A new life on the same address.
+    pub async fn start_at(office: &Office, address: SocketAddr) -> Self {
+        let listener = super::until("the address", || async { TcpListener::bind(address).await.ok() }).await;
+        Self::on(office, listener).await
+    }
+
+    async fn on(office: &Office, listener: TcpListener) -> Self {
+        let (id, memory) = (NodeId::random(), Arc::new(Mutex::new(Memory::default())));
+        let address = listener.local_addr().unwrap();
+        let mut tasks = JoinSet::new();
+        tasks.spawn(heartbeat(
+            office.store.clone(),
+            NodeRecord {
+                id: id.clone(),
+                control: address,
+                version: "test".into(),
+                participants: 0,
+            },
+        ));
+        let keys = Keys {
+            node: office.secrets().node_key().unwrap(),
+            media: office.secrets().media_key().unwrap(),
+            id: id.clone(),
+        };
+        let shared = Arc::clone(&memory);
+        tasks.spawn(async move {
+            let mut connections = JoinSet::new();
+            while let Ok((stream, _)) = listener.accept().await {
+                connections.spawn(serve(stream, keys.clone(), Arc::clone(&shared)));
+            }
+        });
+        Self {
+            id,
+            memory,
+            address,
+            tasks,
+        }
+    }
+
+    /// Ends it without a word: sockets close, the heartbeat fades.
+    pub async fn kill(mut self) {
+        self.tasks.shutdown().await;
+    }
+
+    pub fn participants(&self) -> usize {
+        self.memory.lock().unwrap().participants.len()
+    }
+}
+
+async fn heartbeat(store: Store, record: NodeRecord) {
+    loop {
+        let _ = store::nodes::heartbeat(&store.live, &record).await;
+        tokio::time::sleep(Duration::from_millis(300)).await;
+    }
+}
+
+#[derive(Clone)]
+struct Keys {
+    node: TokenKey,
+    media: TokenKey,
+    id: NodeId,
+}
+
+async fn serve(stream: TcpStream, keys: Keys, memory: Arc<Mutex<Memory>>) {
+    let is_allowed = |request: &Request| {
+        let token = request.headers().get("authorization")?.to_str().ok()?;
+        let grant: NodeGrant = keys.node.verify(token.strip_prefix("Bearer ")?, runtime::now()).ok()?;
+        (grant.node == keys.id && request.uri().path() == "/control").then_some(())
+    };
+    #[allow(clippy::result_large_err)]
+    let callback = |request: &Request, response: Response| match is_allowed(request) {
+        Some(()) => Ok(response),
+        None => {
+            let mut refused = ErrorResponse::new(None);
+            *refused.status_mut() = reqwest::StatusCode::UNAUTHORIZED;
+            Err(refused)
+        }
+    };
+    let Ok(mut socket) = tokio_tungstenite::accept_hdr_async(stream, callback).await else {
+        return;
+    };
+    let (news, mut incoming) = mpsc::unbounded_channel();
+    loop {
+        tokio::select! {
+            frame = incoming.recv() => {
+                let text = serde_json::to_string(&frame.unwrap()).unwrap();
+                if socket.send(Message::text(text)).await.is_err() {
+                    return;
+                }
+            }
+            message = socket.next() => match message {
+                Some(Ok(Message::Text(text))) => {
+                    let request: NodeRequest = serde_json::from_str(&text).unwrap();
+                    let mut memory = memory.lock().unwrap();
+                    memory.answer(request, &keys, &news);
+                }
+                Some(Ok(_)) => {}
+                _ => return,
+            },
+        }
+    }
+}
+
+impl Memory {
+    fn answer(&mut self, request: NodeRequest, keys: &Keys, news: &News) {
+        self.requests.push(request.body.clone());
+        let mut offers = Vec::new();
+        let body = match request.body {
+            RequestBody::Hello { .. } => AnswerBody::Welcome { node: keys.id.clone() },
+            RequestBody::Join { token, has_connections } => {
+                match keys.media.verify::<MediaGrant>(&token, runtime::now()) {
+                    Ok(grant) => self.join(grant, has_connections, news),
+                    Err(error) => AnswerBody::Error {
+                        problem: Problem::new(401, "token", error.to_string()),
+                    },
+                }
+            }
+            RequestBody::Publish {
+                room, participant, sdp, ..
+            } => {
+                let others = self.participants.keys();
+                offers = others
+                    .filter(|(other_room, other)| *other_room == room && *other != participant)
+                    .map(|(_, other)| other.clone())
+                    .collect();
+                AnswerBody::Published {
+                    sdp: format!("answer to {sdp}"),
+                }
+            }
+            RequestBody::Mute {
+                room,
+                participant,
+                source,
+                muted,
+            } => {
+                let others = self
+                    .participants
+                    .keys()
+                    .filter(|it| it.0 == room && it.1 != participant);
+                for (room, other) in others {
+                    let event = AnswerBody::Muted {
+                        room: room.clone(),
+                        participant: other.clone(),
+                        by: participant.clone(),
+                        source,
+                        muted,
+                    };
+                    self.tell(other, event);
+                }
+                AnswerBody::Ok
+            }
+            RequestBody::CloseRoom { room } => {
+                let (gone, kept) = std::mem::take(&mut self.participants)
+                    .into_iter()
+                    .partition(|((other, _), _)| *other == room);
+                self.participants = kept;
+                let gone: BTreeMap<(RoomId, ParticipantId), MediaGrant> = gone;
+                for (room, participant) in gone.into_keys() {
+                    let event = AnswerBody::Out {
+                        room,
+                        participant: participant.clone(),
+                        reason: OutReason::RoomClosed,
+                    };
+                    self.tell(&participant, event);
+                }
+                AnswerBody::Ok
+            }
+            RequestBody::Answer { .. } | RequestBody::Leave { .. } | RequestBody::Ping => AnswerBody::Ok,
+        };
+        let id = Some(request.id);
+        let _ = news.send(NodeFrame { id, body });
+        for participant in offers {
+            self.offer(&participant);
+        }
+    }
+
+    fn join(&mut self, grant: MediaGrant, has_connections: bool, news: &News) -> AnswerBody {
+        let key = (grant.room.clone(), grant.participant.clone());
+        let was_there = self.participants.insert(key.clone(), grant).is_some();
+        self.connections.insert(key.1.clone(), news.clone());
+        AnswerBody::Joined {
+            room: key.0,
+            participant: key.1,
+            fresh: !(was_there && has_connections),
+        }
+    }
+
+    fn offer(&mut self, participant: &ParticipantId) {
+        self.revision += 1;
+        let room = self
+            .participants
+            .keys()
+            .find(|(_, it)| it == participant)
+            .map(|(room, _)| room.clone())
+            .unwrap();
+        let event = AnswerBody::Offer {
+            room,
+            participant: participant.clone(),
+            revision: self.revision,
+            sdp: format!("offer {}", self.revision),
+            tracks: Vec::new(),
+        };
+        self.tell(participant, event);
+    }
+
+    fn tell(&self, participant: &ParticipantId, body: AnswerBody) {
+        if let Some(connection) = self.connections.get(participant) {
+            let _ = connection.send(NodeFrame { id: None, body });
+        }
+    }
+}
