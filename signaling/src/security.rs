@@ -13,8 +13,8 @@ use subtle::ConstantTimeEq as _;
 /// Everything a page doesn't need is off; what a call needs is for our own pages only.
 const PERMISSIONS: &str = "camera=(self), microphone=(self), display-capture=(self), autoplay=(self), \
     fullscreen=(self), clipboard-write=(self), screen-wake-lock=(self), picture-in-picture=(self), \
-    speaker-selection=(self), accelerometer=(), browsing-topics=(), clipboard-read=(), compute-pressure=(), encrypted-media=(), \
-    geolocation=(), gyroscope=(), hid=(), identity-credentials-get=(), idle-detection=(), \
+    speaker-selection=(self), accelerometer=(), browsing-topics=(), clipboard-read=(), \
+    compute-pressure=(), encrypted-media=(), geolocation=(), gyroscope=(), hid=(), identity-credentials-get=(), idle-detection=(), \
     local-fonts=(), magnetometer=(), midi=(), otp-credentials=(), payment=(), \
     publickey-credentials-create=(), publickey-credentials-get=(), serial=(), storage-access=(), usb=(), \
     window-management=(), xr-spatial-tracking=()";

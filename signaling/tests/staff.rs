@@ -5,6 +5,7 @@
 mod common;
 
 use common::office::{ORIGIN, Office};
+use common::until;
 use protocol::signal::Identity;
 use reqwest::Method;
 
@@ -154,4 +155,17 @@ async fn a_wiped_ledger_gets_the_same_demo_accounts_again() {
     office.start().await;
     assert_eq!(office.password("hanako"), password);
     office.staff("hanako").await;
+    // The other way round: the ledger is there, but nobody knows the passwords any more.
+    office.stop().await;
+    std::fs::remove_file(office.path("secrets/demo-logins.txt")).unwrap();
+    office.start().await;
+    let file = office.path("secrets/demo-logins.txt");
+    until("new passwords", || async { file.exists().then_some(()) }).await;
+    assert_ne!(office.password("hanako"), password);
+    until("the new password", || async {
+        let mut browser = office.browser();
+        let status = browser.log_in("hanako", &office.password("hanako")).await;
+        (status == 303).then_some(())
+    })
+    .await;
 }

@@ -54,5 +54,9 @@ async fn connect(
     Ok(upgrade
         .max_message_size(MAX_FRAME)
         .max_frame_size(MAX_FRAME)
-        .on_upgrade(move |socket| client::serve(app, socket, caller)))
+        .on_upgrade(move |socket| async move {
+            // The program's end waits for it, so that the page is told to come back.
+            let shutdown = app.shutdown.clone();
+            let _ = shutdown.spawn(client::serve(app, socket, caller)).await;
+        }))
 }

@@ -41,7 +41,11 @@ pub(super) async fn connect(
     Ok(upgrade
         .max_message_size(MAX_FRAME)
         .max_frame_size(MAX_FRAME)
-        .on_upgrade(move |socket| serve(app, socket, screen, manifests)))
+        .on_upgrade(move |socket| async move {
+            // The program's end waits for it, so that the screen is told to come back.
+            let shutdown = app.shutdown.clone();
+            let _ = shutdown.spawn(serve(app, socket, screen, manifests)).await;
+        }))
 }
 
 /// Why a screen's socket ends.

@@ -28,10 +28,10 @@ pub(crate) async fn make_demo_accounts(app: Arc<App>) {
         }
     };
     for staff in &app.config.demo_staff {
-        let Some(password) = logins.get(staff.id.as_str()) else {
+        let Some(login) = logins.get(staff.id.as_str()) else {
             continue;
         };
-        while let Err(error) = make(&app, staff, password).await {
+        while let Err(error) = make(&app, staff, login).await {
             tracing::debug!(%error, "demo accounts wait for the ledger");
             tokio::select! {
                 () = tokio::time::sleep(TRY_AGAIN_AFTER) => {}
@@ -41,13 +41,14 @@ pub(crate) async fn make_demo_accounts(app: Arc<App>) {
     }
 }
 
-async fn make(app: &App, staff: &DemoStaff, password: &str) -> Result<(), StoreError> {
+async fn make(app: &App, staff: &DemoStaff, login: &Login) -> Result<(), StoreError> {
     let (ledger, office) = (&app.store.ledger, &app.config.office.id);
-    if store::staff::get(ledger, office, &staff.id).await?.is_some() {
+    // An account whose password nobody knows any more gets the new one.
+    if !login.is_new && store::staff::get(ledger, office, &staff.id).await?.is_some() {
         return Ok(());
     }
     let (id, name) = (staff.id.clone(), staff.name.clone());
-    let (section, password) = (staff.section.get_ref().clone(), password.to_owned());
+    let (section, password) = (staff.section.get_ref().clone(), login.password.clone());
     let account = app
         .passwords
         .account(move || Account::new(id, name, section, Role::Staff, &password).ok())
@@ -59,8 +60,14 @@ async fn make(app: &App, staff: &DemoStaff, password: &str) -> Result<(), StoreE
     Ok(())
 }
 
+struct Login {
+    password: String,
+    /// Made now, not read.
+    is_new: bool,
+}
+
 /// The passwords by login: those in the file, and new ones for who has none, which the file has then.
-fn logins(app: &App) -> std::io::Result<BTreeMap<String, String>> {
+fn logins(app: &App) -> std::io::Result<BTreeMap<String, Login>> {
     let path = app.secrets.dir().join(FILE);
     let mut logins = match fs::read_to_string(&path) {
         Ok(text) => parse(&text),
@@ -69,22 +76,31 @@ fn logins(app: &App) -> std::io::Result<BTreeMap<String, String>> {
     };
     let before = logins.len();
     for staff in &app.config.demo_staff {
-        logins.entry(staff.id.to_string()).or_insert_with(password);
+        logins.entry(staff.id.to_string()).or_insert_with(|| Login {
+            password: password(),
+            is_new: true,
+        });
     }
     if logins.len() != before {
         let text: String = logins
             .iter()
-            .map(|(id, password)| format!("{id} {password}\n"))
+            .map(|(id, login)| format!("{id} {}\n", login.password))
             .collect();
         runtime::write_file(&path, text.as_bytes(), true)?;
     }
     Ok(logins)
 }
 
-fn parse(text: &str) -> BTreeMap<String, String> {
+fn parse(text: &str) -> BTreeMap<String, Login> {
     text.lines()
         .filter_map(|line| line.trim().split_once(' '))
-        .map(|(id, password)| (id.to_owned(), password.trim().to_owned()))
+        .map(|(id, password)| {
+            let login = Login {
+                password: password.trim().to_owned(),
+                is_new: false,
+            };
+            (id.to_owned(), login)
+        })
         .collect()
 }
 
@@ -119,8 +135,8 @@ mod tests {
     #[test]
     fn the_file_is_read_as_it_is_written() {
         let logins = parse("hanako kasa-mori-zupe-buta\n\ntaro  pa\nbroken\n");
-        assert_eq!(logins["hanako"], "kasa-mori-zupe-buta");
-        assert_eq!(logins["taro"], "pa");
+        assert_eq!(logins["hanako"].password, "kasa-mori-zupe-buta");
+        assert_eq!(logins["taro"].password, "pa");
         assert_eq!(logins.len(), 2);
     }
 }
