@@ -89,24 +89,13 @@ export async function newStaff(browser: Browser, office: Office, id = "hanako"):
 
 /** A new consultation's link, made at the console. */
 export async function newLink(staff: Person): Promise<{ url: string; id: string }> {
-  const known = new Set(await consultationIds(staff));
-  await at(staff.page, "create-link").first().click();
-  const url = await eventually("the link is shown", async () => {
-    const shown = at(staff.page, "link-url").first();
-    if (!(await shown.count())) return undefined;
-    const text = (await shown.evaluate((node) => ("value" in node ? String(node.value) : node.textContent))) ?? "";
-    return text.trim().startsWith("https://") ? text.trim() : undefined;
-  });
-  const id = await eventually("the consultation is listed", async () =>
-    (await consultationIds(staff)).find((one) => !known.has(one)),
-  );
+  const { page } = staff;
+  const answer = page.waitForResponse((one) => one.url().endsWith("/api/consultations") && one.request().method() === "POST");
+  await at(page, "create-link").first().click();
+  const { url, id } = (await (await answer).json()) as { url: string; id: string };
+  await eventually("the link is shown", async () => (await at(page, "link-url").first().inputValue()) === url);
+  await page.locator(`[data-test="consultation"][data-id="${id}"]`).waitFor();
   return { url, id };
-}
-
-export function consultationIds(staff: Person): Promise<string[]> {
-  return at(staff.page, "consultation").evaluateAll((nodes) =>
-    nodes.map((node) => (node as HTMLElement).dataset.id ?? ""),
-  );
 }
 
 /** The row of a consultation at the console. */
@@ -163,8 +152,8 @@ export function received(page: Page): Promise<Received> {
 
 /** A coarse picture of what the remote video shows now: 64 grey values. */
 function pictureNow(page: Page): Promise<number[] | undefined> {
-  return at(page, "remote-video").first().evaluate((node) => {
-    const video = node instanceof HTMLVideoElement ? node : node.querySelector("video");
+  return page.evaluate(() => {
+    const video = document.querySelector<HTMLVideoElement>('video[data-test="remote-video"]');
     if (!video || video.videoWidth === 0) return undefined;
     const canvas = new OffscreenCanvas(8, 8);
     const context = canvas.getContext("2d");
@@ -177,6 +166,25 @@ function pictureNow(page: Page): Promise<number[] | undefined> {
 
 /** The other person is seen and heard: frames arrive, the picture changes, the sound is above silence. */
 export async function seesAndHears(person: Person, limitMs = 30_000): Promise<void> {
+  try {
+    await seesAndHearsNow(person, limitMs);
+  } catch (error) {
+    throw new Error(`${error}\n${await whatIsThere(person)}`);
+  }
+}
+
+/** What a page shows and has, for the words of a failed test. */
+async function whatIsThere({ page, faults }: Person): Promise<string> {
+  const look = page.evaluate(() => {
+    const all = (window as unknown as { connections: RTCPeerConnection[] }).connections;
+    const states = all.map((one) => `${one.connectionState}/${one.signalingState}`);
+    return `connections ${states.join(", ")}; the page says: ${document.body.innerText.slice(0, 400)}`;
+  });
+  const patience = new Promise<string>((give) => setTimeout(give, 5000, "the page does not answer"));
+  return `${page.url().replace(/\/c\/.*/, "/c/…")}; faults: ${faults.join("; ") || "none"}; ${await Promise.race([look, patience])}`;
+}
+
+async function seesAndHearsNow(person: Person, limitMs: number): Promise<void> {
   const first = await eventually(
     "a picture of the other person that is not black",
     async () => {

@@ -98,28 +98,32 @@ function StatusLine({ session, status, isPoor }: { session: Session; status: Cal
 function RemoteView({ remote, session }: { remote: Remote; session: Session }) {
   const { t } = useFacts();
   const video = useRef<HTMLVideoElement>(null);
+  const audio = useRef<HTMLAudioElement>(null);
   const [hasPicture, setPicture] = useState(false);
   const [isBlocked, setBlocked] = useState(false);
   const play = () => {
-    video.current?.play().then(
+    // The picture has no sound of its own, so browsers always let it play.
+    void video.current?.play().catch(() => undefined);
+    audio.current?.play().then(
       () => setBlocked(false),
       (error: unknown) => setBlocked(error instanceof DOMException && error.name === "NotAllowedError"),
     );
   };
   useEffect(() => {
-    const element = video.current;
-    if (!element) return;
-    element.srcObject = remote.stream;
-    onFirstFrame(element, () => {
+    if (!video.current || !audio.current) return;
+    video.current.srcObject = remote.picture;
+    audio.current.srcObject = remote.sound;
+    onFirstFrame(video.current, () => {
       setPicture(true);
       if (performance.getEntriesByName("first-remote-frame").length === 0) performance.mark("first-remote-frame");
     });
     play();
-  }, [remote.stream]);
+  }, [remote]);
   const isCameraOff = isMuted(session, remote, "camera");
   return (
     <div class="remote" data-picture={hasPicture && !isCameraOff}>
-      <video ref={video} data-test="remote-video" aria-label={t("talk.remote")} autoplay playsInline />
+      <video ref={video} data-test="remote-video" aria-label={t("talk.remote")} autoplay playsInline muted />
+      <audio ref={audio} autoplay />
       {isCameraOff && <p class="remote-words">{t("talk.remote_camera_off")}</p>}
       {isMuted(session, remote, "microphone") && (
         <p class="remote-badge">

@@ -7,11 +7,12 @@ import type { PeerState } from "./session.ts";
 const VIDEO_BPS = 1_200_000;
 const AUDIO_BPS = 40_000;
 
-/** Somebody else in the room. The stream stays the same object while they are there. */
+/** Somebody else in the room. It and its streams stay the same objects while they are there. */
 export interface Remote {
   participant: string;
   role: RoomRole;
-  stream: MediaStream;
+  picture: MediaStream;
+  sound: MediaStream;
 }
 
 export interface ConnectionHandlers {
@@ -131,20 +132,30 @@ export class Connections {
     return connection;
   }
 
-  /** Puts the tracks of each participant into one stream, which keeps picture and sound together. */
+  /**
+   * Puts the tracks of each participant into a stream for the picture and one for the sound: an element that has both
+   * is silent until the first picture comes, and a person without a camera would never be heard. Lips and voice stay
+   * together all the same: the browser keeps what came in one stream of the offer in step.
+   */
   #regroup(down: RTCPeerConnection, tracks: SubscribedTrack[]): void {
     const byMid = new Map(down.getTransceivers().map((one) => [one.mid, one.receiver.track]));
     const participants = new Map(tracks.map(({ participant, role }) => [participant, role]));
     this.#remotes = [...participants].map(([participant, role]) => {
       const known = this.#remotes.find((one) => one.participant === participant);
-      const stream = known?.stream ?? new MediaStream();
-      const wanted = tracks.filter((one) => one.participant === participant).map(({ mid }) => byMid.get(mid));
-      for (const track of stream.getTracks()) if (!wanted.includes(track)) stream.removeTrack(track);
-      for (const track of wanted) if (track) stream.addTrack(track);
-      return known ?? { participant, role, stream };
+      const remote = known ?? { participant, role, picture: new MediaStream(), sound: new MediaStream() };
+      const own = tracks.filter((one) => one.participant === participant).map(({ mid }) => byMid.get(mid));
+      fill(remote.picture, own.filter((track) => track?.kind === "video"));
+      fill(remote.sound, own.filter((track) => track?.kind === "audio"));
+      return remote;
     });
     this.#handlers.onRemotes(this.#remotes);
   }
+}
+
+/** Makes a stream hold these tracks and no others. */
+function fill(stream: MediaStream, wanted: (MediaStreamTrack | undefined)[]): void {
+  for (const track of stream.getTracks()) if (!wanted.includes(track)) stream.removeTrack(track);
+  for (const track of wanted) if (track) stream.addTrack(track);
 }
 
 function shut(connection: RTCPeerConnection): void {
