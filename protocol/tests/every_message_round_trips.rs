@@ -22,9 +22,6 @@ use serde::de::DeserializeOwned;
 fn comes_back<T: Serialize + DeserializeOwned + PartialEq + Debug>(value: &T) {
     let json = serde_json::to_string(value).unwrap();
     assert_eq!(&serde_json::from_str::<T>(&json).unwrap(), value, "{json}");
-    assert!(
-        !json.contains("null") || json.contains("\"count\":null"),
-    );
 }
 
 fn room() -> RoomId {
