@@ -4,6 +4,7 @@
 
 mod announce;
 mod backoff;
+mod files;
 mod part;
 mod ready;
 mod up;

@@ -18,7 +18,7 @@ use store::private::{self, Purpose};
 use tokio::sync::mpsc;
 
 use crate::part::{self, News, Part};
-use crate::{announce, ready};
+use crate::{announce, files, ready};
 
 /// What runs, for benches and tests: written to `run/office.json` at every change.
 #[derive(Debug, Default, Serialize)]
@@ -37,13 +37,14 @@ pub async fn run(file: &Path, lan: Option<&str>) -> Result<ExitCode> {
         Some("auto") => Some(own_address()?),
         Some(address) => Some(address.parse().context("--lan takes an IP address")?),
     };
-    let config = match runtime::read_config_for(file, lan) {
-        Ok(config) => config,
-        Err(error) => {
-            eprintln!("{error}");
-            return Ok(ExitCode::from(runtime::EXIT_CONFIG));
-        }
-    };
+    let config =
+        match runtime::read_config_for(file, lan).and_then(|config| files::check(file, &config).map(|()| config)) {
+            Ok(config) => config,
+            Err(error) => {
+                eprintln!("{error}");
+                return Ok(ExitCode::from(runtime::EXIT_CONFIG));
+            }
+        };
     let file = std::path::absolute(file)?;
     std::fs::create_dir_all(&config.paths.run)
         .with_context(|| format!("paths.run: {} can't be made", config.paths.run.display()))?;
