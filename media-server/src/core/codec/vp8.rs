@@ -51,10 +51,28 @@ impl PictureId {
         }
     }
 
-    fn width(self) -> usize {
+    /// The number at the beginning of `bytes`, and how many bytes it takes.
+    pub(super) fn read(bytes: &[u8]) -> Option<(Self, usize)> {
+        let high = *bytes.first()?;
+        if high & 0x80 == 0 {
+            return Some((Self::Short(high), 1));
+        }
+        let low = *bytes.get(1)?;
+        Some((Self::Long(u16::from_be_bytes([high & 0x7f, low])), 2))
+    }
+
+    /// Writes another number of the same width over this one, which is at the beginning of `bytes`. Gives
+    /// how many bytes it takes.
+    pub(super) fn write(self, value: u16, bytes: &mut [u8]) -> usize {
         match self {
-            Self::Short(_) => 1,
-            Self::Long(_) => 2,
+            Self::Short(_) => {
+                bytes[0] = value as u8 & 0x7f;
+                1
+            }
+            Self::Long(_) => {
+                bytes[..2].copy_from_slice(&(value | 0x8000).to_be_bytes());
+                2
+            }
         }
     }
 }
@@ -91,19 +109,16 @@ impl Descriptor {
     fn read_extension(&mut self, payload: &[u8]) -> Option<()> {
         let present = *payload.get(1)?;
         self.len = FIXED;
+        if present & 0x80 != 0 {
+            let (id, width) = PictureId::read(payload.get(self.len..)?)?;
+            self.picture_id = Some(id);
+            self.len += width;
+        }
         let mut next = || {
             let byte = payload.get(self.len).copied();
             self.len += 1;
             byte
         };
-        if present & 0x80 != 0 {
-            let high = next()?;
-            self.picture_id = Some(if high & 0x80 != 0 {
-                PictureId::Long(u16::from_be_bytes([high & 0x7f, next()?]))
-            } else {
-                PictureId::Short(high)
-            });
-        }
         if present & 0x40 != 0 {
             self.tl0_pic_idx = Some(next()?);
         }
@@ -145,15 +160,12 @@ impl Descriptor {
         let Some(descriptor) = payload.get_mut(..self.len) else {
             return;
         };
-        match self.picture_id {
-            Some(PictureId::Short(_)) => descriptor[FIXED] = picture_id as u8 & 0x7f,
-            Some(PictureId::Long(_)) => {
-                descriptor[FIXED..FIXED + 2].copy_from_slice(&(picture_id | 0x8000).to_be_bytes());
-            }
-            None => {}
+        let mut at = FIXED;
+        if let Some(id) = self.picture_id {
+            at += id.write(picture_id, &mut descriptor[at..]);
         }
         if self.tl0_pic_idx.is_some() {
-            descriptor[FIXED + self.picture_id.map_or(0, PictureId::width)] = tl0_pic_idx;
+            descriptor[at] = tl0_pic_idx;
         }
     }
 }
