@@ -7,6 +7,7 @@ pub mod av1;
 mod bits;
 pub mod dependency;
 pub mod h264;
+pub mod svc;
 pub mod vp8;
 pub mod vp9;
 
@@ -43,7 +44,7 @@ pub struct Facts {
     pub temporal: u8,
     /// The frame is known to need none of the layers between 0 and `temporal`: a subscriber that was given only
     /// layer 0 can be given `temporal` from this frame on. Always so where `temporal` is 0. (VP9 and AV1 say
-    /// such things of what follows a frame: in `header`, and in the dependency descriptor.)
+    /// such things of what follows a frame: see [`svc`].)
     pub can_switch_up_to: bool,
     /// Width and height in pixels (of the largest spatial layer), where this packet says them.
     pub size: Option<(u16, u16)>,
