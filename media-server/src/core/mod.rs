@@ -1,6 +1,7 @@
 //! The SFU without clock and without socket: every function takes `now` and bytes, and leaves datagrams
 //! and events to be polled. [`Sfu`] is the entry; [`forward`] is the way of a packet.
 
+pub mod codec;
 pub mod counters;
 pub mod demux;
 mod down;
