@@ -1,0 +1,176 @@
+//! The loss-based bound: when so much is lost that less must be sent, whatever the delay says.
+//!
+//! Invariant: about a tenth is borne, as in draft-ietf-rmcat-gcc-02 §6; more counts only when chance does not explain
+//! it, so that a path which loses one packet in twenty keeps its rate however few packets are counted.
+
+/// One slice of the last second, microseconds.
+const SLICE_US: i64 = 100_000;
+
+/// The slices that are counted: the last second.
+const SLICES: usize = 10;
+
+/// The slices that show a path breaking down.
+const SLICES_OF_COLLAPSE: usize = 3;
+
+/// The share that is borne.
+const BORNE: f64 = 0.10;
+
+/// The share that shows a path breaking down.
+const COLLAPSE: f64 = 0.25;
+
+/// Fewer packets than this prove nothing.
+const FEWEST: u32 = 20;
+
+/// What the losses say.
+#[derive(Debug, Clone, Copy, PartialEq)]
+pub(super) enum Verdict {
+    /// Nothing against sending as much, or more.
+    Fine,
+    /// Too much to send more.
+    Hold,
+    /// This share is lost: send less.
+    Less(f64),
+    /// The path carries far less than is sent.
+    Collapse,
+}
+
+#[derive(Debug, Clone, Copy, Default)]
+struct Slice {
+    arrived: u32,
+    lost: u32,
+}
+
+/// What arrived and what did not in about the last second.
+#[derive(Debug, Default)]
+pub(super) struct Losses {
+    /// A ring; `current` is the newest.
+    slices: [Slice; SLICES],
+    current: usize,
+    /// The time of the newest, in slices since the beginning.
+    current_slice: i64,
+}
+
+impl Losses {
+    /// Opens the slice of `now_us`; those in between are empty.
+    pub(super) fn advance(&mut self, now_us: i64) {
+        let slice = now_us / SLICE_US;
+        for _ in 0..(slice - self.current_slice).clamp(0, SLICES as i64) {
+            self.current = (self.current + 1) % SLICES;
+            self.slices[self.current] = Slice::default();
+        }
+        self.current_slice = self.current_slice.max(slice);
+    }
+
+    /// A packet has arrived; `was_lost` when it was counted as lost before.
+    pub(super) fn arrived(&mut self, was_lost: bool) {
+        self.slices[self.current].arrived += 1;
+        if was_lost && let Some(slice) = self.recent(SLICES).find(|index| self.slices[*index].lost > 0) {
+            self.slices[slice].lost -= 1;
+        }
+    }
+
+    /// A packet has not arrived.
+    pub(super) fn lost(&mut self) {
+        self.slices[self.current].lost += 1;
+    }
+
+    /// The newest slices, newest first.
+    fn recent(&self, count: usize) -> impl Iterator<Item = usize> + use<> {
+        let current = self.current;
+        (0..count).map(move |back| (current + SLICES - back) % SLICES)
+    }
+
+    fn counted(&self, slices: usize) -> (u32, u32) {
+        self.recent(slices).fold((0, 0), |(lost, all), index| {
+            let slice = self.slices[index];
+            (lost + slice.lost, all + slice.lost + slice.arrived)
+        })
+    }
+
+    /// The share that was lost in about the last second, 0..1.
+    pub(super) fn share(&self) -> f64 {
+        let (lost, all) = self.counted(SLICES);
+        f64::from(lost) / f64::from(all.max(1))
+    }
+
+    /// What the losses say of the present rate.
+    pub(super) fn verdict(&self) -> Verdict {
+        let (lost, all) = self.counted(SLICES_OF_COLLAPSE);
+        if is_beyond(lost, all, COLLAPSE) {
+            return Verdict::Collapse;
+        }
+        let (lost, all) = self.counted(SLICES);
+        let share = self.share();
+        if is_beyond(lost, all, BORNE) {
+            Verdict::Less(share)
+        } else if share > BORNE {
+            Verdict::Hold
+        } else {
+            Verdict::Fine
+        }
+    }
+
+    /// Forgets what was counted: it was judged, and what follows is another rate's.
+    pub(super) fn judged(&mut self) {
+        self.slices = [Slice::default(); SLICES];
+    }
+}
+
+/// Whether more than `share` is lost and chance (two standard deviations of the binomial law) does not explain it.
+fn is_beyond(lost: u32, all: u32, share: f64) -> bool {
+    let all_packets = f64::from(all);
+    let by_chance = 2.0 * (all_packets * share * (1.0 - share)).sqrt();
+    all >= FEWEST && f64::from(lost) > all_packets * share + by_chance
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    /// Packets every 10 ms for `ms`; of each hundred, the first `lost` are lost, spread over the hundred.
+    fn run(losses: &mut Losses, ms: i64, lost: i64) {
+        for index in 0..ms / 10 {
+            losses.advance(index * 10_000);
+            if index * lost % 100 < lost {
+                losses.lost();
+            } else {
+                losses.arrived(false);
+            }
+        }
+    }
+
+    #[test]
+    fn a_tenth_is_borne_a_quarter_is_not_and_half_is_a_collapse() {
+        for (lost, verdict) in [(0, Verdict::Fine), (5, Verdict::Fine), (13, Verdict::Hold)] {
+            let mut losses = Losses::default();
+            run(&mut losses, 2000, lost);
+            assert_eq!(losses.verdict(), verdict, "{lost}");
+        }
+        let mut losses = Losses::default();
+        run(&mut losses, 2000, 25);
+        assert!(matches!(losses.verdict(), Verdict::Less(share) if (0.2..0.3).contains(&share)));
+        let mut losses = Losses::default();
+        run(&mut losses, 2000, 80);
+        assert_eq!(losses.verdict(), Verdict::Collapse);
+    }
+
+    #[test]
+    fn a_packet_that_was_only_late_is_not_lost() {
+        let mut losses = Losses::default();
+        losses.lost();
+        losses.advance(150_000);
+        losses.arrived(true);
+        assert_eq!(losses.share(), 0.0);
+    }
+
+    #[test]
+    fn only_the_last_second_counts() {
+        let mut losses = Losses::default();
+        run(&mut losses, 1000, 80);
+        losses.advance(2_100_000);
+        assert_eq!(losses.share(), 0.0);
+        losses.advance(i64::MAX);
+        losses.advance(0);
+        assert_eq!(losses.verdict(), Verdict::Fine);
+    }
+}

@@ -1,0 +1,369 @@
+//! The bandwidth toward one subscriber, estimated from what its transport-wide feedback says of the packets sent to it.
+//!
+//! Invariant: the estimate rises only upon packets that were sent and are acknowledged for the first time, and
+//! never beyond what a probe has shown or half above what came through; whatever the feedback contains, a receiver
+//! that lies gets no more than one that truly receives all it is sent.
+//!
+//! After draft-ietf-rmcat-gcc-02 and draft-holmer-rmcat-transport-wide-cc-extensions-01, with what WebRTC adds in
+//! practice: falling to the acknowledged throughput, and probing while the application sends less than it may.
+//!
+//! The parts: [`sent`] remembers packets, [`acked`] counts what came through, [`trendline`] and [`queue`] watch the
+//! delay, [`loss`] the losses, [`rate`] makes the estimate of their verdicts, [`probe`] finds out whether there is more.
+
+mod acked;
+mod loss;
+mod probe;
+mod queue;
+mod rate;
+mod sent;
+mod trendline;
+
+use std::time::{Duration, Instant};
+
+pub(crate) use probe::Probe;
+
+use acked::Acked;
+use loss::{Losses, Verdict};
+use probe::Prober;
+use queue::Queue;
+use rate::Rate;
+use sent::{Packet, Register};
+use trendline::{Trendline, Usage};
+
+/// The throughput to which the rate falls is taken over this time, microseconds.
+const FALL_WINDOW_US: i64 = 250_000;
+
+/// The throughput above which the rate does not grow is taken over this time, microseconds.
+const GROWTH_WINDOW_US: i64 = 500_000;
+
+/// A sudden queue counts when the link carries less than this share of the rate.
+const SUDDEN: f64 = 0.8;
+
+/// What is kept of what comes through when the losses say that the path breaks down.
+const KEPT_AT_COLLAPSE: f64 = 0.85;
+
+/// The waiting in the queue beyond which the rate does not grow and no probe is sent, microseconds.
+const LONG_WAIT_US: i64 = 50_000;
+
+/// The rate goes no further than this above what is wanted.
+const HEADROOM: f64 = 1.25;
+
+/// The round trip while nothing is known of it, microseconds.
+const UNKNOWN_ROUND_TRIP_US: i64 = 200_000;
+
+/// How long packets may be on their way without any word of them, microseconds.
+const SILENCE_US: i64 = 1_000_000;
+
+/// A receiver's clock that jumps by this is another clock, microseconds.
+const JUMP_US: i64 = 5_000_000;
+
+/// How long the shortest round trip is remembered at least, microseconds; at most twice that.
+const ROUND_TRIP_REMEMBERED_US: i64 = 5_000_000;
+
+/// One packet's fate as the receiver reports it.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) struct Arrival {
+    /// The transport-wide sequence number, extended so that it does not wrap.
+    pub(crate) seq: u64,
+    /// When it came by the receiver's clock, microseconds; None: it has not come.
+    pub(crate) at_us: Option<i64>,
+}
+
+/// The estimator of one subscriber.
+#[derive(Debug)]
+pub(crate) struct Estimator {
+    /// Times inside are microseconds since then.
+    origin: Instant,
+    sent: Register,
+    acked: Acked,
+    losses: Losses,
+    trendline: Trendline,
+    queue: Queue,
+    rate: Rate,
+    prober: Prober,
+    want_bps: f64,
+    /// The last packet's arrival less its departure: the offset of the clocks and the way.
+    offset_us: Option<i64>,
+    /// The highest sequence number that feedback has spoken of.
+    last_seq: u64,
+    /// When a packet left after the last word of the receiver, microseconds.
+    unanswered_since_us: Option<i64>,
+    round_trip: RoundTrip,
+}
+
+/// What is known of the round trip, microseconds.
+#[derive(Debug, Default)]
+struct RoundTrip {
+    /// From receiver reports, smoothed.
+    reported_us: Option<i64>,
+    /// The shortest from a packet's leaving to its feedback, of the half that is gone and the one that runs.
+    bounds_us: Option<[i64; 2]>,
+    half_began_us: i64,
+}
+
+/// What one feedback has brought.
+#[derive(Debug, Default)]
+struct News {
+    has_any: bool,
+    /// The link's rate while the queue grew all at once, bits a second.
+    sudden_bps: Option<f64>,
+    /// When the newest of the packets left, microseconds.
+    newest_sent_us: Option<i64>,
+}
+
+impl Estimator {
+    /// An estimator that begins with `initial_bps`, bits a second.
+    pub(crate) fn new(initial_bps: u64, now: Instant) -> Self {
+        Self {
+            origin: now,
+            sent: Register::default(),
+            acked: Acked::default(),
+            losses: Losses::default(),
+            trendline: Trendline::default(),
+            queue: Queue::default(),
+            rate: Rate::new(initial_bps as f64),
+            prober: Prober::default(),
+            want_bps: 0.0,
+            offset_us: None,
+            last_seq: 0,
+            unanswered_since_us: None,
+            round_trip: RoundTrip::default(),
+        }
+    }
+
+    /// A packet leaves: `seq` counts up by one, `bytes` are those on the wire without IP and UDP, `probe` names the
+    /// probe it belongs to.
+    pub(crate) fn sent(&mut self, seq: u64, bytes: usize, probe: Option<u32>, now: Instant) {
+        let now_us = self.us(now);
+        self.sent.push(seq, bytes, now_us);
+        if probe.is_some() {
+            self.prober.sent(seq, bytes, probe);
+        }
+        self.unanswered_since_us.get_or_insert(now_us);
+    }
+
+    /// A transport feedback came. Gives the sequence numbers of which it is news that they have not come; they may
+    /// still do.
+    pub(crate) fn feedback(&mut self, arrivals: &[Arrival], now: Instant) -> Vec<u64> {
+        let now_us = self.us(now);
+        self.losses.advance(now_us);
+        let mut lost = Vec::new();
+        let mut news = News::default();
+        for arrival in arrivals {
+            match arrival.at_us {
+                Some(at_us) => {
+                    if let Some(packet) = self.sent.arrived(arrival.seq) {
+                        self.arrived(arrival.seq, packet, at_us, now_us, &mut news);
+                    }
+                }
+                None => {
+                    if self.sent.lost(arrival.seq) {
+                        self.losses.lost();
+                        lost.push(arrival.seq);
+                        self.note(arrival.seq, &mut news);
+                    }
+                }
+            }
+        }
+        if let Some(sent_us) = news.newest_sent_us {
+            self.round_trip.bound(now_us - sent_us, now_us);
+        }
+        if news.has_any {
+            self.unanswered_since_us = None;
+            self.prober.feedback_works(now_us);
+            self.decide(&news, now_us);
+        }
+        lost
+    }
+
+    fn note(&mut self, seq: u64, news: &mut News) {
+        news.has_any = true;
+        self.last_seq = self.last_seq.max(seq);
+    }
+
+    fn arrived(&mut self, seq: u64, packet: Packet, at_us: i64, now_us: i64, news: &mut News) {
+        self.note(seq, news);
+        self.losses.arrived(packet.was_lost);
+        news.newest_sent_us = news.newest_sent_us.max(Some(packet.sent_us));
+        // Beyond this a clock is nonsense, and sums of its times could overflow.
+        if at_us.unsigned_abs() > i64::MAX as u64 / 4 {
+            return;
+        }
+        let offset_us = at_us - packet.sent_us;
+        if self
+            .offset_us
+            .is_some_and(|last_us| (offset_us - last_us).abs() > JUMP_US)
+        {
+            self.acked.reset();
+            self.queue.reset();
+            self.trendline = Trendline::default();
+            self.prober.reset(now_us);
+        }
+        self.offset_us = Some(offset_us);
+        self.acked.arrived(packet.sent_us, at_us, packet.bytes);
+        self.trendline.arrived(packet.sent_us, at_us);
+        self.prober.arrived(seq, packet.sent_us, at_us, packet.bytes);
+        let sudden_bps = self.queue.arrived(packet.sent_us, at_us, packet.bytes);
+        news.sudden_bps = sudden_bps.or(news.sudden_bps);
+    }
+
+    /// Makes a new rate of what is known now.
+    fn decide(&mut self, news: &News, now_us: i64) {
+        let before_bps = self.rate.bps();
+        let round_trip_us = self.round_trip.us().unwrap_or(UNKNOWN_ROUND_TRIP_US);
+        let falling_to_bps = self.acked.bps(FALL_WINDOW_US);
+        let usage = self.trendline.usage();
+        let verdict = self.losses.verdict();
+        if let Some(bps) = news.sudden_bps.filter(|bps| *bps < SUDDEN * before_bps) {
+            self.rate.sudden(bps, now_us);
+        }
+        match (usage, verdict, falling_to_bps) {
+            (Usage::Over, _, Some(acked_bps)) => self.rate.overuse(acked_bps, round_trip_us, now_us),
+            (_, Verdict::Collapse, Some(acked_bps)) => {
+                self.rate.overuse(acked_bps * KEPT_AT_COLLAPSE, round_trip_us, now_us);
+                self.losses.judged();
+            }
+            (_, Verdict::Less(share), Some(acked_bps)) => {
+                if self.rate.less(share, acked_bps, round_trip_us, now_us) {
+                    self.losses.judged();
+                }
+            }
+            (Usage::Normal, Verdict::Fine, _) if self.queue.waiting_us() < LONG_WAIT_US => {
+                if let Some(acked_bps) = self.acked.bps(GROWTH_WINDOW_US) {
+                    self.rate.grow(acked_bps, self.ceiling_bps(), round_trip_us, now_us);
+                }
+            }
+            _ => self.rate.hold(now_us),
+        }
+        if self.rate.bps() < before_bps {
+            self.prober.fell(now_us);
+        }
+        self.read_probe(now_us);
+    }
+
+    fn read_probe(&mut self, now_us: i64) {
+        let Some(shown) = self.prober.shown(self.last_seq, now_us) else {
+            return;
+        };
+        if shown.bps > self.rate.bps() {
+            self.rate.lift(shown.bps.min(self.ceiling_bps()), now_us);
+        }
+        if shown.has_passed {
+            self.prober.gained(now_us);
+        } else {
+            self.prober.failed(now_us);
+        }
+    }
+
+    /// A round trip by a receiver report (RFC 3550 §6.4.1).
+    pub(crate) fn round_trip(&mut self, rtt: Duration) {
+        let us = i64::try_from(rtt.as_micros()).unwrap_or(i64::MAX / 16);
+        self.round_trip.report(us.min(60_000_000));
+    }
+
+    /// What the subscriber's tracks would need in all at their best, bits a second; 0: nothing. The estimate does
+    /// not grow far beyond.
+    pub(crate) fn want(&mut self, bps: u64, _now: Instant) {
+        self.want_bps = bps as f64;
+    }
+
+    /// The present estimate, bits a second.
+    pub(crate) fn estimate_bps(&self) -> u64 {
+        self.rate.bps() as u64
+    }
+
+    /// The round trip: reported, or at most what feedback took.
+    pub(crate) fn rtt(&self) -> Option<Duration> {
+        let us = self.round_trip.us()?;
+        Some(Duration::from_micros(us.unsigned_abs()))
+    }
+
+    /// The share of packets lost in about the last second, 0..1.
+    pub(crate) fn loss(&self) -> f64 {
+        self.losses.share()
+    }
+
+    /// The next probe, when one is due: the caller sends packets named with its id at its rate until its bytes and
+    /// its packets have left.
+    pub(crate) fn take_probe(&mut self, now: Instant) -> Option<Probe> {
+        let now_us = self.us(now);
+        if !self.may_probe() {
+            return None;
+        }
+        self.prober.take(self.rate.bps(), self.ceiling_bps(), now_us)
+    }
+
+    fn may_probe(&self) -> bool {
+        self.rate.bps() < self.want_bps
+            && self.queue.waiting_us() < LONG_WAIT_US
+            && self.trendline.usage() != Usage::Over
+            && matches!(self.losses.verdict(), Verdict::Fine)
+    }
+
+    /// When [`tick`](Self::tick) wants to be called, and [`take_probe`](Self::take_probe) after it.
+    pub(crate) fn next_timeout(&self) -> Option<Instant> {
+        let silence_us = self.unanswered_since_us.map(|since_us| since_us + self.silence_us());
+        let probe_us = self.prober.due_us();
+        let us = [silence_us, probe_us].into_iter().flatten().min()?;
+        Some(self.origin + Duration::from_micros(us.max(0).unsigned_abs()))
+    }
+
+    /// The time of [`next_timeout`](Self::next_timeout) has come.
+    pub(crate) fn tick(&mut self, now: Instant) {
+        let now_us = self.us(now);
+        self.losses.advance(now_us);
+        self.prober.tick(now_us);
+        if self
+            .unanswered_since_us
+            .is_some_and(|since_us| now_us - since_us >= self.silence_us())
+        {
+            self.rate.silence(now_us);
+            self.prober.fell(now_us);
+            self.unanswered_since_us = None;
+        }
+        self.sent.shrink(now_us);
+    }
+
+    /// How long no word is silence, microseconds.
+    fn silence_us(&self) -> i64 {
+        SILENCE_US.max(3 * self.round_trip.us().unwrap_or(0))
+    }
+
+    fn ceiling_bps(&self) -> f64 {
+        self.want_bps * HEADROOM
+    }
+
+    fn us(&self, now: Instant) -> i64 {
+        let us = now.saturating_duration_since(self.origin).as_micros();
+        i64::try_from(us).unwrap_or(i64::MAX / 4)
+    }
+}
+
+impl RoundTrip {
+    fn report(&mut self, us: i64) {
+        self.reported_us = Some(
+            self.reported_us
+                .map_or(us, |smoothed_us| smoothed_us + (us - smoothed_us) / 8),
+        );
+    }
+
+    /// A packet left `us` before its feedback came.
+    fn bound(&mut self, us: i64, now_us: i64) {
+        let us = us.max(0);
+        let [old, running] = self.bounds_us.unwrap_or([us; 2]);
+        self.bounds_us = Some(if now_us - self.half_began_us > ROUND_TRIP_REMEMBERED_US {
+            self.half_began_us = now_us;
+            [running, us]
+        } else {
+            [old, running.min(us)]
+        });
+    }
+
+    fn us(&self) -> Option<i64> {
+        let bound_us = self.bounds_us.map(|[old, running]| old.min(running));
+        match (self.reported_us, bound_us) {
+            (Some(reported), Some(bound)) => Some(reported.min(bound)),
+            (reported, bound) => reported.or(bound),
+        }
+    }
+}
