@@ -52,6 +52,11 @@ impl Acked {
         });
     }
 
+    /// So many bytes are known to have come before the next arrival, but not when.
+    pub(super) fn presume(&mut self, bytes: usize) {
+        self.total_bytes += bytes as u64;
+    }
+
     /// The throughput over the last `window_us` that anything came in, bits a second. None when what is known
     /// spans less than half of it.
     pub(super) fn bps(&self, window_us: i64) -> Option<f64> {

@@ -15,6 +15,9 @@ const SLICES_OF_COLLAPSE: usize = 3;
 /// The share that is borne.
 const BORNE: f64 = 0.10;
 
+/// The share from which losses may come of the rate itself.
+const NOTABLE: f64 = 0.02;
+
 /// The share that shows a path breaking down.
 const COLLAPSE: f64 = 0.25;
 
@@ -26,6 +29,8 @@ const FEWEST: u32 = 20;
 pub(super) enum Verdict {
     /// Nothing against sending as much, or more.
     Fine,
+    /// Some are lost: by chance, or because a short queue overflows.
+    Some,
     /// Too much to send more.
     Hold,
     /// This share is lost: send less.
@@ -105,6 +110,8 @@ impl Losses {
             Verdict::Less(share)
         } else if share > BORNE {
             Verdict::Hold
+        } else if share > NOTABLE {
+            Verdict::Some
         } else {
             Verdict::Fine
         }
@@ -141,7 +148,12 @@ mod tests {
 
     #[test]
     fn a_tenth_is_borne_a_quarter_is_not_and_half_is_a_collapse() {
-        for (lost, verdict) in [(0, Verdict::Fine), (5, Verdict::Fine), (13, Verdict::Hold)] {
+        for (lost, verdict) in [
+            (0, Verdict::Fine),
+            (1, Verdict::Fine),
+            (5, Verdict::Some),
+            (13, Verdict::Hold),
+        ] {
             let mut losses = Losses::default();
             run(&mut losses, 2000, lost);
             assert_eq!(losses.verdict(), verdict, "{lost}");

@@ -11,11 +11,15 @@
 //! delay, [`loss`] the losses, [`rate`] makes the estimate of their verdicts, [`probe`] finds out whether there is more.
 
 mod acked;
+#[cfg(test)]
+mod link;
 mod loss;
 mod probe;
 mod queue;
 mod rate;
 mod sent;
+#[cfg(test)]
+mod tests;
 mod trendline;
 
 use std::time::{Duration, Instant};
@@ -44,6 +48,9 @@ const KEPT_AT_COLLAPSE: f64 = 0.85;
 
 /// The waiting in the queue beyond which the rate does not grow and no probe is sent, microseconds.
 const LONG_WAIT_US: i64 = 50_000;
+
+/// The waiting beyond which it does not grow while packets are lost, microseconds.
+const SHORT_WAIT_US: i64 = 25_000;
 
 /// The rate goes no further than this above what is wanted.
 const HEADROOM: f64 = 1.25;
@@ -107,6 +114,8 @@ struct News {
     has_any: bool,
     /// The link's rate while the queue grew all at once, bits a second.
     sudden_bps: Option<f64>,
+    /// The longest that a packet waited in the queue, microseconds.
+    longest_wait_us: i64,
     /// When the newest of the packets left, microseconds.
     newest_sent_us: Option<i64>,
 }
@@ -149,6 +158,7 @@ impl Estimator {
         self.losses.advance(now_us);
         let mut lost = Vec::new();
         let mut news = News::default();
+        self.presume(arrivals);
         for arrival in arrivals {
             match arrival.at_us {
                 Some(at_us) => {
@@ -174,6 +184,15 @@ impl Estimator {
             self.decide(&news, now_us);
         }
         lost
+    }
+
+    /// A feedback that was lost on its way leaves a hole before this one.
+    fn presume(&mut self, arrivals: &[Arrival]) {
+        let first_seq = arrivals.iter().map(|arrival| arrival.seq).min();
+        if let Some(first_seq) = first_seq.filter(|first_seq| *first_seq > self.last_seq + 1) {
+            let bytes = self.sent.presume(self.last_seq + 1, first_seq);
+            self.acked.presume(bytes);
+        }
     }
 
     fn note(&mut self, seq: u64, news: &mut News) {
@@ -204,7 +223,10 @@ impl Estimator {
         self.trendline.arrived(packet.sent_us, at_us);
         self.prober.arrived(seq, packet.sent_us, at_us, packet.bytes);
         let sudden_bps = self.queue.arrived(packet.sent_us, at_us, packet.bytes);
-        news.sudden_bps = sudden_bps.or(news.sudden_bps);
+        if !self.prober.covers(seq) {
+            news.sudden_bps = sudden_bps.or(news.sudden_bps);
+        }
+        news.longest_wait_us = news.longest_wait_us.max(self.queue.waiting_us());
     }
 
     /// Makes a new rate of what is known now.
@@ -228,7 +250,7 @@ impl Estimator {
                     self.losses.judged();
                 }
             }
-            (Usage::Normal, Verdict::Fine, _) if self.queue.waiting_us() < LONG_WAIT_US => {
+            (Usage::Normal, Verdict::Fine | Verdict::Some, _) if self.may_grow(verdict, news, now_us) => {
                 if let Some(acked_bps) = self.acked.bps(GROWTH_WINDOW_US) {
                     self.rate.grow(acked_bps, self.ceiling_bps(), round_trip_us, now_us);
                 }
@@ -239,6 +261,16 @@ impl Estimator {
             self.prober.fell(now_us);
         }
         self.read_probe(now_us);
+    }
+
+    /// Whether the queue lets the rate grow. While some packets are lost it has to be short, for a short queue that
+    /// overflows shows itself by little else.
+    fn may_grow(&self, verdict: Verdict, news: &News, now_us: i64) -> bool {
+        match verdict {
+            Verdict::Fine => self.queue.waiting_us() < LONG_WAIT_US,
+            Verdict::Some => news.longest_wait_us < SHORT_WAIT_US && !self.rate.fell_by_loss(now_us),
+            _ => false,
+        }
     }
 
     fn read_probe(&mut self, now_us: i64) {
@@ -297,7 +329,7 @@ impl Estimator {
         self.rate.bps() < self.want_bps
             && self.queue.waiting_us() < LONG_WAIT_US
             && self.trendline.usage() != Usage::Over
-            && matches!(self.losses.verdict(), Verdict::Fine)
+            && matches!(self.losses.verdict(), Verdict::Fine | Verdict::Some)
     }
 
     /// When [`tick`](Self::tick) wants to be called, and [`take_probe`](Self::take_probe) after it.

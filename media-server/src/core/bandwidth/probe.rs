@@ -25,7 +25,7 @@ const NEXT: f64 = 2.0;
 
 /// Below this share of what was sent the link was full, and this much of what came is taken.
 const FULL: f64 = 0.9;
-const TAKEN_OF_FULL: f64 = 0.85;
+const TAKEN_OF_FULL: f64 = 0.95;
 
 /// Coming this much faster than it was sent, a probe was held up and let go on its way: it shows nothing.
 const BUNCHED: f64 = 2.0;
@@ -163,13 +163,21 @@ impl Prober {
 
     /// A packet that left at `sent_us` came at `at_us`.
     pub(super) fn arrived(&mut self, seq: u64, sent_us: i64, at_us: i64, bytes: usize) {
-        let Some(cluster) = &mut self.cluster else { return };
-        if cluster.seqs.is_some_and(|(first, last)| (first..=last).contains(&seq)) {
+        if !self.covers(seq) {
+            return;
+        }
+        if let Some(cluster) = &mut self.cluster {
             cluster.came_bytes += bytes;
             cluster.came_packets += 1;
             Span::widen(&mut cluster.sent, sent_us, bytes);
             Span::widen(&mut cluster.came, at_us, bytes);
         }
+    }
+
+    /// Whether `seq` went through the link with the probe under way.
+    pub(super) fn covers(&self, seq: u64) -> bool {
+        let seqs = self.cluster.and_then(|cluster| cluster.seqs);
+        seqs.is_some_and(|(first, last)| (first..=last).contains(&seq))
     }
 
     /// What the probe under way has shown, when feedback up to `last_seq` has told it all.

@@ -18,8 +18,9 @@ const GROWN_US: i64 = 40_000;
 /// Each packet has to wait this much longer than the one before, microseconds: two ticks of the feedback's clock.
 const STEP_US: i64 = 500;
 
-/// The packets after the first that have to show it.
+/// The packets and bytes after the first that have to show it: voice alone shows jitter, not what a link carries.
 const FEWEST: u32 = 3;
+const FEWEST_BYTES: u64 = 2_000;
 
 /// Packets that come each later than the one before: the link is busy with them all the time.
 #[derive(Debug, Clone, Copy)]
@@ -87,7 +88,8 @@ impl Queue {
         let growth = self.growth?;
         let is_sudden = self.waiting_us() >= SUDDEN_US
             && growth.last_delay_us - growth.first_delay_us >= GROWN_US
-            && growth.packets >= FEWEST;
+            && growth.packets >= FEWEST
+            && growth.bytes >= FEWEST_BYTES;
         let span_us = growth.last_at_us - growth.first_at_us;
         (is_sudden && span_us > 0).then(|| growth.bytes as f64 * 8.0 * 1e6 / span_us as f64)
     }

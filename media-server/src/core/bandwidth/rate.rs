@@ -30,6 +30,9 @@ const LIMIT_SMOOTHING: f64 = 0.2;
 /// What a rate needs to show its effect besides the round trip, microseconds.
 const RESPONSE_US: i64 = 100_000;
 
+/// How long a fall by losses is remembered, microseconds.
+const LOSS_REMEMBERED_US: i64 = 10_000_000;
+
 /// The longest step of growth, microseconds: a pause does not count.
 const LONGEST_STEP_US: i64 = 1_000_000;
 
@@ -41,6 +44,8 @@ pub(super) struct Rate {
     limit_bps: Option<f64>,
     last_growth_us: i64,
     last_fall_us: Option<i64>,
+    /// When it last fell because of losses.
+    last_loss_us: Option<i64>,
 }
 
 impl Rate {
@@ -51,6 +56,7 @@ impl Rate {
             limit_bps: None,
             last_growth_us: 0,
             last_fall_us: None,
+            last_loss_us: None,
         }
     }
 
@@ -59,9 +65,10 @@ impl Rate {
         self.bps
     }
 
-    /// When it last fell, microseconds.
-    pub(super) fn last_fall_us(&self) -> Option<i64> {
-        self.last_fall_us
+    /// Whether losses made it fall lately: those that remain may still come of it.
+    pub(super) fn fell_by_loss(&self, now_us: i64) -> bool {
+        self.last_loss_us
+            .is_some_and(|loss_us| now_us - loss_us < LOSS_REMEMBERED_US)
     }
 
     /// The queue grows while `acked_bps` come through. Not more than once in the time that a fall needs to show,
@@ -87,6 +94,8 @@ impl Rate {
     pub(super) fn less(&mut self, loss: f64, acked_bps: f64, round_trip_us: i64, now_us: i64) -> bool {
         let settled = self.has_settled(round_trip_us, now_us);
         if settled {
+            self.last_loss_us = Some(now_us);
+            self.limit_bps = Some(acked_bps);
             self.fall((self.bps * (1.0 - loss / 2.0)).max(acked_bps.min(self.bps)), now_us);
         }
         settled

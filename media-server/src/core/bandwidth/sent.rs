@@ -134,6 +134,16 @@ impl Register {
         }
     }
 
+    /// The feedback on packets from `from` until before `until` did not come itself: they count as arrived. Gives
+    /// their bytes.
+    pub(super) fn presume(&mut self, from: u64, until: u64) -> usize {
+        let mut bytes = 0;
+        for seq in from.max(self.first_seq)..until.min(self.first_seq + self.entries.len() as u64) {
+            bytes += self.arrived(seq).map_or(0, |packet| packet.bytes);
+        }
+        bytes
+    }
+
     /// Gives back room that a busier time needed.
     pub(super) fn shrink(&mut self, now_us: i64) {
         if now_us - self.newest_us > KEEP_US {
