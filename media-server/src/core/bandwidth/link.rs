@@ -13,6 +13,7 @@ const STEP_US: i64 = 1_000;
 const VOICE_EVERY_US: i64 = 20_000;
 const VOICE_BYTES: usize = 100;
 const FRAME_EVERY_US: i64 = 33_000;
+const SPREAD_US: i64 = 20_000;
 const PACKET_BYTES: usize = 1_100;
 const BEGIN_BPS: u64 = 300_000;
 
@@ -103,6 +104,8 @@ pub(super) struct World {
     next_voice_us: i64,
     next_frame_us: i64,
     frame_rest: f64,
+    /// Packets of the present frame that have not left: when, and their bytes.
+    frame: VecDeque<(i64, usize)>,
     probe: Option<(Probe, i64)>,
     /// Sequence numbers of voice.
     voice: VecDeque<u64>,
@@ -133,6 +136,7 @@ impl World {
             next_voice_us: 0,
             next_frame_us: 7_000,
             frame_rest: 0.0,
+            frame: VecDeque::new(),
             probe: None,
             voice: VecDeque::new(),
             flying: Vec::new(),
@@ -211,6 +215,9 @@ impl World {
             self.next_frame_us += FRAME_EVERY_US;
             self.send_frame();
         }
+        while let Some((_, bytes)) = self.frame.pop_front_if(|(at_us, _)| *at_us <= self.now_us) {
+            self.leave(bytes, None);
+        }
         if self.probe.is_none() {
             self.probe = self.estimator.take_probe(now).map(|probe| (probe, self.now_us));
         }
@@ -245,10 +252,16 @@ impl World {
         self.frame_rest += size * bps as f64 / 8e6 * FRAME_EVERY_US as f64;
         let mut rest = self.frame_rest as usize;
         self.frame_rest -= rest as f64;
+        let mut packets = Vec::new();
         while rest > 0 {
             let bytes = rest.clamp(1, PACKET_BYTES);
-            self.leave(bytes + 20, None);
+            packets.push(bytes + 20);
             rest -= bytes;
+        }
+        // Senders spread a frame over a part of its time.
+        for (index, bytes) in packets.iter().enumerate() {
+            let spread_us = SPREAD_US * index as i64 / packets.len() as i64;
+            self.frame.push_back((self.now_us + spread_us, *bytes));
         }
     }
 

@@ -45,37 +45,98 @@ struct Slice {
     lost: u32,
 }
 
-/// What arrived and what did not in about the last second.
+/// Counts of about the last second.
 #[derive(Debug, Default)]
-pub(super) struct Losses {
+struct Window {
     /// A ring; `current` is the newest.
     slices: [Slice; SLICES],
     current: usize,
-    /// The time of the newest, in slices since the beginning.
+}
+
+/// What arrived and what did not in about the last second.
+#[derive(Debug, Default)]
+pub(super) struct Losses {
+    all: Window,
+    /// Only packets that left at the present rate: what was lost at another has been judged.
+    present: Window,
+    /// When the present rate began, microseconds.
+    began_us: i64,
+    /// The time of the newest slices, in slices since the beginning.
     current_slice: i64,
 }
 
 impl Losses {
-    /// Opens the slice of `now_us`; those in between are empty.
+    /// Opens the slices of `now_us`; those in between are empty.
     pub(super) fn advance(&mut self, now_us: i64) {
         let slice = now_us / SLICE_US;
         for _ in 0..(slice - self.current_slice).clamp(0, SLICES as i64) {
-            self.current = (self.current + 1) % SLICES;
-            self.slices[self.current] = Slice::default();
+            self.all.turn();
+            self.present.turn();
         }
         self.current_slice = self.current_slice.max(slice);
     }
 
-    /// A packet has arrived; `was_lost` when it was counted as lost before.
-    pub(super) fn arrived(&mut self, was_lost: bool) {
-        self.slices[self.current].arrived += 1;
-        if was_lost && let Some(slice) = self.recent(SLICES).find(|index| self.slices[*index].lost > 0) {
-            self.slices[slice].lost -= 1;
+    /// A packet that left at `sent_us` has arrived; `was_lost` when it was counted as lost before.
+    pub(super) fn arrived(&mut self, sent_us: i64, was_lost: bool) {
+        self.all.arrived(was_lost);
+        if sent_us >= self.began_us {
+            self.present.arrived(was_lost);
         }
     }
 
-    /// A packet has not arrived.
-    pub(super) fn lost(&mut self) {
+    /// A packet that left at `sent_us` has not arrived.
+    pub(super) fn lost(&mut self, sent_us: i64) {
+        self.all.lost();
+        if sent_us >= self.began_us {
+            self.present.lost();
+        }
+    }
+
+    /// The share that was lost in about the last second, 0..1.
+    pub(super) fn share(&self) -> f64 {
+        self.all.share()
+    }
+
+    /// What the losses say of the present rate.
+    pub(super) fn verdict(&self) -> Verdict {
+        let (lost, all) = self.present.counted(SLICES_OF_COLLAPSE);
+        if is_beyond(lost, all, COLLAPSE) {
+            return Verdict::Collapse;
+        }
+        let (lost, all) = self.present.counted(SLICES);
+        let share = self.present.share();
+        if is_beyond(lost, all, BORNE) {
+            Verdict::Less(share)
+        } else if share > BORNE {
+            Verdict::Hold
+        } else if share > NOTABLE {
+            Verdict::Some
+        } else {
+            Verdict::Fine
+        }
+    }
+
+    /// The rate has fallen: what left before is not counted for or against it.
+    pub(super) fn fell(&mut self, now_us: i64) {
+        self.present = Window::default();
+        self.began_us = now_us;
+    }
+}
+
+impl Window {
+    fn turn(&mut self) {
+        self.current = (self.current + 1) % SLICES;
+        self.slices[self.current] = Slice::default();
+    }
+
+    fn arrived(&mut self, was_lost: bool) {
+        self.slices[self.current].arrived += 1;
+        if was_lost && let Some(index) = self.recent(SLICES).find(|index| self.slices[*index].lost > 0) {
+            self.slices[index].lost -= 1;
+        }
+    }
+
+    fn lost(&mut self) {
         self.slices[self.current].lost += 1;
     }
 
@@ -92,34 +153,9 @@ impl Losses {
         })
     }
 
-    /// The share that was lost in about the last second, 0..1.
-    pub(super) fn share(&self) -> f64 {
+    fn share(&self) -> f64 {
         let (lost, all) = self.counted(SLICES);
         f64::from(lost) / f64::from(all.max(1))
-    }
-
-    /// What the losses say of the present rate.
-    pub(super) fn verdict(&self) -> Verdict {
-        let (lost, all) = self.counted(SLICES_OF_COLLAPSE);
-        if is_beyond(lost, all, COLLAPSE) {
-            return Verdict::Collapse;
-        }
-        let (lost, all) = self.counted(SLICES);
-        let share = self.share();
-        if is_beyond(lost, all, BORNE) {
-            Verdict::Less(share)
-        } else if share > BORNE {
-            Verdict::Hold
-        } else if share > NOTABLE {
-            Verdict::Some
-        } else {
-            Verdict::Fine
-        }
-    }
-
-    /// Forgets what was counted: it was judged, and what follows is another rate's.
-    pub(super) fn judged(&mut self) {
-        self.slices = [Slice::default(); SLICES];
     }
 }
 
@@ -139,9 +175,9 @@ mod tests {
         for index in 0..ms / 10 {
             losses.advance(index * 10_000);
             if index * lost % 100 < lost {
-                losses.lost();
+                losses.lost(index * 10_000);
             } else {
-                losses.arrived(false);
+                losses.arrived(index * 10_000, false);
             }
         }
     }
@@ -167,11 +203,22 @@ mod tests {
     }
 
     #[test]
+    fn what_was_lost_at_a_higher_rate_is_not_held_against_a_lower_one() {
+        let mut losses = Losses::default();
+        losses.fell(1_000_000);
+        run(&mut losses, 1000, 80);
+        assert_eq!(losses.verdict(), Verdict::Fine);
+        assert!(losses.share() > 0.7);
+        run(&mut losses, 2000, 80);
+        assert_eq!(losses.verdict(), Verdict::Collapse);
+    }
+
+    #[test]
     fn a_packet_that_was_only_late_is_not_lost() {
         let mut losses = Losses::default();
-        losses.lost();
+        losses.lost(0);
         losses.advance(150_000);
-        losses.arrived(true);
+        losses.arrived(0, true);
         assert_eq!(losses.share(), 0.0);
     }
 

@@ -43,15 +43,6 @@ const GROWTH_WINDOW_US: i64 = 500_000;
 /// A sudden queue counts when the link carries less than this share of the rate.
 const SUDDEN: f64 = 0.8;
 
-/// What is kept of what comes through when the losses say that the path breaks down.
-const KEPT_AT_COLLAPSE: f64 = 0.85;
-
-/// The waiting in the queue beyond which the rate does not grow and no probe is sent, microseconds.
-const LONG_WAIT_US: i64 = 50_000;
-
-/// The waiting beyond which it does not grow while packets are lost, microseconds.
-const SHORT_WAIT_US: i64 = 25_000;
-
 /// The rate goes no further than this above what is wanted.
 const HEADROOM: f64 = 1.25;
 
@@ -167,8 +158,8 @@ impl Estimator {
                     }
                 }
                 None => {
-                    if self.sent.lost(arrival.seq) {
-                        self.losses.lost();
+                    if let Some(sent_us) = self.sent.lost(arrival.seq) {
+                        self.losses.lost(sent_us);
                         lost.push(arrival.seq);
                         self.note(arrival.seq, &mut news);
                     }
@@ -202,7 +193,7 @@ impl Estimator {
 
     fn arrived(&mut self, seq: u64, packet: Packet, at_us: i64, now_us: i64, news: &mut News) {
         self.note(seq, news);
-        self.losses.arrived(packet.was_lost);
+        self.losses.arrived(packet.sent_us, packet.was_lost);
         news.newest_sent_us = news.newest_sent_us.max(Some(packet.sent_us));
         // Beyond this a clock is nonsense, and sums of its times could overflow.
         if at_us.unsigned_abs() > i64::MAX as u64 / 4 {
@@ -234,7 +225,7 @@ impl Estimator {
         let before_bps = self.rate.bps();
         let round_trip_us = self.round_trip.us().unwrap_or(UNKNOWN_ROUND_TRIP_US);
         let falling_to_bps = self.acked.bps(FALL_WINDOW_US);
-        let usage = self.trendline.usage();
+        let usage = self.usage();
         let verdict = self.losses.verdict();
         if let Some(bps) = news.sudden_bps.filter(|bps| *bps < SUDDEN * before_bps) {
             self.rate.sudden(bps, now_us);
@@ -242,13 +233,10 @@ impl Estimator {
         match (usage, verdict, falling_to_bps) {
             (Usage::Over, _, Some(acked_bps)) => self.rate.overuse(acked_bps, round_trip_us, now_us),
             (_, Verdict::Collapse, Some(acked_bps)) => {
-                self.rate.overuse(acked_bps * KEPT_AT_COLLAPSE, round_trip_us, now_us);
-                self.losses.judged();
+                self.rate.overuse(acked_bps, round_trip_us, now_us);
             }
             (_, Verdict::Less(share), Some(acked_bps)) => {
-                if self.rate.less(share, acked_bps, round_trip_us, now_us) {
-                    self.losses.judged();
-                }
+                self.rate.less(share, acked_bps, round_trip_us, now_us);
             }
             (Usage::Normal, Verdict::Fine | Verdict::Some, _) if self.may_grow(verdict, news, now_us) => {
                 if let Some(acked_bps) = self.acked.bps(GROWTH_WINDOW_US) {
@@ -257,18 +245,41 @@ impl Estimator {
             }
             _ => self.rate.hold(now_us),
         }
+        if std::env::var("DBG").is_ok() && self.rate.bps() < before_bps {
+            println!(
+                "  DBG {} fall {:.0}->{:.0} sudden {:?} usage {usage:?} verdict {verdict:?} acked {falling_to_bps:?} wait {} longest {} standing {:?}",
+                now_us / 1000,
+                before_bps,
+                self.rate.bps(),
+                news.sudden_bps,
+                self.queue.waiting_us(),
+                news.longest_wait_us,
+                self.queue
+            );
+        }
         if self.rate.bps() < before_bps {
             self.prober.fell(now_us);
+            self.losses.fell(now_us);
+            self.trendline.fell();
         }
         self.read_probe(now_us);
+    }
+
+    /// What the delays say. Longer and longer ones are no overuse while the queue still empties between bursts: frames
+    /// that become larger look like that, and so does jitter.
+    fn usage(&self) -> Usage {
+        match self.trendline.usage() {
+            Usage::Over if !self.queue.is_standing() => Usage::Under,
+            usage => usage,
+        }
     }
 
     /// Whether the queue lets the rate grow. While some packets are lost it has to be short, for a short queue that
     /// overflows shows itself by little else.
     fn may_grow(&self, verdict: Verdict, news: &News, now_us: i64) -> bool {
         match verdict {
-            Verdict::Fine => self.queue.waiting_us() < LONG_WAIT_US,
-            Verdict::Some => news.longest_wait_us < SHORT_WAIT_US && !self.rate.fell_by_loss(now_us),
+            Verdict::Fine => !self.queue.is_standing(),
+            Verdict::Some => !self.queue.is_standing() && !self.rate.fell_by_loss(now_us),
             _ => false,
         }
     }
@@ -277,8 +288,12 @@ impl Estimator {
         let Some(shown) = self.prober.shown(self.last_seq, now_us) else {
             return;
         };
+        if std::env::var("DBG").is_ok() {
+            println!("  DBG {} probe {shown:?}", now_us / 1000);
+        }
         if shown.bps > self.rate.bps() {
-            self.rate.lift(shown.bps.min(self.ceiling_bps()), now_us);
+            self.rate
+                .lift(shown.bps.min(self.ceiling_bps()), !shown.has_passed, now_us);
         }
         if shown.has_passed {
             self.prober.gained(now_us);
@@ -327,8 +342,8 @@ impl Estimator {
 
     fn may_probe(&self) -> bool {
         self.rate.bps() < self.want_bps
-            && self.queue.waiting_us() < LONG_WAIT_US
-            && self.trendline.usage() != Usage::Over
+            && !self.queue.is_standing()
+            && self.usage() != Usage::Over
             && matches!(self.losses.verdict(), Verdict::Fine | Verdict::Some)
     }
 

@@ -9,6 +9,15 @@
 /// How long a least delay is remembered at least, microseconds; at most twice that.
 const REMEMBERED_US: i64 = 2_500_000;
 
+/// What stands in the queue on a calm path, microseconds: less is not a queue.
+const STANDING_US: i64 = 10_000;
+
+/// The unrest that is allowed for at most, microseconds.
+const MOST_UNREST_US: i64 = 30_000;
+
+/// A moment, microseconds: frames and voice leave more often.
+const MOMENT_US: i64 = 100_000;
+
 /// The waiting that is a sudden queue, microseconds: more than a wireless link's usual unrest.
 const SUDDEN_US: i64 = 60_000;
 
@@ -41,6 +50,11 @@ pub(super) struct Queue {
     /// The least delays of the half that is gone and of the one that runs. Only differences mean anything.
     least_us: Option<[i64; 2]>,
     half_began_us: i64,
+    /// The same within moments: what waits even between bursts.
+    moment_us: [i64; 2],
+    moment_began_us: i64,
+    /// How much delays differ from one packet to the next, smoothed, microseconds (as RFC 3550 §6.4.1 has it).
+    jitter_us: i64,
 }
 
 impl Queue {
@@ -49,6 +63,11 @@ impl Queue {
     pub(super) fn arrived(&mut self, sent_us: i64, at_us: i64, bytes: usize) -> Option<f64> {
         let delay_us = at_us - sent_us;
         self.remember(delay_us, sent_us);
+        self.watch(delay_us, sent_us);
+        if let Some(growth) = &self.growth {
+            let difference_us = (delay_us - growth.last_delay_us).abs().min(MOST_UNREST_US);
+            self.jitter_us += (difference_us - self.jitter_us) / 32;
+        }
         let goes_on = self
             .growth
             .as_ref()
@@ -84,6 +103,16 @@ impl Queue {
         });
     }
 
+    fn watch(&mut self, delay_us: i64, now_us: i64) {
+        let [old, running] = self.moment_us;
+        self.moment_us = if now_us - self.moment_began_us > MOMENT_US {
+            self.moment_began_us = now_us;
+            [running, delay_us]
+        } else {
+            [old, running.min(delay_us)]
+        };
+    }
+
     fn sudden(&self) -> Option<f64> {
         let growth = self.growth?;
         let is_sudden = self.waiting_us() >= SUDDEN_US
@@ -100,6 +129,19 @@ impl Queue {
             (Some(growth), Some([old, running])) => growth.last_delay_us - old.min(running),
             _ => 0,
         }
+    }
+
+    /// How long every packet of the last moment had to wait, microseconds: what stands in the queue even between the
+    /// bursts of frames, which wait for one another however wide the link is.
+    fn standing_us(&self) -> i64 {
+        let [old, running] = self.moment_us;
+        self.least_us
+            .map_or(0, |[old_least, least]| old.min(running) - old_least.min(least))
+    }
+
+    /// Whether more stands in the queue than the path's own unrest explains.
+    pub(super) fn is_standing(&self) -> bool {
+        self.standing_us() > STANDING_US + self.jitter_us
     }
 
     /// Forgets: the receiver's clock has jumped.

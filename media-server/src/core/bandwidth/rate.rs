@@ -1,6 +1,6 @@
 //! The rate control: one rate that grows while all is well and falls to what came through when it is not.
 //!
-//! Invariant: the rate stays between [`FLOOR_BPS`] and [`MOST_BPS`]; it grows by media no further than half above what was
+//! Invariant: the rate stays between [`FLOOR_BPS`] and [`MOST_BPS`]; it grows by media no further than a quarter above what was
 //! acknowledged, and never above the ceiling.
 //!
 //! After draft-ietf-rmcat-gcc-02 §5.5: multiplicative while the link's limit is unknown, additive near it.
@@ -18,7 +18,7 @@ const BACK_OFF: f64 = 0.85;
 const GROWTH: f64 = 1.08;
 
 /// How far above what was acknowledged media alone lets the rate grow: the factor, and bits a second.
-const ABOVE_ACKED: f64 = 1.5;
+const ABOVE_ACKED: f64 = 1.25;
 const ABOVE_ACKED_BPS: f64 = 10_000.0;
 
 /// How near to the known limit is near.
@@ -90,15 +90,13 @@ impl Rate {
         self.fall(bps * BACK_OFF, now_us);
     }
 
-    /// The share `loss` is lost. Gives whether it was acted upon.
-    pub(super) fn less(&mut self, loss: f64, acked_bps: f64, round_trip_us: i64, now_us: i64) -> bool {
-        let settled = self.has_settled(round_trip_us, now_us);
-        if settled {
+    /// The share `loss` is lost.
+    pub(super) fn less(&mut self, loss: f64, acked_bps: f64, round_trip_us: i64, now_us: i64) {
+        if self.has_settled(round_trip_us, now_us) {
             self.last_loss_us = Some(now_us);
             self.limit_bps = Some(acked_bps);
             self.fall((self.bps * (1.0 - loss / 2.0)).max(acked_bps.min(self.bps)), now_us);
         }
-        settled
     }
 
     /// No word came from the receiver for long.
@@ -131,10 +129,12 @@ impl Rate {
         self.last_growth_us = now_us;
     }
 
-    /// A probe has shown `bps`.
-    pub(super) fn lift(&mut self, bps: f64, now_us: i64) {
+    /// A probe has shown `bps`; `is_limit`: and that there is no more.
+    pub(super) fn lift(&mut self, bps: f64, is_limit: bool, now_us: i64) {
         self.bps = self.bps.max(bps.min(MOST_BPS));
-        if self.limit_bps.is_some_and(|limit| bps > limit * (1.0 + NEAR)) {
+        if is_limit {
+            self.limit_bps = Some(bps);
+        } else if self.limit_bps.is_some_and(|limit| bps > limit * (1.0 + NEAR)) {
             self.limit_bps = None;
         }
         self.last_growth_us = now_us;
@@ -171,7 +171,7 @@ mod tests {
         for step in 1..1000 {
             rate.grow(400_000.0, 10e6, ROUND_TRIP_US, step * 100_000);
         }
-        assert_eq!(rate.bps(), 610_000.0);
+        assert_eq!(rate.bps(), 510_000.0);
         for step in 1000..2000 {
             rate.grow(1_000_000.0, 700_000.0, ROUND_TRIP_US, step * 100_000);
         }

@@ -123,15 +123,14 @@ impl Register {
         })
     }
 
-    /// A feedback says that `seq` has not come. True when this is news.
-    pub(super) fn lost(&mut self, seq: u64) -> bool {
-        match self.find(seq) {
-            Some((index, entry)) if entry.fate == Fate::Open => {
-                self.entries[index].fate = Fate::Lost;
-                true
-            }
-            _ => false,
+    /// A feedback says that `seq` has not come. When this is news: when it left, microseconds.
+    pub(super) fn lost(&mut self, seq: u64) -> Option<i64> {
+        let (index, entry) = self.find(seq)?;
+        if entry.fate != Fate::Open {
+            return None;
         }
+        self.entries[index].fate = Fate::Lost;
+        Some(self.sent_us(entry))
     }
 
     /// The feedback on packets from `from` until before `until` did not come itself: they count as arrived. Gives
@@ -171,9 +170,9 @@ mod tests {
         };
         assert_eq!(register.arrived(70_000), Some(first));
         assert_eq!(register.arrived(70_000), None);
-        assert!(!register.lost(70_000), "what has come is not lost any more");
-        assert!(register.lost(70_001));
-        assert!(!register.lost(70_001), "no news the second time");
+        assert_eq!(register.lost(70_000), None, "what has come is not lost any more");
+        assert_eq!(register.lost(70_001), Some(1005));
+        assert_eq!(register.lost(70_001), None, "no news the second time");
         assert!(register.arrived(70_001).is_some_and(|packet| packet.was_lost));
     }
 
@@ -185,7 +184,7 @@ mod tests {
         register.push(13, 100, 0);
         for seq in [0, 9, 11, 12, 14, u64::MAX] {
             assert_eq!(register.arrived(seq), None, "{seq}");
-            assert!(!register.lost(seq), "{seq}");
+            assert_eq!(register.lost(seq), None, "{seq}");
         }
         register.push(13, 500, 9);
         assert_eq!(register.arrived(13).map(|packet| packet.bytes), Some(100));

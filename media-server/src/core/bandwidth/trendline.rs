@@ -63,6 +63,7 @@ pub(super) struct Trendline {
     smoothed_ms: f64,
     /// A ring of arrival and smoothed delay, milliseconds since the origin.
     points: [(f64, f64); WINDOW],
+    points_known: usize,
     groups: u32,
     last_at_ms: f64,
     previous_trend: f64,
@@ -78,6 +79,7 @@ impl Default for Trendline {
             origin_us: None,
             smoothed_ms: 0.0,
             points: [(0.0, 0.0); WINDOW],
+            points_known: 0,
             groups: 0,
             last_at_ms: 0.0,
             previous_trend: 0.0,
@@ -92,6 +94,17 @@ impl Trendline {
     /// What the delays say at present.
     pub(super) fn usage(&self) -> Usage {
         self.usage
+    }
+
+    /// The rate has fallen: a new line begins, because the old one would blame it for what was before.
+    pub(super) fn fell(&mut self) {
+        self.origin_us = None;
+        self.smoothed_ms = 0.0;
+        self.points_known = 0;
+        self.last_at_ms = 0.0;
+        self.previous_trend = 0.0;
+        self.over_for_ms = 0.0;
+        self.usage = Usage::Normal;
     }
 
     /// A packet that left at `sent_us` came at `at_us`. One that was overtaken says nothing of the queue.
@@ -119,16 +132,12 @@ impl Trendline {
         let at_ms = (group.last_at_us - origin_at_us) as f64 / 1e3;
         let delay_ms = (delay_us - origin_delay_us) as f64 / 1e3;
         self.smoothed_ms = SMOOTHING * self.smoothed_ms + (1.0 - SMOOTHING) * delay_ms;
-        self.points[self.groups as usize % WINDOW] = (at_ms, self.smoothed_ms);
-        // Wraps where the ring does.
-        self.groups = if self.groups == u32::MAX {
-            WINDOW as u32
-        } else {
-            self.groups + 1
-        };
+        self.points[self.points_known % WINDOW] = (at_ms, self.smoothed_ms);
+        self.points_known += 1;
+        self.groups = self.groups.saturating_add(1);
         let passed_ms = (at_ms - self.last_at_ms).max(0.0);
         self.last_at_ms = at_ms;
-        if self.groups as usize >= WINDOW {
+        if self.points_known >= WINDOW {
             let trend = slope(&self.points);
             self.judge(trend, passed_ms);
         }
