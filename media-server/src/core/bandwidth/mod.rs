@@ -43,6 +43,9 @@ const GROWTH_WINDOW_US: i64 = 500_000;
 /// A sudden queue counts when the link carries less than this share of the rate.
 const SUDDEN: f64 = 0.8;
 
+/// How often the rate falls for a queue that does not grow, but stays.
+const MOST_FALLS_ON_QUEUE: u32 = 3;
+
 /// The rate goes no further than this above what is wanted.
 const HEADROOM: f64 = 1.25;
 
@@ -82,6 +85,8 @@ pub(crate) struct Estimator {
     want_bps: f64,
     /// The last packet's arrival less its departure: the offset of the clocks and the way.
     offset_us: Option<i64>,
+    /// How often the rate fell since the queue was last empty.
+    falls_on_queue: u32,
     /// The highest sequence number that feedback has spoken of.
     last_seq: u64,
     /// When a packet left after the last word of the receiver, microseconds.
@@ -125,6 +130,7 @@ impl Estimator {
             prober: Prober::default(),
             want_bps: 0.0,
             offset_us: None,
+            falls_on_queue: 0,
             last_seq: 0,
             unanswered_since_us: None,
             round_trip: RoundTrip::default(),
@@ -257,7 +263,11 @@ impl Estimator {
                 self.queue
             );
         }
+        if !self.queue.is_standing() {
+            self.falls_on_queue = 0;
+        }
         if self.rate.bps() < before_bps {
+            self.falls_on_queue += 1;
             self.prober.fell(now_us);
             self.losses.fell(now_us);
             self.trendline.fell();
@@ -270,8 +280,15 @@ impl Estimator {
     fn usage(&self) -> Usage {
         match self.trendline.usage() {
             Usage::Over if !self.queue.is_standing() => Usage::Under,
+            // A fall has not been enough, for the queue stays.
+            Usage::Normal if self.may_fall_again() && self.queue.is_long() && self.trendline.is_known() => Usage::Over,
             usage => usage,
         }
+    }
+
+    /// Whether the rate fell on a queue that still stands; but not again and again, for others may keep it standing.
+    fn may_fall_again(&self) -> bool {
+        (1..=MOST_FALLS_ON_QUEUE).contains(&self.falls_on_queue)
     }
 
     /// Whether the queue lets the rate grow. While some packets are lost it has to be short, for a short queue that

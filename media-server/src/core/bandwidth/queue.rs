@@ -27,6 +27,9 @@ const GROWN_US: i64 = 40_000;
 /// Each packet has to wait this much longer than the one before, microseconds: two ticks of the feedback's clock.
 const STEP_US: i64 = 500;
 
+/// The packets of a growth between which the link's rate is read, one more than they leave spans.
+const RECENT: usize = FEWEST as usize + 1;
+
 /// The packets and bytes after the first that have to show it: voice alone shows jitter, not what a link carries.
 const FEWEST: u32 = 3;
 const FEWEST_BYTES: u64 = 2_000;
@@ -41,6 +44,8 @@ struct Growth {
     /// Packets and bytes after the first.
     packets: u32,
     bytes: u64,
+    /// A ring of the last arrivals and the bytes until then: the first of a growth may have passed before a cut.
+    recent: [(i64, u64); RECENT],
 }
 
 /// The queue before the bottleneck.
@@ -78,6 +83,7 @@ impl Queue {
                 growth.last_delay_us = delay_us;
                 growth.packets += 1;
                 growth.bytes += bytes as u64;
+                growth.recent[growth.packets as usize % RECENT] = (at_us, growth.bytes);
             }
             growth => {
                 *growth = Some(Growth {
@@ -87,6 +93,7 @@ impl Queue {
                     last_delay_us: delay_us,
                     packets: 0,
                     bytes: 0,
+                    recent: [(at_us, 0); RECENT],
                 });
             }
         }
@@ -119,8 +126,10 @@ impl Queue {
             && growth.last_delay_us - growth.first_delay_us >= GROWN_US
             && growth.packets >= FEWEST
             && growth.bytes >= FEWEST_BYTES;
-        let span_us = growth.last_at_us - growth.first_at_us;
-        (is_sudden && span_us > 0).then(|| growth.bytes as f64 * 8.0 * 1e6 / span_us as f64)
+        // The oldest of the last few: when the growth is longer, the place after the newest.
+        let (since_us, since_bytes) = growth.recent[(growth.packets as usize + 1) % RECENT];
+        let span_us = growth.last_at_us - since_us;
+        (is_sudden && span_us > 0).then(|| (growth.bytes - since_bytes) as f64 * 8.0 * 1e6 / span_us as f64)
     }
 
     /// How much longer the last packet took than the fastest of the last seconds, microseconds.
@@ -137,6 +146,11 @@ impl Queue {
         let [old, running] = self.moment_us;
         self.least_us
             .map_or(0, |[old_least, least]| old.min(running) - old_least.min(least))
+    }
+
+    /// Whether the queue is so long that talk suffers.
+    pub(super) fn is_long(&self) -> bool {
+        self.standing_us() > SUDDEN_US
     }
 
     /// Whether more stands in the queue than the path's own unrest explains.

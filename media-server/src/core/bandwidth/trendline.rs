@@ -96,6 +96,11 @@ impl Trendline {
         self.usage
     }
 
+    /// Whether enough groups came for a line.
+    pub(super) fn is_known(&self) -> bool {
+        self.points_known >= WINDOW
+    }
+
     /// The rate has fallen: a new line begins, because the old one would blame it for what was before.
     pub(super) fn fell(&mut self) {
         self.origin_us = None;
@@ -137,7 +142,7 @@ impl Trendline {
         self.groups = self.groups.saturating_add(1);
         let passed_ms = (at_ms - self.last_at_ms).max(0.0);
         self.last_at_ms = at_ms;
-        if self.points_known >= WINDOW {
+        if self.is_known() {
             let trend = slope(&self.points);
             self.judge(trend, passed_ms);
         }
