@@ -73,6 +73,12 @@ impl Acked {
         Some(bytes as f64 * 8.0 * 1e6 / span_us as f64)
     }
 
+    /// What it occupies besides itself, bytes.
+    #[cfg(test)]
+    pub(super) fn room_bytes(&self) -> usize {
+        self.slices.capacity() * size_of::<Slice>()
+    }
+
     /// Forgets: the receiver's clock has jumped.
     pub(super) fn reset(&mut self) {
         self.slices.clear();

@@ -12,6 +12,7 @@ use super::{Arrival, Estimator, Probe};
 const STEP_US: i64 = 1_000;
 const VOICE_EVERY_US: i64 = 20_000;
 const VOICE_BYTES: usize = 100;
+const VOICE_BPS: u64 = 40_000;
 const FRAME_EVERY_US: i64 = 33_000;
 const SPREAD_US: i64 = 20_000;
 const PACKET_BYTES: usize = 1_100;
@@ -88,6 +89,9 @@ pub(super) struct Sight {
 pub(super) struct World {
     pub(super) link: Link,
     pub(super) video: Video,
+    pub(super) has_voice: bool,
+    /// How many probes were asked for.
+    pub(super) probes: u32,
     pub(super) estimator: Estimator,
     /// What was seen every 100 ms.
     pub(super) sights: Vec<Sight>,
@@ -123,6 +127,8 @@ impl World {
         let origin = Instant::now();
         let mut world = Self {
             link,
+            has_voice: true,
+            probes: 0,
             estimator: Estimator::new(BEGIN_BPS, origin),
             sights: Vec::new(),
             voice_came_us: Vec::new(),
@@ -146,9 +152,9 @@ impl World {
             feedback: VecDeque::new(),
             came_bytes: 0,
             last_came_us: 0,
-            video: video.clone(),
+            video: Video::None,
         };
-        world.want(&video);
+        world.want(video);
         // Where frames, voice and reports begin is the seed's too.
         world.chance();
         world.next_frame_us = (world.chance() * FRAME_EVERY_US as f64) as i64;
@@ -157,13 +163,15 @@ impl World {
         world
     }
 
-    fn want(&mut self, video: &Video) {
-        let video_bps = match video {
+    /// What the subscriber wants from now on.
+    pub(super) fn want(&mut self, video: Video) {
+        let video_bps = match &video {
             Video::None => 0,
             Video::Elastic(bps) => *bps,
             Video::Layers(layers) => layers.last().copied().unwrap_or(0),
         };
-        self.estimator.want(video_bps + 40_000, self.now());
+        self.video = video;
+        self.estimator.want(video_bps + VOICE_BPS, self.now());
     }
 
     pub(super) fn now(&self) -> Instant {
@@ -206,10 +214,15 @@ impl World {
         let now = self.now();
         if self.estimator.next_timeout().is_some_and(|at| at <= now) {
             self.estimator.tick(now);
+            self.begin_probe();
+            let next = self.estimator.next_timeout();
+            assert!(next.is_none_or(|at| at > now), "a caller that waits would not rest");
         }
         if self.now_us >= self.next_voice_us {
             self.next_voice_us += VOICE_EVERY_US;
-            self.send_voice();
+            if self.has_voice {
+                self.send_voice();
+            }
         }
         if self.now_us >= self.next_frame_us {
             self.next_frame_us += FRAME_EVERY_US;
@@ -217,9 +230,6 @@ impl World {
         }
         while let Some((_, bytes)) = self.frame.pop_front_if(|(at_us, _)| *at_us <= self.now_us) {
             self.leave(bytes, None);
-        }
-        if self.probe.is_none() {
-            self.probe = self.estimator.take_probe(now).map(|probe| (probe, self.now_us));
         }
         self.send_probe();
         self.cross_bits += self.link.cross_bps as f64 * STEP_US as f64 / 1e6;
@@ -232,6 +242,17 @@ impl World {
         }
     }
 
+    fn begin_probe(&mut self) {
+        if self.probe.is_none() {
+            let now = self.now();
+            self.probe = self
+                .estimator
+                .take_probe(now)
+                .map(|probe| (probe, self.now_us + STEP_US));
+            self.probes += u32::from(self.probe.is_some());
+        }
+    }
+
     fn send_voice(&mut self) {
         let seq = self.leave(VOICE_BYTES, None);
         self.voice.push_back(seq);
@@ -241,7 +262,7 @@ impl World {
     }
 
     fn send_frame(&mut self) {
-        let room_bps = self.estimator.estimate_bps().saturating_sub(40_000);
+        let room_bps = self.estimator.estimate_bps().saturating_sub(VOICE_BPS);
         let bps = match &self.video {
             Video::None => 0,
             Video::Elastic(most) => room_bps.min(*most),
@@ -373,6 +394,7 @@ impl World {
         while let Some((_, arrivals)) = self.feedback.pop_front_if(|(at_us, _)| *at_us <= self.now_us) {
             let now = self.now();
             let lost = self.estimator.feedback(&arrivals, now);
+            self.begin_probe();
             for seq in lost {
                 if self.voice.contains(&seq) {
                     self.send_voice();

@@ -17,6 +17,7 @@ mod loss;
 mod probe;
 mod queue;
 mod rate;
+mod round_trip;
 mod sent;
 #[cfg(test)]
 mod tests;
@@ -31,6 +32,7 @@ use loss::{Losses, Verdict};
 use probe::Prober;
 use queue::Queue;
 use rate::Rate;
+use round_trip::RoundTrip;
 use sent::{Packet, Register};
 use trendline::{Trendline, Usage};
 
@@ -49,17 +51,21 @@ const MOST_FALLS_ON_QUEUE: u32 = 3;
 /// The rate goes no further than this above what is wanted.
 const HEADROOM: f64 = 1.25;
 
+/// A want that grows by this factor is worth a probe at once.
+const MORE: f64 = 1.1;
+
 /// The round trip while nothing is known of it, microseconds.
 const UNKNOWN_ROUND_TRIP_US: i64 = 200_000;
 
 /// How long packets may be on their way without any word of them, microseconds.
 const SILENCE_US: i64 = 1_000_000;
+const LONGEST_SILENCE_US: i64 = 3_000_000;
+
+/// How long after the last feedback what it said of the queue is still true, microseconds.
+const NEWS_LAST_US: i64 = 1_000_000;
 
 /// A receiver's clock that jumps by this is another clock, microseconds.
-const JUMP_US: i64 = 5_000_000;
-
-/// How long the shortest round trip is remembered at least, microseconds; at most twice that.
-const ROUND_TRIP_REMEMBERED_US: i64 = 5_000_000;
+const JUMP_US: i64 = 2_000_000;
 
 /// One packet's fate as the receiver reports it.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -89,19 +95,11 @@ pub(crate) struct Estimator {
     falls_on_queue: u32,
     /// The highest sequence number that feedback has spoken of.
     last_seq: u64,
+    /// When feedback last brought news, microseconds.
+    last_news_us: i64,
     /// When a packet left after the last word of the receiver, microseconds.
     unanswered_since_us: Option<i64>,
     round_trip: RoundTrip,
-}
-
-/// What is known of the round trip, microseconds.
-#[derive(Debug, Default)]
-struct RoundTrip {
-    /// From receiver reports, smoothed.
-    reported_us: Option<i64>,
-    /// The shortest from a packet's leaving to its feedback, of the half that is gone and the one that runs.
-    bounds_us: Option<[i64; 2]>,
-    half_began_us: i64,
 }
 
 /// What one feedback has brought.
@@ -110,8 +108,6 @@ struct News {
     has_any: bool,
     /// The link's rate while the queue grew all at once, bits a second.
     sudden_bps: Option<f64>,
-    /// The longest that a packet waited in the queue, microseconds.
-    longest_wait_us: i64,
     /// When the newest of the packets left, microseconds.
     newest_sent_us: Option<i64>,
 }
@@ -132,6 +128,7 @@ impl Estimator {
             offset_us: None,
             falls_on_queue: 0,
             last_seq: 0,
+            last_news_us: 0,
             unanswered_since_us: None,
             round_trip: RoundTrip::default(),
         }
@@ -177,6 +174,7 @@ impl Estimator {
         }
         if news.has_any {
             self.unanswered_since_us = None;
+            self.last_news_us = now_us;
             self.prober.feedback_works(now_us);
             self.decide(&news, now_us);
         }
@@ -186,8 +184,8 @@ impl Estimator {
     /// A feedback that was lost on its way leaves a hole before this one.
     fn presume(&mut self, arrivals: &[Arrival]) {
         let first_seq = arrivals.iter().map(|arrival| arrival.seq).min();
-        if let Some(first_seq) = first_seq.filter(|first_seq| *first_seq > self.last_seq + 1) {
-            let bytes = self.sent.presume(self.last_seq + 1, first_seq);
+        if let Some(first_seq) = first_seq.filter(|first_seq| *first_seq > self.last_seq) {
+            let bytes = self.sent.presume(self.last_seq.saturating_add(1), first_seq);
             self.acked.presume(bytes);
         }
     }
@@ -223,7 +221,6 @@ impl Estimator {
         if !self.prober.covers(seq) {
             news.sudden_bps = sudden_bps.or(news.sudden_bps);
         }
-        news.longest_wait_us = news.longest_wait_us.max(self.queue.waiting_us());
     }
 
     /// Makes a new rate of what is known now.
@@ -244,24 +241,12 @@ impl Estimator {
             (_, Verdict::Less(share), Some(acked_bps)) => {
                 self.rate.less(share, acked_bps, round_trip_us, now_us);
             }
-            (Usage::Normal, Verdict::Fine | Verdict::Some, _) if self.may_grow(verdict, news, now_us) => {
+            (Usage::Normal, ..) if self.may_grow(verdict, now_us) => {
                 if let Some(acked_bps) = self.acked.bps(GROWTH_WINDOW_US) {
                     self.rate.grow(acked_bps, self.ceiling_bps(), round_trip_us, now_us);
                 }
             }
             _ => self.rate.hold(now_us),
-        }
-        if std::env::var("DBG").is_ok() && self.rate.bps() < before_bps {
-            println!(
-                "  DBG {} fall {:.0}->{:.0} sudden {:?} usage {usage:?} verdict {verdict:?} acked {falling_to_bps:?} wait {} longest {} standing {:?}",
-                now_us / 1000,
-                before_bps,
-                self.rate.bps(),
-                news.sudden_bps,
-                self.queue.waiting_us(),
-                news.longest_wait_us,
-                self.queue
-            );
         }
         if !self.queue.is_standing() {
             self.falls_on_queue = 0;
@@ -291,9 +276,9 @@ impl Estimator {
         (1..=MOST_FALLS_ON_QUEUE).contains(&self.falls_on_queue)
     }
 
-    /// Whether the queue lets the rate grow. While some packets are lost it has to be short, for a short queue that
-    /// overflows shows itself by little else.
-    fn may_grow(&self, verdict: Verdict, news: &News, now_us: i64) -> bool {
+    /// Whether queue and losses let the rate grow. While some packets are lost it may not when losses have lately made it
+    /// fall: those that remain may be its own.
+    fn may_grow(&self, verdict: Verdict, now_us: i64) -> bool {
         match verdict {
             Verdict::Fine => !self.queue.is_standing(),
             Verdict::Some => !self.queue.is_standing() && !self.rate.fell_by_loss(now_us),
@@ -305,9 +290,6 @@ impl Estimator {
         let Some(shown) = self.prober.shown(self.last_seq, now_us) else {
             return;
         };
-        if std::env::var("DBG").is_ok() {
-            println!("  DBG {} probe {shown:?}", now_us / 1000);
-        }
         if shown.bps > self.rate.bps() {
             self.rate
                 .lift(shown.bps.min(self.ceiling_bps()), !shown.has_passed, now_us);
@@ -321,14 +303,18 @@ impl Estimator {
 
     /// A round trip by a receiver report (RFC 3550 §6.4.1).
     pub(crate) fn round_trip(&mut self, rtt: Duration) {
-        let us = i64::try_from(rtt.as_micros()).unwrap_or(i64::MAX / 16);
-        self.round_trip.report(us.min(60_000_000));
+        self.round_trip.report(rtt);
     }
 
     /// What the subscriber's tracks would need in all at their best, bits a second; 0: nothing. The estimate does
     /// not grow far beyond.
-    pub(crate) fn want(&mut self, bps: u64, _now: Instant) {
+    pub(crate) fn want(&mut self, bps: u64, now: Instant) {
+        let wants_more = bps as f64 > self.want_bps * MORE;
         self.want_bps = bps as f64;
+        if wants_more {
+            let now_us = self.us(now);
+            self.prober.hurry(now_us);
+        }
     }
 
     /// The present estimate, bits a second.
@@ -351,24 +337,38 @@ impl Estimator {
     /// its packets have left.
     pub(crate) fn take_probe(&mut self, now: Instant) -> Option<Probe> {
         let now_us = self.us(now);
-        if !self.may_probe() {
+        if !self.may_probe(now_us) {
             return None;
         }
         self.prober.take(self.rate.bps(), self.ceiling_bps(), now_us)
     }
 
-    fn may_probe(&self) -> bool {
-        self.rate.bps() < self.want_bps
-            && !self.queue.is_standing()
+    fn may_probe(&self, now_us: i64) -> bool {
+        let path_is_calm = !self.queue.is_standing()
             && self.usage() != Usage::Over
-            && matches!(self.losses.verdict(), Verdict::Fine | Verdict::Some)
+            && matches!(self.losses.verdict(), Verdict::Fine | Verdict::Some);
+        self.rate.bps() < self.want_bps && (path_is_calm || now_us >= self.last_news_us + NEWS_LAST_US)
     }
 
-    /// When [`tick`](Self::tick) wants to be called, and [`take_probe`](Self::take_probe) after it.
+    /// When a probe may be sent, microseconds. One that the queue forbids may be sent when nothing more is heard of it:
+    /// else a subscriber whose every track is paused would never be sent anything again.
+    fn probe_us(&self) -> Option<i64> {
+        let due_us = self.prober.due_us().filter(|_| self.rate.bps() < self.want_bps)?;
+        Some(if self.may_probe(due_us) {
+            due_us
+        } else {
+            due_us.max(self.last_news_us + NEWS_LAST_US)
+        })
+    }
+
+    /// When [`tick`](Self::tick) wants to be called. [`take_probe`](Self::take_probe) should be asked after it, and
+    /// after each feedback.
     pub(crate) fn next_timeout(&self) -> Option<Instant> {
         let silence_us = self.unanswered_since_us.map(|since_us| since_us + self.silence_us());
-        let probe_us = self.prober.due_us();
-        let us = [silence_us, probe_us].into_iter().flatten().min()?;
+        let us = [silence_us, self.prober.give_up_us(), self.probe_us()]
+            .into_iter()
+            .flatten()
+            .min()?;
         Some(self.origin + Duration::from_micros(us.max(0).unsigned_abs()))
     }
 
@@ -377,6 +377,9 @@ impl Estimator {
         let now_us = self.us(now);
         self.losses.advance(now_us);
         self.prober.tick(now_us);
+        if self.may_probe(now_us) {
+            self.prober.ready(now_us);
+        }
         if self
             .unanswered_since_us
             .is_some_and(|since_us| now_us - since_us >= self.silence_us())
@@ -390,7 +393,7 @@ impl Estimator {
 
     /// How long no word is silence, microseconds.
     fn silence_us(&self) -> i64 {
-        SILENCE_US.max(3 * self.round_trip.us().unwrap_or(0))
+        (3 * self.round_trip.us().unwrap_or(0)).clamp(SILENCE_US, LONGEST_SILENCE_US)
     }
 
     fn ceiling_bps(&self) -> f64 {
@@ -400,34 +403,5 @@ impl Estimator {
     fn us(&self, now: Instant) -> i64 {
         let us = now.saturating_duration_since(self.origin).as_micros();
         i64::try_from(us).unwrap_or(i64::MAX / 4)
-    }
-}
-
-impl RoundTrip {
-    fn report(&mut self, us: i64) {
-        self.reported_us = Some(
-            self.reported_us
-                .map_or(us, |smoothed_us| smoothed_us + (us - smoothed_us) / 8),
-        );
-    }
-
-    /// A packet left `us` before its feedback came.
-    fn bound(&mut self, us: i64, now_us: i64) {
-        let us = us.max(0);
-        let [old, running] = self.bounds_us.unwrap_or([us; 2]);
-        self.bounds_us = Some(if now_us - self.half_began_us > ROUND_TRIP_REMEMBERED_US {
-            self.half_began_us = now_us;
-            [running, us]
-        } else {
-            [old, running.min(us)]
-        });
-    }
-
-    fn us(&self) -> Option<i64> {
-        let bound_us = self.bounds_us.map(|[old, running]| old.min(running));
-        match (self.reported_us, bound_us) {
-            (Some(reported), Some(bound)) => Some(reported.min(bound)),
-            (reported, bound) => reported.or(bound),
-        }
     }
 }

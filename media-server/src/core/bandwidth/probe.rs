@@ -37,6 +37,9 @@ const GIVEN_UP_US: i64 = 1_000_000;
 const FIRST_WAIT_US: i64 = 2_000_000;
 const LONGEST_WAIT_US: i64 = 5_000_000;
 
+/// The wait when more is wanted all at once, microseconds: wants may come and go.
+const HURRIED_WAIT_US: i64 = 500_000;
+
 /// A probe that the caller should send.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(crate) struct Probe {
@@ -94,6 +97,8 @@ pub(super) struct Prober {
     next_us: Option<i64>,
     wait_us: i64,
     has_begun: bool,
+    /// The caller was told that one is due, and need not be told again.
+    is_told: bool,
 }
 
 impl Prober {
@@ -109,16 +114,35 @@ impl Prober {
     pub(super) fn fell(&mut self, now_us: i64) {
         if self.next_us.is_some() {
             self.has_begun = true;
-            self.next_us = Some(now_us + self.wait_us);
+            self.wait(now_us + self.wait_us);
         }
     }
 
-    /// When the next is due, or the one under way is given up, microseconds.
-    pub(super) fn due_us(&self) -> Option<i64> {
-        match &self.cluster {
-            Some(cluster) => Some(cluster.began_us + GIVEN_UP_US),
-            None => self.next_us,
+    /// More is wanted than before: no need to wait long.
+    pub(super) fn hurry(&mut self, now_us: i64) {
+        if let Some(next_us) = self.next_us {
+            self.wait(next_us.min(now_us + HURRIED_WAIT_US));
         }
+    }
+
+    /// When the next is due, microseconds; None when one is under way, or the caller knows.
+    pub(super) fn due_us(&self) -> Option<i64> {
+        self.next_us.filter(|_| self.cluster.is_none() && !self.is_told)
+    }
+
+    /// When the one under way is given up, microseconds.
+    pub(super) fn give_up_us(&self) -> Option<i64> {
+        self.cluster.map(|cluster| cluster.began_us + GIVEN_UP_US)
+    }
+
+    /// The time of [`due_us`](Self::due_us) may have come; the caller knows by now.
+    pub(super) fn ready(&mut self, now_us: i64) {
+        self.is_told |= self.next_us.is_some_and(|next_us| next_us <= now_us);
+    }
+
+    fn wait(&mut self, until_us: i64) {
+        self.next_us = Some(until_us);
+        self.is_told = false;
     }
 
     /// The next probe, when it is due: no further than `ceiling_bps`.
@@ -129,6 +153,7 @@ impl Prober {
         let factor = if self.has_begun { NEXT } else { FIRST };
         let bps = (rate_bps * factor).min(ceiling_bps);
         self.has_begun = true;
+        self.is_told = false;
         self.last_id = self.last_id.wrapping_add(1);
         let probe = Probe {
             id: self.last_id,
@@ -190,20 +215,20 @@ impl Prober {
         }
         let shown = cluster.shown();
         self.cluster = None;
-        self.next_us = Some(now_us + self.wait_us);
+        self.wait(now_us + self.wait_us);
         shown
     }
 
     /// The link gave more: the next follows at once.
     pub(super) fn gained(&mut self, now_us: i64) {
-        self.next_us = Some(now_us);
+        self.wait(now_us);
         self.wait_us = FIRST_WAIT_US;
     }
 
     /// The link gave no more: the next waits longer.
     pub(super) fn failed(&mut self, now_us: i64) {
         self.wait_us = (self.wait_us * 3 / 2).min(LONGEST_WAIT_US);
-        self.next_us = Some(now_us + self.wait_us);
+        self.wait(now_us + self.wait_us);
     }
 
     /// Gives up a probe that brings no result.

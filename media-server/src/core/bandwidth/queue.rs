@@ -37,7 +37,6 @@ const FEWEST_BYTES: u64 = 2_000;
 /// Packets that come each later than the one before: the link is busy with them all the time.
 #[derive(Debug, Clone, Copy)]
 struct Growth {
-    first_at_us: i64,
     first_delay_us: i64,
     last_at_us: i64,
     last_delay_us: i64,
@@ -87,7 +86,6 @@ impl Queue {
             }
             growth => {
                 *growth = Some(Growth {
-                    first_at_us: at_us,
                     first_delay_us: delay_us,
                     last_at_us: at_us,
                     last_delay_us: delay_us,

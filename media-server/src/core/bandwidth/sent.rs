@@ -134,13 +134,22 @@ impl Register {
     }
 
     /// The feedback on packets from `from` until before `until` did not come itself: they count as arrived. Gives
-    /// their bytes.
+    /// their bytes; none when `until` was never sent.
     pub(super) fn presume(&mut self, from: u64, until: u64) -> usize {
+        if self.find(until).is_none() {
+            return 0;
+        }
         let mut bytes = 0;
-        for seq in from.max(self.first_seq)..until.min(self.first_seq + self.entries.len() as u64) {
+        for seq in from.max(self.first_seq)..until {
             bytes += self.arrived(seq).map_or(0, |packet| packet.bytes);
         }
         bytes
+    }
+
+    /// What it occupies besides itself, bytes.
+    #[cfg(test)]
+    pub(super) fn room_bytes(&self) -> usize {
+        self.entries.capacity() * size_of::<Entry>()
     }
 
     /// Gives back room that a busier time needed.
