@@ -114,6 +114,11 @@ impl Demux {
     }
 }
 
+/// RTP or RTCP. (RFC 7983 §7)
+pub(crate) fn is_media(bytes: &[u8]) -> bool {
+    bytes.first().is_some_and(|first| (128..192).contains(first))
+}
+
 fn is_check(bytes: &[u8]) -> bool {
     bytes.len() >= STUN_HEADER && bytes[..2] == STUN_BINDING_REQUEST && bytes[4..8] == STUN_COOKIE
 }

@@ -1,35 +1,40 @@
 //! The SFU without clock and without socket: every function takes `now` and bytes, and leaves datagrams
 //! and events to be polled. [`Sfu`] is the entry; [`forward`] is the way of a packet.
 
-pub mod codec;
-#[cfg_attr(
-    not(test),
-    expect(dead_code, reason = "the sending path that uses it is being written")
-)]
+mod allocate;
 mod bandwidth;
+mod clock;
+pub mod codec;
 pub mod counters;
 pub mod demux;
 mod down;
+mod egress;
 pub mod engine;
 mod feeds;
 mod forward;
 mod keyframes;
+mod layers;
 mod lipsync;
+mod outbox;
 mod participant;
+mod picture;
 mod publish;
+mod quality;
 mod rewrite;
 mod room;
 mod sfu;
+mod shares;
+mod signs;
+mod speakers;
 mod timers;
 
-use std::net::SocketAddr;
-
-use protocol::control::NodeFrame;
 use protocol::grants::{MediaGrant, MediaSource};
 use protocol::ids::{ParticipantId, RoomId};
-use protocol::signal::PublishTrack;
+use protocol::signal::{PublishTrack, TrackView};
 
+pub use clock::WallClock;
 pub use counters::{Counters, DropReason};
+pub use outbox::{Datagram, Outbox};
 pub use sfu::{Settings, Sfu};
 
 /// The largest datagram that is looked at, in bytes: an Ethernet frame's payload. WebRTC sends less.
@@ -67,17 +72,6 @@ pub struct PeerKey {
     pub(crate) epoch: u32,
 }
 
-/// A datagram to send.
-#[derive(Debug, Clone, PartialEq, Eq)]
-pub struct Datagram {
-    /// The address it leaves from: one of those told to browsers.
-    pub source: SocketAddr,
-    /// Where it goes.
-    pub destination: SocketAddr,
-    /// What is in it.
-    pub bytes: Vec<u8>,
-}
-
 /// What signaling asks, its tokens already checked.
 #[derive(Debug, Clone, PartialEq)]
 pub enum Request {
@@ -110,6 +104,22 @@ pub enum Request {
         /// SDP answer.
         sdp: String,
     },
+    /// See [`RequestBody::View`](protocol::control::RequestBody::View).
+    View {
+        /// The room.
+        room: RoomId,
+        /// Who.
+        participant: ParticipantId,
+        /// How tall it shows what.
+        tracks: Vec<TrackView>,
+    },
+    /// See [`RequestBody::Restart`](protocol::control::RequestBody::Restart).
+    Restart {
+        /// The room.
+        room: RoomId,
+        /// Who.
+        participant: ParticipantId,
+    },
     /// See [`RequestBody::Mute`](protocol::control::RequestBody::Mute).
     Mute {
         /// The room.
@@ -132,19 +142,5 @@ pub enum Request {
     CloseRoom {
         /// The room.
         room: RoomId,
-    },
-}
-
-/// What the core wants done.
-#[derive(Debug)]
-pub enum Output {
-    /// To the network.
-    Datagram(Datagram),
-    /// To signaling.
-    Frame {
-        /// By which connection.
-        connection: ConnectionId,
-        /// What.
-        frame: NodeFrame,
     },
 }

@@ -6,7 +6,7 @@
 use std::collections::HashMap;
 use std::net::{IpAddr, SocketAddr};
 use std::sync::Arc;
-use std::time::{Duration, Instant};
+use std::time::{Duration, Instant, SystemTime};
 
 use anyhow::Context as _;
 use protocol::control::NodeFrame;
@@ -14,7 +14,7 @@ use protocol::ids::RoomId;
 use tokio::sync::{Notify, mpsc, oneshot};
 
 use super::udp::Udp;
-use crate::core::{ConnectionId, Counters, Datagram, Output, Request, Settings, Sfu};
+use crate::core::{ConnectionId, Counters, Request, Settings, Sfu, WallClock};
 
 /// Commands that wait. When full, who sends one waits: signaling is slowed, media isn't.
 const COMMANDS: usize = 256;
@@ -157,13 +157,13 @@ pub fn start(
     let sfu = Sfu::new(Settings {
         addresses: socket.addresses().told().to_vec(),
         silence,
+        clock: WallClock::new(Instant::now(), SystemTime::now()),
     });
     let mut worker = Worker {
         sfu,
         socket,
         inbox,
         connections: HashMap::new(),
-        outbox: Vec::new(),
     };
     let thread = std::thread::Builder::new()
         .name("media".to_owned())
@@ -176,8 +176,6 @@ struct Worker {
     socket: Udp,
     inbox: mpsc::Receiver<Command>,
     connections: HashMap<ConnectionId, Line>,
-    /// Datagrams of one turn, sent at its end.
-    outbox: Vec<Datagram>,
 }
 
 impl Worker {
@@ -222,7 +220,10 @@ impl Worker {
                 sfu.handle_datagram(source, destination, bytes, now);
             });
             match received {
-                Ok(()) => self.flush(),
+                Ok(()) => {
+                    self.sfu.flush(now);
+                    self.flush();
+                }
                 Err(error) if error.kind() == std::io::ErrorKind::WouldBlock => return,
                 Err(error) => {
                     // An ICMP error of some earlier datagram; the socket itself is well.
@@ -258,23 +259,22 @@ impl Worker {
     }
 
     fn flush(&mut self) {
-        while let Some(output) = self.sfu.poll_output() {
-            match output {
-                Output::Datagram(datagram) => self.outbox.push(datagram),
-                Output::Frame { connection, frame } => {
-                    let Some(line) = self.connections.get(&connection) else {
-                        continue;
-                    };
-                    if let Err(error) = line.frames.try_send(frame) {
-                        tracing::warn!(?connection, %error, "a control connection doesn't keep up");
-                        line.overflow.notify_one();
-                        self.close(connection);
-                    }
-                }
+        while let Some((connection, frame)) = self.sfu.poll_frame() {
+            let Some(line) = self.connections.get(&connection) else {
+                continue;
+            };
+            if let Err(error) = line.frames.try_send(frame) {
+                tracing::warn!(?connection, %error, "a control connection doesn't keep up");
+                line.overflow.notify_one();
+                self.close(connection);
             }
         }
-        if !self.outbox.is_empty() {
-            self.socket.send(&mut self.outbox);
+        let outbox = self.sfu.outbox();
+        if !outbox.is_empty() {
+            let (datagrams, bytes) = (outbox.len() as u64, outbox.bytes() as u64);
+            self.socket.send(outbox);
+            outbox.clear();
+            self.sfu.count_sent(datagrams, bytes);
         }
     }
 

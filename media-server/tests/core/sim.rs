@@ -6,9 +6,9 @@
 use std::cmp::Reverse;
 use std::collections::{BTreeMap, BinaryHeap};
 use std::net::SocketAddr;
-use std::time::{Duration, Instant};
+use std::time::{Duration, Instant, SystemTime};
 
-use media_server::core::{ConnectionId, Output as SfuOutput, Request, Settings, Sfu};
+use media_server::core::{ConnectionId, Request, Settings, Sfu, WallClock};
 use protocol::control::{AnswerBody, NodeFrame};
 use protocol::grants::{MediaGrant, MediaSource, RoomRole};
 use protocol::ids::{OfficeId, ParticipantId, RoomId};
@@ -61,6 +61,7 @@ impl World {
             sfu: Sfu::new(Settings {
                 addresses: vec![server()],
                 silence: SILENCE,
+                clock: WallClock::new(start, SystemTime::now()),
             }),
             clients: BTreeMap::new(),
             frames: Vec::new(),
@@ -301,15 +302,17 @@ impl World {
     }
 
     fn collect(&mut self) {
-        while let Some(output) = self.sfu.poll_output() {
-            match output {
-                SfuOutput::Frame { connection, frame } => self.frames.push((connection, frame)),
-                SfuOutput::Datagram(datagram) => self.send(Wire {
-                    from: datagram.source,
-                    to: datagram.destination,
-                    bytes: datagram.bytes,
-                }),
-            }
+        self.sfu.flush(self.now);
+        while let Some(told) = self.sfu.poll_frame() {
+            self.frames.push(told);
+        }
+        let outbox = std::mem::take(self.sfu.outbox());
+        for datagram in outbox.iter() {
+            self.send(Wire {
+                from: datagram.source,
+                to: datagram.destination,
+                bytes: datagram.bytes.to_vec(),
+            });
         }
     }
 
