@@ -14,7 +14,7 @@ use str0m::media::ExtensionValues;
 use str0m::rtp::Extension;
 use str0m::{Rtc, RtcConfig};
 
-use super::{Datagram, PeerKey};
+use super::{Datagram, PeerKey, Remote};
 
 pub use peer::Peer;
 
@@ -90,7 +90,7 @@ pub enum PeerEvent {
     /// The other end closed it, or it broke.
     Closed,
     /// Somebody who knows the connection's secret was heard from this address.
-    Proven(SocketAddr),
+    Proven(Remote),
     /// A packet of a publisher.
     Packet(Packet),
     /// So many more NACK messages went to a publisher or came from a subscriber.
@@ -136,13 +136,14 @@ pub struct OfferPlan {
 /// Makes connections, all with one certificate and the same addresses.
 pub struct Engine {
     config: RtcConfig,
-    addresses: Vec<SocketAddr>,
+    udp: Vec<SocketAddr>,
+    tcp: Vec<SocketAddr>,
 }
 
 impl Engine {
-    /// `addresses` are told to browsers as host candidates.
+    /// `udp` and `tcp` are told to browsers as host candidates, `tcp` as passive ones (RFC 6544 §4.1).
     #[must_use]
-    pub fn new(addresses: Vec<SocketAddr>) -> Self {
+    pub fn new(udp: Vec<SocketAddr>, tcp: Vec<SocketAddr>) -> Self {
         let provider = str0m::crypto::from_feature_flags();
         let certificate = provider.dtls_provider.generate_certificate();
         let mut config = Rtc::builder()
@@ -159,20 +160,21 @@ impl Engine {
         if let Some(certificate) = certificate {
             config = config.set_dtls_cert(certificate);
         }
-        Self { config, addresses }
+        Self { config, udp, tcp }
     }
 
     /// A new connection, not yet described.
     #[must_use]
     pub fn peer(&self, key: PeerKey, now: Instant) -> Peer {
-        Peer::new(key, self.config.clone().build(now), &self.addresses, now)
+        Peer::new(key, self.config.clone().build(now), &self.udp, &self.tcp, now)
     }
 }
 
 impl std::fmt::Debug for Engine {
     fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
         f.debug_struct("Engine")
-            .field("addresses", &self.addresses)
+            .field("udp", &self.udp)
+            .field("tcp", &self.tcp)
             .finish_non_exhaustive()
     }
 }

@@ -61,9 +61,29 @@ pub struct PeerKey {
     pub(crate) epoch: u32,
 }
 
+/// How a datagram travels.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, PartialOrd, Ord)]
+pub enum Transport {
+    /// As it is.
+    Udp,
+    /// As a frame of a TCP stream (RFC 4571), for who has no UDP.
+    Tcp,
+}
+
+/// The other end of a way: the same address by UDP and by TCP are two.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
+pub struct Remote {
+    /// How.
+    pub transport: Transport,
+    /// Where.
+    pub address: SocketAddr,
+}
+
 /// A datagram to send.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Datagram {
+    /// How it travels.
+    pub transport: Transport,
     /// The address it leaves from: one of those told to browsers.
     pub source: SocketAddr,
     /// Where it goes.

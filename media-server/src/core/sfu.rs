@@ -17,13 +17,15 @@ use super::demux::Demux;
 use super::engine::{Drain, Engine, Peer};
 use super::room::Room;
 use super::timers::Timers;
-use super::{ConnectionId, MAX_DATAGRAM, Output, PeerKey, Request, RoomKey, Seat, Side};
+use super::{ConnectionId, MAX_DATAGRAM, Output, PeerKey, Remote, Request, RoomKey, Seat, Side};
 
 /// What an SFU is told at its start.
 #[derive(Debug, Clone)]
 pub struct Settings {
-    /// Addresses told to browsers; datagrams come to and leave from these.
+    /// Addresses told to browsers for UDP; datagrams come to and leave from these.
     pub addresses: Vec<SocketAddr>,
+    /// Addresses told to browsers where they may connect by TCP; none: they can't.
+    pub tcp_addresses: Vec<SocketAddr>,
     /// A participant unheard for so long is out.
     pub silence: Duration,
 }
@@ -130,7 +132,7 @@ impl Sfu {
             names: HashMap::new(),
             next_room: 0,
             shared: Shared {
-                engine: Engine::new(settings.addresses),
+                engine: Engine::new(settings.addresses, settings.tcp_addresses),
                 demux: Demux::default(),
                 drain: Drain::default(),
                 counters: Counters::default(),
@@ -143,7 +145,7 @@ impl Sfu {
     }
 
     /// A datagram came to one of our addresses.
-    pub fn handle_datagram(&mut self, source: SocketAddr, destination: SocketAddr, bytes: &[u8], now: Instant) {
+    pub fn handle_datagram(&mut self, source: Remote, destination: SocketAddr, bytes: &[u8], now: Instant) {
         let counters = &mut self.shared.counters;
         counters.datagrams_in += 1;
         counters.bytes_in += bytes.len() as u64;

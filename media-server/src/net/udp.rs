@@ -74,7 +74,7 @@ impl Addresses {
     }
 
     /// Under which of the told addresses a datagram came that was for `local`.
-    fn told_for(&self, local: Option<IpAddr>) -> SocketAddr {
+    pub(super) fn told_for(&self, local: Option<IpAddr>) -> SocketAddr {
         let exact = self.told.iter().find(|it| Some(it.ip()) == local);
         // Behind a 1:1 NAT: by its public address.
         *exact
@@ -260,9 +260,11 @@ fn run_len(datagrams: &[Datagram], max_segments: usize) -> usize {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::core::Transport;
 
     fn datagram(port: u16, len: usize) -> Datagram {
         Datagram {
+            transport: Transport::Udp,
             source: SocketAddr::from(([127, 0, 0, 1], 7000)),
             destination: SocketAddr::from(([127, 0, 0, 1], port)),
             bytes: vec![0; len],
@@ -317,6 +319,7 @@ mod tests {
         let destination = to.local_addr().expect("address");
         let mut out: Vec<Datagram> = (0..100_u8)
             .map(|n| Datagram {
+                transport: Transport::Udp,
                 source: from.addresses().told()[0],
                 destination,
                 bytes: vec![n; if n % 10 == 9 { 300 } else { 1100 }],

@@ -7,12 +7,12 @@ use std::time::{Duration, Instant};
 use str0m::change::{SdpAnswer, SdpOffer, SdpPendingOffer};
 use str0m::format::Codec as EngineCodec;
 use str0m::media::{Direction, ExtensionValues, KeyframeRequestKind, MediaKind, Pt};
-use str0m::net::{Protocol, Receive};
+use str0m::net::{Protocol, Receive, TcpType};
 use str0m::rtp::{RtpPacket, RtpWrite, Ssrc, Vp8Descriptor};
 use str0m::{Candidate, Event, Input, Output, Rtc};
 
 use super::{Codec, Drain, EngineError, Extensions, Mid, OfferPlan, Packet, PeerEvent, Stamp};
-use crate::core::{Datagram, MAX_PAYLOAD, PeerKey};
+use crate::core::{Datagram, MAX_PAYLOAD, PeerKey, Remote, Transport};
 
 /// How long, and how many packets, a sent packet can be asked for again.
 const RESEND_PACKETS: usize = 1024;
@@ -42,11 +42,16 @@ pub struct Peer {
 }
 
 impl Peer {
-    pub(super) fn new(key: PeerKey, mut rtc: Rtc, addresses: &[SocketAddr], now: Instant) -> Self {
-        for address in addresses {
-            match Candidate::host(*address, "udp") {
+    pub(super) fn new(key: PeerKey, mut rtc: Rtc, udp: &[SocketAddr], tcp: &[SocketAddr], now: Instant) -> Self {
+        let by_udp = udp.iter().map(|it| Candidate::builder().udp().host(*it).build());
+        let passive = |it: &SocketAddr| {
+            let candidate = Candidate::builder().tcp().host(*it);
+            candidate.tcptype(TcpType::Passive).build()
+        };
+        for candidate in by_udp.chain(tcp.iter().map(passive)) {
+            match candidate {
                 Ok(candidate) => drop(rtc.add_local_candidate(candidate)),
-                Err(error) => tracing::warn!(%address, %error, "not a usable address"),
+                Err(error) => tracing::warn!(%error, "not a usable address"),
             }
         }
         Self {
@@ -139,7 +144,7 @@ impl Peer {
     /// A datagram for this connection. False: it is none of WebRTC's.
     pub fn receive(
         &mut self,
-        source: SocketAddr,
+        source: Remote,
         destination: SocketAddr,
         bytes: &[u8],
         now: Instant,
@@ -149,8 +154,11 @@ impl Peer {
             return false;
         };
         let receive = Receive {
-            proto: Protocol::Udp,
-            source,
+            proto: match source.transport {
+                Transport::Udp => Protocol::Udp,
+                Transport::Tcp => Protocol::Tcp,
+            },
+            source: source.address,
             destination,
             contents,
         };
@@ -251,11 +259,19 @@ impl Peer {
                     return;
                 }
                 Ok(Output::Transmit(transmit)) => {
+                    let transport = match transmit.proto {
+                        Protocol::Udp => Transport::Udp,
+                        _ => Transport::Tcp,
+                    };
                     if is_stun_success(&transmit.contents) {
-                        let proven = PeerEvent::Proven(transmit.destination);
+                        let proven = PeerEvent::Proven(Remote {
+                            transport,
+                            address: transmit.destination,
+                        });
                         drain.events.push_back((self.key, proven));
                     }
                     drain.datagrams.push_back(Datagram {
+                        transport,
                         source: transmit.source,
                         destination: transmit.destination,
                         bytes: transmit.contents.into(),
