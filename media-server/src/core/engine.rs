@@ -19,7 +19,7 @@ use str0m::{Rtc, RtcConfig};
 
 use super::codec::{Facts, Video};
 use super::outbox::Outbox;
-use super::{PeerKey, Side};
+use super::{Path, PeerKey, Side};
 
 pub use keys::Keys;
 pub use peer::Peer;
@@ -146,10 +146,8 @@ pub enum PeerEvent {
     Closed,
     /// Somebody who knows the connection's secret was heard.
     Proven {
-        /// By which of our addresses.
-        ours: SocketAddr,
-        /// From where.
-        theirs: SocketAddr,
+        /// By which way.
+        path: Path,
         /// Whether it chose this path. (RFC 8445 §7.3.1.5)
         is_nominated: bool,
     },
@@ -201,13 +199,14 @@ pub struct OfferPlan {
 /// Makes connections, all with one certificate and the same addresses.
 pub struct Engine {
     config: RtcConfig,
-    addresses: Vec<SocketAddr>,
+    udp: Vec<SocketAddr>,
+    tcp: Vec<SocketAddr>,
 }
 
 impl Engine {
-    /// `addresses` are told to browsers as host candidates.
+    /// `udp` and `tcp` are told to browsers as host candidates, `tcp` as passive ones (RFC 6544 §4.1).
     #[must_use]
-    pub fn new(addresses: Vec<SocketAddr>) -> Self {
+    pub fn new(udp: Vec<SocketAddr>, tcp: Vec<SocketAddr>) -> Self {
         let provider = keys::provider();
         let certificate = provider.dtls_provider.generate_certificate();
         let mut config = Rtc::builder()
@@ -223,7 +222,7 @@ impl Engine {
         if let Some(certificate) = certificate {
             config = config.set_dtls_cert(certificate);
         }
-        Self { config, addresses }
+        Self { config, udp, tcp }
     }
 
     /// A new connection, not yet described.
@@ -235,14 +234,15 @@ impl Engine {
             Side::Down => config.set_rtcp_report_interval_audio(NEVER).set_rtcp_report_interval_video(NEVER),
         };
         let rtc = config.build(now);
-        Peer::new(key, rtc, keys::take_slot(), &self.addresses, now)
+        Peer::new(key, rtc, keys::take_slot(), (&self.udp, &self.tcp), now)
     }
 }
 
 impl std::fmt::Debug for Engine {
     fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
         f.debug_struct("Engine")
-            .field("addresses", &self.addresses)
+            .field("udp", &self.udp)
+            .field("tcp", &self.tcp)
             .finish_non_exhaustive()
     }
 }

@@ -28,6 +28,8 @@ mod signs;
 mod speakers;
 mod timers;
 
+use std::net::SocketAddr;
+
 use protocol::grants::{MediaGrant, MediaSource};
 use protocol::ids::{ParticipantId, RoomId};
 use protocol::signal::{PublishTrack, TrackView};
@@ -70,6 +72,46 @@ pub struct PeerKey {
     pub(crate) side: Side,
     /// A connection made anew in the same place has another.
     pub(crate) epoch: u32,
+}
+
+/// How a datagram travels.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, PartialOrd, Ord)]
+pub enum Transport {
+    /// As it is.
+    Udp,
+    /// As a frame of a TCP stream (RFC 4571), for who has no UDP.
+    Tcp,
+}
+
+/// The other end of a way: the same address by UDP and by TCP are two.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
+pub struct Remote {
+    /// How.
+    pub transport: Transport,
+    /// Where.
+    pub address: SocketAddr,
+}
+
+/// A way between this node and the other end.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
+pub struct Path {
+    /// How.
+    pub transport: Transport,
+    /// Our end: one of the addresses told to browsers.
+    pub ours: SocketAddr,
+    /// The other one.
+    pub theirs: SocketAddr,
+}
+
+impl Path {
+    /// Its other end.
+    #[must_use]
+    pub fn remote(self) -> Remote {
+        Remote {
+            transport: self.transport,
+            address: self.theirs,
+        }
+    }
 }
 
 /// What signaling asks, its tokens already checked.

@@ -3,7 +3,7 @@
 //! Invariant: every datagram is a piece of the buffer, the pieces lie in the order in which they were written, and what
 //! was begun and not finished is no datagram.
 
-use std::net::SocketAddr;
+use super::Path;
 
 /// Where datagrams wait for the shell. Bounded by what one batch of input can cause: the shell empties it after each.
 #[derive(Debug, Default)]
@@ -15,8 +15,7 @@ pub struct Outbox {
 /// One datagram's place and way.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 struct Piece {
-    source: SocketAddr,
-    destination: SocketAddr,
+    path: Path,
     start: usize,
     len: usize,
 }
@@ -24,20 +23,18 @@ struct Piece {
 /// A datagram to send.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct Datagram<'a> {
-    /// The address it leaves from: one of those told to browsers.
-    pub source: SocketAddr,
-    /// Where it goes.
-    pub destination: SocketAddr,
+    /// Its way.
+    pub path: Path,
     /// What is in it.
     pub bytes: &'a [u8],
 }
 
 impl Outbox {
     /// Adds a datagram.
-    pub fn push(&mut self, source: SocketAddr, destination: SocketAddr, bytes: &[u8]) {
+    pub fn push(&mut self, path: Path, bytes: &[u8]) {
         let start = self.bytes.len();
         self.bytes.extend_from_slice(bytes);
-        self.finish(source, destination, start);
+        self.finish(path, start);
     }
 
     /// The buffer, to append a datagram to, and where it begins. [`Outbox::finish`] or [`Outbox::cancel`] follows.
@@ -47,10 +44,9 @@ impl Outbox {
     }
 
     /// What was appended since `start` is a datagram.
-    pub(crate) fn finish(&mut self, source: SocketAddr, destination: SocketAddr, start: usize) {
+    pub(crate) fn finish(&mut self, path: Path, start: usize) {
         self.pieces.push(Piece {
-            source,
-            destination,
+            path,
             start,
             len: self.bytes.len() - start,
         });
@@ -100,7 +96,7 @@ impl Outbox {
         let mut len = 1;
         let mut end = head.start + head.len;
         while let Some(next) = self.pieces.get(first + len) {
-            let is_same_way = next.destination == head.destination && next.source == head.source;
+            let is_same_way = next.path == head.path;
             let is_behind_last = self.pieces[first + len - 1].len < head.len;
             let is_too_much = len >= most || next.start + next.len - head.start > most_bytes;
             if !is_same_way || is_behind_last || next.len > head.len || is_too_much {
@@ -120,8 +116,7 @@ impl Outbox {
 
     fn read(&self, piece: &Piece) -> Datagram<'_> {
         Datagram {
-            source: piece.source,
-            destination: piece.destination,
+            path: piece.path,
             bytes: &self.bytes[piece.start..piece.start + piece.len],
         }
     }
@@ -129,17 +124,24 @@ impl Outbox {
 
 #[cfg(test)]
 mod tests {
+    use std::net::SocketAddr;
+
+    use super::super::Transport;
     use super::*;
 
-    fn address(port: u16) -> SocketAddr {
-        SocketAddr::from(([127, 0, 0, 1], port))
+    fn to(port: u16) -> Path {
+        Path {
+            transport: Transport::Udp,
+            ours: SocketAddr::from(([127, 0, 0, 1], 9)),
+            theirs: SocketAddr::from(([127, 0, 0, 1], port)),
+        }
     }
 
     #[test]
     fn a_run_is_one_destination_and_one_size_but_for_a_smaller_last() {
         let mut out = Outbox::default();
         for (port, len) in [(1, 100), (1, 100), (1, 40), (1, 40), (1, 90), (2, 90)] {
-            out.push(address(9), address(port), &vec![port as u8; len]);
+            out.push(to(port), &vec![port as u8; len]);
         }
         let run = |first, most, bytes| out.run(first, most, bytes).0;
         assert_eq!(run(0, 64, 60_000), 3);
@@ -153,13 +155,13 @@ mod tests {
     #[test]
     fn what_was_cancelled_is_no_datagram() {
         let mut out = Outbox::default();
-        out.push(address(1), address(2), b"one");
+        out.push(to(2), b"one");
         let (bytes, start) = out.begin();
         bytes.extend_from_slice(b"two");
         out.cancel(start);
         let (bytes, start) = out.begin();
         bytes.extend_from_slice(b"three");
-        out.finish(address(1), address(3), start);
+        out.finish(to(3), start);
         let all: Vec<&[u8]> = out.iter().map(|it| it.bytes).collect();
         assert_eq!(all, [b"one".as_slice(), b"three"]);
     }

@@ -54,7 +54,7 @@ mod tests {
     /// A descriptor with a 15-bit picture id and `tl0_pic_idx`, and a byte of picture.
     fn facts(id: u16, tl0: u8) -> Facts {
         let [high, low] = id.to_be_bytes();
-        read(Video::Vp8, &[0x90, 0xc0, 0x80 | high, low, tl0, 1], false).expect("VP8")
+        read(Video::Vp8, &[0x90, 0xc0, 0x80 | high, low, tl0, 1], false, None).expect("VP8")
     }
 
     #[test]

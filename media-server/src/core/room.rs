@@ -404,17 +404,13 @@ impl Room {
         };
         match event {
             PeerEvent::Packet(packet) => take(self, from.seat, packet, now, shared),
-            PeerEvent::Proven {
-                ours,
-                theirs,
-                is_nominated,
-            } => {
+            PeerEvent::Proven { path, is_nominated } => {
                 participant.heard(now);
-                shared.demux.prove(theirs, from);
+                shared.demux.prove(path.remote(), from);
                 if let Some(down) = participant.down.as_mut().filter(|_| from.side == Side::Down)
                     && (is_nominated || !down.egress.has_path())
                 {
-                    down.egress.take_path(ours, theirs);
+                    down.egress.take_path(path);
                 }
             }
             PeerEvent::Connected => self.connected(from, now, shared),

@@ -21,13 +21,15 @@ use super::forward::fan_out;
 use super::outbox::Outbox;
 use super::room::Room;
 use super::timers::Timers;
-use super::{ConnectionId, MAX_DATAGRAM, PeerKey, Request, RoomKey, Seat, Side};
+use super::{ConnectionId, MAX_DATAGRAM, PeerKey, Remote, Request, RoomKey, Seat, Side};
 
 /// What an SFU is told at its start.
 #[derive(Debug, Clone)]
 pub struct Settings {
-    /// Addresses told to browsers; datagrams come to and leave from these.
+    /// Addresses told to browsers for UDP; datagrams come to and leave from these.
     pub addresses: Vec<SocketAddr>,
+    /// Addresses told to browsers where they may connect by TCP; none: they can't.
+    pub tcp_addresses: Vec<SocketAddr>,
     /// A participant unheard for so long is out.
     pub silence: Duration,
     /// What sender reports say the time is.
@@ -146,7 +148,7 @@ impl Sfu {
             names: HashMap::new(),
             next_room: 0,
             shared: Shared {
-                engine: Engine::new(settings.addresses),
+                engine: Engine::new(settings.addresses, settings.tcp_addresses),
                 demux: Demux::default(),
                 drain: Drain::default(),
                 counters: Counters::default(),
@@ -161,7 +163,7 @@ impl Sfu {
     }
 
     /// A datagram came to one of our addresses.
-    pub fn handle_datagram(&mut self, source: SocketAddr, destination: SocketAddr, bytes: &[u8], now: Instant) {
+    pub fn handle_datagram(&mut self, source: Remote, destination: SocketAddr, bytes: &[u8], now: Instant) {
         let counters = &mut self.shared.counters;
         counters.datagrams_in += 1;
         counters.bytes_in += bytes.len() as u64;

@@ -30,6 +30,19 @@ pub fn text(node: &NodeId, report: &Report) -> String {
         counters.participants,
     );
     gauge(&mut out, "tracks", "Published tracks.", counters.tracks);
+    gauge(
+        &mut out,
+        "tcp_connections",
+        "TCP connections that media comes by.",
+        report.tcp.open,
+    );
+    let refused = [("reason=\"no_proof\"", report.tcp.refused)];
+    family(
+        &mut out,
+        "tcp_refused_total",
+        "TCP connections closed for want of a valid check, or of a place.",
+        &refused,
+    );
     let both = |inward, outward| [("direction=\"in\"", inward), ("direction=\"out\"", outward)];
     family(
         &mut out,
@@ -64,7 +77,10 @@ pub fn text(node: &NodeId, report: &Report) -> String {
     let labels: Vec<(String, u64)> = DropReason::ALL
         .iter()
         .map(|reason| (format!("reason=\"{}\"", reason.name()), counters.drops(*reason)))
-        .chain([("reason=\"unsent\"".to_owned(), report.unsent)])
+        .chain([
+            ("reason=\"unsent\"".to_owned(), report.unsent),
+            ("reason=\"tcp_full\"".to_owned(), report.tcp.lost),
+        ])
         .collect();
     let drops: Vec<(&str, u64)> = labels.iter().map(|(label, count)| (label.as_str(), *count)).collect();
     family(

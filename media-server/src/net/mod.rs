@@ -3,5 +3,6 @@
 pub mod control;
 pub mod metrics;
 pub mod node;
+pub mod tcp;
 pub mod udp;
 pub mod worker;

@@ -9,7 +9,7 @@ use quinn_udp::{BATCH_SIZE, RecvMeta, Transmit, UdpSocketState};
 use tokio::io::Interest;
 use tokio::net::UdpSocket;
 
-use crate::core::Outbox;
+use crate::core::{Outbox, Transport};
 
 /// The kernel's buffers, in bytes: about 100 ms of 300 Mbit/s. When full the kernel drops.
 const SOCKET_BUFFER: usize = 4 << 20;
@@ -72,7 +72,7 @@ impl Addresses {
     }
 
     /// Under which of the told addresses a datagram came that was for `local`.
-    fn told_for(&self, local: Option<IpAddr>) -> SocketAddr {
+    pub(super) fn told_for(&self, local: Option<IpAddr>) -> SocketAddr {
         let exact = self.told.iter().find(|it| Some(it.ip()) == local);
         // Behind a 1:1 NAT: by its public address.
         *exact
@@ -183,23 +183,26 @@ impl Udp {
         Ok(())
     }
 
-    /// Sends all, in order: what goes one way side by side leaves by one system call.
+    /// Sends what goes by UDP, in order: what goes one way side by side leaves by one system call.
     pub fn send(&mut self, outbox: &Outbox) {
         let mut next = 0;
         while let Some(first) = outbox.get(next) {
             let (run, contents) = outbox.run(next, self.state.max_gso_segments(), MAX_SEND);
             next += run;
+            if first.path.transport != Transport::Udp {
+                continue;
+            }
             let transmit = Transmit {
-                destination: first.destination,
+                destination: first.path.theirs,
                 ecn: None,
                 contents,
                 segment_size: (run > 1).then_some(first.bytes.len()),
-                src_ip: self.addresses.local_for(first.source.ip()),
+                src_ip: self.addresses.local_for(first.path.ours.ip()),
             };
             // Straight to the kernel: a full buffer is a loss, not something to wait for.
             if let Err(error) = self.state.try_send((&self.socket).into(), &transmit) {
                 self.lost += run as u64;
-                tracing::debug!(destination = %first.destination, %error, "can't send");
+                tracing::debug!(destination = %first.path.theirs, %error, "can't send");
             }
         }
     }
@@ -208,6 +211,7 @@ impl Udp {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::core::Path;
 
     #[test]
     fn behind_a_nat_the_public_address_is_told_and_the_private_one_used() {
@@ -233,9 +237,12 @@ mod tests {
             .map(|n| vec![n; if n % 10 == 9 { 300 } else { 1100 }])
             .collect();
         let mut out = Outbox::default();
-        for bytes in &expected {
-            out.push(from.addresses().told()[0], destination, bytes);
-        }
+        let path = Path {
+            transport: Transport::Udp,
+            ours: from.addresses().told()[0],
+            theirs: destination,
+        };
+        expected.iter().for_each(|bytes| out.push(path, bytes));
         from.send(&out);
         assert_eq!(from.lost(), 0);
         let mut got = Vec::new();

@@ -1,7 +1,7 @@
 //! A thread that owns whole rooms and their socket.
 //!
-//! Invariant: nothing on a packet's way waits: no lock, no channel, no allocation beyond the packet's own.
-//! Everybody else speaks to the thread by one bounded channel of commands, and hears by its connection's.
+//! Invariant: nothing on a datagram's way waits: no lock, no channel, no allocation beyond the packet's own.
+//! (What comes by TCP passes a channel within the thread.) Everybody else speaks to the thread by one bounded channel of commands, and hears by its connection's.
 
 use std::collections::HashMap;
 use std::net::{IpAddr, SocketAddr};
@@ -13,14 +13,18 @@ use protocol::control::NodeFrame;
 use protocol::ids::RoomId;
 use tokio::sync::{Notify, mpsc, oneshot};
 
+use super::tcp::{Arrival, Tcp, TcpCounts};
 use super::udp::Udp;
-use crate::core::{ConnectionId, Counters, Request, Settings, Sfu, WallClock};
+use crate::core::{ConnectionId, Counters, Remote, Request, Settings, Sfu, Transport, WallClock};
 
 /// Commands that wait. When full, who sends one waits: signaling is slowed, media isn't.
 const COMMANDS: usize = 256;
 
 /// Batches of datagrams taken before commands and timeouts get their turn.
 const BATCHES: usize = 8;
+
+/// How long the last words by TCP may take.
+const LAST_WORDS: Duration = Duration::from_secs(1);
 
 /// What a worker is told.
 #[derive(Debug)]
@@ -53,6 +57,8 @@ pub struct Report {
     pub counters: Counters,
     /// Datagrams that the socket couldn't send.
     pub unsent: u64,
+    /// The TCP port's.
+    pub tcp: TcpCounts,
 }
 
 /// A way to one worker. Cheap to clone.
@@ -60,6 +66,7 @@ pub struct Report {
 pub struct Handle {
     commands: mpsc::Sender<Command>,
     udp: SocketAddr,
+    tcp: Option<SocketAddr>,
 }
 
 /// All workers of the node, never none: rooms are spread over them by name.
@@ -104,6 +111,7 @@ impl Workers {
             if let Ok(report) = answered.await {
                 sum.counters = sum.counters.plus(&report.counters);
                 sum.unsent += report.unsent;
+                sum.tcp = sum.tcp.plus(report.tcp);
             }
         }
         sum
@@ -129,6 +137,12 @@ impl Handle {
         self.udp
     }
 
+    /// Where media comes by TCP, if it may.
+    #[must_use]
+    pub fn tcp(&self) -> Option<SocketAddr> {
+        self.tcp
+    }
+
     async fn tell(&self, command: Command) {
         // A worker that is gone has nothing to be told: the node is going down.
         let _ = self.commands.send(command).await;
@@ -138,30 +152,36 @@ impl Handle {
 /// Starts a worker on a thread of its own.
 ///
 /// # Errors
-/// When the address is taken.
+/// When an address is taken.
 pub fn start(
     udp: SocketAddr,
+    tcp: Option<SocketAddr>,
     public: &[IpAddr],
     silence: Duration,
 ) -> anyhow::Result<(Handle, std::thread::JoinHandle<()>)> {
     let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build()?;
-    let socket = {
-        let _within = runtime.enter();
-        Udp::bind(udp, public).with_context(|| format!("media.udp: {udp} can't be used"))?
-    };
+    let within = runtime.enter();
+    let socket = Udp::bind(udp, public).with_context(|| format!("media.udp: {udp} can't be used"))?;
+    let tcp = tcp
+        .map(|at| Tcp::bind(at, public).with_context(|| format!("media.tcp: {at} can't be used")))
+        .transpose()?;
+    drop(within);
     let (commands, inbox) = mpsc::channel(COMMANDS);
     let handle = Handle {
         commands,
         udp: socket.local_addr()?,
+        tcp: tcp.as_ref().map(Tcp::local_addr),
     };
     let sfu = Sfu::new(Settings {
         addresses: socket.addresses().told().to_vec(),
+        tcp_addresses: tcp.iter().flat_map(|it| it.addresses().told()).copied().collect(),
         silence,
         clock: WallClock::new(Instant::now(), SystemTime::now()),
     });
     let mut worker = Worker {
         sfu,
         socket,
+        tcp,
         inbox,
         connections: HashMap::new(),
     };
@@ -174,6 +194,7 @@ pub fn start(
 struct Worker {
     sfu: Sfu,
     socket: Udp,
+    tcp: Option<Tcp>,
     inbox: mpsc::Receiver<Command>,
     connections: HashMap<ConnectionId, Line>,
 }
@@ -194,29 +215,47 @@ impl Worker {
                 command = self.inbox.recv() => match command {
                     Some(command) => {
                         if !self.obey(command) {
-                            return self.goodbye();
+                            return self.goodbye().await;
                         }
                     }
-                    None => return self.goodbye(),
+                    None => return self.goodbye().await,
                 },
+                arrival = arrival(&mut self.tcp) => self.receive_by_tcp(arrival),
                 () = until(deadline) => {}
             }
             // A flood of datagrams must not keep commands waiting.
             while let Ok(command) = self.inbox.try_recv() {
                 if !self.obey(command) {
-                    return self.goodbye();
+                    return self.goodbye().await;
                 }
             }
+            self.receive_by_tcp(None);
             self.sfu.handle_timeout(Instant::now());
             self.flush();
+            if self.tcp.as_ref().is_some_and(|tcp| tcp.counts().open > 0) {
+                // Its connections are tasks of this thread: a flood of datagrams must not keep them waiting.
+                tokio::task::yield_now().await;
+            }
         }
+    }
+
+    fn receive_by_tcp(&mut self, first: Option<Arrival>) {
+        let Some(tcp) = &mut self.tcp else { return };
+        let now = Instant::now();
+        tcp.take(first, now, |source, destination, bytes| {
+            self.sfu.handle_datagram(source, destination, bytes, now);
+        });
     }
 
     fn receive(&mut self) {
         for _ in 0..BATCHES {
             let Self { sfu, socket, .. } = self;
             let now = Instant::now();
-            let received = socket.receive(|source, destination, bytes| {
+            let received = socket.receive(|address, destination, bytes| {
+                let source = Remote {
+                    transport: Transport::Udp,
+                    address,
+                };
                 sfu.handle_datagram(source, destination, bytes, now);
             });
             match received {
@@ -249,6 +288,7 @@ impl Worker {
                 let report = Report {
                     counters: self.sfu.counters(),
                     unsent: self.socket.lost(),
+                    tcp: self.tcp.as_ref().map(Tcp::counts).unwrap_or_default(),
                 };
                 // Who asked may have gone.
                 let _ = answer.send(report);
@@ -273,6 +313,10 @@ impl Worker {
         if !outbox.is_empty() {
             let (datagrams, bytes) = (outbox.len() as u64, outbox.bytes() as u64);
             self.socket.send(outbox);
+            if let Some(tcp) = &mut self.tcp {
+                let by_tcp = outbox.iter().filter(|it| it.path.transport == Transport::Tcp);
+                by_tcp.for_each(|datagram| tcp.send(datagram, Instant::now()));
+            }
             outbox.clear();
             self.sfu.count_sent(datagrams, bytes);
         }
@@ -283,9 +327,20 @@ impl Worker {
         self.sfu.connection_closed(connection);
     }
 
-    fn goodbye(&mut self) {
+    async fn goodbye(&mut self) {
         self.sfu.close(Instant::now());
         self.flush();
+        if let Some(tcp) = &mut self.tcp {
+            tcp.close(LAST_WORDS).await;
+        }
+    }
+}
+
+/// What came by TCP; never anything where there is none.
+async fn arrival(tcp: &mut Option<Tcp>) -> Option<Arrival> {
+    match tcp {
+        Some(tcp) => tcp.ready().await,
+        None => std::future::pending().await,
     }
 }
 

@@ -13,4 +13,5 @@ mod lips_and_voice_stay_together;
 mod media_survives_loss;
 mod signaling_may_die;
 mod strangers_disturb_nobody;
+mod who_has_only_tcp_takes_part;
 mod who_leaves_is_gone;

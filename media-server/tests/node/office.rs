@@ -25,6 +25,7 @@ pub const LIMIT: Duration = Duration::from_secs(20);
 pub struct Office {
     pub node_id: NodeId,
     pub control: SocketAddr,
+    pub tcp: SocketAddr,
     pub media_key: TokenKey,
     pub node_key: TokenKey,
     pub shutdown: Shutdown,
@@ -50,6 +51,7 @@ listen = "127.0.0.1:0"
 public_url = "https://localhost"
 [media]
 udp = "127.0.0.1:0"
+tcp = "127.0.0.1:0"
 control = "127.0.0.1:0"
 "#;
         let config = Config::parse(Path::new("test.toml"), text).unwrap().resolve(dir.path());
@@ -61,9 +63,11 @@ control = "127.0.0.1:0"
         let shutdown = Shutdown::new();
         let node = Node::start(&config, keys, shutdown.clone()).await.unwrap();
         let (node_id, control) = (node.id().clone(), node.control());
+        let tcp = node.tcp().unwrap();
         Self {
             node_id,
             control,
+            tcp,
             media_key,
             node_key,
             shutdown,

@@ -110,6 +110,9 @@ pub struct Web {
 pub struct Media {
     /// The one UDP port for all media.
     pub udp: SocketAddr,
+    /// The one TCP port for media, for browsers whose network lets no UDP out; none: they can't.
+    #[serde(default)]
+    pub tcp: Option<SocketAddr>,
     /// Addresses told to browsers (behind 1:1 NAT, the public one); none: `udp`'s own, or every address of
     /// the machine where that is unspecified.
     #[serde(default)]

@@ -13,10 +13,10 @@ mod rtp;
 mod srtp;
 mod stream;
 
-use std::net::SocketAddr;
 use std::sync::Arc;
 use std::time::{Duration, Instant};
 
+use super::Path;
 use super::bandwidth::Estimator;
 use super::clock::WallClock;
 use super::engine::{Keys, Packet, Patch, Stamp};
@@ -84,8 +84,7 @@ pub(crate) enum Told {
 #[derive(Debug)]
 pub(crate) struct Egress {
     srtp: Option<Srtp>,
-    /// From where to where.
-    path: Option<(SocketAddr, SocketAddr)>,
+    path: Option<Path>,
     streams: Vec<Stream>,
     clock: WallClock,
     /// The last transport-wide sequence number.
@@ -151,8 +150,8 @@ impl Egress {
     }
 
     /// The other end has chosen this path.
-    pub(crate) fn take_path(&mut self, source: SocketAddr, destination: SocketAddr) {
-        self.path = Some((source, destination));
+    pub(crate) fn take_path(&mut self, path: Path) {
+        self.path = Some(path);
     }
 
     /// Whether it is known where to send.
@@ -355,7 +354,7 @@ impl Egress {
         now: Instant,
         out: &mut Outbox,
     ) -> bool {
-        let (Some(stream), Some(srtp), Some((source, destination))) =
+        let (Some(stream), Some(srtp), Some(path)) =
             (self.streams.get(number), self.srtp.as_ref(), self.path)
         else {
             return false;
@@ -380,7 +379,7 @@ impl Egress {
             return false;
         }
         let len = bytes.len() - start;
-        out.finish(source, destination, start);
+        out.finish(path, start);
         self.tell_estimator(transport_seq, len, now);
         true
     }
@@ -486,7 +485,7 @@ impl Egress {
 
     /// Sender reports and names of all streams that sent something. (RFC 3550 §6.4)
     fn report(&mut self, now: Instant, out: &mut Outbox) {
-        let (Some(srtp), Some((source, destination))) = (self.srtp.as_mut(), self.path) else {
+        let (Some(srtp), Some(path)) = (self.srtp.as_mut(), self.path) else {
             return;
         };
         let mut streams = self.streams.iter().peekable();
@@ -498,7 +497,7 @@ impl Egress {
                 stream.write_report(bytes, &self.clock, now);
             }
             if bytes.len() > start && srtp.protect_rtcp(bytes, start) {
-                out.finish(source, destination, start);
+                out.finish(path, start);
             } else {
                 out.cancel(start);
             }

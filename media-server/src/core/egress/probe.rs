@@ -104,7 +104,7 @@ impl Egress {
     }
 
     fn pad(&mut self, number: usize, now: Instant, out: &mut Outbox) -> bool {
-        let (Some(stream), Some((source, destination))) = (self.streams.get_mut(number), self.path) else {
+        let (Some(stream), Some(path)) = (self.streams.get_mut(number), self.path) else {
             return false;
         };
         let payload_type = stream.plan.codecs.iter().find_map(|it| it.2);
@@ -136,7 +136,7 @@ impl Egress {
             return false;
         }
         let len = bytes.len() - start;
-        out.finish(source, destination, start);
+        out.finish(path, start);
         self.tell_estimator(Some(transport_seq), len, now);
         true
     }

@@ -7,7 +7,7 @@ use std::time::{Duration, Instant};
 use str0m::change::{SdpAnswer, SdpOffer, SdpPendingOffer};
 use str0m::format::Codec as EngineCodec;
 use str0m::media::{Direction, KeyframeRequestKind, MediaKind};
-use str0m::net::{Protocol, Receive};
+use str0m::net::{Protocol, Receive, TcpType};
 use str0m::rtp::{Extension, ExtensionMap, ExtensionValues, RtpPacket, Ssrc};
 use str0m::{Candidate, Event, Input, Output, Rtc};
 
@@ -16,7 +16,7 @@ use super::{Codec, Drain, EngineError, Extensions, Keys, Mid, OfferPlan, Packet,
 use crate::core::codec::{self, Video};
 use crate::core::demux::is_media;
 use crate::core::egress::{ExtensionIds, StreamPlan};
-use crate::core::{PeerKey, Side};
+use crate::core::{Path, PeerKey, Remote, Side, Transport};
 
 /// A timeout that is due at once is served at once, but so often at most; the next is served a moment later.
 const MAX_SPINS: u32 = 16;
@@ -30,8 +30,8 @@ pub struct Peer {
     keys: Slot,
     /// Which section and layer an incoming source belongs to; found once for each. As long as the layers' list.
     streams: Vec<(Ssrc, Mid, Option<Rid>)>,
-    /// The connectivity check that is being answered: by which address it came, from where, and whether it nominates.
-    check: Option<(SocketAddr, SocketAddr, bool)>,
+    /// The connectivity check that is being answered: by which way it came, and whether it nominates that.
+    check: Option<(Path, bool)>,
     /// NACK messages of a section, when last looked at.
     nacks: Vec<(Mid, u64)>,
     deadline: Instant,
@@ -39,11 +39,22 @@ pub struct Peer {
 }
 
 impl Peer {
-    pub(super) fn new(key: PeerKey, mut rtc: Rtc, keys: Slot, addresses: &[SocketAddr], now: Instant) -> Self {
-        for address in addresses {
-            match Candidate::host(*address, "udp") {
+    pub(super) fn new(
+        key: PeerKey,
+        mut rtc: Rtc,
+        keys: Slot,
+        (udp, tcp): (&[SocketAddr], &[SocketAddr]),
+        now: Instant,
+    ) -> Self {
+        let by_udp = udp.iter().map(|it| Candidate::builder().udp().host(*it).build());
+        let passive = |it: &SocketAddr| {
+            let candidate = Candidate::builder().tcp().host(*it);
+            candidate.tcptype(TcpType::Passive).build()
+        };
+        for candidate in by_udp.chain(tcp.iter().map(passive)) {
+            match candidate {
                 Ok(candidate) => drop(rtc.add_local_candidate(candidate)),
-                Err(error) => tracing::warn!(%address, %error, "not a usable address"),
+                Err(error) => tracing::warn!(%error, "not a usable address"),
             }
         }
         Self {
@@ -164,7 +175,7 @@ impl Peer {
     /// A datagram for this connection. False: it is none of WebRTC's.
     pub fn receive(
         &mut self,
-        source: SocketAddr,
+        source: Remote,
         destination: SocketAddr,
         bytes: &[u8],
         now: Instant,
@@ -173,10 +184,18 @@ impl Peer {
         let Ok(contents) = bytes.try_into() else {
             return false;
         };
-        self.check = is_check(bytes).then(|| (destination, source, nominates(bytes)));
+        let path = Path {
+            transport: source.transport,
+            ours: destination,
+            theirs: source.address,
+        };
+        self.check = is_check(bytes).then(|| (path, nominates(bytes)));
         let receive = Receive {
-            proto: Protocol::Udp,
-            source,
+            proto: match source.transport {
+                Transport::Udp => Protocol::Udp,
+                Transport::Tcp => Protocol::Tcp,
+            },
+            source: source.address,
             destination,
             contents,
         };
@@ -247,11 +266,18 @@ impl Peer {
                     return;
                 }
                 Ok(Output::Transmit(transmit)) => {
-                    let (source, destination) = (transmit.source, transmit.destination);
-                    self.tell_proven(destination, &transmit.contents, drain);
+                    let path = Path {
+                        transport: match transmit.proto {
+                            Protocol::Udp => Transport::Udp,
+                            _ => Transport::Tcp,
+                        },
+                        ours: transmit.source,
+                        theirs: transmit.destination,
+                    };
+                    self.tell_proven(path.theirs, &transmit.contents, drain);
                     // Reports of str0m's toward a subscriber would use the counters of ours.
                     if self.key.side == Side::Up || !is_media(&transmit.contents) {
-                        drain.outbox.push(source, destination, &transmit.contents);
+                        drain.outbox.push(path, &transmit.contents);
                     }
                 }
                 Ok(Output::Event(event)) => self.tell(event, drain),
@@ -262,15 +288,11 @@ impl Peer {
 
     /// A check that is answered with success was signed by who knows the connection's secret.
     fn tell_proven(&mut self, destination: SocketAddr, answer: &[u8], drain: &mut Drain) {
-        if let Some((ours, theirs, is_nominated)) = self.check
-            && theirs == destination
+        if let Some((path, is_nominated)) = self.check
+            && path.theirs == destination
             && is_stun_success(answer)
         {
-            let proven = PeerEvent::Proven {
-                ours,
-                theirs,
-                is_nominated,
-            };
+            let proven = PeerEvent::Proven { path, is_nominated };
             drain.events.push_back((self.key, proven));
         }
     }
@@ -312,7 +334,7 @@ impl Peer {
         let params = self.rtc.codec_config().find(|it| it.pt() == header.payload_type)?;
         let codec = codec_of(params.spec().codec)?;
         let facts = match codec {
-            Codec::Video(video) => Some(codec::read(video, &packet.payload, header.marker)?),
+            Codec::Video(video) => Some(codec::read(video, &packet.payload, header.marker, None)?),
             Codec::Opus | Codec::Red => None,
         };
         Some(Packet {
