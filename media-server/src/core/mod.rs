@@ -8,6 +8,7 @@ pub mod engine;
 mod feeds;
 mod forward;
 mod keyframes;
+mod kicked;
 mod lipsync;
 mod participant;
 mod publish;
@@ -117,6 +118,13 @@ pub enum Request {
     },
     /// See [`RequestBody::Leave`](protocol::control::RequestBody::Leave).
     Leave {
+        /// The room.
+        room: RoomId,
+        /// Who.
+        participant: ParticipantId,
+    },
+    /// See [`RequestBody::Kick`](protocol::control::RequestBody::Kick).
+    Kick {
         /// The room.
         room: RoomId,
         /// Who.

@@ -9,7 +9,8 @@ use std::sync::Arc;
 use std::time::{Duration, Instant};
 
 use anyhow::Context as _;
-use protocol::control::NodeFrame;
+use nix::time::{ClockId, clock_gettime};
+use protocol::control::{NodeFrame, OutReason};
 use protocol::ids::RoomId;
 use tokio::sync::{Notify, mpsc, oneshot};
 
@@ -33,8 +34,10 @@ enum Command {
     Closed(ConnectionId),
     /// What happened so far?
     Count(oneshot::Sender<Report>),
-    /// The end. Everybody is told goodbye.
-    Stop,
+    /// No new rooms from now on.
+    Drain,
+    /// The end. Everybody is told goodbye, and why.
+    Stop(OutReason),
 }
 
 /// The way of frames to a connection of signaling.
@@ -53,6 +56,8 @@ pub struct Report {
     pub counters: Counters,
     /// Datagrams that the socket couldn't send.
     pub unsent: u64,
+    /// CPU time used since the start.
+    pub busy: Duration,
 }
 
 /// A way to one worker. Cheap to clone.
@@ -104,15 +109,29 @@ impl Workers {
             if let Ok(report) = answered.await {
                 sum.counters = sum.counters.plus(&report.counters);
                 sum.unsent += report.unsent;
+                sum.busy += report.busy;
             }
         }
         sum
     }
 
-    /// Ends all.
-    pub async fn stop(&self) {
+    /// How many there are.
+    #[must_use]
+    pub fn count(&self) -> usize {
+        self.0.len()
+    }
+
+    /// Has all refuse new rooms.
+    pub async fn drain(&self) {
         for worker in &self.0 {
-            worker.tell(Command::Stop).await;
+            worker.tell(Command::Drain).await;
+        }
+    }
+
+    /// Ends all; who is in a room is told why.
+    pub async fn stop(&self, reason: OutReason) {
+        for worker in &self.0 {
+            worker.tell(Command::Stop(reason)).await;
         }
     }
 }
@@ -195,18 +214,18 @@ impl Worker {
                 }
                 command = self.inbox.recv() => match command {
                     Some(command) => {
-                        if !self.obey(command) {
-                            return self.goodbye();
+                        if let Some(reason) = self.obey(command) {
+                            return self.goodbye(reason);
                         }
                     }
-                    None => return self.goodbye(),
+                    None => return self.goodbye(OutReason::RoomClosed),
                 },
                 () = until(deadline) => {}
             }
             // A flood of datagrams must not keep commands waiting.
             while let Ok(command) = self.inbox.try_recv() {
-                if !self.obey(command) {
-                    return self.goodbye();
+                if let Some(reason) = self.obey(command) {
+                    return self.goodbye(reason);
                 }
             }
             self.sfu.handle_timeout(Instant::now());
@@ -233,8 +252,8 @@ impl Worker {
         }
     }
 
-    /// False: to stop.
-    fn obey(&mut self, command: Command) -> bool {
+    /// To stop: why.
+    fn obey(&mut self, command: Command) -> Option<OutReason> {
         match command {
             Command::Open(connection, line) => {
                 self.connections.insert(connection, line);
@@ -248,13 +267,15 @@ impl Worker {
                 let report = Report {
                     counters: self.sfu.counters(),
                     unsent: self.socket.lost(),
+                    busy: busy(),
                 };
                 // Who asked may have gone.
                 let _ = answer.send(report);
             }
-            Command::Stop => return false,
+            Command::Drain => self.sfu.drain(),
+            Command::Stop(reason) => return Some(reason),
         }
-        true
+        None
     }
 
     fn flush(&mut self) {
@@ -283,10 +304,16 @@ impl Worker {
         self.sfu.connection_closed(connection);
     }
 
-    fn goodbye(&mut self) {
-        self.sfu.close(Instant::now());
+    fn goodbye(&mut self, reason: OutReason) {
+        self.sfu.close(reason, Instant::now());
         self.flush();
     }
+}
+
+/// The CPU time that this thread has used.
+fn busy() -> Duration {
+    // A system without this clock measures no load; the participants still count.
+    clock_gettime(ClockId::CLOCK_THREAD_CPUTIME_ID).map_or(Duration::ZERO, Duration::from)
 }
 
 async fn until(deadline: Option<Instant>) {
