@@ -132,6 +132,14 @@ pub async fn forget_room(live: &Db, room: &RoomId) -> Result<()> {
         .map(drop)
 }
 
+/// Whether a node's last heartbeat still holds.
+///
+/// # Errors
+/// [`StoreError::Unavailable`](crate::StoreError::Unavailable).
+pub async fn is_alive(live: &Db, id: &NodeId) -> Result<bool> {
+    live.run(redis::cmd("EXISTS").arg(keys::node(id))).await
+}
+
 /// All living nodes, by id.
 ///
 /// # Errors
