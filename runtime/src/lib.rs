@@ -88,6 +88,9 @@ fn open_to(mut config: Config, address: IpAddr) -> Config {
     config.web.public_url = format!("https://{host}:{}", config.web.listen.port());
     config.web.listen.set_ip(anywhere);
     config.media.udp.set_ip(anywhere);
+    for node in &mut config.media.more_nodes {
+        node.udp.set_ip(anywhere);
+    }
     config.media.public_addresses = vec![
         address,
         if address.is_ipv4() {
