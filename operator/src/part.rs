@@ -167,6 +167,7 @@ async fn end(name: &str, child: &mut Child) -> Result<()> {
 
 fn in_words(status: ExitStatus) -> String {
     match (status.code(), status.signal()) {
+        // A media node that was drained does so: what is installed now is started in its place.
         (Some(0), _) => "ended by itself".to_owned(),
         (Some(code), _) if code == i32::from(runtime::EXIT_STALLED) => "stalled, and its watchdog ended it".to_owned(),
         (Some(code), _) => format!("ended with code {code}"),

@@ -10,7 +10,7 @@ use store::Store;
 
 const LIMIT: Duration = Duration::from_secs(90);
 
-/// Waits until pages are served, a media node is there, and every screen plays.
+/// Waits until pages are served, every media node is there, and every screen plays.
 ///
 /// # Errors
 /// What was not ready after 90 s, and its last words.
@@ -27,11 +27,15 @@ pub async fn wait(config: &Config, secrets: &Secrets) -> Result<()> {
     .await?;
     poll("signaling", until, async || healthy(config, secrets).await).await?;
     poll("media-server", until, async || {
-        if store::nodes::alive(&store.live).await?.is_empty() {
-            bail!("no media node has registered")
-        } else {
-            Ok(())
+        let alive = store::nodes::alive(&store.live).await?;
+        let more = config.media.more_nodes.iter().map(|node| node.control);
+        for control in std::iter::once(config.media.control).chain(more) {
+            // A port that the system chose (0) is known to the node only.
+            if !alive.iter().any(|node| control.port() == 0 || node.control == control) {
+                bail!("the media node at {control} has not registered");
+            }
         }
+        Ok(())
     })
     .await?;
     for screen in &config.screens {

@@ -187,10 +187,12 @@ fn program_parts(config: &Config, file: &Path, lan: Option<IpAddr>) -> Result<Ve
             leftovers: Vec::new(),
         })
     };
-    let mut parts = vec![
-        with_config("media-server", &[], "media-server".to_owned())?,
-        with_config("signaling", &[], "signaling".to_owned())?,
-    ];
+    let mut parts = Vec::new();
+    for number in 1..=config.media_nodes() {
+        let (node, name) = (number.to_string(), media_node_name(config, number));
+        parts.push(with_config("media-server", &["--node", &node], name)?);
+    }
+    parts.push(with_config("signaling", &[], "signaling".to_owned())?);
     if !config.cameras.is_empty() {
         parts.push(with_config("vision", &[], "vision".to_owned())?);
     }
@@ -203,6 +205,14 @@ fn program_parts(config: &Config, file: &Path, lan: Option<IpAddr>) -> Result<Ve
         )?);
     }
     Ok(parts)
+}
+
+/// What a media node is called: most machines have one, which needs no number.
+fn media_node_name(config: &Config, number: usize) -> String {
+    match config.media_nodes() {
+        1 => "media-server".to_owned(),
+        _ => format!("media-server {number}"),
+    }
 }
 
 fn write_running(config: &Config, running: &Running) -> Result<()> {

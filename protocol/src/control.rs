@@ -9,8 +9,15 @@ use crate::ids::{NodeId, ParticipantId, RoomId, TrackId};
 use crate::problem::Problem;
 use crate::signal::{PublishTrack, Quality, SubscribedTrack, TrackView};
 
-/// The version of these messages.
+/// The version of these messages. Grows only when an old side couldn't go on with a new one: nodes and signaling of
+/// two releases have to get along while an office is upgraded node by node.
 pub const VERSION: u32 = 1;
+
+/// The kind of problem with which a draining node refuses a new room (503): it belongs on another node.
+pub const DRAINING: &str = "draining";
+
+/// The kind of problem with which a node refuses who was put out of a room (403).
+pub const KICKED: &str = "kicked";
 
 /// A request to a node. The connection itself is authorised by a
 /// [`NodeGrant`](crate::grants::NodeGrant) in its `Authorization` header.
@@ -98,11 +105,29 @@ pub enum RequestBody {
         /// Who.
         participant: ParticipantId,
     },
+    /// A participant is put out, and its tokens stop working at once: until every token that was signed before has
+    /// expired ([`MEDIA_TOKEN_LASTS`](crate::grants::MEDIA_TOKEN_LASTS)) it can't join this room on this node again.
+    /// Who isn't there is kept out all the same.
+    Kick {
+        /// The room.
+        room: RoomId,
+        /// Who.
+        participant: ParticipantId,
+    },
     /// The room ends for all. A room that isn't there is as good as closed.
     CloseRoom {
         /// The room.
         room: RoomId,
     },
+    /// The node takes no new rooms any more and ends when it is empty, or when the time is over: who is there then is
+    /// out ([`OutReason::Draining`]) and may join elsewhere. Asked again, the new time holds. Answered by
+    /// [`AnswerBody::Status`].
+    Drain {
+        /// How long rooms may still last, in milliseconds from now.
+        within_ms: u64,
+    },
+    /// How is the node? Answered by [`AnswerBody::Status`].
+    Status,
     /// Proves that the link works.
     Ping,
 }
@@ -147,6 +172,16 @@ pub enum AnswerBody {
     Published {
         /// SDP answer.
         sdp: String,
+    },
+    /// How the node is.
+    Status {
+        /// Rooms that are open.
+        rooms: u64,
+        /// Participants in them.
+        participants: u64,
+        /// While it drains: when it ends at the latest, in milliseconds from now.
+        #[serde(default, skip_serializing_if = "Option::is_none")]
+        ends_in_ms: Option<u64>,
     },
     /// Event: a participant's *down* connection has a (next) offer. Sent again to a connection that re-joins it
     /// while it is unanswered.
@@ -226,7 +261,7 @@ pub enum AnswerBody {
         /// Who left.
         who: ParticipantId,
     },
-    /// Event: this participant itself is out: its connections were silent too long, or its room closed.
+    /// Event: this participant itself is out, and why. Nothing more is told of it.
     Out {
         /// The room.
         room: RoomId,
@@ -247,6 +282,10 @@ pub enum OutReason {
     Silent,
     /// The room closed.
     RoomClosed,
+    /// It was put out: its tokens hold no more.
+    Kicked,
+    /// The node ends: the room may go on on another one, at once.
+    Draining,
 }
 
 #[cfg(test)]

@@ -1,12 +1,18 @@
 //! Tokens: what their bearer may do, and nothing else. JWTs (RFC 7519) signed with HMAC-SHA-256; each
 //! audience has its own key, so that a screen's token can never open a room.
 
+use std::time::Duration;
+
 use jsonwebtoken::{Algorithm, DecodingKey, EncodingKey, Header, Validation};
 use serde::de::DeserializeOwned;
 use serde::{Deserialize, Serialize};
 
 use crate::ids::{NodeId, OfficeId, ParticipantId, RoomId, ScreenId};
 use crate::time::UnixMillis;
+
+/// How long a token for a media node holds. Who is slower is given another. No signer makes them last longer: a node
+/// remembers whom it put out for as long as this.
+pub const MEDIA_TOKEN_LASTS: Duration = Duration::from_secs(60);
 
 /// What a participant may publish.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, PartialOrd, Ord, Serialize, Deserialize)]

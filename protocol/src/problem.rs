@@ -36,6 +36,12 @@ impl Problem {
         }
     }
 
+    /// Whether it is of a kind such as `link-expired`.
+    #[must_use]
+    pub fn is(&self, kind: &str) -> bool {
+        self.kind.strip_prefix("urn:madoguchi:problem:") == Some(kind)
+    }
+
     /// The same with what to do about it.
     #[must_use]
     pub fn with_detail(mut self, detail: impl Into<String>) -> Self {

@@ -254,7 +254,13 @@ fn what_nodes_are_asked() {
             room: room(),
             participant: participant(),
         },
+        RequestBody::Kick {
+            room: room(),
+            participant: participant(),
+        },
         RequestBody::CloseRoom { room: room() },
+        RequestBody::Drain { within_ms: 600_000 },
+        RequestBody::Status,
         RequestBody::Ping,
     ];
     for body in all {
@@ -262,7 +268,8 @@ fn what_nodes_are_asked() {
             RequestBody::Hello { .. } | RequestBody::Join { .. } | RequestBody::Publish { .. } => {}
             RequestBody::Answer { .. } | RequestBody::Mute { .. } | RequestBody::Leave { .. } => {}
             RequestBody::View { .. } | RequestBody::Restart { .. } => {}
-            RequestBody::CloseRoom { .. } | RequestBody::Ping => {}
+            RequestBody::Kick { .. } | RequestBody::CloseRoom { .. } | RequestBody::Ping => {}
+            RequestBody::Drain { .. } | RequestBody::Status => {}
         }
         comes_back(&NodeRequest { id: 4, body });
     }
@@ -275,6 +282,11 @@ fn what_nodes_tell() {
         participant: participant(),
         reason,
     };
+    let status = |ends_in_ms| AnswerBody::Status {
+        rooms: 2,
+        participants: 5,
+        ends_in_ms,
+    };
     let all = [
         AnswerBody::Ok,
         AnswerBody::Error { problem: problem() },
@@ -285,6 +297,8 @@ fn what_nodes_tell() {
             fresh: false,
         },
         AnswerBody::Published { sdp: sdp() },
+        status(None),
+        status(Some(90_000)),
         AnswerBody::Offer {
             room: room(),
             participant: participant(),
@@ -330,15 +344,21 @@ fn what_nodes_tell() {
         out(OutReason::Left),
         out(OutReason::Silent),
         out(OutReason::RoomClosed),
+        out(OutReason::Kicked),
+        out(OutReason::Draining),
     ];
     for body in all {
         match &body {
             AnswerBody::Ok | AnswerBody::Error { .. } | AnswerBody::Welcome { .. } | AnswerBody::Joined { .. } => {}
             AnswerBody::Published { .. } | AnswerBody::Offer { .. } | AnswerBody::Muted { .. } => {}
             AnswerBody::Left { .. } | AnswerBody::Layers { .. } | AnswerBody::Paused { .. } => {}
-            AnswerBody::Speakers { .. } | AnswerBody::ConnectionQuality { .. } => {}
+            AnswerBody::Speakers { .. } | AnswerBody::ConnectionQuality { .. } | AnswerBody::Status { .. } => {}
             AnswerBody::Out {
                 reason: OutReason::Left | OutReason::Silent | OutReason::RoomClosed,
+                ..
+            } => {}
+            AnswerBody::Out {
+                reason: OutReason::Kicked | OutReason::Draining,
                 ..
             } => {}
         }

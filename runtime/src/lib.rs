@@ -91,6 +91,9 @@ fn open_to(mut config: Config, address: IpAddr) -> Config {
     if let Some(tcp) = &mut config.media.tcp {
         tcp.set_ip(anywhere);
     }
+    for node in &mut config.media.more_nodes {
+        node.udp.set_ip(anywhere);
+    }
     config.media.public_addresses = vec![
         address,
         if address.is_ipv4() {

@@ -49,8 +49,14 @@ pub(crate) fn camera_report(office: &OfficeId, id: &CameraId) -> String {
     format!("mg:{{{office}:camera:{id}}}:report")
 }
 
+/// Before a node's id: its record.
+pub(crate) const NODE_PREFIX: &str = "mg:{nodes}:one:";
+
+/// Before a node's id: how many rooms it was given a moment ago.
+pub(crate) const NODE_GIVEN_PREFIX: &str = "mg:{nodes}:given:";
+
 pub(crate) fn node(id: &NodeId) -> String {
-    format!("mg:{{nodes}}:one:{id}")
+    format!("{NODE_PREFIX}{id}")
 }
 
 pub(crate) fn nodes() -> String {

@@ -1,7 +1,7 @@
 //! Media nodes: who is there, and which node holds a room.
 //!
-//! Invariant: a room is held by at most one living node at a time; when that node's heartbeat fades, the
-//! next who asks gives the room to another.
+//! Invariant: a room is held by at most one living node at a time; when that node's heartbeat fades, or it lets
+//! the room go, the next who asks gives the room to another.
 
 use std::net::SocketAddr;
 use std::sync::LazyLock;
@@ -14,10 +14,14 @@ use serde::{Deserialize, Serialize};
 use crate::redis::{from_json, to_json};
 use crate::{Db, Result, keys};
 
-/// How long a node counts as alive after a heartbeat. Nodes send one every second.
-pub const FADES_AFTER: Duration = Duration::from_secs(4);
+/// Nodes send a heartbeat so often.
+pub const BEAT_EVERY: Duration = Duration::from_millis(500);
 
-/// A node, as it says of itself.
+/// How long a node counts as alive after a heartbeat: several may be late or lost, and yet who sits in a call on a
+/// machine that is gone is back within 5 s.
+pub const FADES_AFTER: Duration = Duration::from_millis(2500);
+
+/// A node, as it says of itself. Read from releases before and after this one: what they don't say has a default.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 pub struct NodeRecord {
     /// A new one at every start.
@@ -28,33 +32,40 @@ pub struct NodeRecord {
     pub version: String,
     /// Participants it has now.
     pub participants: u32,
+    /// Worker threads, each worth a core.
+    #[serde(default = "one")]
+    pub workers: u32,
+    /// What share of a core a worker used over the last seconds, in thousandths, the mean of all workers.
+    #[serde(default)]
+    pub load_permille: u32,
+    /// It takes no new rooms: it ends soon.
+    #[serde(default)]
+    pub draining: bool,
 }
 
-/// The node holding KEYS[2] if it lives; else the living node with the fewest participants takes it.
-static ASSIGN: LazyLock<Script> = LazyLock::new(|| {
-    Script::new(
-        "local held = redis.call('GET', KEYS[2])
-         if held then
-           local record = redis.call('GET', ARGV[1] .. held)
-           if record then redis.call('PEXPIRE', KEYS[2], ARGV[2]); return record end
-         end
-         local best, fewest = nil, nil
-         for _, id in ipairs(redis.call('SMEMBERS', KEYS[1])) do
-           local record = redis.call('GET', ARGV[1] .. id)
-           if not record then
-             redis.call('SREM', KEYS[1], id)
-           else
-             local participants = cjson.decode(record).participants
-             if not fewest or participants < fewest then best, fewest, held = record, participants, id end
-           end
-         end
-         if best then redis.call('SET', KEYS[2], held, 'PX', ARGV[2]) end
-         return best or false",
-    )
+fn one() -> u32 {
+    1
+}
+
+static ASSIGN: LazyLock<Script> = LazyLock::new(|| Script::new(include_str!("nodes.lua")));
+
+/// Forgets a room's place when it is this node.
+static RELEASE: LazyLock<Script> = LazyLock::new(|| {
+    Script::new("if redis.call('GET', KEYS[1]) == ARGV[1] then return redis.call('DEL', KEYS[1]) end return 0")
 });
 
 /// How long a room's node is remembered after it was last asked for.
 const ROOM_KEPT: Duration = Duration::from_secs(24 * 3600);
+
+/// How long a room that was just given counts: by then its people are in the node's own heartbeat.
+const GIVEN_KEPT: Duration = Duration::from_secs(2);
+
+/// What a participant is taken to cost, in thousandths of a core: load is measured after the fact, participants are
+/// there at once. (A camera's picture both ways is about 300 packets a second, of some 100,000 that a core forwards.)
+const PARTICIPANT_COST_PERMILLE: u32 = 3;
+
+/// How many participants a new room is taken to get.
+const ROOM_SIZE: u32 = 2;
 
 /// Says that a node is alive.
 ///
@@ -82,19 +93,33 @@ pub async fn remove(live: &Db, id: &NodeId) -> Result<()> {
         .map(drop)
 }
 
-/// The node that holds a room, given one now if it has none that lives. `None`: no node is alive.
+/// The node that holds a room, given one now if it has none that lives: the least loaded that isn't draining. `None`:
+/// no node is alive, or all that are drain.
 ///
 /// # Errors
 /// [`StoreError::Unavailable`](crate::StoreError::Unavailable), [`StoreError::Corrupt`](crate::StoreError::Corrupt).
 pub async fn assign(live: &Db, room: &RoomId) -> Result<Option<NodeRecord>> {
-    let prefix = "mg:{nodes}:one:";
     let mut call = ASSIGN.prepare_invoke();
     call.key(keys::nodes())
         .key(keys::room_node(room))
-        .arg(prefix)
-        .arg(ROOM_KEPT.as_millis() as u64);
+        .arg(keys::NODE_PREFIX)
+        .arg(keys::NODE_GIVEN_PREFIX)
+        .arg(ROOM_KEPT.as_millis() as u64)
+        .arg(GIVEN_KEPT.as_millis() as u64)
+        .arg(PARTICIPANT_COST_PERMILLE)
+        .arg(ROOM_SIZE);
     let json: Option<String> = live.invoke(&call).await?;
     json.map(|json| from_json(&keys::room_node(room), &json)).transpose()
+}
+
+/// A node let a room go: the next who asks gives it to another. A room that is on another node already stays there.
+///
+/// # Errors
+/// [`StoreError::Unavailable`](crate::StoreError::Unavailable).
+pub async fn release(live: &Db, room: &RoomId, from: &NodeId) -> Result<()> {
+    let mut call = RELEASE.prepare_invoke();
+    call.key(keys::room_node(room)).arg(from.as_str());
+    live.invoke::<i64>(&call).await.map(drop)
 }
 
 /// Forgets which node held a room that is over.
@@ -107,12 +132,21 @@ pub async fn forget_room(live: &Db, room: &RoomId) -> Result<()> {
         .map(drop)
 }
 
-/// All living nodes.
+/// Whether a node's last heartbeat still holds.
+///
+/// # Errors
+/// [`StoreError::Unavailable`](crate::StoreError::Unavailable).
+pub async fn is_alive(live: &Db, id: &NodeId) -> Result<bool> {
+    live.run(redis::cmd("EXISTS").arg(keys::node(id))).await
+}
+
+/// All living nodes, by id.
 ///
 /// # Errors
 /// [`StoreError::Unavailable`](crate::StoreError::Unavailable), [`StoreError::Corrupt`](crate::StoreError::Corrupt).
 pub async fn alive(live: &Db) -> Result<Vec<NodeRecord>> {
-    let ids: Vec<String> = live.run(redis::cmd("SMEMBERS").arg(keys::nodes())).await?;
+    let mut ids: Vec<String> = live.run(redis::cmd("SMEMBERS").arg(keys::nodes())).await?;
+    ids.sort_unstable();
     let mut records = Vec::new();
     for id in ids.iter().filter_map(|id| NodeId::new(id.as_str()).ok()) {
         let key = keys::node(&id);

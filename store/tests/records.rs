@@ -1,4 +1,4 @@
-//! Consultations, staff, nodes and presence, on one server and on a cluster alike.
+//! Consultations, staff and presence, on one server and on a cluster alike.
 #![allow(clippy::unwrap_used)]
 
 mod common;
@@ -6,12 +6,12 @@ mod common;
 use std::time::Duration;
 
 use common::office;
-use protocol::ids::{ConsultationId, NodeId, RoomId, SectionId, StaffId};
+use protocol::ids::{ConsultationId, RoomId, SectionId, StaffId};
 use protocol::signal::Phase;
 use protocol::time::UnixMillis;
 use store::consultations::{self, Record};
 use store::staff::{self, Account, Role};
-use store::{Db, nodes, presence};
+use store::{Db, presence};
 
 const NOW: UnixMillis = UnixMillis(1_800_000_000_000);
 
@@ -134,38 +134,6 @@ async fn staff_log_in_until_they_guess_too_often(db: &Db) {
     assert_eq!(staff::session(db, &office(), &token, day).await.unwrap(), Some(session));
     staff::close_session(db, &office(), &token).await.unwrap();
     assert_eq!(staff::session(db, &office(), &token, day).await.unwrap(), None);
-}
-
-on_both!(a_room_stays_on_its_node_while_that_lives);
-async fn a_room_stays_on_its_node_while_that_lives(db: &Db) {
-    let node = |name: &str, participants| nodes::NodeRecord {
-        id: NodeId::new(name).unwrap(),
-        control: "127.0.0.1:7883".parse().unwrap(),
-        version: "0.1.0".into(),
-        participants,
-    };
-    let room = RoomId::random();
-    assert_eq!(nodes::assign(db, &room).await.unwrap(), None);
-    nodes::heartbeat(db, &node("a", 10)).await.unwrap();
-    nodes::heartbeat(db, &node("b", 2)).await.unwrap();
-    assert_eq!(
-        nodes::assign(db, &room).await.unwrap(),
-        Some(node("b", 2)),
-        "the one with fewer participants"
-    );
-    nodes::heartbeat(db, &node("b", 50)).await.unwrap();
-    assert_eq!(
-        nodes::assign(db, &room).await.unwrap(),
-        Some(node("b", 50)),
-        "a room doesn't move"
-    );
-    nodes::remove(db, &NodeId::new("b").unwrap()).await.unwrap();
-    assert_eq!(
-        nodes::assign(db, &room).await.unwrap(),
-        Some(node("a", 10)),
-        "unless its node is gone"
-    );
-    assert_eq!(nodes::alive(db).await.unwrap(), vec![node("a", 10)]);
 }
 
 on_both!(presence_is_marked_and_cleared);

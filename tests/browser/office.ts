@@ -50,12 +50,15 @@ export class Office {
   readonly run: string;
   readonly config: string;
   readonly log: string;
+  /** Where each media node is spoken to, in the order of their numbers. */
+  readonly controls: string[];
   #child: ChildProcess;
   #dir: string;
 
-  private constructor(dir: string, url: string, config: string, lan: string | undefined) {
+  private constructor(dir: string, url: string, config: string, controls: string[], lan: string | undefined) {
     this.#dir = dir;
     this.url = url;
+    this.controls = controls;
     this.run = join(dir, "run");
     this.config = config;
     this.log = join(dir, "office.log");
@@ -73,15 +76,24 @@ export class Office {
     this.#child.stderr?.pipe(log, { end: false });
   }
 
-  /** Opens an office of its own, on the network at `lan` where that is given, and waits until it is ready. */
-  static async open({ lan }: { lan?: string } = {}): Promise<Office> {
+  /**
+   * Opens an office of its own with so many media nodes, on the network at `lan` where that is given, and waits until
+   * it is ready. A bare one has no camera and no screen, so that nothing else takes the machine's time.
+   */
+  static async open(
+    { lan, nodes = 1, isBare = false }: { lan?: string; nodes?: number; isBare?: boolean } = {},
+  ): Promise<Office> {
     const dir = mkdtempSync(join(tmpdir(), "mg-"));
-    const [web, udp, control] = await freePorts();
+    const [web = 0, ...ports] = await freePorts(1 + 2 * nodes);
     const url = `https://${lan ?? "localhost"}:${web}`;
     const config = join(dir, "office.toml");
     mkdirSync(join(dir, "run"));
-    writeFileSync(config, ownConfig(dir, { web, udp, control, url }));
-    const office = new Office(dir, url, config, lan);
+    const media = Array.from({ length: nodes }, (_, n) => ({
+      udp: `127.0.0.1:${ports[2 * n]}`,
+      control: `127.0.0.1:${ports[2 * n + 1]}`,
+    }));
+    writeFileSync(config, ownConfig(dir, { web, url, media, isBare }));
+    const office = new Office(dir, url, config, media.map((node) => node.control), lan);
     try {
       await eventually(
         "the office is open",
@@ -156,6 +168,23 @@ export class Office {
     return (JSON.parse(answer.body) as { areas: Area[] }).areas;
   }
 
+  /** Where a program lies. */
+  program(name: string): string {
+    return join(BIN, name);
+  }
+
+  /** How many people a media node serves, by its own metrics. */
+  async participants(control: string): Promise<number> {
+    const text = await (await fetch(`http://${control}/metrics`, { signal: AbortSignal.timeout(5000) })).text();
+    return Number(/^media_participants (\d+)$/m.exec(text)?.[1]);
+  }
+
+  /** The media nodes that are alive and take new rooms, as the operator's command lists them. */
+  async aliveNodes(): Promise<string[]> {
+    const { stdout } = await promisify(execFile)(this.program("media-server"), ["nodes", "--config", this.config]);
+    return stdout.split("\n").filter((line) => / yes$/.test(line));
+  }
+
   /** Runs the player's own command against the running player. */
   async player(...words: string[]): Promise<string> {
     const { stdout } = await promisify(execFile)(join(BIN, "signage-player"), [
@@ -182,9 +211,10 @@ export class Office {
   }
 }
 
-async function freePorts(): Promise<[number, number, number]> {
+async function freePorts(count: number): Promise<number[]> {
   const servers = await Promise.all(
-    [0, 0, 0].map(
+    Array.from(
+      { length: count },
       () =>
         new Promise<ReturnType<typeof createServer>>((ready) => {
           const server = createServer();
@@ -194,11 +224,15 @@ async function freePorts(): Promise<[number, number, number]> {
   );
   const ports = servers.map((server) => (server.address() as { port: number }).port);
   await Promise.all(servers.map((server) => new Promise((closed) => server.close(closed))));
-  return ports as [number, number, number];
+  return ports;
 }
 
 /** The demo's configuration with this office's own ports and folders. */
-function ownConfig(dir: string, at: { web: number; udp: number; control: number; url: string }): string {
+function ownConfig(
+  dir: string,
+  at: { web: number; url: string; media: { udp: string; control: string }[]; isBare: boolean },
+): string {
+  const [first, ...more] = at.media;
   let toml = readFileSync(join(ROOT, "configs/demo.toml"), "utf8");
   const set = (key: string, value: string) => {
     const line = new RegExp(`^${key} = ".*"$`, "m");
@@ -214,7 +248,9 @@ function ownConfig(dir: string, at: { web: number; udp: number; control: number;
   set("layout", join(ROOT, "configs/content/layouts/lobby.json"));
   set("listen", `127.0.0.1:${at.web}`);
   set("public_url", at.url);
-  set("udp", `127.0.0.1:${at.udp}`);
-  set("control", `127.0.0.1:${at.control}`);
-  return toml;
+  set("udp", first?.udp ?? "");
+  set("control", first?.control ?? "");
+  // A table ends where the next one begins.
+  if (at.isBare) toml = toml.replace(/^\[\[(camera|screen)\]\]\n(?:(?!\[).*\n)*/gm, "");
+  return toml + more.map(({ udp, control }) => `\n[[media.node]]\nudp = "${udp}"\ncontrol = "${control}"\n`).join("");
 }

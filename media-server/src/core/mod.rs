@@ -13,6 +13,7 @@ pub mod engine;
 mod feeds;
 mod forward;
 mod keyframes;
+mod kicked;
 mod layers;
 mod lipsync;
 mod outbox;
@@ -175,6 +176,13 @@ pub enum Request {
     },
     /// See [`RequestBody::Leave`](protocol::control::RequestBody::Leave).
     Leave {
+        /// The room.
+        room: RoomId,
+        /// Who.
+        participant: ParticipantId,
+    },
+    /// See [`RequestBody::Kick`](protocol::control::RequestBody::Kick).
+    Kick {
         /// The room.
         room: RoomId,
         /// Who.

@@ -305,15 +305,10 @@ impl Room {
         ask_key_frames(self, seat, now, shared);
     }
 
-    /// A participant leaves, or is made to.
-    pub(crate) fn leave(&mut self, seat: Seat, now: Instant, shared: &mut Shared) {
-        self.put_out(seat, OutReason::Left, now, shared);
-    }
-
     /// The room ends for all.
-    pub(crate) fn close(&mut self, now: Instant, shared: &mut Shared) {
+    pub(crate) fn close(&mut self, reason: OutReason, now: Instant, shared: &mut Shared) {
         for (_, participant) in std::mem::take(&mut self.participants) {
-            self.say_goodbye(participant, OutReason::RoomClosed, now, shared);
+            self.say_goodbye(participant, reason, now, shared);
         }
     }
 
@@ -492,7 +487,7 @@ impl Room {
     }
 
     /// Takes a participant out, tells it why, and tells the others.
-    fn put_out(&mut self, seat: Seat, reason: OutReason, now: Instant, shared: &mut Shared) {
+    pub(crate) fn put_out(&mut self, seat: Seat, reason: OutReason, now: Instant, shared: &mut Shared) {
         let Some(participant) = self.remove(seat, now, shared) else {
             return;
         };

@@ -7,7 +7,7 @@ use std::collections::{BTreeMap, HashMap, VecDeque};
 use std::net::SocketAddr;
 use std::time::{Duration, Instant};
 
-use protocol::control::{AnswerBody, NodeFrame};
+use protocol::control::{AnswerBody, DRAINING, KICKED, NodeFrame, OutReason};
 use protocol::grants::MediaGrant;
 use protocol::ids::{ParticipantId, RoomId};
 use protocol::problem::Problem;
@@ -19,6 +19,7 @@ use super::down::Down;
 use super::engine::{Drain, Engine, Peer};
 use super::forward::fan_out;
 use super::outbox::Outbox;
+use super::kicked::Kicked;
 use super::room::Room;
 use super::timers::Timers;
 use super::{ConnectionId, MAX_DATAGRAM, PeerKey, Remote, Request, RoomKey, Seat, Side};
@@ -42,6 +43,8 @@ pub struct Sfu {
     rooms: BTreeMap<RoomKey, Room>,
     names: HashMap<RoomId, RoomKey>,
     next_room: RoomKey,
+    kicked: Kicked,
+    is_draining: bool,
     shared: Shared,
 }
 
@@ -147,6 +150,8 @@ impl Sfu {
             rooms: BTreeMap::new(),
             names: HashMap::new(),
             next_room: 0,
+            kicked: Kicked::default(),
+            is_draining: false,
             shared: Shared {
                 engine: Engine::new(settings.addresses, settings.tcp_addresses),
                 demux: Demux::default(),
@@ -235,7 +240,8 @@ impl Sfu {
                     room.restart(to, seat, now, shared);
                 });
             }
-            Request::Leave { room, participant } => self.leave(to, &room, &participant, now),
+            Request::Leave { room, participant } => self.put_out(to, &room, &participant, OutReason::Left, now),
+            Request::Kick { room, participant } => self.kick(to, room, participant, now),
             Request::CloseRoom { room } => self.close_room(to, &room, now),
         }
     }
@@ -273,12 +279,17 @@ impl Sfu {
         }
     }
 
+    /// Takes no new rooms from now on. Those that are open go on, and take in who comes.
+    pub fn drain(&mut self) {
+        self.is_draining = true;
+    }
+
     /// Ends every room: the node is going down.
-    pub fn close(&mut self, now: Instant) {
+    pub fn close(&mut self, reason: OutReason, now: Instant) {
         let keys: Vec<RoomKey> = self.rooms.keys().copied().collect();
         for key in keys {
             if let Some(room) = self.rooms.get_mut(&key) {
-                room.close(now, &mut self.shared);
+                room.close(reason, now, &mut self.shared);
             }
             self.settle(key, now);
         }
@@ -328,6 +339,17 @@ impl Sfu {
     }
 
     fn join(&mut self, to: Asker, grant: MediaGrant, has_connections: bool, now: Instant) {
+        if self.kicked.has(&grant.room, &grant.participant, now) {
+            let problem = Problem::new(403, KICKED, "この部屋には入れません")
+                .with_detail("退室の扱いになったため、この許可では入室できません。")
+                .with_field("token");
+            return self.shared.refuse(to, problem);
+        }
+        if self.is_draining && !self.names.contains_key(&grant.room) {
+            let problem = Problem::new(503, DRAINING, "このノードは新しい部屋を受け付けていません")
+                .with_detail("まもなく終了するノードです。別のノードで入室してください。");
+            return self.shared.refuse(to, problem);
+        }
         let key = *self.names.entry(grant.room.clone()).or_insert_with(|| {
             self.next_room += 1;
             self.next_room
@@ -340,8 +362,13 @@ impl Sfu {
         self.settle(key, now);
     }
 
-    fn leave(&mut self, to: Asker, room: &RoomId, participant: &ParticipantId, now: Instant) {
-        // Whoever isn't there has left.
+    fn kick(&mut self, to: Asker, room: RoomId, participant: ParticipantId, now: Instant) {
+        self.put_out(to, &room, &participant, OutReason::Kicked, now);
+        self.kicked.put(room, participant, now);
+    }
+
+    fn put_out(&mut self, to: Asker, room: &RoomId, participant: &ParticipantId, reason: OutReason, now: Instant) {
+        // Whoever isn't there is out.
         self.shared.answer(to, AnswerBody::Ok);
         let Some(key) = self.names.get(room).copied() else {
             return;
@@ -349,7 +376,7 @@ impl Sfu {
         if let Some(room) = self.rooms.get_mut(&key)
             && let Some(seat) = room.seat_of(participant)
         {
-            room.leave(seat, now, &mut self.shared);
+            room.put_out(seat, reason, now, &mut self.shared);
         }
         self.settle(key, now);
     }
@@ -360,7 +387,7 @@ impl Sfu {
             return;
         };
         if let Some(room) = self.rooms.get_mut(&key) {
-            room.close(now, &mut self.shared);
+            room.close(OutReason::RoomClosed, now, &mut self.shared);
         }
         self.settle(key, now);
     }

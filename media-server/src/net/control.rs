@@ -28,6 +28,7 @@ use tokio_tungstenite::tungstenite::handshake::server::{ErrorResponse, Request a
 use tokio_tungstenite::tungstenite::http::{StatusCode, header};
 use tokio_tungstenite::tungstenite::protocol::WebSocketConfig;
 
+use super::drain::Drain;
 use super::metrics;
 use super::worker::{Line, Workers};
 use crate::core::{ConnectionId, Request};
@@ -62,6 +63,20 @@ pub struct Control {
     pub media_key: TokenKey,
     /// Who holds the rooms.
     pub workers: Workers,
+    /// Whether the node drains.
+    pub drain: Arc<Drain>,
+}
+
+impl Control {
+    async fn status(&self) -> AnswerBody {
+        let counters = self.workers.report().await.counters;
+        let left = |at: tokio::time::Instant| at.saturating_duration_since(tokio::time::Instant::now());
+        AnswerBody::Status {
+            rooms: counters.rooms,
+            participants: counters.participants,
+            ends_in_ms: self.drain.ends_at().map(|at| left(at).as_millis() as u64),
+        }
+    }
 }
 
 /// Serves until the shutdown.
@@ -276,6 +291,10 @@ impl<S: AsyncRead + AsyncWrite + Unpin> Session<'_, S> {
         };
         match self.understand(request.body) {
             Ok(Understood::Here(answer)) => self.answer(request.id, answer).await?,
+            Ok(Understood::Status) => {
+                let status = self.control.status().await;
+                self.answer(request.id, status).await?;
+            }
             Ok(Understood::ByWorker(asked)) => {
                 let room = match &asked {
                     Request::Join { grant, .. } => &grant.room,
@@ -285,6 +304,7 @@ impl<S: AsyncRead + AsyncWrite + Unpin> Session<'_, S> {
                     | Request::Restart { room, .. }
                     | Request::Mute { room, .. }
                     | Request::Leave { room, .. }
+                    | Request::Kick { room, .. }
                     | Request::CloseRoom { room } => room,
                 };
                 let worker = self.control.workers.of(room).clone();
@@ -312,6 +332,12 @@ impl<S: AsyncRead + AsyncWrite + Unpin> Session<'_, S> {
         }
         let asked = match body {
             RequestBody::Hello { .. } | RequestBody::Ping => return Ok(Understood::Here(AnswerBody::Ok)),
+            RequestBody::Status => return Ok(Understood::Status),
+            RequestBody::Drain { within_ms } => {
+                tracing::info!(connection = ?self.connection, within_ms, "no new rooms from now on: the node drains");
+                self.control.drain.begin(Duration::from_millis(within_ms));
+                return Ok(Understood::Status);
+            }
             RequestBody::Join { token, has_connections } => {
                 let verified = self.control.media_key.verify::<MediaGrant>(&token, runtime::now());
                 let grant = verified.map_err(|error| {
@@ -372,6 +398,7 @@ impl<S: AsyncRead + AsyncWrite + Unpin> Session<'_, S> {
                 muted,
             },
             RequestBody::Leave { room, participant } => Request::Leave { room, participant },
+            RequestBody::Kick { room, participant } => Request::Kick { room, participant },
             RequestBody::CloseRoom { room } => Request::CloseRoom { room },
         };
         Ok(Understood::ByWorker(asked))
@@ -398,6 +425,8 @@ impl<S: AsyncRead + AsyncWrite + Unpin> Session<'_, S> {
 enum Understood {
     /// It is answered here.
     Here(AnswerBody),
+    /// With how the node is.
+    Status,
     /// The room's worker answers it.
     ByWorker(Request),
 }

@@ -1,6 +1,8 @@
 //! The shell around the core: sockets, threads, clocks, the control WebSocket and the heartbeat.
 
 pub mod control;
+pub mod drain;
+pub mod load;
 pub mod metrics;
 pub mod node;
 pub mod tcp;

@@ -1,13 +1,15 @@
 //! A node from its start to its end, and its heartbeat in Redis.
 //!
-//! Invariant: a node lives without Redis: rooms go on, only new ones don't find it until Redis is back.
+//! Invariants: a node lives without Redis: rooms go on, only new ones don't find it until Redis is back. At its end it
+//! is off the list before anybody is told to go, and every connection has been told before it closes.
 
 use std::net::SocketAddr;
 use std::sync::Arc;
-use std::time::Duration;
+use std::time::{Duration, Instant};
 
 use anyhow::Context as _;
 use protocol::config::Config;
+use protocol::control::OutReason;
 use protocol::grants::TokenKey;
 use protocol::ids::NodeId;
 use runtime::Shutdown;
@@ -16,13 +18,12 @@ use store::nodes::{self, NodeRecord};
 use tokio::net::TcpListener;
 
 use super::control::{self, Control};
+use super::drain::Drain;
+use super::load::LoadMeter;
 use super::worker::{self, Workers};
 
-/// Between heartbeats.
-const BEAT: Duration = Duration::from_secs(1);
-
-/// How long goodbye to Redis may take.
-const GOODBYE: Duration = Duration::from_secs(2);
+/// How long goodbye to Redis may take: meanwhile people in calls wait to be told.
+const GOODBYE: Duration = Duration::from_secs(1);
 
 /// The keys that a node checks tokens with.
 #[derive(Debug, Clone)]
@@ -42,7 +43,12 @@ pub struct Node {
     tcp: Option<SocketAddr>,
     workers: Workers,
     thread: std::thread::JoinHandle<()>,
+    drain: Arc<Drain>,
     shutdown: Shutdown,
+    /// Ends the heartbeat.
+    beating: Shutdown,
+    /// Ends the control connections.
+    connections: Shutdown,
 }
 
 impl Node {
@@ -60,25 +66,33 @@ impl Node {
             .with_context(|| format!("media.control: {} can't be used", media.control))?;
         let address = listener.local_addr()?;
         let id = NodeId::random();
+        let drain = Arc::new(Drain::default());
         let control = Arc::new(Control {
             node: id.clone(),
             node_key: keys.node,
             media_key: keys.media,
             workers: workers.clone(),
+            drain: Arc::clone(&drain),
         });
-        shutdown.spawn(control::serve(listener, control, shutdown.clone()));
-        let beating = beat(
-            config.clone(),
-            NodeRecord {
-                id: id.clone(),
-                control: address,
-                version: env!("CARGO_PKG_VERSION").to_owned(),
-                participants: 0,
-            },
-            workers.clone(),
-            shutdown.clone(),
-        );
-        shutdown.spawn(beating);
+        let (beating, connections) = (Shutdown::new(), Shutdown::new());
+        connections.spawn(control::serve(listener, control, connections.clone()));
+        let record = NodeRecord {
+            id: id.clone(),
+            control: address,
+            version: env!("CARGO_PKG_VERSION").to_owned(),
+            participants: 0,
+            workers: u32::try_from(workers.count()).unwrap_or(u32::MAX),
+            load_permille: 0,
+            draining: false,
+        };
+        let heart = Heart {
+            config: config.clone(),
+            record,
+            workers: workers.clone(),
+            drain: Arc::clone(&drain),
+            store: None,
+        };
+        beating.spawn(heart.beat(beating.clone()));
         tracing::info!(node = %id, %udp, ?tcp, control = %address, "the media node is there");
         Ok(Self {
             id,
@@ -87,7 +101,10 @@ impl Node {
             tcp,
             workers,
             thread,
+            drain,
             shutdown,
+            beating,
+            connections,
         })
     }
 
@@ -115,55 +132,85 @@ impl Node {
         self.tcp
     }
 
-    /// Waits for the shutdown, tells everybody goodbye, and ends.
+    /// Waits for the shutdown or for the end of a drain, tells everybody goodbye, and ends.
     pub async fn finish(self, limit: Duration) {
-        self.shutdown.started().await;
-        self.workers.stop().await;
+        let reason = tokio::select! {
+            () = self.shutdown.started() => OutReason::RoomClosed,
+            () = self.drain.is_over(&self.workers) => OutReason::Draining,
+        };
+        // Off the list first: who is told to go on elsewhere must not be led back here.
+        self.beating.start();
+        if !self.beating.finished(GOODBYE).await {
+            tracing::info!("Redis didn't hear the goodbye; the heartbeat fades by itself");
+        }
+        self.workers.stop(reason).await;
         let joined = tokio::task::spawn_blocking(move || self.thread.join());
         if !matches!(tokio::time::timeout(limit, joined).await, Ok(Ok(Ok(())))) {
             tracing::warn!("the media thread didn't end as it should");
         }
-        if !self.shutdown.finished(limit).await {
+        // Now the rooms' last words lie ready, and each connection sends them before it closes.
+        self.connections.start();
+        if !self.connections.finished(limit).await {
             tracing::warn!("some connections were still at it");
         }
+        self.shutdown.start();
     }
 }
 
-/// Says again and again that the node is alive.
-async fn beat(config: Config, mut record: NodeRecord, workers: Workers, shutdown: Shutdown) {
-    let mut store: Option<Store> = None;
-    let mut is_known = None;
-    while !shutdown.is_started() {
-        record.participants = u32::try_from(workers.report().await.counters.participants).unwrap_or(u32::MAX);
-        let told = match tell(&config, &mut store, &record).await {
-            Ok(()) => None,
-            Err(error) => Some(error.to_string()),
-        };
-        // Once each time it changes, not once a second.
-        if is_known != Some(told.is_none()) {
-            match &told {
-                None => tracing::info!("signaling can find this node"),
-                Some(error) => tracing::warn!(%error, "signaling can't find this node; it runs on"),
-            }
-            is_known = Some(told.is_none());
-        }
+/// Says again and again that the node is alive, and how it is.
+struct Heart {
+    config: Config,
+    record: NodeRecord,
+    workers: Workers,
+    drain: Arc<Drain>,
+    store: Option<Store>,
+}
+
+impl Heart {
+    async fn beat(mut self, shutdown: Shutdown) {
         tokio::select! {
-            () = tokio::time::sleep(BEAT) => {}
+            () = self.beat_on() => {}
             () = shutdown.started() => {}
         }
-    }
-    if let Some(store) = store {
-        let removed = tokio::time::timeout(GOODBYE, nodes::remove(&store.live, &record.id)).await;
-        if !matches!(removed, Ok(Ok(()))) {
-            tracing::info!("Redis didn't hear the goodbye; the heartbeat fades by itself");
+        if let Some(store) = self.store
+            && let Err(error) = nodes::remove(&store.live, &self.record.id).await
+        {
+            tracing::info!(%error, "Redis can't hear the goodbye; the heartbeat fades by itself");
         }
     }
-}
 
-async fn tell(config: &Config, store: &mut Option<Store>, record: &NodeRecord) -> store::Result<()> {
-    let store = match store {
-        Some(store) => store,
-        None => store.insert(Store::connect(config).await?),
-    };
-    nodes::heartbeat(&store.live, record).await
+    async fn beat_on(&mut self) {
+        let mut meter = LoadMeter::default();
+        let mut is_known = None;
+        loop {
+            // A worker that is stuck answers nothing: then the heartbeat fades, as it should.
+            let report = self.workers.report().await;
+            self.record.participants = u32::try_from(report.counters.participants).unwrap_or(u32::MAX);
+            self.record.load_permille = meter.take(report.busy, self.workers.count(), Instant::now());
+            self.record.draining = self.drain.ends_at().is_some();
+            let told = self.tell().await;
+            // Once each time it changes, not at every beat.
+            if is_known != Some(told.is_ok()) {
+                match &told {
+                    Ok(()) => tracing::info!("signaling can find this node"),
+                    Err(error) => tracing::warn!(%error, "signaling can't find this node; it runs on"),
+                }
+                is_known = Some(told.is_ok());
+            }
+            let is_draining = self.record.draining;
+            tokio::select! {
+                () = tokio::time::sleep(nodes::BEAT_EVERY) => {}
+                // Said at once: until then new rooms come here and are refused.
+                () = self.drain.begun(), if !is_draining => {}
+            }
+        }
+    }
+
+    async fn tell(&mut self) -> store::Result<()> {
+        let store = match &mut self.store {
+            Some(store) => store,
+            None => self.store.insert(Store::connect(&self.config).await?),
+        };
+        nodes::heartbeat(&store.live, &self.record).await
+    }
 }

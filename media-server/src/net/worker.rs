@@ -9,7 +9,8 @@ use std::sync::Arc;
 use std::time::{Duration, Instant, SystemTime};
 
 use anyhow::Context as _;
-use protocol::control::NodeFrame;
+use nix::time::{ClockId, clock_gettime};
+use protocol::control::{NodeFrame, OutReason};
 use protocol::ids::RoomId;
 use tokio::sync::{Notify, mpsc, oneshot};
 
@@ -37,8 +38,10 @@ enum Command {
     Closed(ConnectionId),
     /// What happened so far?
     Count(oneshot::Sender<Report>),
-    /// The end. Everybody is told goodbye.
-    Stop,
+    /// No new rooms from now on.
+    Drain,
+    /// The end. Everybody is told goodbye, and why.
+    Stop(OutReason),
 }
 
 /// The way of frames to a connection of signaling.
@@ -59,6 +62,8 @@ pub struct Report {
     pub unsent: u64,
     /// The TCP port's.
     pub tcp: TcpCounts,
+    /// CPU time used since the start.
+    pub busy: Duration,
 }
 
 /// A way to one worker. Cheap to clone.
@@ -112,15 +117,29 @@ impl Workers {
                 sum.counters = sum.counters.plus(&report.counters);
                 sum.unsent += report.unsent;
                 sum.tcp = sum.tcp.plus(report.tcp);
+                sum.busy += report.busy;
             }
         }
         sum
     }
 
-    /// Ends all.
-    pub async fn stop(&self) {
+    /// How many there are.
+    #[must_use]
+    pub fn count(&self) -> usize {
+        self.0.len()
+    }
+
+    /// Has all refuse new rooms.
+    pub async fn drain(&self) {
         for worker in &self.0 {
-            worker.tell(Command::Stop).await;
+            worker.tell(Command::Drain).await;
+        }
+    }
+
+    /// Ends all; who is in a room is told why.
+    pub async fn stop(&self, reason: OutReason) {
+        for worker in &self.0 {
+            worker.tell(Command::Stop(reason)).await;
         }
     }
 }
@@ -214,19 +233,19 @@ impl Worker {
                 }
                 command = self.inbox.recv() => match command {
                     Some(command) => {
-                        if !self.obey(command) {
-                            return self.goodbye().await;
+                        if let Some(reason) = self.obey(command) {
+                            return self.goodbye(reason).await;
                         }
                     }
-                    None => return self.goodbye().await,
+                    None => return self.goodbye(OutReason::RoomClosed).await,
                 },
                 arrival = arrival(&mut self.tcp) => self.receive_by_tcp(arrival),
                 () = until(deadline) => {}
             }
             // A flood of datagrams must not keep commands waiting.
             while let Ok(command) = self.inbox.try_recv() {
-                if !self.obey(command) {
-                    return self.goodbye().await;
+                if let Some(reason) = self.obey(command) {
+                    return self.goodbye(reason).await;
                 }
             }
             self.receive_by_tcp(None);
@@ -273,8 +292,8 @@ impl Worker {
         }
     }
 
-    /// False: to stop.
-    fn obey(&mut self, command: Command) -> bool {
+    /// To stop: why.
+    fn obey(&mut self, command: Command) -> Option<OutReason> {
         match command {
             Command::Open(connection, line) => {
                 self.connections.insert(connection, line);
@@ -289,13 +308,15 @@ impl Worker {
                     counters: self.sfu.counters(),
                     unsent: self.socket.lost(),
                     tcp: self.tcp.as_ref().map(Tcp::counts).unwrap_or_default(),
+                    busy: busy(),
                 };
                 // Who asked may have gone.
                 let _ = answer.send(report);
             }
-            Command::Stop => return false,
+            Command::Drain => self.sfu.drain(),
+            Command::Stop(reason) => return Some(reason),
         }
-        true
+        None
     }
 
     fn flush(&mut self) {
@@ -327,8 +348,8 @@ impl Worker {
         self.sfu.connection_closed(connection);
     }
 
-    async fn goodbye(&mut self) {
-        self.sfu.close(Instant::now());
+    async fn goodbye(&mut self, reason: OutReason) {
+        self.sfu.close(reason, Instant::now());
         self.flush();
         if let Some(tcp) = &mut self.tcp {
             tcp.close(LAST_WORDS).await;
@@ -342,6 +363,12 @@ async fn arrival(tcp: &mut Option<Tcp>) -> Option<Arrival> {
         Some(tcp) => tcp.ready().await,
         None => std::future::pending().await,
     }
+}
+
+/// The CPU time that this thread has used.
+fn busy() -> Duration {
+    // A system without this clock measures no load; the participants still count.
+    clock_gettime(ClockId::CLOCK_THREAD_CPUTIME_ID).map_or(Duration::ZERO, Duration::from)
 }
 
 async fn until(deadline: Option<Instant>) {

@@ -8,10 +8,12 @@ mod sim;
 
 mod a_late_joiner_starts_sane;
 mod a_muted_track_forwards_nothing;
+mod drained_takes_no_new_rooms;
 mod grants_are_enforced;
 mod lips_and_voice_stay_together;
 mod media_survives_loss;
 mod signaling_may_die;
 mod strangers_disturb_nobody;
 mod who_has_only_tcp_takes_part;
+mod who_is_kicked_stays_out;
 mod who_leaves_is_gone;

@@ -1,47 +1,12 @@
 //! A node doesn't need Redis to live, only to be found.
 
-use std::process::{Child, Command, Stdio};
-use std::time::Duration;
-
 use protocol::config::RedisAt;
 use protocol::control::{AnswerBody, RequestBody};
 use protocol::grants::MediaSource::Camera;
 use store::{Db, nodes};
 
-use crate::office::{LIMIT, Office};
-
-/// Ends with the test, whatever becomes of it.
-struct Redis(Child);
-
-impl Drop for Redis {
-    fn drop(&mut self) {
-        let _ = self.0.kill();
-        let _ = self.0.wait();
-    }
-}
-
-impl Redis {
-    fn start(socket: &std::path::Path, dir: &std::path::Path) -> Self {
-        let child = Command::new("redis-server")
-            .args(["--port", "0", "--save", "", "--unixsocket"])
-            .arg(socket)
-            .arg("--dir")
-            .arg(dir)
-            .stdout(Stdio::null())
-            .spawn()
-            .expect("redis-server is installed");
-        Self(child)
-    }
-}
-
-async fn wait_until(what: &str, mut holds: impl AsyncFnMut() -> bool) {
-    let reached = tokio::time::timeout(LIMIT, async {
-        while !holds().await {
-            tokio::time::sleep(Duration::from_millis(20)).await;
-        }
-    });
-    reached.await.unwrap_or_else(|_| panic!("{what}: not within {LIMIT:?}"));
-}
+use crate::office::Office;
+use crate::redis::{Redis, wait_until};
 
 #[tokio::test(flavor = "multi_thread")]
 async fn it_is_found_while_redis_is_there_and_serves_always() {

@@ -36,25 +36,10 @@ pub struct Office {
 impl Office {
     pub async fn open() -> Self {
         let dir = tempfile::tempdir().unwrap();
-        let text = r#"
-[office]
-id = "minami"
-name = { ja = "南区役所" }
-telephone = "072-000-0000"
-[paths]
-run = "."
-secrets = "secrets"
-content = "."
-rigs = "."
-[web]
-listen = "127.0.0.1:0"
-public_url = "https://localhost"
-[media]
-udp = "127.0.0.1:0"
-tcp = "127.0.0.1:0"
-control = "127.0.0.1:0"
-"#;
-        let config = Config::parse(Path::new("test.toml"), text).unwrap().resolve(dir.path());
+        let text = config("127.0.0.1:0");
+        let config = Config::parse(Path::new("test.toml"), &text)
+            .unwrap()
+            .resolve(dir.path());
         let (media_key, node_key) = (TokenKey::new(&[1; 32]).unwrap(), TokenKey::new(&[2; 32]).unwrap());
         let keys = Keys {
             media: media_key.clone(),
@@ -90,45 +75,22 @@ control = "127.0.0.1:0"
     }
 
     pub fn media_token(&self, name: &str, publish: &[MediaSource]) -> String {
-        let grant = MediaGrant {
-            office: OfficeId::new("minami").unwrap(),
-            room: room(),
-            participant: ParticipantId::new(name).unwrap(),
-            role: RoomRole::Guest,
-            publish: publish.to_vec(),
-            subscribe: true,
-        };
-        self.media_key
-            .sign(grant, runtime::now(), runtime::now().plus(LIMIT))
-            .unwrap()
+        self.media_token_for(room(), name, publish)
+    }
+
+    pub fn media_token_for(&self, room: RoomId, name: &str, publish: &[MediaSource]) -> String {
+        sign_media(&self.media_key, room, name, publish)
     }
 
     /// Tries to open the control WebSocket. The HTTP status where it is refused.
     pub async fn connect(&self, path: &str, token: Option<&str>) -> Result<Signaling, u16> {
-        let mut request = format!("ws://{}{path}", self.control).into_client_request().unwrap();
-        if let Some(token) = token {
-            let value = format!("Bearer {token}").parse().unwrap();
-            request.headers_mut().insert("authorization", value);
-        }
-        match tokio_tungstenite::connect_async(request).await {
-            Ok((socket, _)) => Ok(Signaling::start(socket)),
-            Err(WsError::Http(response)) => Err(response.status().as_u16()),
-            Err(other) => panic!("{other}"),
-        }
+        connect(self.control, path, token).await
     }
 
     /// Signaling, greeted.
     pub async fn signaling(&self) -> Signaling {
         let token = self.node_token(&self.node_key, &self.node_id);
-        let signaling = self.connect("/control", Some(&token)).await.expect("a good token");
-        let welcome = signaling.ask(RequestBody::Hello { version: VERSION }).await;
-        assert_eq!(
-            welcome,
-            AnswerBody::Welcome {
-                node: self.node_id.clone()
-            }
-        );
-        signaling
+        greet(self.control, &self.node_id, &token).await
     }
 
     pub async fn get(&self, path: &str) -> String {
@@ -146,6 +108,63 @@ control = "127.0.0.1:0"
         let line = text.lines().find_map(|line| line.strip_prefix(name)?.strip_prefix(' '));
         line.unwrap_or_else(|| panic!("{name} in {text}")).parse().unwrap()
     }
+}
+
+pub fn sign_media(key: &TokenKey, room: RoomId, name: &str, publish: &[MediaSource]) -> String {
+    let grant = MediaGrant {
+        office: OfficeId::new("minami").unwrap(),
+        room,
+        participant: ParticipantId::new(name).unwrap(),
+        role: RoomRole::Guest,
+        publish: publish.to_vec(),
+        subscribe: true,
+    };
+    key.sign(grant, runtime::now(), runtime::now().plus(LIMIT)).unwrap()
+}
+
+async fn connect(control: SocketAddr, path: &str, token: Option<&str>) -> Result<Signaling, u16> {
+    let mut request = format!("ws://{control}{path}").into_client_request().unwrap();
+    if let Some(token) = token {
+        let value = format!("Bearer {token}").parse().unwrap();
+        request.headers_mut().insert("authorization", value);
+    }
+    match tokio_tungstenite::connect_async(request).await {
+        Ok((socket, _)) => Ok(Signaling::start(socket)),
+        Err(WsError::Http(response)) => Err(response.status().as_u16()),
+        Err(other) => panic!("{other}"),
+    }
+}
+
+/// Opens the control WebSocket of a node and says hello.
+pub async fn greet(control: SocketAddr, node: &NodeId, token: &str) -> Signaling {
+    let signaling = connect(control, "/control", Some(token)).await.expect("a good token");
+    let welcome = signaling.ask(RequestBody::Hello { version: VERSION }).await;
+    assert_eq!(welcome, AnswerBody::Welcome { node: node.clone() });
+    signaling
+}
+
+/// An office's configuration in its own folder, its node's control at this address.
+pub fn config(control: &str) -> String {
+    format!(
+        r#"
+[office]
+id = "minami"
+name = {{ ja = "南区役所" }}
+telephone = "072-000-0000"
+[paths]
+run = "."
+secrets = "secrets"
+content = "."
+rigs = "."
+[web]
+listen = "127.0.0.1:0"
+public_url = "https://localhost"
+[media]
+udp = "127.0.0.1:0"
+tcp = "127.0.0.1:0"
+control = "{control}"
+"#
+    )
 }
 
 pub fn room() -> RoomId {

@@ -113,6 +113,7 @@ pub(super) fn check(config: &Config, file: &Path, text: &str) -> Result<(), Conf
     checker.unique("screen", config.screens.iter().map(|it| it.id.as_str()))?;
     checker.unique("demo_staff", config.demo_staff.iter().map(|it| it.id.as_str()))?;
     check_office(config, &checker)?;
+    check_media(config, &checker)?;
     check_areas(config, &checker)?;
     check_cameras(config, &checker)?;
     for staff in &config.demo_staff {
@@ -140,6 +141,24 @@ fn check_office(config: &Config, checker: &Checker<'_>) -> Result<(), ConfigErro
     if config.web.certificate.is_some() != config.web.certificate_key.is_some() {
         let message = "certificate and certificate_key stand together: expected both or neither".to_owned();
         return checker.fail(None, "web.certificate", message);
+    }
+    Ok(())
+}
+
+/// Two nodes on one address would take turns at failing.
+fn check_media(config: &Config, checker: &Checker<'_>) -> Result<(), ConfigError> {
+    let media = &config.media;
+    let more = &media.more_nodes;
+    let udp = std::iter::once(media.udp).chain(more.iter().map(|node| node.udp));
+    let control = std::iter::once(media.control).chain(more.iter().map(|node| node.control));
+    for (field, addresses) in [("udp", udp.collect::<Vec<_>>()), ("control", control.collect())] {
+        let mut seen = HashSet::new();
+        for address in addresses.into_iter().filter(|address| address.port() != 0) {
+            if !seen.insert(address) {
+                let message = format!("{address} stands twice, expected each media node on an address of its own");
+                return checker.fail(None, &format!("media.node.{field}"), message);
+            }
+        }
     }
     Ok(())
 }
@@ -262,6 +281,23 @@ person_heights = [[0.3, 0.1], [0.9, 0.2]]
     }
 
     #[test]
+    fn further_media_nodes_have_their_own_addresses_and_all_else_in_common() {
+        let more = "[[media.node]]\nudp = \"127.0.0.1:7002\"\ncontrol = \"127.0.0.1:7003\"\n[[section]]";
+        let text = GOOD
+            .replace("[[section]]", more)
+            .replace("[media]", "[media]\nsilence = \"9s\"");
+        let config = Config::parse(Path::new("office.toml"), &text).expect("good");
+        assert_eq!(config.media_nodes(), 2);
+        let ports = |number| {
+            let media = config.clone().for_media_node(number)?.media;
+            assert!(media.more_nodes.is_empty() && media.silence == std::time::Duration::from_secs(9));
+            Some((media.udp.port(), media.control.port()))
+        };
+        assert_eq!((ports(1), ports(2)), (Some((7000, 7001)), Some((7002, 7003))));
+        assert_eq!((ports(0), ports(3)), (None, None));
+    }
+
+    #[test]
     fn each_fault_names_file_line_field_and_what_was_expected() {
         let unknown = error(&GOOD.replace("telephone =", "telefone ="));
         assert!(
@@ -301,6 +337,12 @@ person_heights = [[0.3, 0.1], [0.9, 0.2]]
         assert!(
             still.contains("camera.still_for") && still.contains("\"20s\""),
             "{still}"
+        );
+        let again = "[[media.node]]\nudp = \"127.0.0.1:7002\"\ncontrol = \"127.0.0.1:7001\"\n[[section]]";
+        let node = error(&GOOD.replace("[[section]]", again));
+        assert!(
+            node.contains("media.node.control: 127.0.0.1:7001 stands twice"),
+            "{node}"
         );
         let id = error(&GOOD.replace("id = \"minami\"", "id = \"南\""));
         assert!(id.starts_with("office.toml:3: office.id") && id.contains("a-z"), "{id}");

@@ -80,6 +80,13 @@ impl TryFrom<OneOrMany> for RedisAt {
     }
 }
 
+/// A duration written with its unit, such as `20s`, `500ms` or `1h 30m`; none of a text that says no time to come.
+#[must_use]
+pub fn duration_of(text: &str) -> Option<Duration> {
+    let span = text.parse::<jiff::SignedDuration>().ok()?;
+    Duration::try_from(span).ok()
+}
+
 /// A duration is a text with its unit, so that nobody takes milliseconds for seconds.
 pub(super) fn duration<'de, D: Deserializer<'de>>(deserializer: D) -> Result<Duration, D::Error> {
     struct Units;
@@ -92,11 +99,7 @@ pub(super) fn duration<'de, D: Deserializer<'de>>(deserializer: D) -> Result<Dur
         }
 
         fn visit_str<E: de::Error>(self, text: &str) -> Result<Duration, E> {
-            let parsed = text
-                .parse::<jiff::SignedDuration>()
-                .ok()
-                .and_then(|span| Duration::try_from(span).ok());
-            parsed.ok_or_else(|| E::invalid_value(de::Unexpected::Str(text), &self))
+            duration_of(text).ok_or_else(|| E::invalid_value(de::Unexpected::Str(text), &self))
         }
     }
 

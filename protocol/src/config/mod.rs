@@ -17,6 +17,7 @@ use crate::ids::{AreaId, CameraId, OfficeId, ScreenId, SectionId, StaffId};
 use crate::screen::Text;
 
 pub use check::ConfigError;
+pub use fields::duration_of;
 
 /// Everything a deployment says of itself.
 #[derive(Debug, Clone, Deserialize)]
@@ -28,7 +29,7 @@ pub struct Config {
     pub paths: Paths,
     /// Pages and APIs.
     pub web: Web,
-    /// The media node.
+    /// The media node, or nodes.
     pub media: Media,
     /// Redis.
     #[serde(default)]
@@ -119,9 +120,22 @@ pub struct Media {
     pub public_addresses: Vec<std::net::IpAddr>,
     /// Where signaling speaks to the node.
     pub control: SocketAddr,
+    /// Further nodes on the same machine; the first is the one above.
+    #[serde(default, rename = "node")]
+    pub more_nodes: Vec<MediaNode>,
     /// A participant unheard for so long is gone.
     #[serde(default = "fields::silence", deserialize_with = "fields::duration")]
     pub silence: Duration,
+}
+
+/// What a further media node on the same machine has of its own; all else is as [`Media`] says.
+#[derive(Debug, Clone, Copy, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct MediaNode {
+    /// Its UDP port.
+    pub udp: SocketAddr,
+    /// Where signaling speaks to it.
+    pub control: SocketAddr,
 }
 
 /// Redis, by purpose. `private`: a `redis-server` child of `madoguchi up` on a unix socket.
@@ -286,6 +300,25 @@ impl Config {
     #[must_use]
     pub fn live_socket(&self) -> PathBuf {
         self.paths.run.join("redis-live.sock")
+    }
+
+    /// How many media nodes this machine has.
+    #[must_use]
+    pub fn media_nodes(&self) -> usize {
+        1 + self.media.more_nodes.len()
+    }
+
+    /// The same configuration as media node `number` (from 1) reads it: its own addresses in `media`, and no further
+    /// nodes. `None`: there is no such node.
+    #[must_use]
+    pub fn for_media_node(mut self, number: usize) -> Option<Self> {
+        let more = std::mem::take(&mut self.media.more_nodes);
+        if number != 1 {
+            let own = more.get(number.checked_sub(2)?)?;
+            self.media.udp = own.udp;
+            self.media.control = own.control;
+        }
+        Some(self)
     }
 
     /// An area by its id.

@@ -5,6 +5,7 @@ use std::collections::HashSet;
 use std::sync::Arc;
 use std::time::Duration;
 
+use protocol::grants::MEDIA_TOKEN_LASTS;
 use protocol::ids::ConsultationId;
 use protocol::signal::ServerBody;
 use store::redis::Wake;
@@ -20,8 +21,6 @@ use crate::problem::Refusal;
 const READ_ALL_EVERY: Duration = Duration::from_secs(10);
 /// Who couldn't be called in is tried again so often.
 const CALL_EVERY: Duration = Duration::from_secs(1);
-/// How long a media token holds. Who is slower gets another.
-const TOKEN_LASTS: Duration = Duration::from_secs(60);
 
 /// Follows Redis until the shutdown.
 pub(crate) async fn follow(app: Arc<App>) {
@@ -123,7 +122,7 @@ async fn call_in(app: Arc<App>, due: Due) {
     }
     let grant = model::media_grant(&app.config.office.id, &due.record, &due.who);
     let now = runtime::now();
-    match app.keys.media.sign(grant, now, now.plus(TOKEN_LASTS)) {
+    match app.keys.media.sign(grant, now, now.plus(MEDIA_TOKEN_LASTS)) {
         Ok(token) => due.outbox.send(
             None,
             ServerBody::Admitted {

@@ -50,6 +50,12 @@ impl Hub {
         }
     }
 
+    /// The same, now: it is known already that it will work elsewhere.
+    pub(super) fn call_again_now(&self, client: ClientId) {
+        self.call_again(client);
+        self.due.notify_one();
+    }
+
     /// The record of the admitted consultation that a client has a seat in, and its participant.
     pub(super) fn seat_of(&self, client: ClientId) -> Option<(Record, ParticipantId)> {
         let mut state = self.lock();
@@ -171,9 +177,9 @@ impl Listener for Hub {
             AnswerBody::Left { participant, who, .. } => {
                 self.tell_participant(&participant, ServerBody::ParticipantLeft { participant: who });
             }
-            // Who left did so by our own request.
+            // Who left or was put out was so by our own request, and isn't called in again.
             AnswerBody::Out {
-                reason: OutReason::Left,
+                reason: OutReason::Left | OutReason::Kicked,
                 ..
             } => {}
             AnswerBody::Out { participant, .. } => self.lose(|seat| seat.participant == participant),
@@ -187,5 +193,11 @@ impl Listener for Hub {
 
     fn forgotten(&self, participant: &ParticipantId) {
         self.lose(|seat| seat.participant == *participant);
+    }
+
+    fn let_go(&self, node: &NodeId, participant: &ParticipantId) {
+        // Not who is elsewhere already.
+        let is_there = |seat: &Seat| seat.link.as_ref().is_some_and(|link| link.node() == node);
+        self.lose(|seat| seat.participant == *participant && is_there(seat));
     }
 }

@@ -3,7 +3,7 @@
 
 use std::sync::Arc;
 
-use protocol::control::{AnswerBody, RequestBody};
+use protocol::control::{AnswerBody, DRAINING, KICKED, RequestBody};
 use protocol::grants::{MediaGrant, TokenError};
 use protocol::ids::{ConsultationId, ParticipantId, RoomId};
 use protocol::signal::{ClientBody, Identity, Phase, ServerBody, VERSION};
@@ -188,11 +188,22 @@ impl Client {
         let link = self.app.nodes.for_room(&record.room).await?;
         self.app.hub.bind(client, Arc::clone(&link));
         link.attach(grant);
+        let (app, room, node) = (Arc::clone(&self.app), record.room, link.node().clone());
         let reply = self.reply(id, move |hub, answer| match answer {
             Ok(AnswerBody::Joined { participant, fresh, .. }) => Some(ServerBody::Joined {
                 participant: participant.clone(),
                 fresh: *fresh,
             }),
+            Ok(AnswerBody::Error { problem }) if problem.is(DRAINING) => {
+                let shutdown = app.shutdown.clone();
+                shutdown.spawn(async move {
+                    app.nodes.release(&room, &node).await;
+                    app.hub.call_again_now(client);
+                });
+                None
+            }
+            // Whoever put it out doesn't want it called in.
+            Ok(AnswerBody::Error { problem }) if problem.is(KICKED) => None,
             _ => {
                 hub.call_again(client);
                 None
@@ -230,6 +241,10 @@ impl Client {
         let (outbox, hub, lang) = (self.outbox.clone(), Arc::clone(&self.app.hub), self.caller.lang);
         Box::new(move |answer| match (expected(&hub, &answer), answer) {
             (Some(body), _) => outbox.send(id, body),
+            // The client needn't know why it has to wait a moment.
+            (None, Ok(AnswerBody::Error { problem })) if problem.is(DRAINING) => {
+                outbox.refuse(id, Fault::NoMedia.into(), lang);
+            }
             (None, Ok(AnswerBody::Error { problem })) => outbox.send(id, ServerBody::Error { problem }),
             (None, Err(refusal)) => outbox.refuse(id, refusal, lang),
             (None, Ok(_)) => outbox.refuse(id, Fault::Internal.into(), lang),

@@ -1,14 +1,17 @@
 //! One node's control WebSocket: requests out by id, answers and events in, in order. It heals itself
 //! while the node lives: after a break every participant is joined again, so that their news come here.
+//!
+//! A node is dead when its port is closed or somebody else's; or, when its machine is gone without a word, when it
+//! answers no pings and its heartbeat has faded too. Either alone may be the network's fault, or Redis'.
 
 use std::collections::HashMap;
 use std::sync::Arc;
 use std::time::Duration;
 
 use futures_util::{SinkExt as _, StreamExt as _};
-use protocol::control::{AnswerBody, NodeFrame, NodeRequest, RequestBody, VERSION};
-use protocol::grants::{MediaGrant, NodeGrant};
-use protocol::ids::NodeId;
+use protocol::control::{AnswerBody, NodeFrame, NodeRequest, OutReason, RequestBody, VERSION};
+use protocol::grants::{MEDIA_TOKEN_LASTS, MediaGrant, NodeGrant};
+use protocol::ids::{NodeId, ParticipantId, RoomId};
 use protocol::signal::MAX_FRAME;
 use store::nodes::NodeRecord;
 use tokio::net::TcpStream;
@@ -27,13 +30,16 @@ const REQUESTS: usize = 512;
 /// How long the node may take to answer a request, and this side to connect.
 const ANSWERED_IN: Duration = Duration::from_secs(5);
 const CONNECTED_IN: Duration = Duration::from_secs(2);
-const PING_EVERY: Duration = Duration::from_secs(2);
-/// A node that is silent for so long has a broken connection.
-const SILENT_FOR: Duration = Duration::from_secs(6);
+const PING_EVERY: Duration = Duration::from_millis(500);
+/// A node that is silent for so long has a broken connection. Short: calls stand still meanwhile. A node that is only
+/// slow loses nothing by it: its participants are joined again as they are.
+const SILENT_FOR: Duration = Duration::from_secs(2);
 const TRY_AGAIN_AFTER: Duration = Duration::from_millis(200);
+/// While there is no connection, it is looked so often whether the heartbeat has faded.
+const HEART_LOOKED_AT: Duration = Duration::from_millis(250);
 /// How long a request waits for a connection that is being made.
 const CONNECTION_WAITED_FOR: Duration = Duration::from_secs(3);
-/// A token for the control connection, or for a participant who is joined again.
+/// A token for the control connection.
 const TOKEN_LASTS: Duration = Duration::from_secs(60);
 
 type Socket = WebSocketStream<MaybeTlsStream<TcpStream>>;
@@ -151,7 +157,7 @@ impl Task {
     async fn run(mut self) {
         let node = self.record.id.clone();
         loop {
-            let is_dead = match self.connect().await {
+            let is_dead = match self.reach().await {
                 Ok(socket) => {
                     tracing::info!(%node, "connected to a media node");
                     self.state.send_replace(State::Connected);
@@ -161,7 +167,7 @@ impl Task {
                     false
                 }
                 Err(NoConnection::Dead) => true,
-                Err(NoConnection::Trouble) => !self.is_alive().await,
+                Err(NoConnection::Trouble) => false,
             };
             if self.shared.shutdown.is_started() {
                 return;
@@ -185,11 +191,21 @@ impl Task {
         self.shared.listener.lost(&node);
     }
 
-    async fn is_alive(&mut self) -> bool {
-        match store::nodes::alive(&self.shared.live).await {
-            Ok(nodes) => nodes.iter().any(|node| node.id == self.record.id),
-            // Nobody knows: keep trying.
-            Err(_) => true,
+    /// Connects, unless the node's heartbeat fades before.
+    async fn reach(&mut self) -> Result<Socket, NoConnection> {
+        let (shared, node) = (Arc::clone(&self.shared), self.record.id.clone());
+        let faded = async {
+            loop {
+                tokio::time::sleep(HEART_LOOKED_AT).await;
+                // Redis is away: nobody knows, and the attempt goes on.
+                if let Ok(false) = store::nodes::is_alive(&shared.live, &node).await {
+                    return;
+                }
+            }
+        };
+        tokio::select! {
+            connected = self.connect() => connected,
+            () = faded => Err(NoConnection::Dead),
         }
     }
 
@@ -285,9 +301,13 @@ impl Task {
                 _ = ping.tick() => {
                     self.sweep();
                     let message = self.asked(RequestBody::Ping, Box::new(|_| {}));
-                    if heard.elapsed() > SILENT_FOR || send(&mut socket, message).await.is_err() {
+                    if send(&mut socket, message).await.is_err() {
                         return;
                     }
+                }
+                () = tokio::time::sleep_until(heard + SILENT_FOR) => {
+                    tracing::warn!(node = %self.record.id, "a media node is silent");
+                    return;
                 }
                 () = shutdown.started() => {
                     let _ = socket.close(None).await;
@@ -322,7 +342,11 @@ impl Task {
     fn rejoin(&mut self, grant: MediaGrant) -> Option<Message> {
         let now = runtime::now();
         let participant = grant.participant.clone();
-        let token = self.shared.media_key.sign(grant, now, now.plus(TOKEN_LASTS)).ok()?;
+        let token = self
+            .shared
+            .media_key
+            .sign(grant, now, now.plus(MEDIA_TOKEN_LASTS))
+            .ok()?;
         let listener = Arc::clone(&self.shared.listener);
         let body = RequestBody::Join {
             token,
@@ -353,7 +377,14 @@ impl Task {
                 if let AnswerBody::Out { participant, .. } = &frame.body {
                     self.attached.remove(participant);
                 }
-                self.shared.listener.told(frame.body);
+                match frame.body {
+                    AnswerBody::Out {
+                        room,
+                        participant,
+                        reason: OutReason::Draining,
+                    } => self.let_go(room, participant),
+                    other => self.shared.listener.told(other),
+                }
             }
             Some(id) => {
                 if let Some((_, reply)) = self.waiting.remove(&id) {
@@ -361,6 +392,15 @@ impl Task {
                 }
             }
         }
+    }
+
+    /// The node ends, its rooms go on elsewhere: the place is forgotten first, so that nobody is led back here.
+    fn let_go(&self, room: RoomId, participant: ParticipantId) {
+        let (shared, node) = (Arc::clone(&self.shared), self.record.id.clone());
+        self.shared.shutdown.spawn(async move {
+            shared.release(&room, &node).await;
+            shared.listener.let_go(&node, &participant);
+        });
     }
 
     /// Requests that the node never answered.

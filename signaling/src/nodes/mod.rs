@@ -26,6 +26,8 @@ pub(crate) trait Listener: std::fmt::Debug + Send + Sync {
     fn lost(&self, node: &NodeId);
     /// The node forgot a participant.
     fn forgotten(&self, participant: &ParticipantId);
+    /// The node ends, and this participant is to go on on another one.
+    fn let_go(&self, node: &NodeId, participant: &ParticipantId);
 }
 
 /// All links, by node.
@@ -48,6 +50,13 @@ struct Shared {
 impl Shared {
     fn lock(&self) -> MutexGuard<'_, HashMap<NodeId, Arc<Link>>> {
         self.links.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+
+    /// Forgets that a room is on this node.
+    async fn release(&self, room: &RoomId, from: &NodeId) {
+        if let Err(error) = store::nodes::release(&self.live, room, from).await {
+            tracing::debug!(%room, %error, "a room's place could not be forgotten");
+        }
     }
 }
 
@@ -94,6 +103,11 @@ impl Nodes {
         };
         link.connected().await?;
         Ok(link)
+    }
+
+    /// A node that drains refused a room that was just given to it: the next who asks gets another.
+    pub(crate) async fn release(&self, room: &RoomId, from: &NodeId) {
+        self.shared.release(room, from).await;
     }
 
     /// Ends a room for all, in the background: what the node doesn't hear now it learns from silence.

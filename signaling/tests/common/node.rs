@@ -7,7 +7,7 @@ use std::sync::{Arc, Mutex};
 use std::time::Duration;
 
 use futures_util::{SinkExt, StreamExt};
-use protocol::control::{AnswerBody, NodeFrame, NodeRequest, OutReason, RequestBody};
+use protocol::control::{AnswerBody, DRAINING, NodeFrame, NodeRequest, OutReason, RequestBody};
 use protocol::grants::{MediaGrant, NodeGrant, TokenKey};
 use protocol::ids::{NodeId, ParticipantId, RoomId};
 use protocol::problem::Problem;
@@ -27,6 +27,10 @@ type News = mpsc::UnboundedSender<NodeFrame>;
 pub struct Memory {
     pub participants: BTreeMap<(RoomId, ParticipantId), MediaGrant>,
     pub requests: Vec<RequestBody>,
+    /// It takes no new rooms, and says so in its heartbeat.
+    pub is_draining: bool,
+    /// Its machine is gone without a word: connections stay open, nothing comes any more.
+    pub is_frozen: bool,
     /// Where news go: the connection that joined last.
     connections: BTreeMap<ParticipantId, News>,
     revision: u32,
@@ -62,7 +66,11 @@ impl Node {
                 control: address,
                 version: "test".into(),
                 participants: 0,
+                workers: 1,
+                load_permille: 0,
+                draining: false,
             },
+            Arc::clone(&memory),
         ));
         let keys = Keys {
             node: office.secrets().node_key().unwrap(),
@@ -89,13 +97,44 @@ impl Node {
         self.tasks.shutdown().await;
     }
 
+    /// Takes no new rooms from now on.
+    pub async fn drain(&self, office: &Office) {
+        self.memory.lock().unwrap().is_draining = true;
+        super::until("the heartbeat says so", || async {
+            let alive = store::nodes::alive(&office.store.live).await.ok()?;
+            alive.iter().find(|it| it.id == self.id)?.draining.then_some(())
+        })
+        .await;
+    }
+
+    /// The end of its drain: everybody is told to go on elsewhere.
+    pub fn let_go(&self) {
+        let mut memory = self.memory.lock().unwrap();
+        for (room, participant) in std::mem::take(&mut memory.participants).into_keys() {
+            let event = AnswerBody::Out {
+                room,
+                participant: participant.clone(),
+                reason: OutReason::Draining,
+            };
+            memory.tell(&participant, event);
+        }
+    }
+
     pub fn participants(&self) -> usize {
         self.memory.lock().unwrap().participants.len()
     }
 }
 
-async fn heartbeat(store: Store, record: NodeRecord) {
+async fn heartbeat(store: Store, mut record: NodeRecord, memory: Arc<Mutex<Memory>>) {
     loop {
+        let is_frozen = {
+            let memory = memory.lock().unwrap();
+            record.draining = memory.is_draining;
+            memory.is_frozen
+        };
+        if is_frozen {
+            return;
+        }
         let _ = store::nodes::heartbeat(&store.live, &record).await;
         tokio::time::sleep(Duration::from_millis(300)).await;
     }
@@ -123,6 +162,7 @@ async fn serve(stream: TcpStream, keys: Keys, memory: Arc<Mutex<Memory>>) {
             Err(refused)
         }
     };
+    frozen(&memory).await;
     let Ok(mut socket) = tokio_tungstenite::accept_hdr_async(stream, callback).await else {
         return;
     };
@@ -137,6 +177,7 @@ async fn serve(stream: TcpStream, keys: Keys, memory: Arc<Mutex<Memory>>) {
             }
             message = socket.next() => match message {
                 Some(Ok(Message::Text(text))) => {
+                    frozen(&memory).await;
                     let request: NodeRequest = serde_json::from_str(&text).unwrap();
                     let mut memory = memory.lock().unwrap();
                     memory.answer(request, &keys, &news);
@@ -145,6 +186,13 @@ async fn serve(stream: TcpStream, keys: Keys, memory: Arc<Mutex<Memory>>) {
                 _ => return,
             },
         }
+    }
+}
+
+/// Waits for ever when the machine is gone.
+async fn frozen(memory: &Arc<Mutex<Memory>>) {
+    if memory.lock().unwrap().is_frozen {
+        std::future::pending::<()>().await;
     }
 }
 
@@ -213,6 +261,9 @@ impl Memory {
                 AnswerBody::Ok
             }
             RequestBody::Answer { .. } | RequestBody::Leave { .. } | RequestBody::Ping => AnswerBody::Ok,
+            RequestBody::Kick { .. } | RequestBody::Drain { .. } | RequestBody::Status => {
+                panic!("signaling doesn't ask this")
+            }
         };
         let id = Some(request.id);
         let _ = news.send(NodeFrame { id, body });
@@ -222,6 +273,11 @@ impl Memory {
     }
 
     fn join(&mut self, grant: MediaGrant, has_connections: bool, news: &News) -> AnswerBody {
+        if self.is_draining && self.participants.keys().all(|(room, _)| *room != grant.room) {
+            return AnswerBody::Error {
+                problem: Problem::new(503, DRAINING, "draining"),
+            };
+        }
         let key = (grant.room.clone(), grant.participant.clone());
         let was_there = self.participants.insert(key.clone(), grant).is_some();
         self.connections.insert(key.1.clone(), news.clone());
