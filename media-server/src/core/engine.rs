@@ -231,7 +231,9 @@ impl Engine {
         let config = self.config.clone();
         let config = match key.side {
             Side::Up => config.set_stats_interval(Some(COUNTING)),
-            Side::Down => config.set_rtcp_report_interval_audio(NEVER).set_rtcp_report_interval_video(NEVER),
+            Side::Down => config
+                .set_rtcp_report_interval_audio(NEVER)
+                .set_rtcp_report_interval_video(NEVER),
         };
         let rtc = config.build(now);
         Peer::new(key, rtc, keys::take_slot(), (&self.udp, &self.tcp), now)

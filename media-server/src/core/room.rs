@@ -329,7 +329,11 @@ impl Room {
             ask_key_frames(self, seat, now, shared);
         }
         self.tell_signs(now, shared);
-        let mut layers = self.participants.values().flat_map(|it| it.tracks.values()).flat_map(|it| &it.layers);
+        let mut layers = self
+            .participants
+            .values()
+            .flat_map(|it| it.tracks.values())
+            .flat_map(|it| &it.layers);
         let is_quiet = !layers.any(|layer| layer.rate.is_running(now));
         let look = if is_quiet { LOOK_WHILE_QUIET } else { LOOK };
         shared.wake_room(self.key, now + look.min(limit));
@@ -340,13 +344,17 @@ impl Room {
         let Some(participant) = self.participants.get_mut(&from.seat) else {
             return false;
         };
-        let Some(down) = participant.down.as_mut() else { return false };
+        let Some(down) = participant.down.as_mut() else {
+            return false;
+        };
         let mut wanted = Vec::new();
         let mut missing = 0;
-        let is_theirs = down.egress.receive(bytes, now, &mut shared.drain.outbox, &mut |told| match told {
-            Told::KeyFrame(slot) => wanted.push(slot),
-            Told::Missing(packets) => missing += packets,
-        });
+        let is_theirs = down
+            .egress
+            .receive(bytes, now, &mut shared.drain.outbox, &mut |told| match told {
+                Told::KeyFrame(slot) => wanted.push(slot),
+                Told::Missing(packets) => missing += packets,
+            });
         if !is_theirs {
             return false;
         }

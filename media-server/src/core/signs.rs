@@ -21,7 +21,10 @@ impl Room {
     /// Tells what has changed.
     pub(super) fn tell_signs(&mut self, now: Instant, shared: &mut Shared) {
         self.tell_speakers(now, shared);
-        if self.judged_at.is_none_or(|at| now.saturating_duration_since(at) >= JUDGED) {
+        if self
+            .judged_at
+            .is_none_or(|at| now.saturating_duration_since(at) >= JUDGED)
+        {
             self.judged_at = Some(now);
             self.judge(now, shared);
         }
@@ -37,7 +40,10 @@ impl Room {
         }
         for other in self.participants.values() {
             if let Some(quality) = other.health.told() {
-                shared.tell(participant.connection, self.quality_for(participant, &other.id, quality));
+                shared.tell(
+                    participant.connection,
+                    self.quality_for(participant, &other.id, quality),
+                );
             }
         }
     }
@@ -47,7 +53,8 @@ impl Room {
         let mut speaking: Vec<(f32, ParticipantId)> = all
             .filter_map(|it| Some((it.health.loudness.speaking(now)?, it.id.clone())))
             .collect();
-        let is_same = speaking.len() == self.speakers.len() && speaking.iter().all(|(_, id)| self.speakers.contains(id));
+        let is_same =
+            speaking.len() == self.speakers.len() && speaking.iter().all(|(_, id)| self.speakers.contains(id));
         if is_same {
             return;
         }
@@ -96,9 +103,15 @@ fn signs(participant: &Participant, now: Instant) -> Signs {
     let is_fed = down.is_some_and(|down| down.live().next().is_some());
     let layers = participant.tracks.values().flat_map(|it| &it.layers);
     let publishes = participant.up.is_some() && layers.into_iter().any(|it| it.rate.last_bps().is_some());
-    let limit = if is_fed || publishes { LOST_WHILE_FLOWING } else { LOST_WHILE_QUIET };
+    let limit = if is_fed || publishes {
+        LOST_WHILE_FLOWING
+    } else {
+        LOST_WHILE_QUIET
+    };
     Signs {
-        loss: down.map_or(0.0, |down| down.egress.loss()).max(participant.health.loss_up),
+        loss: down
+            .map_or(0.0, |down| down.egress.loss())
+            .max(participant.health.loss_up),
         round_trip: down.and_then(|down| down.egress.round_trip()),
         is_held_back: down.is_some_and(|down| down.is_any_held_back()),
         is_lost: participant.silent_for(now) >= limit,

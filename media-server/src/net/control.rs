@@ -376,7 +376,10 @@ impl<S: AsyncRead + AsyncWrite + Unpin> Session<'_, S> {
             } => {
                 if tracks.len() > MAX_VIEWS {
                     return Err(Problem::new(400, "too-many-views", "映像の数が多すぎます")
-                        .with_detail(format!("tracks が {} 件あります。{MAX_VIEWS} 件以下にしてください。", tracks.len()))
+                        .with_detail(format!(
+                            "tracks が {} 件あります。{MAX_VIEWS} 件以下にしてください。",
+                            tracks.len()
+                        ))
                         .with_field("tracks"));
                 }
                 Request::View {

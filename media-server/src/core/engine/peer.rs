@@ -159,7 +159,9 @@ impl Peer {
         let params = self.rtc.codec_config().params().iter();
         let mut codecs = Vec::new();
         for it in params.filter(|it| theirs.contains(&it.pt())) {
-            let Some(codec) = codec_of(it.spec().codec) else { continue };
+            let Some(codec) = codec_of(it.spec().codec) else {
+                continue;
+            };
             codecs.push((codec, *it.pt(), it.resend().map(|it| *it)));
         }
         Some(StreamPlan {
