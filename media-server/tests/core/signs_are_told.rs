@@ -72,7 +72,7 @@ fn a_lost_connection_is_told_as_lost_and_not_as_a_leave_and_so_is_its_return() {
 fn loss_is_told_in_words_that_do_not_flicker() {
     let mut world = World::new(3);
     world.enter("aoi", &[Camera, Microphone]);
-    world.enter("ren", &[]);
+    world.enter("ren", &[Microphone]);
     world.run(Duration::from_secs(4));
     world.toward("ren").loss = 0.25;
     world.run(Duration::from_secs(10));

@@ -10,7 +10,7 @@ use std::time::{Duration, Instant, SystemTime};
 
 use media_server::core::{ConnectionId, Remote, Request, Settings, Sfu, Transport, WallClock};
 use protocol::control::{AnswerBody, NodeFrame};
-use protocol::grants::{MediaGrant, MediaSource, RoomRole};
+use protocol::grants::{Encryption, MediaGrant, MediaSource, RoomRole};
 use protocol::ids::{OfficeId, ParticipantId, RoomId};
 use protocol::problem::Problem;
 use protocol::signal::{PublishTrack, SubscribedTrack, TrackView};
@@ -52,6 +52,8 @@ pub struct World {
     pub from: BTreeMap<u16, Pipe>,
     /// All that came to the SFU, when kept.
     pub tape: Option<Vec<Wire>>,
+    /// Of the rooms that are entered.
+    pub encryption: Encryption,
     wires: BinaryHeap<Reverse<(Instant, u64, Wire)>>,
     sent: u64,
     random: u64,
@@ -77,6 +79,7 @@ impl World {
             toward: BTreeMap::new(),
             from: BTreeMap::new(),
             tape: None,
+            encryption: Encryption::Off,
             wires: BinaryHeap::new(),
             sent: 0,
             random: seed,
@@ -92,6 +95,7 @@ impl World {
             role: RoomRole::Guest,
             publish: publish.to_vec(),
             subscribe: true,
+            encryption: Encryption::Off,
         }
     }
 
@@ -123,7 +127,9 @@ impl World {
 
     /// Joins and publishes `sources`.
     pub fn enter(&mut self, name: &str, sources: &[MediaSource]) {
-        let joined = self.join_with(Self::grant(name, sources));
+        let mut grant = Self::grant(name, sources);
+        grant.encryption = self.encryption;
+        let joined = self.join_with(grant);
         assert!(matches!(joined, AnswerBody::Joined { fresh: true, .. }), "{joined:?}");
         if !sources.is_empty() {
             self.publish(name, sources).expect("published");

@@ -244,7 +244,13 @@ impl Egress {
             return Outcome::NotReady;
         };
         if stream.payload_types(packet.codec).is_none() {
-            return Outcome::NoCodec;
+            // Who doesn't take repetitions gets what is new.
+            return match packet.without_repetitions() {
+                Some(plain) if stream.payload_types(plain.codec).is_some() => {
+                    self.send(number, &Arc::new(plain), patch, stamp, now, out)
+                }
+                _ => Outcome::NoCodec,
+            };
         }
         let bytes = packet.payload.len();
         if packet.codec.is_audio() {
