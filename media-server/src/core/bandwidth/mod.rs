@@ -1,7 +1,7 @@
 //! The bandwidth toward one subscriber, estimated from what its transport-wide feedback says of the packets sent to it.
 //!
 //! Invariant: the estimate rises only upon packets that were sent and are acknowledged for the first time, and
-//! never beyond what a probe has shown or half above what came through; whatever the feedback contains, a receiver
+//! never beyond what a probe has shown or a quarter above what came through; whatever the feedback contains, a receiver
 //! that lies gets no more than one that truly receives all it is sent.
 //!
 //! After draft-ietf-rmcat-gcc-02 and draft-holmer-rmcat-transport-wide-cc-extensions-01, with what WebRTC adds in

@@ -307,7 +307,7 @@ mod tests {
         let mut prober = Prober::default();
         assert_eq!(prober.take(300_000.0, 10e6, 0), None, "no feedback is known to come");
         prober.feedback_works(0);
-        let probe = prober.take(300_000.0, 10e6, 0).expect("something");
+        let probe = prober.take(300_000.0, 10e6, 0).expect("one is due");
         (prober, probe)
     }
 
@@ -327,13 +327,13 @@ mod tests {
         let (mut prober, probe) = probing();
         assert_eq!((probe.bps, probe.packets), (900_000, 5));
         assert_eq!(prober.take(300_000.0, 10e6, 0), None, "one at a time");
-        let shown = send(&mut prober, probe, 5, 1.0).expect("something");
+        let shown = send(&mut prober, probe, 5, 1.0).expect("it has come");
         assert!(
             shown.has_passed && (850_000.0..=900_000.0).contains(&shown.bps),
             "{shown:?}"
         );
         prober.gained(100_000);
-        let next = prober.take(shown.bps, 10e6, 100_000).expect("something");
+        let next = prober.take(shown.bps, 10e6, 100_000).expect("one is due");
         assert!((1_700_000..=1_800_000).contains(&next.bps) && next.id != probe.id);
     }
 
@@ -348,7 +348,7 @@ mod tests {
     #[test]
     fn a_full_link_shows_what_it_carries_and_the_next_waits() {
         let (mut prober, probe) = probing();
-        let shown = send(&mut prober, probe, 5, 2.0).expect("something");
+        let shown = send(&mut prober, probe, 5, 2.0).expect("it has come");
         assert!(!shown.has_passed);
         assert!((400_000.0..450_000.0).contains(&shown.bps), "{shown:?}");
         prober.failed(100_000);
@@ -371,7 +371,7 @@ mod tests {
         prober.tick(GIVEN_UP_US);
         assert!(!prober.covers(0));
         assert!(prober.due_us().is_some_and(|due_us| due_us > GIVEN_UP_US));
-        let probe = prober.take(300_000.0, 10e6, 2 * LONGEST_WAIT_US).expect("something");
+        let probe = prober.take(300_000.0, 10e6, 2 * LONGEST_WAIT_US).expect("one is due");
         for seq in 10..20 {
             prober.sent(seq, 700, Some(probe.id));
         }

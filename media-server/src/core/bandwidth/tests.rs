@@ -181,7 +181,7 @@ fn jitter_does_not_collapse_it() {
                     .between(15.0, 60.0)
                     .map(|sight| sight.estimate_bps)
                     .min()
-                    .expect("something");
+                    .unwrap_or(0);
                 assert!(least as f64 > 0.25 * best_bps, "{least} at least, {name}");
             });
         }
