@@ -19,6 +19,9 @@ pub const DRAINING: &str = "draining";
 /// The kind of problem with which a node refuses who was put out of a room (403).
 pub const KICKED: &str = "kicked";
 
+/// The kind of problem with which a node refuses a second publisher (409): see [`RequestBody::Ingest`].
+pub const BUSY: &str = "busy";
+
 /// A request to a node. The connection itself is authorised by a
 /// [`NodeGrant`](crate::grants::NodeGrant) in its `Authorization` header.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
@@ -114,6 +117,36 @@ pub enum RequestBody {
         /// Who.
         participant: ParticipantId,
     },
+    /// Somebody who speaks by one offer and one answer only (WHIP, RFC 9725) enters and publishes: the first picture of the
+    /// offer is its camera, the first sound its microphone. One at a time: while another is there who publishes, it is
+    /// refused ([`BUSY`]). Nothing is told of it later; it is out when its connection closes. Answered by
+    /// [`AnswerBody::Published`].
+    Ingest {
+        /// A token with a [`MediaGrant`](crate::grants::MediaGrant).
+        token: String,
+        /// SDP offer.
+        sdp: String,
+    },
+    /// Somebody who speaks by one offer and one answer only (WHEP, draft-ietf-wish-whep) enters and is served what others
+    /// publish, now and later, by the sections that it offers to receive. As for [`RequestBody::Ingest`] nothing is told
+    /// of it later. Answered by [`AnswerBody::Published`].
+    Watch {
+        /// A token with a [`MediaGrant`](crate::grants::MediaGrant).
+        token: String,
+        /// SDP offer.
+        sdp: String,
+    },
+    /// By which ICE credentials the connection of such a participant is called; with `restart` they are made anew
+    /// (RFC 9725 §4.3.3). Answered by [`AnswerBody::Ice`].
+    Ice {
+        /// The room.
+        room: RoomId,
+        /// Who.
+        participant: ParticipantId,
+        /// The client's new ones.
+        #[serde(default, skip_serializing_if = "Option::is_none")]
+        restart: Option<IceCredentials>,
+    },
     /// The room ends for all. A room that isn't there is as good as closed.
     CloseRoom {
         /// The room.
@@ -130,6 +163,15 @@ pub enum RequestBody {
     Status,
     /// Proves that the link works.
     Ping,
+}
+
+/// One end's of an ICE session. (RFC 8839 §5.4)
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct IceCredentials {
+    /// `ice-ufrag`.
+    pub ufrag: String,
+    /// `ice-pwd`.
+    pub pwd: String,
 }
 
 /// A frame from a node.
@@ -172,6 +214,14 @@ pub enum AnswerBody {
     Published {
         /// SDP answer.
         sdp: String,
+    },
+    /// The ICE session of a participant.
+    Ice {
+        /// The node's `ice-ufrag`: another session has another.
+        ufrag: String,
+        /// After a restart: the node's credentials and candidates, as a trickle fragment (RFC 8840 §9).
+        #[serde(default, skip_serializing_if = "Option::is_none")]
+        fragment: Option<String>,
     },
     /// How the node is.
     Status {

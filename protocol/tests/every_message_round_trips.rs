@@ -6,7 +6,7 @@ use std::collections::BTreeMap;
 use std::fmt::Debug;
 
 use protocol::congestion::{AreaState, Level};
-use protocol::control::{AnswerBody, NodeFrame, NodeRequest, OutReason, RequestBody};
+use protocol::control::{AnswerBody, IceCredentials, NodeFrame, NodeRequest, OutReason, RequestBody};
 use protocol::grants::{MediaSource, RoomRole};
 use protocol::ids::{AreaId, ConsultationId, NodeId, ParticipantId, RoomId, ScreenId, SectionId, StaffId, TrackId};
 use protocol::problem::Problem;
@@ -82,6 +82,14 @@ fn consultation(phase: Phase) -> Consultation {
         admitted_at: Some(UnixMillis(4)),
         staff: Some(StaffId::new("hanako").unwrap()),
         ahead: Some(2),
+    }
+}
+
+fn ice(restart: Option<IceCredentials>) -> RequestBody {
+    RequestBody::Ice {
+        room: room(),
+        participant: participant(),
+        restart,
     }
 }
 
@@ -258,6 +266,19 @@ fn what_nodes_are_asked() {
             room: room(),
             participant: participant(),
         },
+        RequestBody::Ingest {
+            token: "token".into(),
+            sdp: sdp(),
+        },
+        RequestBody::Watch {
+            token: "token".into(),
+            sdp: sdp(),
+        },
+        ice(None),
+        ice(Some(IceCredentials {
+            ufrag: "abcd".into(),
+            pwd: "0123456789012345678901".into(),
+        })),
         RequestBody::CloseRoom { room: room() },
         RequestBody::Drain { within_ms: 600_000 },
         RequestBody::Status,
@@ -270,6 +291,7 @@ fn what_nodes_are_asked() {
             RequestBody::View { .. } | RequestBody::Restart { .. } => {}
             RequestBody::Kick { .. } | RequestBody::CloseRoom { .. } | RequestBody::Ping => {}
             RequestBody::Drain { .. } | RequestBody::Status => {}
+            RequestBody::Ingest { .. } | RequestBody::Watch { .. } | RequestBody::Ice { .. } => {}
         }
         comes_back(&NodeRequest { id: 4, body });
     }
@@ -297,6 +319,14 @@ fn what_nodes_tell() {
             fresh: false,
         },
         AnswerBody::Published { sdp: sdp() },
+        AnswerBody::Ice {
+            ufrag: "abcd".into(),
+            fragment: None,
+        },
+        AnswerBody::Ice {
+            ufrag: "abcd".into(),
+            fragment: Some("a=ice-ufrag:abcd\r\n".into()),
+        },
         status(None),
         status(Some(90_000)),
         AnswerBody::Offer {
@@ -351,6 +381,7 @@ fn what_nodes_tell() {
         match &body {
             AnswerBody::Ok | AnswerBody::Error { .. } | AnswerBody::Welcome { .. } | AnswerBody::Joined { .. } => {}
             AnswerBody::Published { .. } | AnswerBody::Offer { .. } | AnswerBody::Muted { .. } => {}
+            AnswerBody::Ice { .. } => {}
             AnswerBody::Left { .. } | AnswerBody::Layers { .. } | AnswerBody::Paused { .. } => {}
             AnswerBody::Speakers { .. } | AnswerBody::ConnectionQuality { .. } | AnswerBody::Status { .. } => {}
             AnswerBody::Out {

@@ -4,6 +4,8 @@
 //! that carries a track isn't touched by offers until the track is gone; then it falls silent, and after
 //! the answer to that it may carry another track.
 
+mod called;
+
 use std::sync::Arc;
 use std::time::Instant;
 
@@ -58,6 +60,8 @@ pub(crate) struct Down {
     /// What leaves by it.
     pub(crate) egress: Egress,
     is_connected: bool,
+    /// The client has offered its sections once and for all: see [`called`].
+    is_called: bool,
     /// The client's network has changed: the next offer says so.
     wants_restart: bool,
     /// When it wanted to be woken, when it was last asked.
@@ -102,6 +106,34 @@ enum State {
 }
 
 impl Slot {
+    fn new(mid: Mid, is_video: bool, lane: usize, state: State) -> Self {
+        Self {
+            mid,
+            is_video,
+            lane,
+            state,
+            rewriter: Rewriter::new(rand::random()),
+            layer: None,
+            target: None,
+            intent: None,
+            is_held_back: false,
+        }
+    }
+
+    /// Whether its track isn't there any more.
+    fn is_gone(&self, wanted: &[Feed]) -> bool {
+        self.feed().is_some_and(|feed| !wanted.iter().any(|it| it.is(feed)))
+    }
+
+    /// It shows its track no more.
+    fn end(&mut self, state: State) {
+        self.state = state;
+        self.layer = None;
+        self.target = None;
+        self.intent = None;
+        self.is_held_back = false;
+    }
+
     fn feed(&self) -> Option<&Feed> {
         match &self.state {
             State::Offered(feed) | State::Live(feed) => Some(feed),
@@ -129,6 +161,7 @@ impl Down {
             peer,
             egress: Egress::new(clock, now),
             is_connected: false,
+            is_called: false,
             wants_restart: false,
             said_deadline: None,
             revision: 0,
@@ -257,14 +290,9 @@ impl Down {
     /// The next offer, if the client isn't shown exactly `wanted` and no offer waits.
     pub(crate) fn next_offer(&mut self, wanted: &[Feed], now: Instant, drain: &mut Drain) -> Option<Offer> {
         for slot in &mut self.slots {
-            let is_gone = slot.feed().is_some_and(|feed| !wanted.iter().any(|it| it.is(feed)));
-            if is_gone {
+            if slot.is_gone(wanted) {
                 // What is in the waiting offer stays in it; that it is gone is for the next.
-                slot.state = State::Ending { is_offered: false };
-                slot.layer = None;
-                slot.target = None;
-                slot.intent = None;
-                slot.is_held_back = false;
+                slot.end(State::Ending { is_offered: false });
             }
         }
         if self.outstanding.is_some() {
@@ -303,17 +331,7 @@ impl Down {
             return None;
         };
         for ((feed, is_video, lane), mid) in added.into_iter().zip(mids) {
-            self.slots.push(Slot {
-                mid,
-                is_video,
-                lane,
-                state: State::Offered(feed),
-                rewriter: Rewriter::new(rand::random()),
-                layer: None,
-                target: None,
-                intent: None,
-                is_held_back: false,
-            });
+            self.slots.push(Slot::new(mid, is_video, lane, State::Offered(feed)));
         }
         self.revision += 1;
         let offer = Offer {

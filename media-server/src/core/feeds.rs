@@ -73,6 +73,12 @@ impl Room {
         if !participant.may_subscribe || is_closed || (participant.down.is_none() && wanted.is_empty()) {
             return;
         }
+        if let Some(down) = participant.down.as_mut().filter(|it| it.is_called()) {
+            if down.fill(&wanted) {
+                self.connect_feeds(seat, now, shared);
+            }
+            return;
+        }
         let down = participant
             .down
             .get_or_insert_with(|| Down::new(shared.peer(room, seat, Side::Down, now), shared.clock, now));

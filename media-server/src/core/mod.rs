@@ -3,6 +3,7 @@
 
 mod allocate;
 mod bandwidth;
+mod caller;
 mod clock;
 pub mod codec;
 pub mod counters;
@@ -31,6 +32,7 @@ mod timers;
 
 use std::net::SocketAddr;
 
+use protocol::control::IceCredentials;
 use protocol::grants::{MediaGrant, MediaSource};
 use protocol::ids::{ParticipantId, RoomId};
 use protocol::signal::{PublishTrack, TrackView};
@@ -187,6 +189,29 @@ pub enum Request {
         room: RoomId,
         /// Who.
         participant: ParticipantId,
+    },
+    /// See [`RequestBody::Ingest`](protocol::control::RequestBody::Ingest).
+    Ingest {
+        /// What the token grants, and to whom.
+        grant: MediaGrant,
+        /// SDP offer.
+        sdp: String,
+    },
+    /// See [`RequestBody::Watch`](protocol::control::RequestBody::Watch).
+    Watch {
+        /// What the token grants, and to whom.
+        grant: MediaGrant,
+        /// SDP offer.
+        sdp: String,
+    },
+    /// See [`RequestBody::Ice`](protocol::control::RequestBody::Ice).
+    Ice {
+        /// The room.
+        room: RoomId,
+        /// Who.
+        participant: ParticipantId,
+        /// The client's new credentials.
+        restart: Option<IceCredentials>,
     },
     /// See [`RequestBody::CloseRoom`](protocol::control::RequestBody::CloseRoom).
     CloseRoom {

@@ -38,6 +38,8 @@ pub(crate) struct Participant {
     pub(crate) health: Health,
     /// The other end closed this one: a client that comes back begins anew.
     pub(crate) closed: Option<Side>,
+    /// What a caller offered; none: it isn't one. See [`super::caller`].
+    pub(crate) called_with: Option<Box<str>>,
     heard_at: Instant,
 }
 
@@ -73,13 +75,13 @@ impl Up {
 }
 
 impl Participant {
-    pub(crate) fn new(grant: MediaGrant, connection: ConnectionId, now: Instant) -> Self {
+    pub(crate) fn new(grant: MediaGrant, connection: Option<ConnectionId>, now: Instant) -> Self {
         Self {
             id: grant.participant,
             role: grant.role,
             granted: grant.publish,
             may_subscribe: grant.subscribe,
-            connection: Some(connection),
+            connection,
             up: None,
             down: None,
             tracks: BTreeMap::new(),
@@ -88,6 +90,7 @@ impl Participant {
             views: BTreeMap::new(),
             health: Health::default(),
             closed: None,
+            called_with: None,
             heard_at: now,
         }
     }

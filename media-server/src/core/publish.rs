@@ -3,14 +3,19 @@
 //! Invariant: a section becomes a track only when it is named, granted, of the right kind and named once.
 
 use std::collections::BTreeSet;
+use std::time::Instant;
 
+use protocol::control::AnswerBody;
 use protocol::grants::MediaSource;
 use protocol::problem::Problem;
 use protocol::signal::PublishTrack;
 
 use super::engine::{EngineError, Mid, Rid};
-use super::layers::MAX_LAYERS;
-use super::participant;
+use super::layers::{MAX_LAYERS, Track};
+use super::participant::{self, Up};
+use super::room::Room;
+use super::sfu::{Asker, Shared};
+use super::{Seat, Side};
 
 /// The longest `mid` that is taken, in bytes. Browsers number from 0.
 const MAX_MID: usize = 16;
@@ -31,7 +36,125 @@ struct Section {
     kind: String,
     mid: String,
     is_rejected: bool,
+    /// `sendonly`, `recvonly`, `inactive`; empty: both ways.
+    direction: String,
     rids: Vec<String>,
+}
+
+impl Outline {
+    /// How many sections there are, of whatever kind.
+    pub(crate) fn len(&self) -> usize {
+        self.sections.len()
+    }
+
+    /// What somebody publishes who doesn't say it: the first picture is a camera, the first sound a microphone.
+    pub(crate) fn first_tracks(&self) -> Vec<PublishTrack> {
+        let kinds = [("video", MediaSource::Camera), ("audio", MediaSource::Microphone)];
+        let first = |(kind, source): (&str, MediaSource)| {
+            let mut sent = self.live().filter(|it| it.kind == kind && it.direction != "recvonly");
+            let mid = sent.next()?.mid.clone();
+            Some(PublishTrack { mid, source })
+        };
+        kinds.into_iter().filter_map(first).collect()
+    }
+
+    /// The sections in which media can be received, and whether it is a picture.
+    pub(crate) fn receiving(&self) -> Vec<(Mid, bool)> {
+        let received = self.live().filter(|it| it.direction != "sendonly");
+        let media = received.filter(|it| it.kind == "video" || it.kind == "audio");
+        media
+            .map(|it| (Mid::from(it.mid.as_str()), it.kind == "video"))
+            .collect()
+    }
+
+    fn live(&self) -> impl Iterator<Item = &Section> {
+        let is_named = |it: &&Section| (1..=MAX_MID).contains(&it.mid.len());
+        let used = self
+            .sections
+            .iter()
+            .filter(|it| !it.is_rejected && it.direction != "inactive");
+        used.filter(is_named)
+    }
+}
+
+impl Room {
+    /// A participant offers what it publishes.
+    pub(crate) fn publish(
+        &mut self,
+        to: Asker,
+        seat: Seat,
+        sdp: &str,
+        tracks: &[PublishTrack],
+        now: Instant,
+        shared: &mut Shared,
+    ) {
+        match self.take_offer(seat, &outline(sdp), sdp, tracks, now, shared) {
+            Ok(answer) => shared.answer(to, AnswerBody::Published { sdp: answer }),
+            Err(problem) => return shared.refuse(to, problem),
+        }
+        self.refresh_others(seat, now, shared);
+    }
+
+    /// Takes an *up* offer and gives its answer. What others are shown is the caller's to bring in line.
+    pub(crate) fn take_offer(
+        &mut self,
+        seat: Seat,
+        outline: &Outline,
+        sdp: &str,
+        tracks: &[PublishTrack],
+        now: Instant,
+        shared: &mut Shared,
+    ) -> Result<String, Problem> {
+        let (key, encryption) = (self.key, self.encryption);
+        let Some(participant) = self.participants.get_mut(&seat) else {
+            return Err(gone());
+        };
+        participant.heard(now);
+        let sections = check(outline, tracks, &participant.granted)?;
+        // The same connection says more, or a new one takes its place.
+        let mut up = match participant.up.take() {
+            Some(up) if up.session == outline.session => up,
+            old => {
+                participant.up = old;
+                Up {
+                    peer: shared.peer((key, encryption), seat, Side::Up, now),
+                    session: outline.session.clone(),
+                    sections: Vec::new(),
+                    is_connected: false,
+                }
+            }
+        };
+        let answer = match up.peer.accept_offer(sdp, now, &mut shared.drain) {
+            Ok(answer) => answer,
+            Err(error) => {
+                if participant.up.is_none() && !up.sections.is_empty() {
+                    participant.up = Some(up);
+                } else {
+                    shared.close(up.peer, now);
+                }
+                return Err(bad_sdp(&error));
+            }
+        };
+        up.sections = sections;
+        // An ICE restart gave the connection a new name.
+        let name = up.peer.ufrag();
+        shared.demux.name(up.peer.key(), name, now);
+        let sections = up.sections.clone();
+        if let Some(old) = participant.up.replace(up) {
+            shared.close(old.peer, now);
+        }
+        participant.closed = participant.closed.filter(|side| *side == Side::Down);
+        // A track with other layers is another track.
+        participant.tracks.retain(|source, track| {
+            let section = sections.iter().find(|it| it.source == *source);
+            section.is_some_and(|it| track.has_layers(&it.rids))
+        });
+        for section in sections {
+            let track = participant.tracks.entry(section.source);
+            track.or_insert_with(|| Track::new(&section.rids)).told_rids = None;
+        }
+        Ok(answer)
+    }
 }
 
 /// Reads an offer's outline. Whether it is sound as a whole is the engine's to say.
@@ -51,6 +174,13 @@ pub(crate) fn outline(sdp: &str) -> Outline {
         } else if let Some(section) = outline.sections.last_mut() {
             if let Some(mid) = line.strip_prefix("a=mid:") {
                 mid.clone_into(&mut section.mid);
+            }
+            if line == "a=bundle-only" {
+                // Port 0 means something else there. (RFC 9143 §6)
+                section.is_rejected = false;
+            }
+            if let "a=sendonly" | "a=recvonly" | "a=inactive" = line {
+                line[2..].clone_into(&mut section.direction);
             }
             if let Some(simulcast) = line.strip_prefix("a=simulcast:") {
                 section.rids = sent_layers(simulcast);
@@ -161,6 +291,11 @@ fn bad_track(detail: String) -> Problem {
     Problem::new(400, "bad-track", "送信する映像・音声の指定に誤りがあります")
         .with_detail(detail)
         .with_field("tracks")
+}
+
+/// Who isn't there.
+pub(crate) fn gone() -> Problem {
+    Problem::new(404, "not-in-room", "この参加者は入室していません")
 }
 
 /// An SDP that can't be taken.

@@ -11,7 +11,7 @@ use protocol::control::{AnswerBody, OutReason};
 use protocol::grants::{Encryption, MediaGrant, MediaSource};
 use protocol::ids::{ParticipantId, RoomId};
 use protocol::problem::Problem;
-use protocol::signal::{PublishTrack, TrackView};
+use protocol::signal::TrackView;
 
 use super::down::AnswerError;
 use super::egress::Told;
@@ -19,8 +19,8 @@ use super::engine::{Peer, PeerEvent};
 use super::forward::{Batch, ask_key_frames, take};
 use super::layers::Track;
 use super::lipsync::Report;
-use super::participant::{Participant, Up};
-use super::publish::{bad_sdp, check, not_granted, outline};
+use super::participant::Participant;
+use super::publish::{bad_sdp, not_granted};
 use super::sfu::{Asker, Shared};
 use super::{PeerKey, RoomKey, Seat, Side};
 
@@ -125,80 +125,18 @@ impl Room {
             self.remove(seat, now, shared);
         }
         let participant = grant.participant.clone();
-        tracing::info!(room = %self.id, %participant, "joins");
-        self.next_seat += 1;
-        let seat = self.next_seat;
-        self.participants
-            .insert(seat, Participant::new(grant, to.connection, now));
-        shared.wake_room(self.key, now + LOOK);
+        let seat = self.seat(Participant::new(grant, Some(to.connection), now), now, shared);
         shared.answer(to, self.joined(&participant, true));
         self.refresh(seat, now, shared);
     }
 
-    /// A participant offers what it publishes.
-    pub(crate) fn publish(
-        &mut self,
-        to: Asker,
-        seat: Seat,
-        sdp: &str,
-        tracks: &[PublishTrack],
-        now: Instant,
-        shared: &mut Shared,
-    ) {
-        let (key, encryption) = (self.key, self.encryption);
-        let Some(participant) = self.participants.get_mut(&seat) else {
-            return;
-        };
-        participant.heard(now);
-        let outline = outline(sdp);
-        let sections = match check(&outline, tracks, &participant.granted) {
-            Ok(sections) => sections,
-            Err(problem) => return shared.refuse(to, problem),
-        };
-        // The same connection says more, or a new one takes its place.
-        let mut up = match participant.up.take() {
-            Some(up) if up.session == outline.session => up,
-            old => {
-                participant.up = old;
-                Up {
-                    peer: shared.peer((key, encryption), seat, Side::Up, now),
-                    session: outline.session,
-                    sections: Vec::new(),
-                    is_connected: false,
-                }
-            }
-        };
-        let answer = match up.peer.accept_offer(sdp, now, &mut shared.drain) {
-            Ok(answer) => answer,
-            Err(error) => {
-                if participant.up.is_none() && !up.sections.is_empty() {
-                    participant.up = Some(up);
-                } else {
-                    shared.close(up.peer, now);
-                }
-                return shared.refuse(to, bad_sdp(&error));
-            }
-        };
-        up.sections = sections;
-        // An ICE restart gave the connection a new name.
-        let name = up.peer.ufrag();
-        shared.demux.name(up.peer.key(), name, now);
-        let sections = up.sections.clone();
-        if let Some(old) = participant.up.replace(up) {
-            shared.close(old.peer, now);
-        }
-        participant.closed = participant.closed.filter(|side| *side == Side::Down);
-        // A track with other layers is another track.
-        participant.tracks.retain(|source, track| {
-            let section = sections.iter().find(|it| it.source == *source);
-            section.is_some_and(|it| track.has_layers(&it.rids))
-        });
-        for section in sections {
-            let track = participant.tracks.entry(section.source);
-            track.or_insert_with(|| Track::new(&section.rids)).told_rids = None;
-        }
-        shared.answer(to, AnswerBody::Published { sdp: answer });
-        self.refresh_others(seat, now, shared);
+    /// Gives somebody new a seat.
+    pub(super) fn seat(&mut self, participant: Participant, now: Instant, shared: &mut Shared) -> Seat {
+        tracing::info!(room = %self.id, participant = %participant.id, "joins");
+        self.next_seat += 1;
+        self.participants.insert(self.next_seat, participant);
+        shared.wake_room(self.key, now + LOOK);
+        self.next_seat
     }
 
     /// A participant answers its *down* offer.
@@ -475,6 +413,10 @@ impl Room {
             return;
         };
         tracing::info!(room = %self.id, participant = %participant.id, side = ?from.side, "closed by its client");
+        if participant.called_with.is_some() {
+            // Its one connection: who comes again is another.
+            return self.put_out(from.seat, OutReason::Left, now, shared);
+        }
         participant.closed = Some(from.side);
         match from.side {
             Side::Up => {
@@ -520,13 +462,16 @@ impl Room {
     }
 
     /// Takes a participant and its tracks out.
-    fn remove(&mut self, seat: Seat, now: Instant, shared: &mut Shared) -> Option<Participant> {
+    pub(super) fn remove(&mut self, seat: Seat, now: Instant, shared: &mut Shared) -> Option<Participant> {
         self.drop_down(seat, now, shared);
         let mut participant = self.participants.remove(&seat)?;
         if let Some(up) = participant.up.take() {
             shared.close(up.peer, now);
         }
-        self.refresh_others(seat, now, shared);
+        // Of many who only watch, each may go without the others' being looked through.
+        if !participant.tracks.is_empty() {
+            self.refresh_others(seat, now, shared);
+        }
         Some(participant)
     }
 

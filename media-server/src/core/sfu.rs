@@ -209,7 +209,22 @@ impl Sfu {
             request: id,
         };
         match request {
-            Request::Join { grant, has_connections } => self.join(to, grant, has_connections, now),
+            Request::Join { grant, has_connections } => self.enter(to, grant, now, |room, grant, now, shared| {
+                room.join(to, grant, has_connections, now, shared);
+            }),
+            Request::Ingest { grant, sdp } => self.enter(to, grant, now, |room, grant, now, shared| {
+                room.ingest(to, grant, &sdp, now, shared);
+            }),
+            Request::Watch { grant, sdp } => self.enter(to, grant, now, |room, grant, now, shared| {
+                room.watch(to, grant, &sdp, now, shared);
+            }),
+            Request::Ice {
+                room,
+                participant,
+                restart,
+            } => self.in_room(to, &room, &participant, now, |room, seat, now, shared| {
+                room.ice(to, seat, restart.as_ref(), now, shared);
+            }),
             Request::Publish {
                 room,
                 participant,
@@ -344,7 +359,14 @@ impl Sfu {
         counters
     }
 
-    fn join(&mut self, to: Asker, grant: MediaGrant, has_connections: bool, now: Instant) {
+    /// Somebody comes to a room, which opens when it is the first.
+    fn enter(
+        &mut self,
+        to: Asker,
+        grant: MediaGrant,
+        now: Instant,
+        act: impl FnOnce(&mut Room, MediaGrant, Instant, &mut Shared),
+    ) {
         if self.kicked.has(&grant.room, &grant.participant, now) {
             let problem = Problem::new(403, KICKED, "この部屋には入れません")
                 .with_detail("退室の扱いになったため、この許可では入室できません。")
@@ -364,7 +386,7 @@ impl Sfu {
             tracing::info!(room = %grant.room, "a room opens");
             Room::new(key, grant.room.clone(), grant.encryption)
         });
-        room.join(to, grant, has_connections, now, &mut self.shared);
+        act(room, grant, now, &mut self.shared);
         self.settle(key, now);
     }
 

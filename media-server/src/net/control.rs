@@ -298,7 +298,9 @@ impl<S: AsyncRead + AsyncWrite + Unpin> Session<'_, S> {
             }
             Ok(Understood::ByWorker(asked)) => {
                 let room = match &asked {
-                    Request::Join { grant, .. } => &grant.room,
+                    Request::Join { grant, .. } | Request::Ingest { grant, .. } | Request::Watch { grant, .. } => {
+                        &grant.room
+                    }
                     Request::Publish { room, .. }
                     | Request::Answer { room, .. }
                     | Request::View { room, .. }
@@ -306,6 +308,7 @@ impl<S: AsyncRead + AsyncWrite + Unpin> Session<'_, S> {
                     | Request::Mute { room, .. }
                     | Request::Leave { room, .. }
                     | Request::Kick { room, .. }
+                    | Request::Ice { room, .. }
                     | Request::CloseRoom { room } => room,
                 };
                 let worker = self.control.workers.of(room).clone();
@@ -339,15 +342,27 @@ impl<S: AsyncRead + AsyncWrite + Unpin> Session<'_, S> {
                 self.control.drain.begin(Duration::from_millis(within_ms));
                 return Ok(Understood::Status);
             }
-            RequestBody::Join { token, has_connections } => {
-                let verified = self.control.media_key.verify::<MediaGrant>(&token, runtime::now());
-                let grant = verified.map_err(|error| {
-                    Problem::new(401, "bad-token", "入室の許可を確認できませんでした")
-                        .with_detail(error.to_string())
-                        .with_field("token")
-                })?;
-                Request::Join { grant, has_connections }
-            }
+            RequestBody::Join { token, has_connections } => Request::Join {
+                grant: self.granted(&token)?,
+                has_connections,
+            },
+            RequestBody::Ingest { token, sdp } => Request::Ingest {
+                grant: self.granted(&token)?,
+                sdp,
+            },
+            RequestBody::Watch { token, sdp } => Request::Watch {
+                grant: self.granted(&token)?,
+                sdp,
+            },
+            RequestBody::Ice {
+                room,
+                participant,
+                restart,
+            } => Request::Ice {
+                room,
+                participant,
+                restart,
+            },
             RequestBody::Publish {
                 room,
                 participant,
@@ -406,6 +421,16 @@ impl<S: AsyncRead + AsyncWrite + Unpin> Session<'_, S> {
             RequestBody::CloseRoom { room } => Request::CloseRoom { room },
         };
         Ok(Understood::ByWorker(asked))
+    }
+
+    /// What a participant's token grants.
+    fn granted(&self, token: &str) -> Result<MediaGrant, Problem> {
+        let verified = self.control.media_key.verify::<MediaGrant>(token, runtime::now());
+        verified.map_err(|error| {
+            Problem::new(401, "bad-token", "入室の許可を確認できませんでした")
+                .with_detail(error.to_string())
+                .with_field("token")
+        })
     }
 
     async fn answer(&mut self, id: u64, body: AnswerBody) -> anyhow::Result<()> {

@@ -7,7 +7,7 @@ use std::sync::{Arc, Mutex};
 use std::time::Duration;
 
 use futures_util::{SinkExt, StreamExt};
-use protocol::control::{AnswerBody, DRAINING, NodeFrame, NodeRequest, OutReason, RequestBody};
+use protocol::control::{AnswerBody, BUSY, DRAINING, NodeFrame, NodeRequest, OutReason, RequestBody};
 use protocol::grants::{MediaGrant, NodeGrant, TokenKey};
 use protocol::ids::{NodeId, ParticipantId, RoomId};
 use protocol::problem::Problem;
@@ -27,6 +27,8 @@ type News = mpsc::UnboundedSender<NodeFrame>;
 pub struct Memory {
     pub participants: BTreeMap<(RoomId, ParticipantId), MediaGrant>,
     pub requests: Vec<RequestBody>,
+    /// How many ICE restarts there were: another session has another name.
+    pub restarts: usize,
     /// It takes no new rooms, and says so in its heartbeat.
     pub is_draining: bool,
     /// Its machine is gone without a word: connections stay open, nothing comes any more.
@@ -244,6 +246,30 @@ impl Memory {
                 }
                 AnswerBody::Ok
             }
+            RequestBody::Ingest { token, sdp } | RequestBody::Watch { token, sdp } => {
+                match keys.media.verify::<MediaGrant>(&token, runtime::now()) {
+                    Ok(grant) => self.call(grant, &sdp),
+                    Err(error) => AnswerBody::Error {
+                        problem: Problem::new(401, "token", error.to_string()),
+                    },
+                }
+            }
+            RequestBody::Ice {
+                room,
+                participant,
+                restart,
+            } => match self.participants.contains_key(&(room, participant)) {
+                true => {
+                    self.restarts += usize::from(restart.is_some());
+                    AnswerBody::Ice {
+                        ufrag: format!("ufrag{}", self.restarts),
+                        fragment: restart.map(|it| format!("a=ice-ufrag:to-{}\r\n", it.ufrag)),
+                    }
+                }
+                false => AnswerBody::Error {
+                    problem: Problem::new(404, "not-in-room", "not in room"),
+                },
+            },
             RequestBody::CloseRoom { room } => {
                 let (gone, kept) = std::mem::take(&mut self.participants)
                     .into_iter()
@@ -260,11 +286,13 @@ impl Memory {
                 }
                 AnswerBody::Ok
             }
-            RequestBody::Answer { .. }
-            | RequestBody::View { .. }
-            | RequestBody::Restart { .. }
-            | RequestBody::Leave { .. }
-            | RequestBody::Ping => AnswerBody::Ok,
+            RequestBody::Answer { .. } | RequestBody::View { .. } | RequestBody::Restart { .. } | RequestBody::Ping => {
+                AnswerBody::Ok
+            }
+            RequestBody::Leave { room, participant } => {
+                self.participants.remove(&(room, participant));
+                AnswerBody::Ok
+            }
             RequestBody::Kick { .. } | RequestBody::Drain { .. } | RequestBody::Status => {
                 panic!("signaling doesn't ask this")
             }
@@ -289,6 +317,25 @@ impl Memory {
             room: key.0,
             participant: key.1,
             fresh: !(was_there && has_connections),
+        }
+    }
+
+    /// One offer, one answer; one who brings at a time.
+    fn call(&mut self, grant: MediaGrant, sdp: &str) -> AnswerBody {
+        let refused = |status, kind| AnswerBody::Error {
+            problem: Problem::new(status, kind, kind),
+        };
+        if self.is_draining {
+            return refused(503, DRAINING);
+        }
+        let mut others = self.participants.values().filter(|it| it.room == grant.room);
+        if !grant.publish.is_empty() && others.any(|it| !it.publish.is_empty()) {
+            return refused(409, BUSY);
+        }
+        self.participants
+            .insert((grant.room.clone(), grant.participant.clone()), grant);
+        AnswerBody::Published {
+            sdp: format!("answer to {sdp}a=ice-ufrag:ufrag{}\r\n", self.restarts),
         }
     }
 

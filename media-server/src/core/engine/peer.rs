@@ -147,6 +147,12 @@ impl Peer {
         accepted.map_err(|error| EngineError::Unfit(error.to_string()))
     }
 
+    /// Whether both ends know a codec for a section.
+    #[must_use]
+    pub fn has_codec(&self, mid: Mid) -> bool {
+        self.rtc.media(mid).is_some_and(|media| !media.remote_pts().is_empty())
+    }
+
     /// How what is sent by a section is called; none: the section isn't agreed on.
     pub(crate) fn stream_plan(&mut self, mid: Mid) -> Option<StreamPlan> {
         let (ssrc, resend_ssrc) = {
