@@ -136,6 +136,11 @@ id!(
     "consultation id"
 );
 id!(
+    /// One broadcast (中継), as long as it may be watched.
+    BroadcastId,
+    "broadcast id"
+);
+id!(
     /// One media session on a node.
     RoomId,
     "room id"

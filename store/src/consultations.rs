@@ -54,7 +54,8 @@ pub fn new_code() -> String {
     ConsultationId::random().to_string()
 }
 
-fn hash(code: &str) -> String {
+/// A secret as it is stored: SHA-256 in hexadecimal digits.
+pub(crate) fn hash(code: &str) -> String {
     Sha256::digest(code.as_bytes())
         .iter()
         .map(|byte| format!("{byte:02x}"))

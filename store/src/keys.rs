@@ -1,7 +1,7 @@
 //! The names of all keys. `mg:{tag}:…`: what must change together shares a hash tag; different areas and
 //! different offices have different ones, so that a cluster spreads them.
 
-use protocol::ids::{AreaId, CameraId, ConsultationId, NodeId, OfficeId, RoomId, ScreenId, StaffId};
+use protocol::ids::{AreaId, BroadcastId, CameraId, ConsultationId, NodeId, OfficeId, RoomId, ScreenId, StaffId};
 
 /// The pub/sub channel that wakes an office's listeners.
 #[must_use]
@@ -23,6 +23,14 @@ pub(crate) fn consultations_open(office: &OfficeId) -> String {
 
 pub(crate) fn link(office: &OfficeId, hash: &str) -> String {
     format!("mg:{{{office}:consultations}}:link:{hash}")
+}
+
+pub(crate) fn broadcast(office: &OfficeId, id: &BroadcastId) -> String {
+    format!("mg:{{{office}:broadcasts}}:one:{id}")
+}
+
+pub(crate) fn broadcasts(office: &OfficeId) -> String {
+    format!("mg:{{{office}:broadcasts}}:all")
 }
 
 pub(crate) fn presence(office: &OfficeId, id: &ConsultationId) -> String {

@@ -8,6 +8,7 @@
 #![forbid(unsafe_code)]
 
 pub mod areas;
+pub mod broadcasts;
 pub mod cameras;
 pub mod consultations;
 pub mod keys;

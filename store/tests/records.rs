@@ -6,9 +6,10 @@ mod common;
 use std::time::Duration;
 
 use common::office;
-use protocol::ids::{ConsultationId, RoomId, SectionId, StaffId};
+use protocol::ids::{BroadcastId, ConsultationId, RoomId, SectionId, StaffId};
 use protocol::signal::Phase;
 use protocol::time::UnixMillis;
+use store::broadcasts::{self, Audience, TokenHash};
 use store::consultations::{self, Record};
 use store::staff::{self, Account, Role};
 use store::{Db, presence};
@@ -145,4 +146,61 @@ async fn presence_is_marked_and_cleared(db: &Db) {
     assert!(presence::is_present(db, &office(), &id).await.unwrap());
     presence::clear(db, &office(), &id).await.unwrap();
     assert!(!presence::is_present(db, &office(), &id).await.unwrap());
+}
+
+fn broadcast(minutes: u64) -> broadcasts::Record {
+    broadcasts::Record {
+        id: BroadcastId::random(),
+        title: "区長からのお知らせ".into(),
+        created_by: StaffId::new("hanako").unwrap(),
+        created_at: NOW,
+        expires_at: NOW.plus(Duration::from_secs(minutes * 60)),
+        room: RoomId::random(),
+        publisher: TokenHash::of("bring"),
+        audience: Audience::Public,
+    }
+}
+
+on_both!(broadcasts_end_once_each_by_hand_or_when_their_time_is_up);
+async fn broadcasts_end_once_each_by_hand_or_when_their_time_is_up(db: &Db) {
+    let (short, long) = (broadcast(1), broadcast(60));
+    for record in [&short, &long] {
+        assert!(broadcasts::create(db, &office(), record).await.unwrap());
+    }
+    assert_eq!(
+        broadcasts::open(db, &office(), NOW).await.unwrap(),
+        [short.clone(), long.clone()]
+    );
+    let found = broadcasts::get(db, &office(), &short.id).await.unwrap().unwrap();
+    assert!(found.publisher.is_of("bring") && !found.publisher.is_of("Bring"));
+
+    let later = NOW.plus(Duration::from_secs(60));
+    assert_eq!(
+        broadcasts::open(db, &office(), later).await.unwrap(),
+        std::slice::from_ref(&long)
+    );
+    assert_eq!(
+        broadcasts::take_over(db, &office(), later).await.unwrap(),
+        [short.clone()]
+    );
+    assert_eq!(broadcasts::take_over(db, &office(), later).await.unwrap(), []);
+    assert_eq!(broadcasts::get(db, &office(), &short.id).await.unwrap(), None);
+
+    let removed = broadcasts::remove(db, &office(), &long.id).await.unwrap();
+    assert_eq!(removed, Some(long.clone()));
+    assert_eq!(broadcasts::remove(db, &office(), &long.id).await.unwrap(), None);
+    assert_eq!(broadcasts::open(db, &office(), NOW).await.unwrap(), []);
+}
+
+on_both!(an_office_has_only_so_many_broadcasts_at_once);
+async fn an_office_has_only_so_many_broadcasts_at_once(db: &Db) {
+    let all: Vec<_> = (0..=broadcasts::AT_ONCE).map(|_| broadcast(60)).collect();
+    let (last, first) = all.split_last().unwrap();
+    for record in first {
+        assert!(broadcasts::create(db, &office(), record).await.unwrap());
+    }
+    assert!(!broadcasts::create(db, &office(), last).await.unwrap());
+    assert_eq!(broadcasts::get(db, &office(), &last.id).await.unwrap(), None);
+    broadcasts::remove(db, &office(), &first[0].id).await.unwrap();
+    assert!(broadcasts::create(db, &office(), last).await.unwrap());
 }
