@@ -23,7 +23,9 @@ use crate::security::Headers;
 use crate::signage::Library;
 use crate::staff::Passwords;
 use crate::throttle::Throttle;
-use crate::{assets, congestion, consultation, health, limits, live, problem, security, signage, staff, visitor};
+use crate::{
+    assets, broadcast, congestion, consultation, health, limits, live, problem, security, signage, staff, visitor,
+};
 
 /// Keys of the tokens that this server signs and checks.
 #[derive(Debug, Clone)]
@@ -91,6 +93,7 @@ impl App {
         self.shutdown.spawn(congestion::follow(Arc::clone(self)));
         self.shutdown.spawn(live::follow(Arc::clone(self)));
         self.shutdown.spawn(live::call_in_those_due(Arc::clone(self)));
+        self.shutdown.spawn(broadcast::end_those_over(Arc::clone(self)));
         self.shutdown.spawn(signage::follow_files(Arc::clone(self)));
         self.shutdown.spawn(signage::keep_tokens(Arc::clone(self)));
         self.shutdown.spawn(staff::make_demo_accounts(Arc::clone(self)));
@@ -108,6 +111,7 @@ impl App {
             .merge(public)
             .merge(congestion::stream_routes())
             .merge(consultation::routes())
+            .merge(broadcast::routes())
             .merge(staff::routes())
             .merge(signage::routes())
             .merge(live::routes())

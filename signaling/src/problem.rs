@@ -54,12 +54,22 @@ pub(crate) enum Fault {
     TooLarge,
     /// The request comes from a page of somebody else.
     NotAllowedHere,
+    /// The bearer token is missing or wrong.
+    Token,
+    /// The body is of a type that isn't taken there.
+    WrongType,
+    /// The request is about an ICE session that was replaced.
+    OldSession,
+    /// The request must say which state it is about.
+    NoCondition,
+    /// There are as many broadcasts as there may be.
+    BroadcastsFull,
 }
 
 impl Fault {
     /// All of them, for the test that every text exists.
     #[cfg(test)]
-    pub(crate) const ALL: [Self; 18] = [
+    pub(crate) const ALL: [Self; 23] = [
         Self::LinkUnknown,
         Self::LinkUsed,
         Self::LinkExpired,
@@ -78,6 +88,11 @@ impl Fault {
         Self::OldPage,
         Self::TooLarge,
         Self::NotAllowedHere,
+        Self::Token,
+        Self::WrongType,
+        Self::OldSession,
+        Self::NoCondition,
+        Self::BroadcastsFull,
     ];
 
     fn row(self) -> (StatusCode, &'static str) {
@@ -100,6 +115,11 @@ impl Fault {
             Self::OldPage => (StatusCode::CONFLICT, "old_page"),
             Self::TooLarge => (StatusCode::PAYLOAD_TOO_LARGE, "too_large"),
             Self::NotAllowedHere => (StatusCode::FORBIDDEN, "not_allowed_here"),
+            Self::Token => (StatusCode::UNAUTHORIZED, "token"),
+            Self::WrongType => (StatusCode::UNSUPPORTED_MEDIA_TYPE, "wrong_type"),
+            Self::OldSession => (StatusCode::PRECONDITION_FAILED, "old_session"),
+            Self::NoCondition => (StatusCode::PRECONDITION_REQUIRED, "no_condition"),
+            Self::BroadcastsFull => (StatusCode::CONFLICT, "broadcasts_full"),
         }
     }
 
@@ -177,6 +197,15 @@ impl Refusal {
 #[derive(Debug, Clone, Copy)]
 pub(crate) struct Told;
 
+/// A response that passes on what another part says is wrong.
+pub(crate) fn told(problem: &Problem) -> Response {
+    let status = StatusCode::from_u16(problem.status).unwrap_or(StatusCode::INTERNAL_SERVER_ERROR);
+    let json = serde_json::to_string(problem).unwrap_or_default();
+    let mut response = (status, [(header::CONTENT_TYPE, MEDIA_TYPE)], json).into_response();
+    response.extensions_mut().insert(Told);
+    response
+}
+
 impl From<Fault> for Refusal {
     fn from(fault: Fault) -> Self {
         Self {
@@ -223,7 +252,10 @@ struct ProblemPage {
 
 /// Whether programs ask there, not people.
 fn is_for_programs(path: &str) -> bool {
-    ["/api", "/ws", "/events", "/content", "/healthz", "/metrics", "/assets"]
+    const ROOTS: [&str; 9] = [
+        "/api", "/ws", "/whip", "/whep", "/events", "/content", "/healthz", "/metrics", "/assets",
+    ];
+    ROOTS
         .iter()
         .any(|start| path == *start || path.strip_prefix(start).is_some_and(|rest| rest.starts_with('/')))
 }

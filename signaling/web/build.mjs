@@ -13,6 +13,8 @@ const ENTRIES = {
   "home-style": "src/public/home.css",
   call: "src/call/main.tsx",
   "call-style": "src/shared/call.css",
+  live: "src/live/main.tsx",
+  "live-style": "src/live/live.css",
   staff: "src/console/main.tsx",
   "staff-style": "src/console/staff.css",
 };

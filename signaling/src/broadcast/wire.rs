@@ -1,0 +1,275 @@
+//! WHIP (RFC 9725) and WHEP (draft-ietf-wish-whep): one offer by POST, one answer; the session is ended by DELETE, and its
+//! ICE restarted by PATCH. The node is ICE-lite: it has no use for a client's candidates, and answers them with 204.
+//!
+//! Invariant: who may not is told so before the node is asked.
+
+use std::sync::Arc;
+
+use axum::Router;
+use axum::body::Bytes;
+use axum::extract::rejection::BytesRejection;
+use axum::extract::{Path, Request};
+use axum::http::{HeaderMap, HeaderName, HeaderValue, StatusCode, header};
+use axum::middleware::{Next, from_fn};
+use axum::response::{IntoResponse, Response};
+use axum::routing::{patch, post};
+use protocol::control::IceCredentials;
+use protocol::ids::{BroadcastId, ParticipantId};
+use store::broadcasts::Record;
+
+use super::rules::{self, Part};
+use super::service::{self, Failure};
+use crate::app::App;
+use crate::problem::{Fault, Refusal};
+use crate::visitor::Visitor;
+
+const SDP: &str = "application/sdp";
+const FRAGMENT: &str = "application/trickle-ice-sdpfrag";
+
+/// /whip and /whep
+pub(super) fn routes() -> Router<Arc<App>> {
+    Router::new()
+        .route(
+            "/whip/{broadcast}",
+            post(|visitor, id, headers, body| begin(Part::Bring, visitor, id, headers, body)).options(preflight_offer),
+        )
+        .route(
+            "/whip/{broadcast}/{session}",
+            patch(|visitor, ids, headers, body| change(Part::Bring, visitor, ids, headers, body))
+                .delete(|visitor, ids, headers| end(Part::Bring, visitor, ids, headers))
+                .options(preflight_session),
+        )
+        .route(
+            "/whep/{broadcast}",
+            post(|visitor, id, headers, body| begin(Part::Watch, visitor, id, headers, body)).options(preflight_offer),
+        )
+        .route(
+            "/whep/{broadcast}/{session}",
+            patch(|visitor, ids, headers, body| change(Part::Watch, visitor, ids, headers, body))
+                .delete(|visitor, ids, headers| end(Part::Watch, visitor, ids, headers))
+                .options(preflight_session),
+        )
+        .layer(from_fn(open_to_all_pages))
+}
+
+/// A bearer token is no cookie: pages of other sites may come with one. (RFC 9725 §4.4, Fetch §3.3)
+async fn open_to_all_pages(request: Request, next: Next) -> Response {
+    let mut response = next.run(request).await;
+    for (name, value) in [
+        (header::ACCESS_CONTROL_ALLOW_ORIGIN, "*"),
+        (
+            header::ACCESS_CONTROL_EXPOSE_HEADERS,
+            "Location, ETag, Link, Accept-Post, Accept-Patch",
+        ),
+        (HeaderName::from_static("cross-origin-resource-policy"), "cross-origin"),
+    ] {
+        response.headers_mut().insert(name, HeaderValue::from_static(value));
+    }
+    if response.status() == StatusCode::UNAUTHORIZED {
+        // RFC 6750 §3
+        let challenge = HeaderValue::from_static("Bearer");
+        response.headers_mut().insert(header::WWW_AUTHENTICATE, challenge);
+    }
+    response
+}
+
+async fn preflight_offer() -> Response {
+    preflight("POST, OPTIONS", (HeaderName::from_static("accept-post"), SDP))
+}
+
+async fn preflight_session() -> Response {
+    preflight(
+        "PATCH, DELETE, OPTIONS",
+        (HeaderName::from_static("accept-patch"), FRAGMENT),
+    )
+}
+
+fn preflight(methods: &'static str, accepts: (HeaderName, &'static str)) -> Response {
+    let headers = [
+        (header::ALLOW, methods),
+        (header::ACCESS_CONTROL_ALLOW_METHODS, methods),
+        (
+            header::ACCESS_CONTROL_ALLOW_HEADERS,
+            "Authorization, Content-Type, If-Match",
+        ),
+        (header::ACCESS_CONTROL_MAX_AGE, "600"),
+        accepts,
+    ];
+    (StatusCode::NO_CONTENT, headers).into_response()
+}
+
+/// POST of an offer.
+async fn begin(
+    part: Part,
+    visitor: Visitor,
+    Path(id): Path<String>,
+    headers: HeaderMap,
+    body: Result<Bytes, BytesRejection>,
+) -> Result<Response, Failure> {
+    let record = admit(part, &visitor, id, &headers).await?;
+    let sdp = text(SDP, &headers, body)?;
+    let begun = service::begin(&visitor.app, &record, part, sdp).await?;
+    let root = match part {
+        Part::Bring => "whip",
+        Part::Watch => "whep",
+    };
+    let location = format!("/{root}/{}/{}", record.id, begun.session);
+    let ufrag = value(&begun.answer, "a=ice-ufrag:").unwrap_or_default();
+    let headers = [
+        (header::CONTENT_TYPE, SDP.to_owned()),
+        (header::LOCATION, location),
+        (header::ETAG, entity_tag(ufrag)),
+        (HeaderName::from_static("accept-patch"), FRAGMENT.to_owned()),
+    ];
+    Ok((StatusCode::CREATED, headers, begun.answer).into_response())
+}
+
+/// PATCH: a candidate, or new ICE credentials. (RFC 9725 §4.3)
+async fn change(
+    part: Part,
+    visitor: Visitor,
+    Path((id, session)): Path<(String, String)>,
+    headers: HeaderMap,
+    body: Result<Bytes, BytesRejection>,
+) -> Result<Response, Failure> {
+    let record = admit(part, &visitor, id, &headers).await?;
+    let session = ParticipantId::new(session).map_err(|_| Fault::NotFound)?;
+    let fragment = text(FRAGMENT, &headers, body)?;
+    let expected = headers.get(header::IF_MATCH).and_then(|it| it.to_str().ok());
+    let expected = expected.ok_or(Fault::NoCondition)?;
+    if expected.trim() == "*" {
+        let restart = credentials(&fragment).ok_or(Fault::BadRequest)?;
+        let (ufrag, fragment) = service::ice(&visitor.app, &record.room, &session, Some(restart)).await?;
+        let headers = [
+            (header::CONTENT_TYPE, FRAGMENT.to_owned()),
+            (header::ETAG, entity_tag(&ufrag)),
+        ];
+        return Ok((headers, fragment.unwrap_or_default()).into_response());
+    }
+    let (ufrag, _) = service::ice(&visitor.app, &record.room, &session, None).await?;
+    if !expected.split(',').any(|it| it.trim() == entity_tag(&ufrag)) {
+        return Err(Fault::OldSession.into());
+    }
+    Ok(StatusCode::NO_CONTENT.into_response())
+}
+
+/// DELETE of a session.
+async fn end(
+    part: Part,
+    visitor: Visitor,
+    Path((id, session)): Path<(String, String)>,
+    headers: HeaderMap,
+) -> Result<StatusCode, Failure> {
+    let record = admit(part, &visitor, id, &headers).await?;
+    let session = ParticipantId::new(session).map_err(|_| Fault::NotFound)?;
+    service::end(&visitor.app, &record.room, &session).await?;
+    Ok(StatusCode::OK)
+}
+
+/// The broadcast, for who may. Guesses get slower and slower.
+async fn admit(part: Part, visitor: &Visitor, id: String, headers: &HeaderMap) -> Result<Record, Refusal> {
+    let app = &visitor.app;
+    let record = match BroadcastId::new(id) {
+        Ok(id) => service::get(app, &id).await?,
+        Err(_) => None,
+    };
+    let fault = match record {
+        Some(record) => match rules::check(&record, part, bearer(headers), runtime::now()) {
+            Ok(()) => return Ok(record),
+            Err(fault) => fault,
+        },
+        None => Fault::NotFound,
+    };
+    // Who shows no token at all is only asked for it.
+    if fault == Fault::Token && bearer(headers).is_none() {
+        return Err(fault.into());
+    }
+    match app.wrong_links.wrong(visitor.address, runtime::now()) {
+        Some(delay) => {
+            tokio::time::sleep(delay).await;
+            Err(fault.into())
+        }
+        None => Err(Fault::TooMany.into()),
+    }
+}
+
+/// The token of `Authorization: Bearer …`. (RFC 6750 §2.1)
+fn bearer(headers: &HeaderMap) -> Option<&str> {
+    let (scheme, token) = headers.get(header::AUTHORIZATION)?.to_str().ok()?.split_once(' ')?;
+    scheme.eq_ignore_ascii_case("bearer").then(|| token.trim())
+}
+
+/// A body of this type, as text.
+fn text(media_type: &str, headers: &HeaderMap, body: Result<Bytes, BytesRejection>) -> Result<String, Refusal> {
+    let named = headers.get(header::CONTENT_TYPE).and_then(|it| it.to_str().ok());
+    let essence = named.and_then(|it| it.split(';').next()).unwrap_or_default().trim();
+    if !essence.eq_ignore_ascii_case(media_type) {
+        return Err(Refusal::of_field(Fault::WrongType, "content-type"));
+    }
+    let body = body.map_err(|rejection| match rejection.status() {
+        StatusCode::PAYLOAD_TOO_LARGE => Fault::TooLarge,
+        _ => Fault::BadRequest,
+    })?;
+    String::from_utf8(body.into()).map_err(|_| Fault::BadRequest.into())
+}
+
+/// The first value of an SDP attribute.
+fn value<'a>(sdp: &'a str, name: &str) -> Option<&'a str> {
+    sdp.lines().find_map(|line| line.strip_prefix(name)).map(str::trim_end)
+}
+
+/// The client's ICE credentials in a fragment. (RFC 8840 §9)
+fn credentials(fragment: &str) -> Option<IceCredentials> {
+    Some(IceCredentials {
+        ufrag: value(fragment, "a=ice-ufrag:")?.to_owned(),
+        pwd: value(fragment, "a=ice-pwd:")?.to_owned(),
+    })
+}
+
+/// An ICE session as an entity tag. (RFC 9725 §4.3.1)
+fn entity_tag(ufrag: &str) -> String {
+    format!("\"{ufrag}\"")
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn headers(name: HeaderName, value: &str) -> HeaderMap {
+        HeaderMap::from_iter([(name, HeaderValue::from_str(value).expect("a header"))])
+    }
+
+    #[test]
+    fn only_a_bearer_s_token_is_one() {
+        let of = |value: &str| bearer(&headers(header::AUTHORIZATION, value)).map(str::to_owned);
+        assert_eq!(of("Bearer abc").as_deref(), Some("abc"));
+        assert_eq!(of("bearer abc").as_deref(), Some("abc"));
+        assert_eq!(
+            (of("Basic abc"), of("Bearer"), bearer(&HeaderMap::new())),
+            (None, None, None)
+        );
+    }
+
+    #[test]
+    fn a_body_of_another_type_is_refused_before_it_is_read() {
+        let read = |name: &str, body: &'static [u8]| {
+            let headers = headers(header::CONTENT_TYPE, name);
+            text(SDP, &headers, Ok(Bytes::from_static(body))).map_err(|it| it.fault)
+        };
+        assert_eq!(read("Application/SDP; charset=utf-8", b"v=0").as_deref(), Ok("v=0"));
+        assert_eq!(read("application/json", b"{}"), Err(Fault::WrongType));
+        assert_eq!(read("application/sdp", &[0xff]), Err(Fault::BadRequest));
+    }
+
+    #[test]
+    fn a_fragment_s_credentials_are_found_at_either_level() {
+        let fragment = "a=ice-options:trickle\r\nm=audio 9 UDP/TLS/RTP/SAVPF 0\r\na=mid:0\r\na=ice-ufrag:ysXw\r\n\
+            a=ice-pwd:vw5LmwG4y/e6dPP/zAP9Gp5k\r\n";
+        let found = credentials(fragment).expect("both");
+        assert_eq!(
+            (found.ufrag.as_str(), found.pwd.as_str()),
+            ("ysXw", "vw5LmwG4y/e6dPP/zAP9Gp5k")
+        );
+        assert_eq!(credentials("a=ice-ufrag:ysXw\r\n"), None);
+    }
+}
