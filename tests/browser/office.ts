@@ -73,14 +73,14 @@ export class Office {
     this.#child.stderr?.pipe(log, { end: false });
   }
 
-  /** Opens an office of its own, on the network at `lan` where that is given, and waits until it is ready. */
-  static async open({ lan }: { lan?: string } = {}): Promise<Office> {
+  /** Opens an office of its own, on the network at `lan` where that is given, and waits until it is ready. `turn`: with a TURN server. */
+  static async open({ lan, turn }: { lan?: string; turn?: boolean } = {}): Promise<Office> {
     const dir = mkdtempSync(join(tmpdir(), "mg-"));
-    const [web, udp, control] = await freePorts();
+    const [web, udp, control, relay] = await freePorts();
     const url = `https://${lan ?? "localhost"}:${web}`;
     const config = join(dir, "office.toml");
     mkdirSync(join(dir, "run"));
-    writeFileSync(config, ownConfig(dir, { web, udp, control, url }));
+    writeFileSync(config, ownConfig(dir, { web, udp, control, url, relay: turn ? relay : undefined }));
     const office = new Office(dir, url, config, lan);
     try {
       await eventually(
@@ -182,9 +182,9 @@ export class Office {
   }
 }
 
-async function freePorts(): Promise<[number, number, number]> {
+async function freePorts(): Promise<[number, number, number, number]> {
   const servers = await Promise.all(
-    [0, 0, 0].map(
+    [0, 0, 0, 0].map(
       () =>
         new Promise<ReturnType<typeof createServer>>((ready) => {
           const server = createServer();
@@ -194,11 +194,11 @@ async function freePorts(): Promise<[number, number, number]> {
   );
   const ports = servers.map((server) => (server.address() as { port: number }).port);
   await Promise.all(servers.map((server) => new Promise((closed) => server.close(closed))));
-  return ports as [number, number, number];
+  return ports as [number, number, number, number];
 }
 
 /** The demo's configuration with this office's own ports and folders. */
-function ownConfig(dir: string, at: { web: number; udp: number; control: number; url: string }): string {
+function ownConfig(dir: string, at: { web: number; udp: number; control: number; url: string; relay?: number }): string {
   let toml = readFileSync(join(ROOT, "configs/demo.toml"), "utf8");
   const set = (key: string, value: string) => {
     const line = new RegExp(`^${key} = ".*"$`, "m");
@@ -215,6 +215,7 @@ function ownConfig(dir: string, at: { web: number; udp: number; control: number;
   set("listen", `127.0.0.1:${at.web}`);
   set("public_url", at.url);
   set("udp", `127.0.0.1:${at.udp}`);
+  set("tcp", `127.0.0.1:${at.udp}`);
   set("control", `127.0.0.1:${at.control}`);
-  return toml;
+  return at.relay ? `${toml}\n[turn]\nlisten = "127.0.0.1:${at.relay}"\n` : toml;
 }
