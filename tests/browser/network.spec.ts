@@ -8,7 +8,7 @@ import { join } from "node:path";
 import { after, before, test } from "node:test";
 import type { Browser } from "playwright-core";
 import { Office } from "./office.ts";
-import { admit, CHROMIUM, enterWaiting, newLink, newPerson, newStaff, seesAndHears, startBrowser } from "./people.ts";
+import { admit, CHROMIUM, enterWaiting, newLink, newPerson, newStaff, seesAndHears, startBrowser, ways } from "./people.ts";
 
 const NUMBER = process.pid % 250;
 const HOST = `mg${process.pid}`;
@@ -66,6 +66,24 @@ test("a resident on another machine talks with staff on this one", async (contex
   await enterWaiting(resident, url);
   await admit(staff, id);
   await Promise.all([seesAndHears(resident), seesAndHears(staff)]);
+});
+
+test("a resident whose network lets no UDP out talks by TCP", async (context) => {
+  if (skipped) return context.skip(skipped);
+  const rules = "table inet wall { chain out { type filter hook output priority 0; meta l4proto udp drop; }; }";
+  execFileSync("ip", ["netns", "exec", HOST, "nft", rules]);
+  try {
+    const staff = await newStaff(here, office);
+    const { url, id } = await newLink(staff);
+    const resident = await newPerson(there, { trustsAnybody: false });
+    await enterWaiting(resident, url);
+    await admit(staff, id);
+    await Promise.all([seesAndHears(resident), seesAndHears(staff)]);
+    const taken = await ways(resident.page);
+    assert.deepEqual(taken.map((way) => way.protocol), ["tcp", "tcp"], "both connections, one up and one down");
+  } finally {
+    execFileSync("ip", ["netns", "exec", HOST, "nft", "delete table inet wall"]);
+  }
 });
 
 test("a browser that does not trust the authority is warned", async (context) => {

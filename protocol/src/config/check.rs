@@ -2,6 +2,7 @@
 
 use std::collections::HashSet;
 use std::fmt;
+use std::net::SocketAddr;
 use std::ops::Range;
 use std::path::{Path, PathBuf};
 
@@ -114,6 +115,7 @@ pub(super) fn check(config: &Config, file: &Path, text: &str) -> Result<(), Conf
     checker.unique("demo_staff", config.demo_staff.iter().map(|it| it.id.as_str()))?;
     check_office(config, &checker)?;
     check_media(config, &checker)?;
+    check_turn(config, &checker)?;
     check_areas(config, &checker)?;
     check_cameras(config, &checker)?;
     for staff in &config.demo_staff {
@@ -173,6 +175,52 @@ fn check_media(config: &Config, checker: &Checker<'_>) -> Result<(), ConfigError
                 return checker.fail(None, &format!("media.node.{field}"), message);
             }
         }
+    }
+    Ok(())
+}
+
+fn check_turn(config: &Config, checker: &Checker<'_>) -> Result<(), ConfigError> {
+    let Some(turn) = &config.turn else {
+        return Ok(());
+    };
+    let own: Vec<SocketAddr> = [turn.listen, turn.tls_listen].into_iter().flatten().collect();
+    if own.is_empty() == turn.urls.is_empty() {
+        let message =
+            "expected listen or tls_listen for a server of the office's own, or urls for another's".to_owned();
+        return checker.fail(None, "turn", message);
+    }
+    if let Some(url) = turn
+        .urls
+        .iter()
+        .find(|it| !it.starts_with("turn:") && !it.starts_with("turns:"))
+    {
+        let message = format!("{url:?}: expected an address such as \"turns:turn.example.jp:443?transport=tcp\"");
+        return checker.fail(None, "turn.urls", message);
+    }
+    if let Some(at) = own.iter().find(|it| it.ip().is_unspecified()) {
+        let message = format!("{at}: expected one address of the machine, which browsers are told");
+        return checker.fail(None, "turn.listen", message);
+    }
+    if own
+        .windows(2)
+        .any(|it| it[0].ip() != it[1].ip() || it[0].port() == it[1].port())
+    {
+        let message = "expected the address of listen and another port".to_owned();
+        return checker.fail(None, "turn.tls_listen", message);
+    }
+    if turn.certificate.is_some() != turn.certificate_key.is_some() {
+        let message = "certificate and certificate_key stand together: expected both or neither".to_owned();
+        return checker.fail(None, "turn.certificate", message);
+    }
+    let [first, last] = turn.relay_ports;
+    if first < 1024 || last < first {
+        let message = format!("[{first}, {last}]: expected first and last, from 1024 to 65535");
+        return checker.fail(None, "turn.relay_ports", message);
+    }
+    // The TURN server must know to whom it may relay.
+    if !own.is_empty() && config.media_addresses().is_empty() && turn.media_nodes.is_empty() {
+        let message = "expected the node's addresses here, since media.udp names none".to_owned();
+        return checker.fail(None, "media.public_addresses", message);
     }
     Ok(())
 }
@@ -243,6 +291,8 @@ fn check_cameras(config: &Config, checker: &Checker<'_>) -> Result<(), ConfigErr
 
 #[cfg(test)]
 mod tests {
+    use std::net::IpAddr;
+
     use super::*;
 
     const GOOD: &str = r#"
@@ -312,6 +362,29 @@ person_heights = [[0.3, 0.1], [0.9, 0.2]]
     }
 
     #[test]
+    fn a_turn_server_is_told_by_its_addresses() {
+        let table = "[turn]\nlisten = \"192.0.2.9:3478\"\ntls_listen = \"192.0.2.9:443\"\n";
+        let parse = |more: &str| {
+            let text = format!("{GOOD}\n{table}{more}");
+            Config::parse(Path::new("office.toml"), &text).expect("good")
+        };
+        let urls =
+            parse("realm = \"turn.example.jp\"\ntls_public_port = 8443\nexternal_ip = \"203.0.113.9\"\n").turn_urls();
+        let expected = [
+            "turn:203.0.113.9:3478?transport=udp",
+            "turn:203.0.113.9:3478?transport=tcp",
+            "turns:turn.example.jp:8443?transport=tcp",
+        ];
+        assert_eq!(urls, expected);
+        let plain = parse("");
+        assert_eq!((plain.public_host(), plain.turn_realm()), ("localhost", "localhost"));
+        assert_eq!(plain.media_addresses(), [IpAddr::from([127, 0, 0, 1])]);
+        let mut v6 = plain;
+        v6.web.public_url = "https://[2001:db8::1]:8443".to_owned();
+        assert_eq!(v6.turn_urls()[2], "turns:[2001:db8::1]:443?transport=tcp");
+    }
+
+    #[test]
     fn each_fault_names_file_line_field_and_what_was_expected() {
         let unknown = error(&GOOD.replace("telephone =", "telefone ="));
         assert!(
@@ -367,6 +440,34 @@ person_heights = [[0.3, 0.1], [0.9, 0.2]]
         assert!(id.starts_with("office.toml:3: office.id") && id.contains("a-z"), "{id}");
         let missing = error(&GOOD.replace("run = \"../run\"\n", ""));
         assert!(missing.contains("run"), "{missing}");
+        for (table, field, words) in [
+            ("realm = \"turn\"", "turn: ", "listen or tls_listen"),
+            ("listen = \"0.0.0.0:3478\"", "turn.listen", "one address"),
+            ("urls = [\"https://turn\"]", "turn.urls", "turns:"),
+            (
+                "listen = \"127.0.0.1:3478\"\nurls = [\"turn:a\"]",
+                "turn: ",
+                "another's",
+            ),
+            (
+                "listen = \"127.0.0.1:3478\"\ntls_listen = \"127.0.0.1:3478\"",
+                "turn.tls_listen",
+                "another port",
+            ),
+            (
+                "listen = \"127.0.0.1:3478\"\nrelay_ports = [9, 8]",
+                "turn.relay_ports",
+                "from 1024",
+            ),
+            (
+                "listen = \"127.0.0.1:3478\"\ncertificate = \"a\"",
+                "turn.certificate",
+                "both or neither",
+            ),
+        ] {
+            let error = error(&format!("{GOOD}\n[turn]\n{table}\n"));
+            assert!(error.contains(field) && error.contains(words), "{error}");
+        }
         let redis = error(&format!("{GOOD}\n[redis]\nledger = \"localhost\"\n"));
         assert!(redis.contains("redis://"), "{redis}");
     }

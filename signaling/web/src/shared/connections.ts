@@ -1,7 +1,7 @@
 // The two peer connections of a participant: *up* (this page offers what it sends) and *down* (the server
 // offers what it forwards). Invariant: what belongs to dropped connections is never reported any more.
 import type { PartName } from "./devices.ts";
-import type { PublishTrack, RoomRole, SubscribedTrack } from "./protocol.ts";
+import type { IceServer, PublishTrack, RoomRole, SubscribedTrack } from "./protocol.ts";
 import type { PeerState } from "./session.ts";
 
 const VIDEO_BPS = 1_200_000;
@@ -34,6 +34,7 @@ export class Connections {
   #up: Up | null = null;
   #down: RTCPeerConnection | null = null;
   #remotes: Remote[] = [];
+  #servers: IceServer[] = [];
   #tracks: Record<PartName, MediaStreamTrack | null> = { camera: null, microphone: null };
   /** Offers are answered one after the other. */
   #answering: Promise<unknown> = Promise.resolve();
@@ -41,6 +42,15 @@ export class Connections {
 
   constructor(handlers: ConnectionHandlers) {
     this.#handlers = handlers;
+  }
+
+  /** Servers for the connections that begin from now on, also for one that was made ahead of time. */
+  useServers(servers: IceServer[]): void {
+    this.#servers = servers;
+    if (this.#up && !this.#up.isOffered) {
+      const { connection } = this.#up;
+      connection.setConfiguration({ ...connection.getConfiguration(), iceServers: servers });
+    }
   }
 
   /** Makes the up connection and its offer ahead of time: certificates and codecs take a while on phones. */
@@ -124,7 +134,7 @@ export class Connections {
   }
 
   #connect(which: "up" | "down"): RTCPeerConnection {
-    const connection = new RTCPeerConnection({ bundlePolicy: "max-bundle" });
+    const connection = new RTCPeerConnection({ bundlePolicy: "max-bundle", iceServers: this.#servers });
     connection.onconnectionstatechange = () => {
       const state = connection.connectionState;
       if (state === "connected" || state === "disconnected" || state === "failed") this.#handlers.onPeer(which, state);

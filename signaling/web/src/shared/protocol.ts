@@ -19,6 +19,13 @@ export interface SubscribedTrack {
   source: MediaSource;
 }
 
+/** A TURN server with short-lived credentials. */
+export interface IceServer {
+  urls: string[];
+  username: string;
+  credential: string;
+}
+
 /** RFC 9457. */
 export interface Problem {
   type: string;
@@ -62,7 +69,7 @@ export type ServerBody =
   | { type: "welcome"; now: number }
   | { type: "consultation"; consultation: Consultation }
   | { type: "consultations"; consultations: Consultation[]; now: number }
-  | { type: "admitted"; consultation: string; token: string }
+  | { type: "admitted"; consultation: string; token: string; ice_servers?: IceServer[] }
   | { type: "joined"; participant: string; fresh: boolean }
   | { type: "published"; sdp: string }
   | { type: "offer"; revision: number; sdp: string; tracks: SubscribedTrack[] }
