@@ -61,6 +61,10 @@ mod tests {
         let middle = (clock.ntp(later) >> 16) as u32;
         let passed = clock.since_middle(middle, later + Duration::from_millis(250));
         assert!((passed.as_secs_f64() - 0.25).abs() < 0.001, "{passed:?}");
-        assert_eq!(clock.send_time(at + Duration::from_secs(64)), clock.send_time(at), "it wraps after 64 s");
+        assert_eq!(
+            clock.send_time(at + Duration::from_secs(64)),
+            clock.send_time(at),
+            "it wraps after 64 s"
+        );
     }
 }

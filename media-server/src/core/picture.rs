@@ -38,11 +38,17 @@ impl PictureNumbers {
         });
         let named = (id.wrapping_add(id_offset) & PICTURES, tl0.wrapping_add(tl0_offset));
         // What comes late isn't the newest.
-        let is_newer = self.last.is_none_or(|(last, _)| named.0.wrapping_sub(last) & PICTURES < PICTURES / 2);
+        let is_newer = self
+            .last
+            .is_none_or(|(last, _)| named.0.wrapping_sub(last) & PICTURES < PICTURES / 2);
         if is_newer {
             self.last = Some(named);
         }
-        if (id_offset, tl0_offset) == (0, 0) { Patch::default() } else { Patch(Some(named)) }
+        if (id_offset, tl0_offset) == (0, 0) {
+            Patch::default()
+        } else {
+            Patch(Some(named))
+        }
     }
 }
 
@@ -60,12 +66,24 @@ mod tests {
     #[test]
     fn numbers_go_on_over_a_switch_and_over_their_wrap() {
         let mut numbers = PictureNumbers::default();
-        assert_eq!(numbers.name(Some(&facts(0x7ffe, 255))), Patch(None), "the first encoder's own are kept");
+        assert_eq!(
+            numbers.name(Some(&facts(0x7ffe, 255))),
+            Patch(None),
+            "the first encoder's own are kept"
+        );
         assert_eq!(numbers.name(Some(&facts(0x7fff, 255))), Patch(None));
         numbers.begin();
         assert_eq!(numbers.name(Some(&facts(500, 9))), Patch(Some((0, 0))));
-        assert_eq!(numbers.name(Some(&facts(502, 10))), Patch(Some((2, 1))), "a gap in is a gap out");
-        assert_eq!(numbers.name(Some(&facts(501, 9))), Patch(Some((1, 0))), "what is late finds its place");
+        assert_eq!(
+            numbers.name(Some(&facts(502, 10))),
+            Patch(Some((2, 1))),
+            "a gap in is a gap out"
+        );
+        assert_eq!(
+            numbers.name(Some(&facts(501, 9))),
+            Patch(Some((1, 0))),
+            "what is late finds its place"
+        );
         numbers.begin();
         assert_eq!(numbers.name(Some(&facts(3, 3))), Patch(Some((3, 2))));
         assert_eq!(numbers.name(None), Patch(None));

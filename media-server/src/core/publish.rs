@@ -67,7 +67,13 @@ fn sent_layers(simulcast: &str) -> Vec<String> {
         let list = words.next().unwrap_or_default();
         if direction == "send" {
             // Of alternatives the first counts; one that begins paused is one all the same.
-            let first = |it: &str| it.split(',').next().unwrap_or_default().trim_start_matches('~').to_owned();
+            let first = |it: &str| {
+                it.split(',')
+                    .next()
+                    .unwrap_or_default()
+                    .trim_start_matches('~')
+                    .to_owned()
+            };
             return list.split(';').map(first).collect();
         }
     }
@@ -200,7 +206,11 @@ mod tests {
 
     #[test]
     fn layers_are_taken_in_the_publisher_s_order() {
-        let sections = check(&outline(OFFER), &[track("2", MediaSource::Camera)], &[MediaSource::Camera]);
+        let sections = check(
+            &outline(OFFER),
+            &[track("2", MediaSource::Camera)],
+            &[MediaSource::Camera],
+        );
         let rids = sections.expect("good").remove(0).rids;
         assert_eq!(rids, ["q", "h", "f"].map(Rid::from));
     }

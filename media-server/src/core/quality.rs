@@ -107,19 +107,35 @@ mod tests {
         assert_eq!(health.judge(WELL, at(6)), Some(Quality::Excellent));
         let lost = Signs { is_lost: true, ..WELL };
         assert_eq!(health.judge(lost, at(7)), Some(Quality::Lost));
-        assert_eq!(health.judge(WELL, at(8)), Some(Quality::Excellent), "who is back is back");
+        assert_eq!(
+            health.judge(WELL, at(8)),
+            Some(Quality::Excellent),
+            "who is back is back"
+        );
     }
 
     #[test]
     fn every_sign_has_its_word() {
         let word = |signs: Signs| signs.quality();
         assert_eq!(word(Signs { loss: 0.05, ..WELL }), Quality::Good);
-        assert_eq!(word(Signs { is_held_back: true, ..WELL }), Quality::Poor);
+        assert_eq!(
+            word(Signs {
+                is_held_back: true,
+                ..WELL
+            }),
+            Quality::Poor
+        );
         let slow = |ms| Signs {
             round_trip: Some(Duration::from_millis(ms)),
             ..WELL
         };
         assert_eq!((word(slow(300)), word(slow(700))), (Quality::Good, Quality::Poor));
-        assert_eq!(word(Signs { round_trip: None, ..WELL }), Quality::Excellent);
+        assert_eq!(
+            word(Signs {
+                round_trip: None,
+                ..WELL
+            }),
+            Quality::Excellent
+        );
     }
 }

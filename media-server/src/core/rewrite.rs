@@ -122,7 +122,10 @@ impl Rewriter {
         if self.timeline.is_none() {
             let offset = self.last.map_or(0, |last| {
                 // As if the stream had gone on: at least one tick, else as much as time went by.
-                let elapsed = packet.captured_at.saturating_duration_since(last.captured_at).as_micros();
+                let elapsed = packet
+                    .captured_at
+                    .saturating_duration_since(last.captured_at)
+                    .as_micros();
                 let ticks = (elapsed * u128::from(packet.clock_rate) / 1_000_000).max(1) as u32;
                 last.time.wrapping_add(ticks).wrapping_sub(packet.time)
             });

@@ -45,19 +45,26 @@ impl Room {
         let mut wishes = Vec::new();
         let mut sound_bps = 0;
         for (slot, feed) in down.live() {
-            let Some(track) = self.track(feed.seat, feed.source) else { continue };
+            let Some(track) = self.track(feed.seat, feed.source) else {
+                continue;
+            };
             if !feed.source.is_video() {
                 sound_bps += track.layers[0].rate.last_bps().map_or(SOUND_BPS, with_headers);
             }
             wishes.push(Wish {
                 layers: offers(track),
-                height: subscriber.views.get(&feed.track).copied().filter(|_| feed.source.is_video()),
+                height: subscriber
+                    .views
+                    .get(&feed.track)
+                    .copied()
+                    .filter(|_| feed.source.is_video()),
                 priority: u8::from(feed.source == MediaSource::Screen),
                 given: down.target_of(slot),
             });
             slots.push((slot, feed.clone()));
         }
-        let (pictures, sounds): (Vec<usize>, Vec<usize>) = (0..slots.len()).partition(|it| slots[*it].1.source.is_video());
+        let (pictures, sounds): (Vec<usize>, Vec<usize>) =
+            (0..slots.len()).partition(|it| slots[*it].1.source.is_video());
         let of_pictures: Vec<Wish> = pictures.iter().map(|it| wishes[*it].clone()).collect();
         let egress = &down.egress;
         let is_jammed = egress.waiting_time() > LONGEST_WAIT;
@@ -75,6 +82,10 @@ impl Room {
         let mut publishers = Vec::new();
         for ((it, layer), wish) in pictures.into_iter().zip(layers).zip(&of_pictures) {
             let (slot, feed) = &slots[it];
+            if let Some(down) = self.down_mut(seat) {
+                down.intend(*slot, layer);
+            }
+            let layer = layer.map(|wanted| self.running_layer(feed, wanted, now));
             // A layer that is too much for the link makes room at once; one that fits goes on until the next begins.
             if self.show(seat, *slot, feed, layer, is_over) {
                 publishers.push(feed.seat);
@@ -85,6 +96,15 @@ impl Room {
             self.look_at_layers(publisher, now, shared);
             ask_key_frames(self, publisher, now, shared);
         }
+    }
+
+    /// The layer that can be shown until the wanted one is sent (again): the next smaller one that is, or else itself.
+    fn running_layer(&self, feed: &Feed, wanted: usize, now: Instant) -> usize {
+        let Some(track) = self.track(feed.seat, feed.source) else {
+            return wanted;
+        };
+        let is_running = |it: &usize| track.layers.get(*it).is_some_and(|layer| layer.rate.is_running(now));
+        (0..=wanted).rev().find(is_running).unwrap_or(wanted)
     }
 
     /// Has a slot show a layer. True: it isn't the one it was to show before.
@@ -131,7 +151,10 @@ impl Room {
         let Some(participant) = self.participants.get(&seat) else {
             return;
         };
-        let live = participant.down.iter().flat_map(|down| down.live().map(move |(slot, feed)| (down, slot, feed)));
+        let live = participant
+            .down
+            .iter()
+            .flat_map(|down| down.live().map(move |(slot, feed)| (down, slot, feed)));
         for (_, _, feed) in live.filter(|(down, slot, _)| down.is_held_back(*slot)) {
             let body = AnswerBody::Paused {
                 room: self.id.clone(),
@@ -176,7 +199,11 @@ impl Room {
             };
             let is_sent = |rid: &Rid| track.told_rids.as_ref().is_none_or(|told| told.contains(rid));
             let is_more = rids.iter().any(|rid| !is_sent(rid));
-            let is_less = track.layers.iter().filter_map(|it| it.rid).any(|rid| is_sent(&rid) && !rids.contains(&rid));
+            let is_less = track
+                .layers
+                .iter()
+                .filter_map(|it| it.rid)
+                .any(|rid| is_sent(&rid) && !rids.contains(&rid));
             let since = is_less.then(|| track.unwatched_since.unwrap_or(now));
             track.unwatched_since = since;
             let is_long = since.is_some_and(|since| now.saturating_duration_since(since) >= UNWATCHED_FOR);
@@ -209,7 +236,9 @@ impl Room {
     fn watched(&self, track: &Track) -> Vec<Rid> {
         let mut is_watched = vec![false; track.layers.len()];
         for (seat, slot) in &track.subscribers {
-            let Some(subscriber) = self.participants.get(seat) else { continue };
+            let Some(subscriber) = self.participants.get(seat) else {
+                continue;
+            };
             let Some(down) = subscriber.down.as_ref() else { continue };
             let wish = Wish {
                 layers: offers(track),
@@ -217,7 +246,15 @@ impl Room {
                 priority: 0,
                 given: None,
             };
-            for layer in [wish.best(), down.target_of(*slot), down.layer_of(*slot)].into_iter().flatten() {
+            for layer in [
+                wish.best(),
+                down.intent_of(*slot),
+                down.target_of(*slot),
+                down.layer_of(*slot),
+            ]
+            .into_iter()
+            .flatten()
+            {
                 is_watched[layer] = true;
             }
         }

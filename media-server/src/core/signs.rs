@@ -1,6 +1,7 @@
 //! What a room tells of its participants: who speaks, and how well each one's connection works.
 //!
-//! Invariant: everybody was told the room's present speakers and everybody's present quality; nobody is told twice.
+//! Invariant: everybody was told the room's present speakers, their own present quality and that of everybody whom they may
+//! see or hear; nobody is told twice. (Of a thousand who only watch, each is told of himself and of the one who speaks.)
 
 use std::time::{Duration, Instant};
 
@@ -21,7 +22,10 @@ impl Room {
     /// Tells what has changed.
     pub(super) fn tell_signs(&mut self, now: Instant, shared: &mut Shared) {
         self.tell_speakers(now, shared);
-        if self.judged_at.is_none_or(|at| now.saturating_duration_since(at) >= JUDGED) {
+        if self
+            .judged_at
+            .is_none_or(|at| now.saturating_duration_since(at) >= JUDGED)
+        {
             self.judged_at = Some(now);
             self.judge(now, shared);
         }
@@ -36,8 +40,12 @@ impl Room {
             shared.tell(participant.connection, self.speakers_for(participant));
         }
         for other in self.participants.values() {
-            if let Some(quality) = other.health.told() {
-                shared.tell(participant.connection, self.quality_for(participant, &other.id, quality));
+            let concerns = other.id == participant.id || !other.tracks.is_empty();
+            if let Some(quality) = other.health.told().filter(|_| concerns) {
+                shared.tell(
+                    participant.connection,
+                    self.quality_for(participant, &other.id, quality),
+                );
             }
         }
     }
@@ -47,7 +55,8 @@ impl Room {
         let mut speaking: Vec<(f32, ParticipantId)> = all
             .filter_map(|it| Some((it.health.loudness.speaking(now)?, it.id.clone())))
             .collect();
-        let is_same = speaking.len() == self.speakers.len() && speaking.iter().all(|(_, id)| self.speakers.contains(id));
+        let is_same =
+            speaking.len() == self.speakers.len() && speaking.iter().all(|(_, id)| self.speakers.contains(id));
         if is_same {
             return;
         }
@@ -63,11 +72,11 @@ impl Room {
         for participant in self.participants.values_mut() {
             let signs = signs(participant, now);
             if let Some(quality) = participant.health.judge(signs, now) {
-                news.push((participant.id.clone(), quality));
+                news.push((participant.id.clone(), !participant.tracks.is_empty(), quality));
             }
         }
-        for (who, quality) in news {
-            for participant in self.participants.values() {
+        for (who, is_published, quality) in news {
+            for participant in self.participants.values().filter(|it| is_published || it.id == who) {
                 shared.tell(participant.connection, self.quality_for(participant, &who, quality));
             }
         }
@@ -96,9 +105,15 @@ fn signs(participant: &Participant, now: Instant) -> Signs {
     let is_fed = down.is_some_and(|down| down.live().next().is_some());
     let layers = participant.tracks.values().flat_map(|it| &it.layers);
     let publishes = participant.up.is_some() && layers.into_iter().any(|it| it.rate.last_bps().is_some());
-    let limit = if is_fed || publishes { LOST_WHILE_FLOWING } else { LOST_WHILE_QUIET };
+    let limit = if is_fed || publishes {
+        LOST_WHILE_FLOWING
+    } else {
+        LOST_WHILE_QUIET
+    };
     Signs {
-        loss: down.map_or(0.0, |down| down.egress.loss()).max(participant.health.loss_up),
+        loss: down
+            .map_or(0.0, |down| down.egress.loss())
+            .max(participant.health.loss_up),
         round_trip: down.and_then(|down| down.egress.round_trip()),
         is_held_back: down.is_some_and(|down| down.is_any_held_back()),
         is_lost: participant.silent_for(now) >= limit,

@@ -119,7 +119,11 @@ mod tests {
         report.counters.dropped(DropReason::Muted);
         let text = text(&NodeId::new("n1").expect("valid"), &report);
         for line in [
-            concat!("media_node_info{node=\"n1\",version=\"", env!("CARGO_PKG_VERSION"), "\"} 1"),
+            concat!(
+                "media_node_info{node=\"n1\",version=\"",
+                env!("CARGO_PKG_VERSION"),
+                "\"} 1"
+            ),
             "# TYPE media_rooms gauge",
             "media_rooms 2",
             "# TYPE media_packets_total counter",

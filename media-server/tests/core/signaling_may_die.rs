@@ -23,7 +23,10 @@ fn media_goes_on_and_a_re_join_is_not_fresh() {
     let joined = world.join_again(ANOTHER, World::grant("ren", &[]), true);
     assert!(matches!(joined, AnswerBody::Joined { fresh: false, .. }), "{joined:?}");
     let is_offer = |it: &(ConnectionId, NodeFrame)| matches!(it.1.body, AnswerBody::Offer { .. });
-    assert!(!world.frames[frames..].iter().any(is_offer), "nothing waits for an answer");
+    assert!(
+        !world.frames[frames..].iter().any(is_offer),
+        "nothing waits for an answer"
+    );
     world.run(Duration::from_secs(1));
     assert_eq!(world.client("ren").offers.len(), 1, "nothing was negotiated again");
 }

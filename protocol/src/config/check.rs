@@ -149,6 +149,20 @@ fn check_office(config: &Config, checker: &Checker<'_>) -> Result<(), ConfigErro
 fn check_media(config: &Config, checker: &Checker<'_>) -> Result<(), ConfigError> {
     let media = &config.media;
     let more = &media.more_nodes;
+    if !(1..=64).contains(&media.workers) {
+        let message = format!("{} is outside 1 to 64", media.workers);
+        return checker.fail(None, "media.workers", message);
+    }
+    for address in std::iter::once(media.udp).chain(media.tcp) {
+        if address.port().checked_add(media.workers - 1).is_none() {
+            let message = format!(
+                "{} ports from {} on: there are no more than 65535",
+                media.workers,
+                address.port()
+            );
+            return checker.fail(None, "media.workers", message);
+        }
+    }
     let udp = std::iter::once(media.udp).chain(more.iter().map(|node| node.udp));
     let control = std::iter::once(media.control).chain(more.iter().map(|node| node.control));
     for (field, addresses) in [("udp", udp.collect::<Vec<_>>()), ("control", control.collect())] {
@@ -337,6 +351,11 @@ person_heights = [[0.3, 0.1], [0.9, 0.2]]
         assert!(
             still.contains("camera.still_for") && still.contains("\"20s\""),
             "{still}"
+        );
+        let workers = error(&GOOD.replace("[media]", "[media]\nworkers = 0"));
+        assert!(
+            workers.contains("media.workers") && workers.contains("1 to 64"),
+            "{workers}"
         );
         let again = "[[media.node]]\nudp = \"127.0.0.1:7002\"\ncontrol = \"127.0.0.1:7001\"\n[[section]]";
         let node = error(&GOOD.replace("[[section]]", again));

@@ -88,7 +88,9 @@ impl Egress {
     fn filler(&self) -> Option<usize> {
         self.streams.iter().position(|it| {
             let plan = &it.plan;
-            plan.resend_ssrc.is_some() && plan.ids.transport_seq.is_some() && plan.codecs.iter().any(|it| it.2.is_some())
+            plan.resend_ssrc.is_some()
+                && plan.ids.transport_seq.is_some()
+                && plan.codecs.iter().any(|it| it.2.is_some())
         })
     }
 
@@ -96,7 +98,10 @@ impl Egress {
     fn fill(&mut self, now: Instant, out: &mut Outbox) -> bool {
         let Some(number) = self.filler() else { return false };
         let stream = &self.streams[number];
-        let newest = stream.last_seq().and_then(|seq| stream.history.newest_before(seq + 1)).cloned();
+        let newest = stream
+            .last_seq()
+            .and_then(|seq| stream.history.newest_before(seq + 1))
+            .cloned();
         if let Some(kept) = newest {
             return self.repeat(number, &kept, now, out) > 0;
         }
@@ -130,7 +135,10 @@ impl Egress {
         let header = write_header(bytes, head, &stream.plan.ids, way, &Extensions::default());
         bytes.resize(bytes.len() + PADDING - 1, 0);
         bytes.push(PADDING as u8);
-        let is_protected = self.srtp.as_ref().is_some_and(|it| it.protect_rtp(bytes, start, header, ssrc, index));
+        let is_protected = self
+            .srtp
+            .as_ref()
+            .is_some_and(|it| it.protect_rtp(bytes, start, header, ssrc, index));
         if !is_protected {
             out.cancel(start);
             return false;

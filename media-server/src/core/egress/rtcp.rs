@@ -148,7 +148,20 @@ mod tests {
     use super::*;
 
     fn feedback(kind: u8, format: u8, entries: &[u8]) -> Vec<u8> {
-        let mut bytes = vec![0x80 | format, kind, 0, (2 + entries.len() / 4) as u8, 0, 0, 0, 1, 0, 0, 0, 9];
+        let mut bytes = vec![
+            0x80 | format,
+            kind,
+            0,
+            (2 + entries.len() / 4) as u8,
+            0,
+            0,
+            0,
+            1,
+            0,
+            0,
+            0,
+            9,
+        ];
         bytes.extend_from_slice(entries);
         bytes
     }
@@ -162,7 +175,9 @@ mod tests {
     #[test]
     fn a_compound_is_read_report_by_report() {
         let mut bytes = vec![0x81, RECEIVER_REPORT, 0, 7, 0, 0, 0, 1];
-        bytes.extend_from_slice(&[0, 0, 0, 9, 64, 0, 0, 1, 0, 0, 0, 0, 0, 0, 0, 0, 1, 2, 3, 4, 0, 1, 0x80, 0]);
+        bytes.extend_from_slice(&[
+            0, 0, 0, 9, 64, 0, 0, 1, 0, 0, 0, 0, 0, 0, 0, 0, 1, 2, 3, 4, 0, 1, 0x80, 0,
+        ]);
         bytes.extend(feedback(TRANSPORT_FEEDBACK, GENERIC_NACK, &[0, 5, 0, 3]));
         bytes.extend(feedback(PAYLOAD_FEEDBACK, PICTURE_LOSS, &[]));
         bytes.extend(feedback(PAYLOAD_FEEDBACK, FULL_INTRA, &[0, 0, 0, 8, 1, 0, 0, 0]));

@@ -67,7 +67,10 @@ pub(crate) fn write_header(out: &mut Vec<u8>, head: Head, ids: &ExtensionIds, wa
     let first = out.len();
     let mut writer = Writer { out, is_long };
     writer.write(ids.transport_seq, way.transport_seq.map(u16::to_be_bytes));
-    writer.write(ids.send_time, Some(way.send_time.to_be_bytes()).map(|it| [it[1], it[2], it[3]]));
+    writer.write(
+        ids.send_time,
+        Some(way.send_time.to_be_bytes()).map(|it| [it[1], it[2], it[3]]),
+    );
     if let (Some(id), Some(mid)) = (ids.mid, way.mid) {
         writer.write_slice(id, mid.as_bytes());
     }
@@ -147,7 +150,13 @@ mod tests {
     #[test]
     fn a_header_without_extensions_has_twelve_bytes() {
         let mut out = vec![9];
-        let len = write_header(&mut out, HEAD, &ExtensionIds::default(), Way::default(), &Extensions::default());
+        let len = write_header(
+            &mut out,
+            HEAD,
+            &ExtensionIds::default(),
+            Way::default(),
+            &Extensions::default(),
+        );
         assert_eq!((len, &out[1..]), (12, &[0x80, 0xe0, 1, 2, 3, 4, 5, 6, 7, 8, 9, 10][..]));
     }
 

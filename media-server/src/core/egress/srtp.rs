@@ -72,7 +72,11 @@ impl Srtp {
         let (client_salt, rest) = rest.split_at_checked(salt_len)?;
         let server_salt = rest.get(..salt_len)?;
         let (client, server) = ((client_key, client_salt), (server_key, server_salt));
-        let (ours, theirs) = if keys.is_client { (client, server) } else { (server, client) };
+        let (ours, theirs) = if keys.is_client {
+            (client, server)
+        } else {
+            (server, client)
+        };
         let rtp = [Purpose::RtpKey, Purpose::RtpAuthentication, Purpose::RtpSalt];
         let rtcp = [Purpose::RtcpKey, Purpose::RtcpAuthentication, Purpose::RtcpSalt];
         Some(Self {
@@ -228,7 +232,8 @@ fn derive(key: &[u8], salt: &[u8], purpose: Purpose, out: &mut [u8]) -> Option<(
     // The label stands before the 48 bits of an index that is always zero here.
     block[7] ^= purpose as u8;
     out.fill(0);
-    key.less_safe_encrypt(out, EncryptionContext::Iv128(block.into())).ok()?;
+    key.less_safe_encrypt(out, EncryptionContext::Iv128(block.into()))
+        .ok()?;
     Some(())
 }
 
@@ -262,7 +267,8 @@ fn counter(key: &EncryptingKey, salt: &[u8; 14], ssrc: u32, index: u64, body: &m
     for (byte, index) in block[8..14].iter_mut().zip(&index.to_be_bytes()[2..]) {
         *byte ^= index;
     }
-    key.less_safe_encrypt(body, EncryptionContext::Iv128(block.into())).is_ok()
+    key.less_safe_encrypt(body, EncryptionContext::Iv128(block.into()))
+        .is_ok()
 }
 
 /// Which indices came.

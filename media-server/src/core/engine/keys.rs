@@ -26,7 +26,9 @@ pub struct Keys {
 
 impl std::fmt::Debug for Keys {
     fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
-        f.debug_struct("Keys").field("profile", &self.profile).finish_non_exhaustive()
+        f.debug_struct("Keys")
+            .field("profile", &self.profile)
+            .finish_non_exhaustive()
     }
 }
 
