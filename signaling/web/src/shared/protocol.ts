@@ -26,6 +26,15 @@ export interface IceServer {
   credential: string;
 }
 
+/** How large a received track is shown: its height in physical pixels, 0 when it isn't. */
+export interface TrackView {
+  track: string;
+  height: number;
+}
+
+/** How well somebody's connection works, worst first. */
+export type Quality = "lost" | "poor" | "good" | "excellent";
+
 /** RFC 9457. */
 export interface Problem {
   type: string;
@@ -60,6 +69,8 @@ export type ClientBody =
   | { type: "join"; token: string; has_connections: boolean }
   | { type: "publish"; sdp: string; tracks: PublishTrack[] }
   | { type: "answer"; revision: number; sdp: string }
+  | { type: "view"; tracks: TrackView[] }
+  | { type: "restart" }
   | { type: "mute"; source: MediaSource; muted: boolean }
   | { type: "ping" };
 
@@ -75,6 +86,10 @@ export type ServerBody =
   | { type: "offer"; revision: number; sdp: string; tracks: SubscribedTrack[] }
   | { type: "muted"; participant: string; source: MediaSource; muted: boolean }
   | { type: "participant_left"; participant: string }
+  | { type: "layers"; source: MediaSource; rids: string[] }
+  | { type: "paused"; track: string; paused: boolean }
+  | { type: "speakers"; participants: string[] }
+  | { type: "connection_quality"; participant: string; quality: Quality }
   | { type: "media_lost" }
   | { type: "pong" };
 
