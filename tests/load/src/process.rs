@@ -36,6 +36,8 @@ pub struct Cpu {
     pub user_ticks: u64,
     /// In the kernel, in clock ticks.
     pub kernel_ticks: u64,
+    /// Time in which its threads could have run, and something else had the core.
+    pub waited: Duration,
 }
 
 impl Process {
@@ -78,7 +80,18 @@ impl Process {
             total,
             user_ticks,
             kernel_ticks,
+            waited: self.waited(),
         })
+    }
+
+    /// The kernel's run delay of all threads (`/proc/PID/task/*/schedstat`); zero where it keeps none.
+    fn waited(&self) -> Duration {
+        let threads = fs::read_dir(format!("/proc/{}/task", self.pid)).into_iter().flatten();
+        let delays = threads.filter_map(|it| {
+            let stat = fs::read_to_string(it.ok()?.path().join("schedstat")).ok()?;
+            stat.split_whitespace().nth(1)?.parse().ok()
+        });
+        Duration::from_nanos(delays.sum())
     }
 
     /// Its resident memory in KiB.
