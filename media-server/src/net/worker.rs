@@ -36,8 +36,8 @@ enum Command {
     Count(oneshot::Sender<Report>),
     /// No new rooms from now on.
     Drain,
-    /// The end. Everybody is told goodbye, and why.
-    Stop(OutReason),
+    /// The end. Everybody is told goodbye.
+    Stop,
 }
 
 /// The way of frames to a connection of signaling.
@@ -128,10 +128,10 @@ impl Workers {
         }
     }
 
-    /// Ends all; who is in a room is told why.
-    pub async fn stop(&self, reason: OutReason) {
+    /// Ends all; who is in a room is told to go on elsewhere.
+    pub async fn stop(&self) {
         for worker in &self.0 {
-            worker.tell(Command::Stop(reason)).await;
+            worker.tell(Command::Stop).await;
         }
     }
 }
@@ -214,18 +214,18 @@ impl Worker {
                 }
                 command = self.inbox.recv() => match command {
                     Some(command) => {
-                        if let Some(reason) = self.obey(command) {
-                            return self.goodbye(reason);
+                        if !self.obey(command) {
+                            return self.goodbye();
                         }
                     }
-                    None => return self.goodbye(OutReason::RoomClosed),
+                    None => return self.goodbye(),
                 },
                 () = until(deadline) => {}
             }
             // A flood of datagrams must not keep commands waiting.
             while let Ok(command) = self.inbox.try_recv() {
-                if let Some(reason) = self.obey(command) {
-                    return self.goodbye(reason);
+                if !self.obey(command) {
+                    return self.goodbye();
                 }
             }
             self.sfu.handle_timeout(Instant::now());
@@ -252,8 +252,8 @@ impl Worker {
         }
     }
 
-    /// To stop: why.
-    fn obey(&mut self, command: Command) -> Option<OutReason> {
+    /// False: to stop.
+    fn obey(&mut self, command: Command) -> bool {
         match command {
             Command::Open(connection, line) => {
                 self.connections.insert(connection, line);
@@ -273,9 +273,9 @@ impl Worker {
                 let _ = answer.send(report);
             }
             Command::Drain => self.sfu.drain(),
-            Command::Stop(reason) => return Some(reason),
+            Command::Stop => return false,
         }
-        None
+        true
     }
 
     fn flush(&mut self) {
@@ -304,8 +304,8 @@ impl Worker {
         self.sfu.connection_closed(connection);
     }
 
-    fn goodbye(&mut self, reason: OutReason) {
-        self.sfu.close(reason, Instant::now());
+    fn goodbye(&mut self) {
+        self.sfu.close(OutReason::Draining, Instant::now());
         self.flush();
     }
 }
