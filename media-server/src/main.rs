@@ -96,8 +96,19 @@ async fn run(config: &Config) -> anyhow::Result<()> {
         media: secrets.media_key()?,
         node: secrets.node_key()?,
     };
+    raise_file_limit();
     let shutdown = Shutdown::on_signals().context("signals can't be listened to")?;
     let node = Node::start(config, keys, shutdown).await?;
     node.finish(GOODBYE).await;
     Ok(())
+}
+
+/// Connections by TCP are files: as many as the system lets this user have.
+fn raise_file_limit() {
+    use nix::sys::resource::{Resource, getrlimit, setrlimit};
+    let raised =
+        getrlimit(Resource::RLIMIT_NOFILE).and_then(|(_, most)| setrlimit(Resource::RLIMIT_NOFILE, most, most));
+    if let Err(error) = raised {
+        tracing::warn!(%error, "the limit of open files stays as it is");
+    }
 }

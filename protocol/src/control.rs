@@ -5,9 +5,9 @@
 use serde::{Deserialize, Serialize};
 
 use crate::grants::MediaSource;
-use crate::ids::{NodeId, ParticipantId, RoomId};
+use crate::ids::{NodeId, ParticipantId, RoomId, TrackId};
 use crate::problem::Problem;
-use crate::signal::{PublishTrack, SubscribedTrack};
+use crate::signal::{PublishTrack, Quality, SubscribedTrack, TrackView};
 
 /// The version of these messages. Grows only when an old side couldn't go on with a new one: nodes and signaling of
 /// two releases have to get along while an office is upgraded node by node.
@@ -70,6 +70,22 @@ pub enum RequestBody {
         revision: u32,
         /// SDP answer.
         sdp: String,
+    },
+    /// See [`ClientBody::View`](crate::signal::ClientBody::View).
+    View {
+        /// The room.
+        room: RoomId,
+        /// Who.
+        participant: ParticipantId,
+        /// How large it shows what.
+        tracks: Vec<TrackView>,
+    },
+    /// See [`ClientBody::Restart`](crate::signal::ClientBody::Restart).
+    Restart {
+        /// The room.
+        room: RoomId,
+        /// Who.
+        participant: ParticipantId,
     },
     /// A participant mutes one of its tracks: the node forwards nothing of it while muted.
     Mute {
@@ -193,6 +209,48 @@ pub enum AnswerBody {
         source: MediaSource,
         /// Muted?
         muted: bool,
+    },
+    /// Event: which layers of a participant's track somebody watches.
+    Layers {
+        /// The room.
+        room: RoomId,
+        /// Whose track; it is told.
+        participant: ParticipantId,
+        /// The track.
+        source: MediaSource,
+        /// Their RIDs.
+        rids: Vec<String>,
+    },
+    /// Event: a track is held back from a participant because its link is too narrow, or isn't any more.
+    Paused {
+        /// The room.
+        room: RoomId,
+        /// Who is told.
+        participant: ParticipantId,
+        /// Which track.
+        track: TrackId,
+        /// Held back?
+        paused: bool,
+    },
+    /// Event: who speaks, the loudest first.
+    Speakers {
+        /// The room.
+        room: RoomId,
+        /// Who is told.
+        participant: ParticipantId,
+        /// Who speaks.
+        speakers: Vec<ParticipantId>,
+    },
+    /// Event: how well somebody's connection works.
+    ConnectionQuality {
+        /// The room.
+        room: RoomId,
+        /// Who is told.
+        participant: ParticipantId,
+        /// Whose connection.
+        who: ParticipantId,
+        /// How well.
+        quality: Quality,
     },
     /// Event: another participant left.
     Left {

@@ -88,6 +88,15 @@ pub enum ClientBody {
         /// The client's SDP answer.
         sdp: String,
     },
+    /// How large the page shows the tracks that it receives: the server sends no more than that, and divides a narrow
+    /// link by it. Each replaces what was said before; what isn't named is shown as large as it comes.
+    View {
+        /// At most [`MAX_VIEWS`].
+        tracks: Vec<TrackView>,
+    },
+    /// The page's *down* connection is broken: the server offers it anew with an ICE restart (RFC 8839 §4.4.1.1.1), by the
+    /// next [`ServerBody::Offer`].
+    Restart,
     /// Tells the others that a track is muted or not.
     Mute {
         /// Which of the client's own tracks.
@@ -106,6 +115,32 @@ pub struct PublishTrack {
     pub mid: String,
     /// What it shows.
     pub source: MediaSource,
+}
+
+/// The most tracks in a [`ClientBody::View`].
+pub const MAX_VIEWS: usize = 256;
+
+/// How large a received track is shown.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct TrackView {
+    /// Which.
+    pub track: TrackId,
+    /// Its height on the screen in physical pixels. 0: it isn't shown, and needn't be sent.
+    pub height: u32,
+}
+
+/// How well a participant's connection works.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, PartialOrd, Ord, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub enum Quality {
+    /// Nothing was heard of it for some seconds: it is reconnecting, or gone.
+    Lost,
+    /// Much is lost, or pictures are held back because the link is too narrow.
+    Poor,
+    /// Some loss or delay that a call stands.
+    Good,
+    /// Nothing to complain of.
+    Excellent,
 }
 
 /// A track in a *down* offer.
@@ -203,6 +238,32 @@ pub enum ServerBody {
     ParticipantLeft {
         /// Who.
         participant: ParticipantId,
+    },
+    /// Which layers of the page's own track somebody watches: the others need not be sent.
+    Layers {
+        /// The track.
+        source: MediaSource,
+        /// Their RIDs (RFC 8851); empty: nobody watches any.
+        rids: Vec<String>,
+    },
+    /// A received track is held back because the link is too narrow for it, or isn't any more.
+    Paused {
+        /// Which.
+        track: TrackId,
+        /// Held back?
+        paused: bool,
+    },
+    /// Who speaks, the loudest first. The whole list, whenever it changes.
+    Speakers {
+        /// Who; perhaps the page's own participant.
+        participants: Vec<ParticipantId>,
+    },
+    /// How well a participant's connection works, whenever that changes.
+    ConnectionQuality {
+        /// Who; perhaps the page's own participant.
+        participant: ParticipantId,
+        /// How well.
+        quality: Quality,
     },
     /// The media node is gone: drop both connections, and join again when told [`ServerBody::Admitted`].
     MediaLost,

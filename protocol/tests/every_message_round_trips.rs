@@ -12,7 +12,8 @@ use protocol::ids::{AreaId, ConsultationId, NodeId, ParticipantId, RoomId, Scree
 use protocol::problem::Problem;
 use protocol::screen::{Content, Layout, Manifest, Report, ScreenFrame, ToScreen};
 use protocol::signal::{
-    ClientBody, ClientFrame, Consultation, Identity, Phase, PublishTrack, ServerBody, ServerFrame, SubscribedTrack,
+    ClientBody, ClientFrame, Consultation, Identity, Phase, PublishTrack, Quality, ServerBody, ServerFrame,
+    SubscribedTrack, TrackView,
 };
 use protocol::time::UnixMillis;
 use serde::Serialize;
@@ -57,6 +58,15 @@ fn subscribed() -> Vec<SubscribedTrack> {
         source: MediaSource::Camera,
     };
     roles.iter().map(one).collect()
+}
+
+fn views() -> Vec<TrackView> {
+    [0, 720]
+        .map(|height| TrackView {
+            track: TrackId::random(),
+            height,
+        })
+        .to_vec()
 }
 
 fn consultation(phase: Phase) -> Consultation {
@@ -110,6 +120,8 @@ fn what_clients_ask() {
             revision: 3,
             sdp: sdp(),
         },
+        ClientBody::View { tracks: views() },
+        ClientBody::Restart,
         ClientBody::Mute {
             source: MediaSource::Microphone,
             muted: true,
@@ -120,7 +132,7 @@ fn what_clients_ask() {
         match &body {
             ClientBody::Hello { .. } | ClientBody::Ready | ClientBody::Admit { .. } | ClientBody::End { .. } => {}
             ClientBody::Join { .. } | ClientBody::Publish { .. } | ClientBody::Answer { .. } => {}
-            ClientBody::Mute { .. } | ClientBody::Ping => {}
+            ClientBody::View { .. } | ClientBody::Restart | ClientBody::Mute { .. } | ClientBody::Ping => {}
         }
         comes_back(&ClientFrame { id: Some(1), body });
     }
@@ -128,6 +140,10 @@ fn what_clients_ask() {
 
 #[test]
 fn what_clients_are_told() {
+    let quality = |quality| ServerBody::ConnectionQuality {
+        participant: participant(),
+        quality,
+    };
     let all = [
         ServerBody::Ok,
         ServerBody::Error { problem: problem() },
@@ -165,6 +181,21 @@ fn what_clients_are_told() {
         ServerBody::ParticipantLeft {
             participant: participant(),
         },
+        ServerBody::Layers {
+            source: MediaSource::Camera,
+            rids: vec!["q".into(), "h".into()],
+        },
+        ServerBody::Paused {
+            track: TrackId::random(),
+            paused: true,
+        },
+        ServerBody::Speakers {
+            participants: vec![participant()],
+        },
+        quality(Quality::Excellent),
+        quality(Quality::Good),
+        quality(Quality::Poor),
+        quality(Quality::Lost),
         ServerBody::MediaLost,
         ServerBody::Pong,
     ];
@@ -174,6 +205,11 @@ fn what_clients_are_told() {
             ServerBody::Consultation { .. } | ServerBody::Consultations { .. } | ServerBody::Admitted { .. } => {}
             ServerBody::Joined { .. } | ServerBody::Published { .. } | ServerBody::Offer { .. } => {}
             ServerBody::Muted { .. } | ServerBody::ParticipantLeft { .. } | ServerBody::MediaLost => {}
+            ServerBody::Layers { .. } | ServerBody::Paused { .. } | ServerBody::Speakers { .. } => {}
+            ServerBody::ConnectionQuality {
+                quality: Quality::Excellent | Quality::Good | Quality::Poor | Quality::Lost,
+                ..
+            } => {}
         }
         comes_back(&ServerFrame { id: None, body });
     }
@@ -199,6 +235,15 @@ fn what_nodes_are_asked() {
             revision: 2,
             sdp: sdp(),
         },
+        RequestBody::View {
+            room: room(),
+            participant: participant(),
+            tracks: views(),
+        },
+        RequestBody::Restart {
+            room: room(),
+            participant: participant(),
+        },
         RequestBody::Mute {
             room: room(),
             participant: participant(),
@@ -222,6 +267,7 @@ fn what_nodes_are_asked() {
         match &body {
             RequestBody::Hello { .. } | RequestBody::Join { .. } | RequestBody::Publish { .. } => {}
             RequestBody::Answer { .. } | RequestBody::Mute { .. } | RequestBody::Leave { .. } => {}
+            RequestBody::View { .. } | RequestBody::Restart { .. } => {}
             RequestBody::Kick { .. } | RequestBody::CloseRoom { .. } | RequestBody::Ping => {}
             RequestBody::Drain { .. } | RequestBody::Status => {}
         }
@@ -272,6 +318,29 @@ fn what_nodes_tell() {
             participant: participant(),
             who: ParticipantId::random(),
         },
+        AnswerBody::Layers {
+            room: room(),
+            participant: participant(),
+            source: MediaSource::Screen,
+            rids: Vec::new(),
+        },
+        AnswerBody::Paused {
+            room: room(),
+            participant: participant(),
+            track: TrackId::random(),
+            paused: false,
+        },
+        AnswerBody::Speakers {
+            room: room(),
+            participant: participant(),
+            speakers: vec![ParticipantId::random()],
+        },
+        AnswerBody::ConnectionQuality {
+            room: room(),
+            participant: participant(),
+            who: ParticipantId::random(),
+            quality: Quality::Poor,
+        },
         out(OutReason::Left),
         out(OutReason::Silent),
         out(OutReason::RoomClosed),
@@ -282,7 +351,8 @@ fn what_nodes_tell() {
         match &body {
             AnswerBody::Ok | AnswerBody::Error { .. } | AnswerBody::Welcome { .. } | AnswerBody::Joined { .. } => {}
             AnswerBody::Published { .. } | AnswerBody::Offer { .. } | AnswerBody::Muted { .. } => {}
-            AnswerBody::Left { .. } | AnswerBody::Status { .. } => {}
+            AnswerBody::Left { .. } | AnswerBody::Layers { .. } | AnswerBody::Paused { .. } => {}
+            AnswerBody::Speakers { .. } | AnswerBody::ConnectionQuality { .. } | AnswerBody::Status { .. } => {}
             AnswerBody::Out {
                 reason: OutReason::Left | OutReason::Silent | OutReason::RoomClosed,
                 ..

@@ -88,8 +88,14 @@ fn open_to(mut config: Config, address: IpAddr) -> Config {
     config.web.public_url = format!("https://{host}:{}", config.web.listen.port());
     config.web.listen.set_ip(anywhere);
     config.media.udp.set_ip(anywhere);
+    if let Some(tcp) = &mut config.media.tcp {
+        tcp.set_ip(anywhere);
+    }
     for node in &mut config.media.more_nodes {
         node.udp.set_ip(anywhere);
+        if let Some(tcp) = &mut node.tcp {
+            tcp.set_ip(anywhere);
+        }
     }
     config.media.public_addresses = vec![
         address,

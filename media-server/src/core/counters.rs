@@ -17,11 +17,13 @@ pub enum DropReason {
     NotStarted,
     /// Media of a codec that a subscriber's connection doesn't carry.
     NoCodec,
+    /// Media that waited for a subscriber's narrow link behind too much else.
+    TooSlow,
 }
 
 impl DropReason {
     /// All of them.
-    pub const ALL: [Self; 7] = [
+    pub const ALL: [Self; 8] = [
         Self::Oversize,
         Self::Stranger,
         Self::Garbage,
@@ -29,6 +31,7 @@ impl DropReason {
         Self::Muted,
         Self::NotStarted,
         Self::NoCodec,
+        Self::TooSlow,
     ];
 
     /// The name in metrics.
@@ -42,6 +45,7 @@ impl DropReason {
             Self::Muted => "muted",
             Self::NotStarted => "not_started",
             Self::NoCodec => "no_codec",
+            Self::TooSlow => "too_slow",
         }
     }
 }

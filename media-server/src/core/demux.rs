@@ -4,10 +4,9 @@
 //! it; until then only the check's own username does. A stranger's datagram leads nowhere.
 
 use std::collections::{HashMap, VecDeque};
-use std::net::SocketAddr;
 use std::time::{Duration, Instant};
 
-use super::PeerKey;
+use super::{PeerKey, Remote};
 
 /// How long the old name still leads to a connection after an ICE restart: checks may be under way.
 const OLD_NAME_KEPT: Duration = Duration::from_secs(30);
@@ -24,7 +23,7 @@ const STUN_USERNAME: u16 = 0x0006;
 #[derive(Debug, Default)]
 pub struct Demux {
     by_name: HashMap<String, PeerKey>,
-    by_address: HashMap<SocketAddr, PeerKey>,
+    by_address: HashMap<Remote, PeerKey>,
     peers: HashMap<PeerKey, Known>,
     /// Old names, by the time they end.
     ending: VecDeque<(Instant, String)>,
@@ -33,7 +32,7 @@ pub struct Demux {
 #[derive(Debug, Default)]
 struct Known {
     names: Vec<String>,
-    addresses: VecDeque<SocketAddr>,
+    addresses: VecDeque<Remote>,
 }
 
 impl Demux {
@@ -52,7 +51,7 @@ impl Demux {
     }
 
     /// A connection has answered a signed check from this address.
-    pub fn prove(&mut self, address: SocketAddr, key: PeerKey) {
+    pub fn prove(&mut self, address: Remote, key: PeerKey) {
         if self.by_address.get(&address) == Some(&key) {
             return;
         }
@@ -85,14 +84,14 @@ impl Demux {
 
     /// Whose a datagram is: a connectivity check's by its username, everything else by its address.
     #[must_use]
-    pub fn find(&self, source: SocketAddr, bytes: &[u8]) -> Option<PeerKey> {
+    pub fn find(&self, source: Remote, bytes: &[u8]) -> Option<PeerKey> {
         if is_check(bytes) {
             return self.by_name.get(addressee(bytes)?).copied();
         }
         self.by_address.get(&source).copied()
     }
 
-    fn release(&mut self, addresses: impl IntoIterator<Item = SocketAddr>, key: PeerKey) {
+    fn release(&mut self, addresses: impl IntoIterator<Item = Remote>, key: PeerKey) {
         for address in addresses {
             if self.by_address.get(&address) == Some(&key) {
                 self.by_address.remove(&address);
@@ -112,6 +111,11 @@ impl Demux {
             }
         }
     }
+}
+
+/// RTP or RTCP. (RFC 7983 §7)
+pub(crate) fn is_media(bytes: &[u8]) -> bool {
+    bytes.first().is_some_and(|first| (128..192).contains(first))
 }
 
 fn is_check(bytes: &[u8]) -> bool {
@@ -136,7 +140,9 @@ fn addressee(bytes: &[u8]) -> Option<&str> {
 
 #[cfg(test)]
 mod tests {
-    use super::super::Side;
+    use std::net::SocketAddr;
+
+    use super::super::{Side, Transport};
     use super::*;
 
     fn key(seat: u64) -> PeerKey {
@@ -148,8 +154,11 @@ mod tests {
         }
     }
 
-    fn address(port: u16) -> SocketAddr {
-        SocketAddr::from(([192, 0, 2, 1], port))
+    fn address(port: u16) -> Remote {
+        Remote {
+            transport: Transport::Udp,
+            address: SocketAddr::from(([192, 0, 2, 1], port)),
+        }
     }
 
     fn check(username: &str) -> Vec<u8> {
@@ -214,6 +223,21 @@ mod tests {
         assert_eq!(demux.find(address(100), &[0x80; 40]), None);
         assert_eq!(demux.find(address(119), &[0x80; 40]), Some(key(2)));
         assert_eq!(demux.by_address.len(), MAX_ADDRESSES);
+    }
+
+    #[test]
+    fn an_address_proven_by_one_transport_is_nobodys_by_the_other() {
+        let mut demux = Demux::default();
+        demux.name(key(1), "abcd".into(), Instant::now());
+        demux.prove(address(1), key(1));
+        let by_tcp = Remote {
+            transport: Transport::Tcp,
+            ..address(1)
+        };
+        assert_eq!(demux.find(by_tcp, &[0x80; 40]), None);
+        assert_eq!(demux.find(by_tcp, &check("abcd:theirs")), Some(key(1)));
+        demux.prove(by_tcp, key(1));
+        assert_eq!(demux.find(by_tcp, &[0x80; 40]), Some(key(1)));
     }
 
     #[test]

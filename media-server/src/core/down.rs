@@ -1,9 +1,10 @@
-//! The connection by which a participant is served, and its offers.
+//! The connection by which a participant is served: its offers, and what runs in which section.
 //!
 //! Invariant: at most one offer waits for its answer; what changes meanwhile goes into the next. A section
 //! that carries a track isn't touched by offers until the track is gone; then it falls silent, and after
 //! the answer to that it may carry another track.
 
+use std::sync::Arc;
 use std::time::Instant;
 
 use protocol::grants::{MediaSource, RoomRole};
@@ -11,9 +12,11 @@ use protocol::ids::{ParticipantId, TrackId};
 use protocol::signal::SubscribedTrack;
 
 use super::Seat;
+use super::clock::WallClock;
 use super::counters::{Counters, DropReason};
+use super::egress::{Egress, Outcome};
 use super::engine::{Drain, EngineError, Mid, OfferPlan, Packet, Peer, Stamp};
-use super::participant::Recent;
+use super::outbox::Outbox;
 use super::rewrite::{Incoming, Rewriter};
 
 /// A track as a subscriber is to see it.
@@ -52,7 +55,13 @@ pub(crate) enum AnswerError {
 #[derive(Debug)]
 pub(crate) struct Down {
     peer: Peer,
+    /// What leaves by it.
+    pub(crate) egress: Egress,
     is_connected: bool,
+    /// The client's network has changed: the next offer says so.
+    wants_restart: bool,
+    /// When it wanted to be woken, when it was last asked.
+    said_deadline: Option<Instant>,
     revision: u32,
     outstanding: Option<Offer>,
     slots: Vec<Slot>,
@@ -68,6 +77,11 @@ struct Slot {
     lane: usize,
     state: State,
     rewriter: Rewriter,
+    /// Which layer goes out, and which one is to: it takes over where a decoder can begin with it.
+    layer: Option<usize>,
+    target: Option<usize>,
+    /// Its client was told that it is held back.
+    is_held_back: bool,
 }
 
 #[derive(Debug)]
@@ -94,11 +108,27 @@ impl Slot {
     }
 }
 
+/// What became of a packet at a section.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) enum Forwarded {
+    /// It went its way, or was not for this section.
+    Done,
+    /// The section waits for a place where it can begin.
+    Waits,
+    /// The section's stream begins, or goes on after a pause, with it.
+    Began,
+    /// The section goes over from this layer (none: nothing went out) to the packet's.
+    Switched(Option<usize>),
+}
+
 impl Down {
-    pub(crate) fn new(peer: Peer) -> Self {
+    pub(crate) fn new(peer: Peer, clock: WallClock, now: Instant) -> Self {
         Self {
             peer,
+            egress: Egress::new(clock, now),
             is_connected: false,
+            wants_restart: false,
+            said_deadline: None,
             revision: 0,
             outstanding: None,
             slots: Vec::new(),
@@ -121,6 +151,34 @@ impl Down {
 
     pub(crate) fn connected(&mut self) {
         self.is_connected = true;
+        if let Some(keys) = self.peer.keys() {
+            self.egress.unlock(keys);
+        }
+    }
+
+    /// The client asks for new ICE credentials.
+    pub(crate) fn restart(&mut self) {
+        self.wants_restart = true;
+    }
+
+    /// When time alone will cause something, if that is earlier than was said last.
+    pub(crate) fn earlier_deadline(&mut self) -> Option<Instant> {
+        let of_peer = self.peer.deadline();
+        let deadline = self.egress.next_timeout().map_or(of_peer, |it| it.min(of_peer));
+        if self.said_deadline.is_some_and(|said| said <= deadline) {
+            return None;
+        }
+        self.said_deadline = Some(deadline);
+        Some(deadline)
+    }
+
+    /// Moves its time on.
+    pub(crate) fn tick(&mut self, now: Instant, drain: &mut Drain) {
+        self.said_deadline = None;
+        if self.peer.deadline() <= now {
+            self.peer.tick(now, drain);
+        }
+        self.egress.tick(now, &mut drain.outbox);
     }
 
     /// What runs now: slot and feed.
@@ -138,8 +196,48 @@ impl Down {
     }
 
     /// What a section shows.
-    pub(crate) fn feed_of(&self, mid: Mid) -> Option<&Feed> {
-        self.slots.iter().find(|slot| slot.mid == mid)?.feed()
+    pub(crate) fn feed_of(&self, slot: usize) -> Option<&Feed> {
+        self.slots.get(slot)?.feed()
+    }
+
+    /// The layer that a section is to show.
+    pub(crate) fn target_of(&self, slot: usize) -> Option<usize> {
+        self.slots.get(slot)?.target
+    }
+
+    /// The layer that a section shows.
+    pub(crate) fn layer_of(&self, slot: usize) -> Option<usize> {
+        self.slots.get(slot)?.layer
+    }
+
+    /// Has a section show another layer, or none. The present one goes on until the other begins, unless it must
+    /// `stop_at_once`.
+    pub(crate) fn aim(&mut self, slot: usize, target: Option<usize>, stop_at_once: bool) {
+        let Some(it) = self.slots.get_mut(slot) else { return };
+        it.target = target;
+        if target.is_none() || (stop_at_once && it.layer != target) {
+            it.layer = None;
+            it.rewriter.pause();
+            self.egress.drop_waiting(slot);
+        }
+    }
+
+    /// Whether a section is held back.
+    pub(crate) fn is_held_back(&self, slot: usize) -> bool {
+        self.slots.get(slot).is_some_and(|it| it.is_held_back)
+    }
+
+    /// Whether any section is held back.
+    pub(crate) fn is_any_held_back(&self) -> bool {
+        self.slots.iter().any(|it| it.is_held_back)
+    }
+
+    /// Whether the client was told that a section is held back; and from now on.
+    pub(crate) fn hold_back(&mut self, slot: usize, is_held_back: bool) -> bool {
+        match self.slots.get_mut(slot) {
+            Some(it) => std::mem::replace(&mut it.is_held_back, is_held_back),
+            None => false,
+        }
     }
 
     /// The next offer, if the client isn't shown exactly `wanted` and no offer waits.
@@ -149,12 +247,18 @@ impl Down {
             if is_gone {
                 // What is in the waiting offer stays in it; that it is gone is for the next.
                 slot.state = State::Ending { is_offered: false };
+                slot.layer = None;
+                slot.target = None;
+                slot.is_held_back = false;
             }
         }
         if self.outstanding.is_some() {
             return None;
         }
-        let mut plan = OfferPlan::default();
+        let mut plan = OfferPlan {
+            restart: std::mem::take(&mut self.wants_restart),
+            ..OfferPlan::default()
+        };
         for slot in &mut self.slots {
             if let State::Ending { is_offered } = &mut slot.state {
                 *is_offered = true;
@@ -190,6 +294,9 @@ impl Down {
                 lane,
                 state: State::Offered(feed),
                 rewriter: Rewriter::new(rand::random()),
+                layer: None,
+                target: None,
+                is_held_back: false,
             });
         }
         self.revision += 1;
@@ -223,10 +330,18 @@ impl Down {
             self.slots.retain(|slot| !matches!(slot.state, State::Offered(_)));
             return Err(AnswerError::Sdp(error));
         }
-        for slot in &mut self.slots {
+        for (number, slot) in self.slots.iter_mut().enumerate() {
             slot.state = match std::mem::replace(&mut slot.state, State::Free) {
-                State::Offered(feed) => State::Live(feed),
-                State::Ending { is_offered: true } => State::Free,
+                State::Offered(feed) => {
+                    if let Some(plan) = self.peer.stream_plan(slot.mid) {
+                        self.egress.set_stream(number, plan, now);
+                    }
+                    State::Live(feed)
+                }
+                State::Ending { is_offered: true } => {
+                    self.egress.empty_stream(number);
+                    State::Free
+                }
                 other => other,
             };
         }
@@ -240,28 +355,39 @@ impl Down {
         }
     }
 
-    /// Sends a packet by a section, and with the first those of the `recent` ones that overtook it. False:
-    /// the section still waits for a place to begin.
-    pub(crate) fn send(
+    /// Sends a packet of a layer by a section.
+    pub(crate) fn forward(
         &mut self,
         slot: usize,
-        packet: &Packet,
-        captured_at: Instant,
-        recent: &Recent,
+        layer: usize,
+        (packet, captured_at): &(Arc<Packet>, Instant),
         now: Instant,
-        out: (&mut Drain, &mut Counters),
-    ) -> bool {
-        let (drain, counters) = out;
-        let Some(slot) = self.slots.get_mut(slot) else {
-            return true;
+        out: (&mut Outbox, &mut Counters),
+    ) -> Forwarded {
+        let Self { egress, slots, .. } = self;
+        let Some(it) = slots.get_mut(slot) else {
+            return Forwarded::Done;
         };
-        let begins = write(&mut self.peer, slot, packet, captured_at, now, (drain, counters));
-        if begins {
-            for (packet, captured_at) in recent.after(packet) {
-                write(&mut self.peer, slot, packet, *captured_at, now, (drain, counters));
-            }
+        if it.layer == Some(layer) {
+            let begins = write(egress, slot, it, packet, *captured_at, now, out);
+            return match (begins, it.rewriter.is_waiting()) {
+                (_, true) => Forwarded::Waits,
+                (true, false) => Forwarded::Began,
+                (false, false) => Forwarded::Done,
+            };
         }
-        !slot.rewriter.is_waiting()
+        if it.target != Some(layer) {
+            return Forwarded::Done;
+        }
+        if !packet.is_start() {
+            out.1.dropped(DropReason::NotStarted);
+            return Forwarded::Waits;
+        }
+        let before = it.layer.replace(layer);
+        it.rewriter.pause();
+        egress.drop_waiting(slot);
+        write(egress, slot, it, packet, *captured_at, now, out);
+        Forwarded::Switched(before)
     }
 
     fn subscribed(&self) -> Vec<SubscribedTrack> {
@@ -306,35 +432,43 @@ impl Down {
     }
 }
 
-/// Rewrites and sends one packet. True: the stream begins (again) with it.
+/// Rewrites and sends one packet. True: the stream begins, or goes on after a pause, with it.
 fn write(
-    peer: &mut Peer,
+    egress: &mut Egress,
+    number: usize,
     slot: &mut Slot,
-    packet: &Packet,
+    packet: &Arc<Packet>,
     captured_at: Instant,
     now: Instant,
-    (drain, counters): (&mut Drain, &mut Counters),
+    (out, counters): (&mut Outbox, &mut Counters),
 ) -> bool {
     let incoming = Incoming {
         ssrc: packet.ssrc,
         seq: packet.seq,
         time: packet.time,
         clock_rate: packet.codec.clock_rate(),
-        is_start: packet.is_start,
+        is_start: packet.is_start(),
+        captured_at,
     };
-    let Some(rewritten) = slot.rewriter.rewrite(incoming, now) else {
+    let Some(rewritten) = slot.rewriter.rewrite(incoming) else {
         counters.dropped(DropReason::NotStarted);
         return false;
     };
+    let patch = slot.rewriter.name_picture(packet.facts.as_ref());
     let stamp = Stamp {
         seq: rewritten.seq,
         time: rewritten.time,
-        wallclock: captured_at,
+        marker: packet.marker,
+        wallclock: captured_at.min(now),
     };
-    if peer.write(slot.mid, packet, stamp, now, drain) {
-        counters.packets_forwarded += 1;
-    } else {
-        counters.dropped(DropReason::NoCodec);
+    match egress.send(number, packet, patch, stamp, now, out) {
+        Outcome::Sent | Outcome::Waits => counters.packets_forwarded += 1,
+        Outcome::NoCodec => counters.dropped(DropReason::NoCodec),
+        Outcome::NotReady => counters.dropped(DropReason::NotStarted),
+        Outcome::Full => {
+            counters.dropped(DropReason::TooSlow);
+            slot.rewriter.pause();
+        }
     }
     rewritten.begins
 }

@@ -2,7 +2,11 @@
 //!
 //! Invariant: every change to a connection ends in a full drain, so that between two calls str0m holds
 //! nothing that wants out. What came out lies in [`Drain`], in order.
+//!
+//! str0m describes and opens both of a participant's connections and receives what publishers send. What goes to
+//! subscribers passes around it: see [`super::egress`].
 
+mod keys;
 mod peer;
 
 use std::collections::VecDeque;
@@ -10,19 +14,24 @@ use std::net::SocketAddr;
 use std::sync::Arc;
 use std::time::{Duration, Instant, SystemTime};
 
-use str0m::media::ExtensionValues;
 use str0m::rtp::Extension;
 use str0m::{Rtc, RtcConfig};
 
-use super::{Datagram, PeerKey};
+use super::codec::{Facts, Video};
+use super::outbox::Outbox;
+use super::{Path, PeerKey, Side};
 
+pub use keys::Keys;
 pub use peer::Peer;
 
-/// A media section's name within one connection.
-pub use str0m::media::Mid;
+/// A media section's name within one connection, and a layer's name within one section (RFC 8851).
+pub use str0m::media::{Mid, Rid};
 
-/// How often a connection tells its NACKs.
-const COUNTING: Duration = Duration::from_secs(5);
+/// How often a publisher's connection tells its NACKs and losses.
+const COUNTING: Duration = Duration::from_secs(2);
+
+/// str0m's own reports toward subscribers would know nothing of what passes around it: never.
+const NEVER: Duration = Duration::from_secs(1 << 30);
 
 /// Why a connection refused a description.
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
@@ -36,12 +45,14 @@ pub enum EngineError {
 }
 
 /// What the server's connections can carry.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
 pub enum Codec {
-    /// RFC 7741.
-    Vp8,
     /// RFC 7587.
     Opus,
+    /// Opus with its last packets repeated. (RFC 2198)
+    Red,
+    /// A picture.
+    Video(Video),
 }
 
 impl Codec {
@@ -49,21 +60,44 @@ impl Codec {
     #[must_use]
     pub fn clock_rate(self) -> u32 {
         match self {
-            Self::Vp8 => 90_000,
-            Self::Opus => 48_000,
+            Self::Video(_) => 90_000,
+            Self::Opus | Self::Red => 48_000,
         }
+    }
+
+    /// Whether it is a sound.
+    #[must_use]
+    pub fn is_audio(self) -> bool {
+        !matches!(self, Self::Video(_))
     }
 }
 
 /// The header extensions of a packet that belong to its content, not to its way.
-#[derive(Debug, Clone, Default)]
-pub struct Extensions(ExtensionValues);
+#[derive(Debug, Clone, Default, PartialEq)]
+pub struct Extensions {
+    /// How loud, in decibels below full scale: -127 (silence) to 0. (RFC 6464)
+    pub audio_level: Option<i8>,
+    /// Whether the sound is a voice.
+    pub has_voice: bool,
+    /// How the camera was held: the extension's byte. (3GPP TS 26.114 §7.4.5)
+    pub orientation: Option<u8>,
+    /// The extension's byte: 1 is a screen.
+    pub content_type: Option<u8>,
+    /// Least and most, 12 bits each of 10 ms.
+    pub playout_delay: Option<[u8; 3]>,
+    /// NTP time of the capture, and the capture clock's offset.
+    pub capture_time: Option<(u64, Option<i64>)>,
+    /// The AV1 dependency descriptor, as it came.
+    pub dependency: Option<Arc<[u8]>>,
+}
 
 /// A packet from a publisher.
-#[derive(Debug, Clone)]
+#[derive(Debug, Clone, PartialEq)]
 pub struct Packet {
     /// The section it came by.
     pub mid: Mid,
+    /// The layer, where the section has several.
+    pub rid: Option<Rid>,
     /// Its synchronisation source: another one is another timeline.
     pub ssrc: u32,
     /// What is in it.
@@ -74,12 +108,33 @@ pub struct Packet {
     pub time: u32,
     /// RTP's marker bit.
     pub marker: bool,
-    /// Whether a decoder can begin with this packet.
-    pub is_start: bool,
+    /// What the picture's payload says; none: a sound.
+    pub facts: Option<Facts>,
     /// What goes on to the subscribers besides the payload.
     pub extensions: Extensions,
     /// RTP payload.
     pub payload: Arc<[u8]>,
+}
+
+impl Packet {
+    /// Whether a decoder can begin with this packet.
+    #[must_use]
+    pub fn is_start(&self) -> bool {
+        self.facts.is_none_or(|facts| facts.starts_key_frame)
+    }
+}
+
+/// How a picture's own numbers are called toward one subscriber; none: as they came.
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
+pub struct Patch(pub(crate) Option<(u16, u8)>);
+
+impl Patch {
+    /// Writes picture id and `tl0_pic_idx` into a copy of the packet's payload.
+    pub(crate) fn apply(self, facts: Option<&Facts>, payload: &mut [u8]) {
+        if let (Some((picture_id, tl0)), Some(facts)) = (self.0, facts) {
+            facts.patch(payload, picture_id, tl0);
+        }
+    }
 }
 
 /// What a connection tells.
@@ -89,18 +144,25 @@ pub enum PeerEvent {
     Connected,
     /// The other end closed it, or it broke.
     Closed,
-    /// Somebody who knows the connection's secret was heard from this address.
-    Proven(SocketAddr),
+    /// Somebody who knows the connection's secret was heard.
+    Proven {
+        /// By which way.
+        path: Path,
+        /// Whether it chose this path. (RFC 8445 §7.3.1.5)
+        is_nominated: bool,
+    },
     /// A packet of a publisher.
-    Packet(Packet),
-    /// So many more NACK messages went to a publisher or came from a subscriber.
+    Packet(Arc<Packet>),
+    /// So many more NACK messages went to a publisher.
     Nacks(u64),
-    /// A subscriber needs a key frame of what this section shows.
-    KeyFrameAsked(Mid),
-    /// A publisher's clock: at `ntp` its section's RTP time was `time`. (RFC 3550 §6.4.1)
+    /// The share of a publisher's packets that were lost lately, 0 to 1.
+    Loss(f64),
+    /// A publisher's clock: at `ntp` its layer's RTP time was `time`. (RFC 3550 §6.4.1)
     SenderReport {
         /// The section.
         mid: Mid,
+        /// The layer.
+        rid: Option<Rid>,
         /// When the report came.
         at: Instant,
         /// The publisher's wall clock.
@@ -113,9 +175,8 @@ pub enum PeerEvent {
 /// What came out of connections.
 #[derive(Debug, Default)]
 pub struct Drain {
-    /// To the network. Bounded by what one input can cause (one datagram a subscriber and packet): the
-    /// shell empties it after every input.
-    pub datagrams: VecDeque<Datagram>,
+    /// To the network.
+    pub outbox: Outbox,
     /// To the room, which empties it before the input is done.
     pub events: VecDeque<(PeerKey, PeerEvent)>,
     /// Connections that changed, with the time when each wants to be woken. Emptied as `events`.
@@ -131,25 +192,27 @@ pub struct OfferPlan {
     pub resume: Vec<Mid>,
     /// Sections that stop sending.
     pub pause: Vec<Mid>,
+    /// New ICE credentials: the other end's network has changed. (RFC 8839 §4.4.1.1.1)
+    pub restart: bool,
 }
 
 /// Makes connections, all with one certificate and the same addresses.
 pub struct Engine {
     config: RtcConfig,
-    addresses: Vec<SocketAddr>,
+    udp: Vec<SocketAddr>,
+    tcp: Vec<SocketAddr>,
 }
 
 impl Engine {
-    /// `addresses` are told to browsers as host candidates.
+    /// `udp` and `tcp` are told to browsers as host candidates, `tcp` as passive ones (RFC 6544 §4.1).
     #[must_use]
-    pub fn new(addresses: Vec<SocketAddr>) -> Self {
-        let provider = str0m::crypto::from_feature_flags();
+    pub fn new(udp: Vec<SocketAddr>, tcp: Vec<SocketAddr>) -> Self {
+        let provider = keys::provider();
         let certificate = provider.dtls_provider.generate_certificate();
         let mut config = Rtc::builder()
             .set_crypto_provider(Arc::new(provider))
             .set_rtp_mode(true)
             .set_ice_lite(true)
-            .set_stats_interval(Some(COUNTING))
             .clear_codecs()
             .enable_opus(true, false)
             .enable_vp8(true)
@@ -159,20 +222,29 @@ impl Engine {
         if let Some(certificate) = certificate {
             config = config.set_dtls_cert(certificate);
         }
-        Self { config, addresses }
+        Self { config, udp, tcp }
     }
 
     /// A new connection, not yet described.
     #[must_use]
     pub fn peer(&self, key: PeerKey, now: Instant) -> Peer {
-        Peer::new(key, self.config.clone().build(now), &self.addresses, now)
+        let config = self.config.clone();
+        let config = match key.side {
+            Side::Up => config.set_stats_interval(Some(COUNTING)),
+            Side::Down => config
+                .set_rtcp_report_interval_audio(NEVER)
+                .set_rtcp_report_interval_video(NEVER),
+        };
+        let rtc = config.build(now);
+        Peer::new(key, rtc, keys::take_slot(), (&self.udp, &self.tcp), now)
     }
 }
 
 impl std::fmt::Debug for Engine {
     fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
         f.debug_struct("Engine")
-            .field("addresses", &self.addresses)
+            .field("udp", &self.udp)
+            .field("tcp", &self.tcp)
             .finish_non_exhaustive()
     }
 }
@@ -184,6 +256,29 @@ pub struct Stamp {
     pub seq: u64,
     /// RTP time in ticks of the codec's clock.
     pub time: u32,
+    /// RTP's marker bit.
+    pub marker: bool,
     /// When the content was captured, by the server's clock: sender reports are made of it.
     pub wallclock: Instant,
+}
+
+#[cfg(test)]
+pub(crate) mod tests {
+    use super::*;
+
+    /// A packet of a picture.
+    pub(crate) fn packet(seq: u64, payload: &[u8]) -> Packet {
+        Packet {
+            mid: Mid::from("0"),
+            rid: None,
+            ssrc: 1,
+            codec: Codec::Video(Video::Vp8),
+            seq,
+            time: 0,
+            marker: false,
+            facts: None,
+            extensions: Extensions::default(),
+            payload: payload.into(),
+        }
+    }
 }

@@ -16,9 +16,12 @@ impl Room {
     /// What runs in a participant's *down* connection now joins the tracks' lists; what has just begun to
     /// run needs a key frame at once.
     pub(super) fn connect_feeds(&mut self, seat: Seat, now: Instant, shared: &mut Shared) {
-        for publisher in self.list_subscribers(seat) {
+        let publishers = self.list_subscribers(seat);
+        self.share_out(seat, now, shared);
+        for publisher in publishers {
             ask_key_frames(self, publisher, now, shared);
         }
+        shared.wake_room(self.key, now);
     }
 
     /// Brings the tracks' lists of subscribers in line with what runs in a *down* connection. Gives the
@@ -39,11 +42,11 @@ impl Room {
                 match (slot, listed) {
                     (Some(slot), None) => {
                         track.subscribers.push((seat, slot));
-                        track.keyframes.want();
                         fresh.push(*publisher);
                     }
                     (None, Some(index)) => {
-                        track.subscribers.swap_remove(index);
+                        let gone = track.subscribers.swap_remove(index);
+                        track.unlist(gone);
                     }
                     _ => {}
                 }
@@ -72,7 +75,7 @@ impl Room {
         }
         let down = participant
             .down
-            .get_or_insert_with(|| Down::new(shared.peer(key, seat, Side::Down, now)));
+            .get_or_insert_with(|| Down::new(shared.peer(key, seat, Side::Down, now), shared.clock, now));
         let before: Vec<Feed> = down.feeds().cloned().collect();
         let offer = down.next_offer(&wanted, now, &mut shared.drain);
         self.list_subscribers(seat);
@@ -105,6 +108,8 @@ impl Room {
             self.tell_offer(seat, offer, shared);
         }
         self.tell_muted(seat, &[], shared);
+        self.repeat_signs(seat, shared);
+        self.repeat_held_back(seat, shared);
     }
 
     fn tell_offer(&self, seat: Seat, offer: &Offer, shared: &mut Shared) {

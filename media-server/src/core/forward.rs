@@ -1,25 +1,36 @@
-//! The way of a packet, from a publisher's connection to its subscribers': read, stamp, fan out, and ask
-//! for a key frame where one is needed.
+//! The way of a packet, from a publisher's connection to its subscribers': read, stamp, wait for the rest of its batch,
+//! fan out, and ask for a key frame where one is needed.
 //!
-//! Invariant: a packet leaves only toward live sections of participants of the same room, and nothing of a
-//! muted source leaves at all.
+//! Invariant: a packet leaves only toward live sections of participants of the same room that are shown its layer, and
+//! nothing of a muted source leaves at all.
 
+use std::sync::Arc;
 use std::time::Instant;
 
 use protocol::grants::MediaSource;
 
 use super::counters::DropReason;
+use super::down::Forwarded;
 use super::engine::Packet;
+use super::layers::Layer;
 use super::lipsync::captured_at;
 use super::room::Room;
 use super::sfu::Shared;
 use super::{MAX_PAYLOAD, Seat};
 
-/// A packet of the publisher on `seat`.
-pub(crate) fn forward(room: &mut Room, seat: Seat, packet: &Packet, now: Instant, shared: &mut Shared) {
+/// A layer of which packets wait to be sent on.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) struct Batch {
+    seat: Seat,
+    source: MediaSource,
+    layer: usize,
+}
+
+/// A packet of the publisher on `seat`. It leaves with the others of its batch, by [`fan_out`].
+pub(crate) fn take(room: &mut Room, seat: Seat, packet: Arc<Packet>, now: Instant, shared: &mut Shared) {
     // Read: whose is it, and may it pass?
     shared.counters.packets_in += 1;
-    let source = match read(room, seat, packet, now) {
+    let source = match read(room, seat, &packet, now) {
         Ok(source) => source,
         Err(reason) => return shared.counters.dropped(reason),
     };
@@ -29,40 +40,35 @@ pub(crate) fn forward(room: &mut Room, seat: Seat, packet: &Packet, now: Instant
     let Some(track) = publisher.tracks.get_mut(&source) else {
         return shared.counters.dropped(DropReason::Unnamed);
     };
+    let Some(number) = track.layer_of(packet.rid) else {
+        return shared.counters.dropped(DropReason::Unnamed);
+    };
+    let layer = &mut track.layers[number];
 
     // Stamp: when was it captured?
-    let clock_rate = packet.codec.clock_rate();
-    let captured_at = captured_at(&publisher.clock, track.report, packet.time, clock_rate, now);
-    if source.is_video() {
-        track.recent.keep(packet, captured_at);
-        if packet.is_start {
-            track.keyframes.came();
-        }
+    let captured_at = captured_at(
+        &publisher.clock,
+        layer.report,
+        packet.time,
+        packet.codec.clock_rate(),
+        now,
+    );
+    layer.rate.add(packet.payload.len(), now);
+    if let Some(level) = packet.extensions.audio_level {
+        publisher.health.loudness.heard(level, packet.extensions.has_voice, now);
     }
-
-    // Fan out. Publisher and subscribers are in one table: the track's lists step aside meanwhile.
-    let subscribers = std::mem::take(&mut track.subscribers);
-    let recent = std::mem::take(&mut track.recent);
-    let mut is_waited_for = false;
-    for (subscriber, slot) in &subscribers {
-        let Some(down) = room.participants.get_mut(subscriber).and_then(|it| it.down.as_mut()) else {
-            continue;
-        };
-        let out = (&mut shared.drain, &mut shared.counters);
-        is_waited_for |= !down.send(*slot, packet, captured_at, &recent, now, out);
+    if let Some(facts) = packet.facts.filter(|facts| facts.starts_key_frame) {
+        layer.keyframes.came();
+        layer.height = facts.size.map(|(width, height)| width.min(height)).or(layer.height);
     }
-    if let Some(track) = room.track_mut(seat, source) {
-        track.subscribers = subscribers;
-        track.recent = recent;
-        if is_waited_for {
-            track.keyframes.want();
-        }
+    if layer.pending.is_empty() {
+        room.batches.push(Batch {
+            seat,
+            source,
+            layer: number,
+        });
     }
-
-    // Ask.
-    if is_waited_for {
-        ask_key_frames(room, seat, now, shared);
-    }
+    layer.pending.push((packet, captured_at));
 }
 
 /// Which source a packet is of, if it may go on.
@@ -80,6 +86,75 @@ fn read(room: &mut Room, seat: Seat, packet: &Packet, now: Instant) -> Result<Me
     Ok(source)
 }
 
+/// Sends on what came in this batch: all of it to one subscriber after the other, so that one system call takes it.
+pub(crate) fn fan_out(room: &mut Room, now: Instant, shared: &mut Shared) {
+    for batch in std::mem::take(&mut room.batches) {
+        let Some(layer) = layer_mut(room, batch) else { continue };
+        // Publisher and subscribers are in one table: the layer's lists step aside meanwhile.
+        let pending = std::mem::take(&mut layer.pending);
+        let subscribers = std::mem::take(&mut layer.subscribers);
+        let mut recent = std::mem::take(&mut layer.recent);
+
+        let mut is_waited_for = false;
+        let mut switched = Vec::new();
+        for (subscriber, slot) in &subscribers {
+            let Some(down) = room.participants.get_mut(subscriber).and_then(|it| it.down.as_mut()) else {
+                continue;
+            };
+            for (at, packet) in pending.iter().enumerate() {
+                let out = (&mut shared.drain.outbox, &mut shared.counters);
+                let began = match down.forward(*slot, batch.layer, packet, now, out) {
+                    Forwarded::Done => false,
+                    Forwarded::Waits => {
+                        is_waited_for = true;
+                        false
+                    }
+                    Forwarded::Began => true,
+                    Forwarded::Switched(from) => {
+                        switched.extend(from.map(|from| (from, (*subscriber, *slot))));
+                        true
+                    }
+                };
+                if began {
+                    // Those that overtook the first aren't lost on it.
+                    let first = &packet.0;
+                    let overtook = |it: &&(Arc<Packet>, Instant)| it.0.ssrc == first.ssrc && it.0.seq > first.seq;
+                    for early in recent.after(first).chain(pending[..at].iter().filter(overtook)) {
+                        let out = (&mut shared.drain.outbox, &mut shared.counters);
+                        down.forward(*slot, batch.layer, early, now, out);
+                    }
+                }
+            }
+            shared.wake_down(down);
+        }
+
+        if batch.source.is_video() {
+            for (packet, captured_at) in pending {
+                recent.keep(packet, captured_at);
+            }
+        }
+        if let Some(layer) = layer_mut(room, batch) {
+            layer.subscribers = subscribers;
+            layer.recent = recent;
+            if is_waited_for {
+                layer.keyframes.want();
+            }
+        }
+        if let Some(track) = room.track_mut(batch.seat, batch.source) {
+            for (from, subscriber) in switched {
+                track.layers[from].subscribers.retain(|it| *it != subscriber);
+            }
+        }
+        if is_waited_for {
+            ask_key_frames(room, batch.seat, now, shared);
+        }
+    }
+}
+
+fn layer_mut(room: &mut Room, batch: Batch) -> Option<&mut Layer> {
+    room.track_mut(batch.seat, batch.source)?.layers.get_mut(batch.layer)
+}
+
 /// Asks the publisher on `seat` for the key frames that are due, and has the room woken for those that
 /// aren't yet.
 pub(crate) fn ask_key_frames(room: &mut Room, seat: Seat, now: Instant, shared: &mut Shared) {
@@ -95,14 +170,14 @@ pub(crate) fn ask_key_frames(room: &mut Room, seat: Seat, now: Instant, shared: 
         if !source.is_video() || publisher.muted.contains(source) {
             continue;
         }
-        if let Some(mid) = up.section_of(*source)
-            && track.keyframes.take(now)
-            && up.peer.ask_key_frame(mid, now, &mut shared.drain)
-        {
-            shared.counters.key_frames_requested += 1;
-        }
-        if let Some(due) = track.keyframes.due(now) {
-            shared.wake_room(key, due);
+        let Some(mid) = up.section_of(*source) else { continue };
+        for layer in &mut track.layers {
+            if layer.keyframes.take(now) && up.peer.ask_key_frame(mid, layer.rid, now, &mut shared.drain) {
+                shared.counters.key_frames_requested += 1;
+            }
+            if let Some(due) = layer.keyframes.due(now) {
+                shared.wake_room(key, due);
+            }
         }
     }
 }

@@ -1,30 +1,43 @@
 //! The SFU without clock and without socket: every function takes `now` and bytes, and leaves datagrams
 //! and events to be polled. [`Sfu`] is the entry; [`forward`] is the way of a packet.
 
+mod allocate;
+mod bandwidth;
+mod clock;
+pub mod codec;
 pub mod counters;
 pub mod demux;
 mod down;
+mod egress;
 pub mod engine;
 mod feeds;
 mod forward;
 mod keyframes;
 mod kicked;
+mod layers;
 mod lipsync;
+mod outbox;
 mod participant;
+mod picture;
 mod publish;
+mod quality;
 mod rewrite;
 mod room;
 mod sfu;
+mod shares;
+mod signs;
+mod speakers;
 mod timers;
 
 use std::net::SocketAddr;
 
-use protocol::control::NodeFrame;
 use protocol::grants::{MediaGrant, MediaSource};
 use protocol::ids::{ParticipantId, RoomId};
-use protocol::signal::PublishTrack;
+use protocol::signal::{PublishTrack, TrackView};
 
+pub use clock::WallClock;
 pub use counters::{Counters, DropReason};
+pub use outbox::{Datagram, Outbox};
 pub use sfu::{Settings, Sfu};
 
 /// The largest datagram that is looked at, in bytes: an Ethernet frame's payload. WebRTC sends less.
@@ -62,15 +75,44 @@ pub struct PeerKey {
     pub(crate) epoch: u32,
 }
 
-/// A datagram to send.
-#[derive(Debug, Clone, PartialEq, Eq)]
-pub struct Datagram {
-    /// The address it leaves from: one of those told to browsers.
-    pub source: SocketAddr,
-    /// Where it goes.
-    pub destination: SocketAddr,
-    /// What is in it.
-    pub bytes: Vec<u8>,
+/// How a datagram travels.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, PartialOrd, Ord)]
+pub enum Transport {
+    /// As it is.
+    Udp,
+    /// As a frame of a TCP stream (RFC 4571), for who has no UDP.
+    Tcp,
+}
+
+/// The other end of a way: the same address by UDP and by TCP are two.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
+pub struct Remote {
+    /// How.
+    pub transport: Transport,
+    /// Where.
+    pub address: SocketAddr,
+}
+
+/// A way between this node and the other end.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
+pub struct Path {
+    /// How.
+    pub transport: Transport,
+    /// Our end: one of the addresses told to browsers.
+    pub ours: SocketAddr,
+    /// The other one.
+    pub theirs: SocketAddr,
+}
+
+impl Path {
+    /// Its other end.
+    #[must_use]
+    pub fn remote(self) -> Remote {
+        Remote {
+            transport: self.transport,
+            address: self.theirs,
+        }
+    }
 }
 
 /// What signaling asks, its tokens already checked.
@@ -105,6 +147,22 @@ pub enum Request {
         /// SDP answer.
         sdp: String,
     },
+    /// See [`RequestBody::View`](protocol::control::RequestBody::View).
+    View {
+        /// The room.
+        room: RoomId,
+        /// Who.
+        participant: ParticipantId,
+        /// How tall it shows what.
+        tracks: Vec<TrackView>,
+    },
+    /// See [`RequestBody::Restart`](protocol::control::RequestBody::Restart).
+    Restart {
+        /// The room.
+        room: RoomId,
+        /// Who.
+        participant: ParticipantId,
+    },
     /// See [`RequestBody::Mute`](protocol::control::RequestBody::Mute).
     Mute {
         /// The room.
@@ -134,19 +192,5 @@ pub enum Request {
     CloseRoom {
         /// The room.
         room: RoomId,
-    },
-}
-
-/// What the core wants done.
-#[derive(Debug)]
-pub enum Output {
-    /// To the network.
-    Datagram(Datagram),
-    /// To signaling.
-    Frame {
-        /// By which connection.
-        connection: ConnectionId,
-        /// What.
-        frame: NodeFrame,
     },
 }

@@ -8,10 +8,15 @@ use protocol::grants::MediaSource;
 use protocol::problem::Problem;
 use protocol::signal::PublishTrack;
 
-use super::engine::{EngineError, Mid};
+use super::engine::{EngineError, Mid, Rid};
+use super::layers::MAX_LAYERS;
+use super::participant;
 
 /// The longest `mid` that is taken, in bytes. Browsers number from 0.
 const MAX_MID: usize = 16;
+
+/// The longest layer's name that is taken, in bytes.
+const MAX_RID: usize = 8;
 
 /// What concerns grants in an offer.
 #[derive(Debug, Default, PartialEq, Eq)]
@@ -26,7 +31,7 @@ struct Section {
     kind: String,
     mid: String,
     is_rejected: bool,
-    has_layers: bool,
+    rids: Vec<String>,
 }
 
 /// Reads an offer's outline. Whether it is sound as a whole is the engine's to say.
@@ -47,13 +52,35 @@ pub(crate) fn outline(sdp: &str) -> Outline {
             if let Some(mid) = line.strip_prefix("a=mid:") {
                 mid.clone_into(&mut section.mid);
             }
-            section.has_layers |= line.starts_with("a=simulcast:");
+            if let Some(simulcast) = line.strip_prefix("a=simulcast:") {
+                section.rids = sent_layers(simulcast);
+            }
         }
     }
     outline
 }
 
-/// Which section carries which source.
+/// The names of the layers that a publisher will send. (RFC 8853 §5.1)
+fn sent_layers(simulcast: &str) -> Vec<String> {
+    let mut words = simulcast.split_ascii_whitespace();
+    while let Some(direction) = words.next() {
+        let list = words.next().unwrap_or_default();
+        if direction == "send" {
+            // Of alternatives the first counts; one that begins paused is one all the same.
+            let first = |it: &str| {
+                it.split(',')
+                    .next()
+                    .unwrap_or_default()
+                    .trim_start_matches('~')
+                    .to_owned()
+            };
+            return list.split(';').map(first).collect();
+        }
+    }
+    Vec::new()
+}
+
+/// Which section carries which source, in which layers.
 ///
 /// # Errors
 /// A [`Problem`] that names the track at fault.
@@ -61,7 +88,7 @@ pub(crate) fn check(
     outline: &Outline,
     tracks: &[PublishTrack],
     granted: &[MediaSource],
-) -> Result<Vec<(Mid, MediaSource)>, Problem> {
+) -> Result<Vec<participant::Section>, Problem> {
     let mut seen = BTreeSet::new();
     let mut sections = Vec::new();
     for track in tracks {
@@ -84,17 +111,33 @@ pub(crate) fn check(
                 track.mid, section.kind
             ));
         }
-        if section.has_layers {
+        if section.rids.len() > MAX_LAYERS {
             return bad(format!(
-                "{name}: サイマルキャストにはまだ対応していません。一つの解像度で送ってください。"
+                "{name}: サイマルキャストの層が {} あります。{MAX_LAYERS} 以下にしてください。",
+                section.rids.len()
             ));
         }
-        if sections.iter().any(|(mid, _)| *mid == Mid::from(track.mid.as_str())) {
+        if let Some(rid) = section.rids.iter().find(|it| !is_layer_name(it)) {
+            return bad(format!(
+                "{name}: 層の名前 {rid:?} は使えません。英数字、「-」、「_」で {MAX_RID} 文字以内にしてください。"
+            ));
+        }
+        let mid = Mid::from(track.mid.as_str());
+        if sections.iter().any(|it: &participant::Section| it.mid == mid) {
             return bad(format!("mid {:?} が二つの track に使われています。", track.mid));
         }
-        sections.push((Mid::from(track.mid.as_str()), track.source));
+        sections.push(participant::Section {
+            mid,
+            source: track.source,
+            rids: section.rids.iter().map(|it| Rid::from(it.as_str())).collect(),
+        });
     }
     Ok(sections)
+}
+
+fn is_layer_name(rid: &str) -> bool {
+    let is_plain = |it: u8| it.is_ascii_alphanumeric() || it == b'-' || it == b'_';
+    (1..=MAX_RID).contains(&rid.len()) && rid.bytes().all(is_plain)
 }
 
 /// The source's name, as in messages.
@@ -134,8 +177,10 @@ mod tests {
     const OFFER: &str = "v=0\r\no=- 42 3 IN IP4 127.0.0.1\r\ns=-\r\n\
         m=audio 9 UDP/TLS/RTP/SAVPF 111\r\na=mid:0\r\n\
         m=video 9 UDP/TLS/RTP/SAVPF 96\r\na=mid:1\r\n\
-        m=video 9 UDP/TLS/RTP/SAVPF 96\r\na=mid:2\r\na=simulcast:send h;l\r\n\
-        m=video 0 UDP/TLS/RTP/SAVPF 96\r\na=mid:3\r\n";
+        m=video 9 UDP/TLS/RTP/SAVPF 96\r\na=mid:2\r\na=simulcast:recv x send q;~h,v;f\r\n\
+        m=video 0 UDP/TLS/RTP/SAVPF 96\r\na=mid:3\r\n\
+        m=video 9 UDP/TLS/RTP/SAVPF 96\r\na=mid:4\r\na=simulcast:send a;b;c;d;e\r\n\
+        m=video 9 UDP/TLS/RTP/SAVPF 96\r\na=mid:5\r\na=simulcast:send a;a.b\r\n";
 
     fn track(mid: &str, source: MediaSource) -> PublishTrack {
         PublishTrack {
@@ -151,13 +196,23 @@ mod tests {
         let tracks = [track("0", MediaSource::Microphone), track("1", MediaSource::Camera)];
         let granted = [MediaSource::Camera, MediaSource::Microphone];
         let sections = check(&outline, &tracks, &granted).expect("good");
-        assert_eq!(
-            sections,
-            [
-                (Mid::from("0"), MediaSource::Microphone),
-                (Mid::from("1"), MediaSource::Camera)
-            ]
+        let found: Vec<_> = sections.iter().map(|it| (it.mid, it.source, it.rids.len())).collect();
+        let expected = [
+            (Mid::from("0"), MediaSource::Microphone, 0),
+            (Mid::from("1"), MediaSource::Camera, 0),
+        ];
+        assert_eq!(found, expected);
+    }
+
+    #[test]
+    fn layers_are_taken_in_the_publisher_s_order() {
+        let sections = check(
+            &outline(OFFER),
+            &[track("2", MediaSource::Camera)],
+            &[MediaSource::Camera],
         );
+        let rids = sections.expect("good").remove(0).rids;
+        assert_eq!(rids, ["q", "h", "f"].map(Rid::from));
     }
 
     #[test]
@@ -174,7 +229,8 @@ mod tests {
             (vec![track("7", Camera)], "\"7\""),
             (vec![track("3", Camera)], "\"3\""),
             (vec![track("0", Camera)], "audio"),
-            (vec![track("2", Camera)], "サイマルキャスト"),
+            (vec![track("4", Camera)], "サイマルキャスト"),
+            (vec![track("5", Camera)], "\"a.b\""),
             (vec![track("1", Camera), track("1", Camera)], "二度"),
         ] {
             let (status, detail) = refused(&tracks);

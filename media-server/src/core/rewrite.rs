@@ -6,6 +6,10 @@
 
 use std::time::Instant;
 
+use super::codec::Facts;
+use super::engine::Patch;
+use super::picture::PictureNumbers;
+
 /// A stream's first sequence number is below this, so that it is far from the first wrap, whose count the
 /// receiver couldn't know. (RFC 3711 §3.3.1)
 const FIRST_SEQ_BELOW: u64 = 1 << 15;
@@ -18,6 +22,7 @@ pub(crate) struct Rewriter {
     /// The timeline that came in last, and how far ours is from it.
     timeline: Option<(u32, u32)>,
     last: Option<Last>,
+    pictures: PictureNumbers,
 }
 
 /// From a begin to the next pause.
@@ -32,7 +37,7 @@ struct Run {
 struct Last {
     seq: u64,
     time: u32,
-    at: Instant,
+    captured_at: Instant,
 }
 
 /// What comes in.
@@ -44,6 +49,8 @@ pub(crate) struct Incoming {
     pub(crate) clock_rate: u32,
     /// Whether a decoder can begin with it.
     pub(crate) is_start: bool,
+    /// When its content was captured: another timeline is joined to the last one by it.
+    pub(crate) captured_at: Instant,
 }
 
 /// What goes out.
@@ -63,6 +70,7 @@ impl Rewriter {
             run: None,
             timeline: None,
             last: None,
+            pictures: PictureNumbers::default(),
         }
     }
 
@@ -83,28 +91,41 @@ impl Rewriter {
     }
 
     /// None: not for this subscriber (yet).
-    pub(crate) fn rewrite(&mut self, packet: Incoming, now: Instant) -> Option<Rewritten> {
+    pub(crate) fn rewrite(&mut self, packet: Incoming) -> Option<Rewritten> {
         if self.timeline.is_some_and(|(ssrc, _)| ssrc != packet.ssrc) {
             self.replace();
         }
         let (run, begins) = match self.run {
             Some(run) => (run, false),
-            None if packet.is_start => (self.begin(packet, now), true),
+            None if packet.is_start => (self.begin(packet), true),
             None => return None,
         };
         let seq = run.first_out + packet.seq.checked_sub(run.first_in)?;
         let time = packet.time.wrapping_add(self.timeline.map_or(0, |(_, offset)| offset));
         if self.last.is_none_or(|last| seq > last.seq) {
-            self.last = Some(Last { seq, time, at: now });
+            self.last = Some(Last {
+                seq,
+                time,
+                captured_at: packet.captured_at,
+            });
         }
         Some(Rewritten { seq, time, begins })
     }
 
-    fn begin(&mut self, packet: Incoming, now: Instant) -> Run {
+    /// What the packet's picture is called. To be asked once for each packet that goes out, in their order.
+    pub(crate) fn name_picture(&mut self, facts: Option<&Facts>) -> Patch {
+        self.pictures.name(facts)
+    }
+
+    fn begin(&mut self, packet: Incoming) -> Run {
+        self.pictures.begin();
         if self.timeline.is_none() {
             let offset = self.last.map_or(0, |last| {
                 // As if the stream had gone on: at least one tick, else as much as time went by.
-                let elapsed = now.saturating_duration_since(last.at).as_micros();
+                let elapsed = packet
+                    .captured_at
+                    .saturating_duration_since(last.captured_at)
+                    .as_micros();
                 let ticks = (elapsed * u128::from(packet.clock_rate) / 1_000_000).max(1) as u32;
                 last.time.wrapping_add(ticks).wrapping_sub(packet.time)
             });
@@ -124,13 +145,14 @@ mod tests {
     use super::*;
     use std::time::Duration;
 
-    fn packet(ssrc: u32, seq: u64, time: u32, is_start: bool) -> Incoming {
+    fn packet(ssrc: u32, seq: u64, time: u32, is_start: bool, captured_at: Instant) -> Incoming {
         Incoming {
             ssrc,
             seq,
             time,
             clock_rate: 90_000,
             is_start,
+            captured_at,
         }
     }
 
@@ -142,21 +164,21 @@ mod tests {
     fn a_late_joiner_begins_small_and_with_a_key_frame() {
         let now = Instant::now();
         let mut to = Rewriter::new(u64::MAX);
-        assert_eq!(to.rewrite(packet(1, 900_000, 10, false), now), None);
-        let first = to.rewrite(packet(1, 900_001, 20, true), now).expect("begins");
+        assert_eq!(to.rewrite(packet(1, 900_000, 10, false, now)), None);
+        let first = to.rewrite(packet(1, 900_001, 20, true, now)).expect("begins");
         assert!(first.begins && first.seq < 65_536 && first.time == 20);
         assert_eq!(
-            to.rewrite(packet(1, 900_000, 10, false), now),
+            to.rewrite(packet(1, 900_000, 10, false, now)),
             None,
             "from before the begin"
         );
         // A gap in is a gap out, and what comes late finds its place.
         assert_eq!(
-            of(to.rewrite(packet(1, 900_004, 50, false), now)),
+            of(to.rewrite(packet(1, 900_004, 50, false, now))),
             Some((first.seq + 3, 50))
         );
         assert_eq!(
-            of(to.rewrite(packet(1, 900_002, 30, false), now)),
+            of(to.rewrite(packet(1, 900_002, 30, false, now))),
             Some((first.seq + 1, 30))
         );
     }
@@ -165,24 +187,24 @@ mod tests {
     fn a_pause_leaves_no_gap_and_needs_a_new_begin() {
         let now = Instant::now();
         let mut to = Rewriter::new(5);
-        assert_eq!(of(to.rewrite(packet(1, 10, 100, true), now)), Some((5, 100)));
+        assert_eq!(of(to.rewrite(packet(1, 10, 100, true, now))), Some((5, 100)));
         to.pause();
         assert!(to.is_waiting());
-        assert_eq!(to.rewrite(packet(1, 500, 7000, false), now), None);
-        assert_eq!(of(to.rewrite(packet(1, 501, 8000, true), now)), Some((6, 8000)));
-        assert_eq!(to.rewrite(packet(1, 499, 6000, false), now), None);
+        assert_eq!(to.rewrite(packet(1, 500, 7000, false, now)), None);
+        assert_eq!(of(to.rewrite(packet(1, 501, 8000, true, now))), Some((6, 8000)));
+        assert_eq!(to.rewrite(packet(1, 499, 6000, false, now)), None);
     }
 
     #[test]
     fn another_source_goes_on_in_sequence_and_in_time() {
         let now = Instant::now();
         let mut to = Rewriter::new(5);
-        to.rewrite(packet(1, 10, u32::MAX - 5, true), now);
+        to.rewrite(packet(1, 10, u32::MAX - 5, true, now));
         let later = now + Duration::from_secs(1);
-        assert_eq!(to.rewrite(packet(2, 70_000, 3, false), later), None);
-        assert_eq!(of(to.rewrite(packet(2, 70_001, 3, true), later)), Some((6, 90_000 - 6)));
+        assert_eq!(to.rewrite(packet(2, 70_000, 3, false, later)), None);
+        assert_eq!(of(to.rewrite(packet(2, 70_001, 3, true, later))), Some((6, 90_000 - 6)));
         assert_eq!(
-            of(to.rewrite(packet(2, 70_002, 4, false), later)),
+            of(to.rewrite(packet(2, 70_002, 4, false, later))),
             Some((7, 90_000 - 5))
         );
     }

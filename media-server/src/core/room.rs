@@ -11,25 +11,33 @@ use protocol::control::{AnswerBody, OutReason};
 use protocol::grants::{MediaGrant, MediaSource};
 use protocol::ids::{ParticipantId, RoomId};
 use protocol::problem::Problem;
-use protocol::signal::PublishTrack;
+use protocol::signal::{PublishTrack, TrackView};
 
 use super::down::AnswerError;
+use super::egress::Told;
 use super::engine::{Peer, PeerEvent};
-use super::forward::{ask_key_frames, forward};
+use super::forward::{Batch, ask_key_frames, take};
+use super::layers::Track;
 use super::lipsync::Report;
-use super::participant::{Participant, Track, Up};
+use super::participant::{Participant, Up};
 use super::publish::{bad_sdp, check, not_granted, outline};
 use super::sfu::{Asker, Shared};
 use super::{PeerKey, RoomKey, Seat, Side};
 
-/// How often a room looks for the silent.
-const LOOK: Duration = Duration::from_secs(1);
+/// How often a room looks after its links, and how often one in which nothing is sent does.
+const LOOK: Duration = Duration::from_millis(200);
+const LOOK_WHILE_QUIET: Duration = Duration::from_secs(1);
 
 #[derive(Debug)]
 pub(crate) struct Room {
     pub(crate) key: RoomKey,
     pub(crate) id: RoomId,
     pub(crate) participants: BTreeMap<Seat, Participant>,
+    /// The layers of which packets wait to be sent on.
+    pub(crate) batches: Vec<Batch>,
+    /// Who was last told to speak.
+    pub(super) speakers: Vec<ParticipantId>,
+    pub(super) judged_at: Option<Instant>,
     next_seat: Seat,
 }
 
@@ -39,6 +47,9 @@ impl Room {
             key,
             id,
             participants: BTreeMap::new(),
+            batches: Vec::new(),
+            speakers: Vec::new(),
+            judged_at: None,
             next_seat: 0,
         }
     }
@@ -50,6 +61,29 @@ impl Room {
 
     pub(crate) fn peer(&mut self, key: PeerKey) -> Option<&mut Peer> {
         self.participants.get_mut(&key.seat)?.peer(key.side, key.epoch)
+    }
+
+    /// Moves a connection's time on.
+    pub(crate) fn tick_peer(&mut self, key: PeerKey, now: Instant, shared: &mut Shared) {
+        let Some(participant) = self.participants.get_mut(&key.seat) else {
+            return;
+        };
+        match key.side {
+            Side::Down => {
+                if let Some(down) = participant.down.as_mut() {
+                    down.tick(now, &mut shared.drain);
+                    shared.wake_down(down);
+                }
+            }
+            Side::Up => {
+                if let Some(up) = participant.up.as_mut() {
+                    if up.peer.deadline() <= now {
+                        up.peer.tick(now, &mut shared.drain);
+                    }
+                    shared.wake_peer(&up.peer);
+                }
+            }
+        }
     }
 
     pub(crate) fn track_mut(&mut self, seat: Seat, source: MediaSource) -> Option<&mut Track> {
@@ -140,14 +174,19 @@ impl Room {
         // An ICE restart gave the connection a new name.
         let name = up.peer.ufrag();
         shared.demux.name(up.peer.key(), name, now);
-        let sources: Vec<MediaSource> = up.sections.iter().map(|(_, source)| *source).collect();
+        let sections = up.sections.clone();
         if let Some(old) = participant.up.replace(up) {
             shared.close(old.peer, now);
         }
         participant.closed = participant.closed.filter(|side| *side == Side::Down);
-        participant.tracks.retain(|source, _| sources.contains(source));
-        for source in sources {
-            participant.tracks.entry(source).or_insert_with(Track::new);
+        // A track with other layers is another track.
+        participant.tracks.retain(|source, track| {
+            let section = sections.iter().find(|it| it.source == *source);
+            section.is_some_and(|it| track.has_layers(&it.rids))
+        });
+        for section in sections {
+            let track = participant.tracks.entry(section.source);
+            track.or_insert_with(|| Track::new(&section.rids)).told_rids = None;
         }
         shared.answer(to, AnswerBody::Published { sdp: answer });
         self.refresh_others(seat, now, shared);
@@ -185,6 +224,33 @@ impl Room {
         self.refresh(seat, now, shared);
     }
 
+    /// A participant says how tall it shows what it receives.
+    pub(crate) fn view(&mut self, to: Asker, seat: Seat, views: Vec<TrackView>, now: Instant, shared: &mut Shared) {
+        let Some(participant) = self.participants.get_mut(&seat) else {
+            return;
+        };
+        participant.heard(now);
+        participant.views = views.into_iter().map(|it| (it.track, it.height)).collect();
+        shared.answer(to, AnswerBody::Ok);
+        self.share_out(seat, now, shared);
+        let seats: Vec<Seat> = self.participants.keys().copied().filter(|it| *it != seat).collect();
+        for publisher in seats {
+            self.look_at_layers(publisher, now, shared);
+        }
+    }
+
+    /// A participant's *down* connection is to be offered with new ICE credentials.
+    pub(crate) fn restart(&mut self, to: Asker, seat: Seat, now: Instant, shared: &mut Shared) {
+        if let Some(participant) = self.participants.get_mut(&seat) {
+            participant.heard(now);
+            if let Some(down) = participant.down.as_mut() {
+                down.restart();
+            }
+        }
+        shared.answer(to, AnswerBody::Ok);
+        self.refresh(seat, now, shared);
+    }
+
     /// A participant mutes or unmutes a source, published or not.
     pub(crate) fn mute(
         &mut self,
@@ -214,7 +280,9 @@ impl Room {
         let by = participant.id.clone();
         let subscribers = match participant.tracks.get_mut(&source) {
             Some(track) => {
-                track.keyframes.want();
+                for layer in track.layers.iter_mut().filter(|layer| !layer.subscribers.is_empty()) {
+                    layer.keyframes.want();
+                }
                 track.subscribers.clone()
             }
             None => Vec::new(),
@@ -244,7 +312,7 @@ impl Room {
         }
     }
 
-    /// Looks for the silent, and asks for key frames that are due.
+    /// Looks for the silent, after links and layers, and asks for key frames that are due.
     pub(crate) fn tick(&mut self, now: Instant, shared: &mut Shared) {
         let limit = shared.silence;
         let all = self.participants.iter_mut();
@@ -256,9 +324,76 @@ impl Room {
         }
         let seats: Vec<Seat> = self.participants.keys().copied().collect();
         for seat in seats {
+            self.share_out(seat, now, shared);
+            self.look_at_layers(seat, now, shared);
             ask_key_frames(self, seat, now, shared);
         }
-        shared.wake_room(self.key, now + LOOK.min(limit));
+        self.tell_signs(now, shared);
+        let mut layers = self
+            .participants
+            .values()
+            .flat_map(|it| it.tracks.values())
+            .flat_map(|it| &it.layers);
+        let is_quiet = !layers.any(|layer| layer.rate.is_running(now));
+        let look = if is_quiet { LOOK_WHILE_QUIET } else { LOOK };
+        shared.wake_room(self.key, now + look.min(limit));
+    }
+
+    /// A protected report came by a *down* connection.
+    pub(crate) fn receive_report(&mut self, from: PeerKey, bytes: &[u8], now: Instant, shared: &mut Shared) -> bool {
+        let Some(participant) = self.participants.get_mut(&from.seat) else {
+            return false;
+        };
+        let Some(down) = participant.down.as_mut() else {
+            return false;
+        };
+        let mut wanted = Vec::new();
+        let mut missing = 0;
+        let is_theirs = down
+            .egress
+            .receive(bytes, now, &mut shared.drain.outbox, &mut |told| match told {
+                Told::KeyFrame(slot) => wanted.push(slot),
+                Told::Missing(packets) => missing += packets,
+            });
+        if !is_theirs {
+            return false;
+        }
+        participant.heard(now);
+        shared.counters.nacks_in += missing;
+        self.wake_down(from.seat, shared);
+        for slot in wanted {
+            self.want_key_frame(from.seat, slot, now, shared);
+        }
+        let has_narrowed = self.participants.get(&from.seat).and_then(|it| it.down.as_ref());
+        if has_narrowed.is_some_and(|down| down.egress.has_narrowed()) {
+            self.share_out(from.seat, now, shared);
+        }
+        true
+    }
+
+    /// A subscriber's decoder can't go on.
+    fn want_key_frame(&mut self, seat: Seat, slot: usize, now: Instant, shared: &mut Shared) {
+        shared.counters.key_frames_asked += 1;
+        let Some(down) = self.participants.get(&seat).and_then(|it| it.down.as_ref()) else {
+            return;
+        };
+        let (layer, target) = (down.layer_of(slot), down.target_of(slot));
+        let Some((publisher, source)) = down.feed_of(slot).map(|feed| (feed.seat, feed.source)) else {
+            return;
+        };
+        if let Some(track) = self.track_mut(publisher, source)
+            && let Some(layer) = layer.or(target).and_then(|it| track.layers.get_mut(it))
+        {
+            layer.keyframes.want();
+            ask_key_frames(self, publisher, now, shared);
+        }
+    }
+
+    /// Has a *down* connection woken when something of it is due.
+    pub(crate) fn wake_down(&mut self, seat: Seat, shared: &mut Shared) {
+        if let Some(down) = self.participants.get_mut(&seat).and_then(|it| it.down.as_mut()) {
+            shared.wake_down(down);
+        }
     }
 
     /// Takes in what a connection told.
@@ -271,33 +406,34 @@ impl Room {
             return;
         };
         match event {
-            PeerEvent::Packet(packet) => forward(self, from.seat, &packet, now, shared),
-            PeerEvent::Proven(address) => {
+            PeerEvent::Packet(packet) => take(self, from.seat, packet, now, shared),
+            PeerEvent::Proven { path, is_nominated } => {
                 participant.heard(now);
-                shared.demux.prove(address, from);
+                shared.demux.prove(path.remote(), from);
+                if let Some(down) = participant.down.as_mut().filter(|_| from.side == Side::Down)
+                    && (is_nominated || !down.egress.has_path())
+                {
+                    down.egress.take_path(path);
+                }
             }
             PeerEvent::Connected => self.connected(from, now, shared),
             PeerEvent::Closed => self.closed(from, now, shared),
-            PeerEvent::Nacks(more) => match from.side {
-                Side::Up => shared.counters.nacks_out += more,
-                Side::Down => shared.counters.nacks_in += more,
-            },
-            PeerEvent::KeyFrameAsked(mid) => {
-                shared.counters.key_frames_asked += 1;
-                let feed = participant.down.as_ref().and_then(|down| down.feed_of(mid));
-                let Some((seat, source)) = feed.map(|feed| (feed.seat, feed.source)) else {
-                    return;
-                };
-                if let Some(track) = self.track_mut(seat, source) {
-                    track.keyframes.want();
-                    ask_key_frames(self, seat, now, shared);
-                }
-            }
-            PeerEvent::SenderReport { mid, at, ntp, time } => {
+            PeerEvent::Nacks(more) => shared.counters.nacks_out += more,
+            PeerEvent::Loss(loss) => participant.health.loss_up = loss,
+            PeerEvent::SenderReport {
+                mid,
+                rid,
+                at,
+                ntp,
+                time,
+            } => {
+                participant.heard(now);
                 participant.clock.report(ntp, at);
                 let source = participant.up.as_ref().and_then(|up| up.source_of(mid));
-                if let Some(track) = source.and_then(|source| participant.tracks.get_mut(&source)) {
-                    track.report = Some(Report { ntp, time });
+                if let Some(track) = source.and_then(|source| participant.tracks.get_mut(&source))
+                    && let Some(layer) = track.layer_of(rid).and_then(|it| track.layers.get_mut(it))
+                {
+                    layer.report = Some(Report { ntp, time });
                 }
             }
         }

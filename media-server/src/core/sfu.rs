@@ -1,7 +1,7 @@
 //! The entry of the core: datagrams, requests and time go in, datagrams and frames come out.
 //!
-//! Invariant: after every call all that it caused lies ready in [`Sfu::poll_output`], and
-//! [`Sfu::next_timeout`] says when time alone will cause more.
+//! Invariant: after [`Sfu::flush`] all that the calls before it caused lies ready in [`Sfu::poll_frame`] and
+//! [`Sfu::outbox`], and [`Sfu::next_timeout`] says when time alone will cause more.
 
 use std::collections::{BTreeMap, HashMap, VecDeque};
 use std::net::SocketAddr;
@@ -12,21 +12,29 @@ use protocol::grants::MediaGrant;
 use protocol::ids::{ParticipantId, RoomId};
 use protocol::problem::Problem;
 
+use super::clock::WallClock;
 use super::counters::{Counters, DropReason};
-use super::demux::Demux;
+use super::demux::{Demux, is_media};
+use super::down::Down;
 use super::engine::{Drain, Engine, Peer};
+use super::forward::fan_out;
 use super::kicked::Kicked;
+use super::outbox::Outbox;
 use super::room::Room;
 use super::timers::Timers;
-use super::{ConnectionId, MAX_DATAGRAM, Output, PeerKey, Request, RoomKey, Seat, Side};
+use super::{ConnectionId, MAX_DATAGRAM, PeerKey, Remote, Request, RoomKey, Seat, Side};
 
 /// What an SFU is told at its start.
 #[derive(Debug, Clone)]
 pub struct Settings {
-    /// Addresses told to browsers; datagrams come to and leave from these.
+    /// Addresses told to browsers for UDP; datagrams come to and leave from these.
     pub addresses: Vec<SocketAddr>,
+    /// Addresses told to browsers where they may connect by TCP; none: they can't.
+    pub tcp_addresses: Vec<SocketAddr>,
     /// A participant unheard for so long is out.
     pub silence: Duration,
+    /// What sender reports say the time is.
+    pub clock: WallClock,
 }
 
 /// Rooms behind one socket.
@@ -48,6 +56,9 @@ pub(crate) struct Shared {
     pub(crate) drain: Drain,
     pub(crate) counters: Counters,
     pub(crate) silence: Duration,
+    pub(crate) clock: WallClock,
+    /// Rooms in which packets wait to be sent on.
+    waiting: Vec<RoomKey>,
     /// To signaling. Bounded by what one input can cause (some frames a participant): the shell empties it
     /// after every input.
     frames: VecDeque<(ConnectionId, NodeFrame)>,
@@ -88,6 +99,13 @@ impl Shared {
     /// Has a connection woken when it wants.
     pub(crate) fn wake_peer(&mut self, peer: &Peer) {
         self.timers.ask(TimerKey::Peer(peer.key()), peer.deadline());
+    }
+
+    /// Has a *down* connection woken when something of it is due.
+    pub(crate) fn wake_down(&mut self, down: &mut Down) {
+        if let Some(deadline) = down.earlier_deadline() {
+            self.timers.ask(TimerKey::Peer(down.peer().key()), deadline);
+        }
     }
 
     /// Has a room woken.
@@ -135,11 +153,13 @@ impl Sfu {
             kicked: Kicked::default(),
             is_draining: false,
             shared: Shared {
-                engine: Engine::new(settings.addresses),
+                engine: Engine::new(settings.addresses, settings.tcp_addresses),
                 demux: Demux::default(),
                 drain: Drain::default(),
                 counters: Counters::default(),
                 silence: settings.silence,
+                clock: settings.clock,
+                waiting: Vec::new(),
                 frames: VecDeque::new(),
                 timers: Timers::new(),
                 next_epoch: 0,
@@ -148,7 +168,7 @@ impl Sfu {
     }
 
     /// A datagram came to one of our addresses.
-    pub fn handle_datagram(&mut self, source: SocketAddr, destination: SocketAddr, bytes: &[u8], now: Instant) {
+    pub fn handle_datagram(&mut self, source: Remote, destination: SocketAddr, bytes: &[u8], now: Instant) {
         let counters = &mut self.shared.counters;
         counters.datagrams_in += 1;
         counters.bytes_in += bytes.len() as u64;
@@ -161,6 +181,12 @@ impl Sfu {
         let Some(room) = self.rooms.get_mut(&key.room) else {
             return counters.dropped(DropReason::Stranger);
         };
+        if key.side == Side::Down && is_media(bytes) {
+            if !room.receive_report(key, bytes, now, &mut self.shared) {
+                self.shared.counters.dropped(DropReason::Garbage);
+            }
+            return;
+        }
         let Some(peer) = room.peer(key) else {
             return counters.dropped(DropReason::Stranger);
         };
@@ -202,14 +228,27 @@ impl Sfu {
             } => self.in_room(to, &room, &participant, now, |room, seat, now, shared| {
                 room.mute(to, seat, source, muted, now, shared);
             }),
+            Request::View {
+                room,
+                participant,
+                tracks,
+            } => self.in_room(to, &room, &participant, now, |room, seat, now, shared| {
+                room.view(to, seat, tracks, now, shared);
+            }),
+            Request::Restart { room, participant } => {
+                self.in_room(to, &room, &participant, now, |room, seat, now, shared| {
+                    room.restart(to, seat, now, shared);
+                });
+            }
             Request::Leave { room, participant } => self.put_out(to, &room, &participant, OutReason::Left, now),
             Request::Kick { room, participant } => self.kick(to, room, participant, now),
             Request::CloseRoom { room } => self.close_room(to, &room, now),
         }
     }
 
-    /// Time went by.
+    /// Time went by. Flushes.
     pub fn handle_timeout(&mut self, now: Instant) {
+        self.flush(now);
         while let Some(key) = self.shared.timers.take_due(now) {
             match key {
                 TimerKey::Room(key) => {
@@ -219,13 +258,12 @@ impl Sfu {
                     self.settle(key, now);
                 }
                 TimerKey::Peer(key) => {
-                    let Some(peer) = self.rooms.get_mut(&key.room).and_then(|room| room.peer(key)) else {
+                    let Some(room) = self.rooms.get_mut(&key.room) else {
                         continue;
                     };
-                    if peer.deadline() <= now {
-                        peer.tick(now, &mut self.shared.drain);
+                    if room.peer(key).is_some() {
+                        room.tick_peer(key, now, &mut self.shared);
                     }
-                    self.shared.wake_peer(peer);
                     self.settle(key.room, now);
                 }
             }
@@ -257,15 +295,30 @@ impl Sfu {
         }
     }
 
-    /// What is to be done next.
-    pub fn poll_output(&mut self) -> Option<Output> {
-        if let Some((connection, frame)) = self.shared.frames.pop_front() {
-            return Some(Output::Frame { connection, frame });
+    /// Sends on what came by the datagrams since the last time: to be called after each batch of them.
+    pub fn flush(&mut self, now: Instant) {
+        while let Some(key) = self.shared.waiting.pop() {
+            if let Some(room) = self.rooms.get_mut(&key) {
+                fan_out(room, now, &mut self.shared);
+            }
+            self.settle(key, now);
         }
-        let datagram = self.shared.drain.datagrams.pop_front()?;
-        self.shared.counters.datagrams_out += 1;
-        self.shared.counters.bytes_out += datagram.bytes.len() as u64;
-        Some(Output::Datagram(datagram))
+    }
+
+    /// What signaling is to be told next, and by which connection.
+    pub fn poll_frame(&mut self) -> Option<(ConnectionId, NodeFrame)> {
+        self.shared.frames.pop_front()
+    }
+
+    /// What is to be sent; whoever sends it empties it.
+    pub fn outbox(&mut self) -> &mut Outbox {
+        &mut self.shared.drain.outbox
+    }
+
+    /// What was taken from the outbox counts as sent.
+    pub fn count_sent(&mut self, datagrams: u64, bytes: u64) {
+        self.shared.counters.datagrams_out += datagrams;
+        self.shared.counters.bytes_out += bytes;
     }
 
     /// When [`Sfu::handle_timeout`] wants to be called.
@@ -373,6 +426,10 @@ impl Sfu {
         }
         for (key, deadline) in self.shared.drain.touched.drain(..) {
             self.shared.timers.ask(TimerKey::Peer(key), deadline);
+        }
+        let pending = room.batches.len();
+        if pending > 0 && self.shared.waiting.last() != Some(&key) && !self.shared.waiting.contains(&key) {
+            self.shared.waiting.push(key);
         }
         if room.participants.is_empty() {
             tracing::info!(room = %room.id, "a room closes");

@@ -15,7 +15,7 @@ use protocol::control::{AnswerBody, NodeFrame, NodeRequest, RequestBody, VERSION
 use protocol::grants::{MediaGrant, NodeGrant, TokenKey};
 use protocol::ids::NodeId;
 use protocol::problem::Problem;
-use protocol::signal::MAX_FRAME;
+use protocol::signal::{MAX_FRAME, MAX_VIEWS};
 use runtime::Shutdown;
 use serde::Deserialize;
 use tokio::io::{AsyncRead, AsyncReadExt as _, AsyncWrite, AsyncWriteExt as _};
@@ -123,7 +123,7 @@ async fn meet(
         .await
         .context("no request came")??;
     if head.starts_with(b"GET /metrics ") {
-        let body = metrics::text(&control.workers.report().await);
+        let body = metrics::text(&control.node, &control.workers.report().await);
         return respond(&mut stream, "200 OK", metrics::MEDIA_TYPE, &body).await;
     }
     if !head.to_ascii_lowercase().windows(10).any(|it| it == b"\nupgrade: ") {
@@ -300,6 +300,8 @@ impl<S: AsyncRead + AsyncWrite + Unpin> Session<'_, S> {
                     Request::Join { grant, .. } => &grant.room,
                     Request::Publish { room, .. }
                     | Request::Answer { room, .. }
+                    | Request::View { room, .. }
+                    | Request::Restart { room, .. }
                     | Request::Mute { room, .. }
                     | Request::Leave { room, .. }
                     | Request::Kick { room, .. }
@@ -367,6 +369,26 @@ impl<S: AsyncRead + AsyncWrite + Unpin> Session<'_, S> {
                 revision,
                 sdp,
             },
+            RequestBody::View {
+                room,
+                participant,
+                tracks,
+            } => {
+                if tracks.len() > MAX_VIEWS {
+                    return Err(Problem::new(400, "too-many-views", "映像の数が多すぎます")
+                        .with_detail(format!(
+                            "tracks が {} 件あります。{MAX_VIEWS} 件以下にしてください。",
+                            tracks.len()
+                        ))
+                        .with_field("tracks"));
+                }
+                Request::View {
+                    room,
+                    participant,
+                    tracks,
+                }
+            }
+            RequestBody::Restart { room, participant } => Request::Restart { room, participant },
             RequestBody::Mute {
                 room,
                 participant,

@@ -2,17 +2,26 @@
 
 use std::fmt::Write as _;
 
+use protocol::ids::NodeId;
+
 use super::worker::Report;
 use crate::core::DropReason;
 
 /// The media type of [`text`].
 pub const MEDIA_TYPE: &str = "text/plain; version=0.0.4; charset=utf-8";
 
-/// All metrics of the node.
+/// All metrics of the node. Its name is among them: who watches it, or measures it, needs it for a token.
 #[must_use]
-pub fn text(report: &Report) -> String {
+pub fn text(node: &NodeId, report: &Report) -> String {
     let counters = &report.counters;
     let mut out = String::new();
+    let version = env!("CARGO_PKG_VERSION");
+    // Writing to a String can't fail.
+    let _ = writeln!(
+        out,
+        "# HELP media_node_info The node's name and version.\n# TYPE media_node_info gauge\n\
+         media_node_info{{node=\"{node}\",version=\"{version}\"}} 1"
+    );
     gauge(&mut out, "rooms", "Rooms that are open.", counters.rooms);
     gauge(
         &mut out,
@@ -21,6 +30,19 @@ pub fn text(report: &Report) -> String {
         counters.participants,
     );
     gauge(&mut out, "tracks", "Published tracks.", counters.tracks);
+    gauge(
+        &mut out,
+        "tcp_connections",
+        "TCP connections that media comes by.",
+        report.tcp.open,
+    );
+    let refused = [("reason=\"no_proof\"", report.tcp.refused)];
+    family(
+        &mut out,
+        "tcp_refused_total",
+        "TCP connections closed for want of a valid check, or of a place.",
+        &refused,
+    );
     let both = |inward, outward| [("direction=\"in\"", inward), ("direction=\"out\"", outward)];
     family(
         &mut out,
@@ -55,7 +77,10 @@ pub fn text(report: &Report) -> String {
     let labels: Vec<(String, u64)> = DropReason::ALL
         .iter()
         .map(|reason| (format!("reason=\"{}\"", reason.name()), counters.drops(*reason)))
-        .chain([("reason=\"unsent\"".to_owned(), report.unsent)])
+        .chain([
+            ("reason=\"unsent\"".to_owned(), report.unsent),
+            ("reason=\"tcp_full\"".to_owned(), report.tcp.lost),
+        ])
         .collect();
     let drops: Vec<(&str, u64)> = labels.iter().map(|(label, count)| (label.as_str(), *count)).collect();
     family(
@@ -92,8 +117,13 @@ mod tests {
         report.counters.rooms = 2;
         report.counters.packets_forwarded = 7;
         report.counters.dropped(DropReason::Muted);
-        let text = text(&report);
+        let text = text(&NodeId::new("n1").expect("valid"), &report);
         for line in [
+            concat!(
+                "media_node_info{node=\"n1\",version=\"",
+                env!("CARGO_PKG_VERSION"),
+                "\"} 1"
+            ),
             "# TYPE media_rooms gauge",
             "media_rooms 2",
             "# TYPE media_packets_total counter",

@@ -5,5 +5,6 @@ pub mod drain;
 pub mod load;
 pub mod metrics;
 pub mod node;
+pub mod tcp;
 pub mod udp;
 pub mod worker;

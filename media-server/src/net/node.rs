@@ -39,6 +39,7 @@ pub struct Node {
     id: NodeId,
     control: SocketAddr,
     udp: SocketAddr,
+    tcp: Option<SocketAddr>,
     workers: Workers,
     thread: std::thread::JoinHandle<()>,
     drain: Arc<Drain>,
@@ -56,8 +57,8 @@ impl Node {
     /// When a port is taken or an address isn't the machine's; names the field.
     pub async fn start(config: &Config, keys: Keys, shutdown: Shutdown) -> anyhow::Result<Self> {
         let media = &config.media;
-        let (worker, thread) = worker::start(media.udp, &media.public_addresses, media.silence)?;
-        let udp = worker.udp();
+        let (worker, thread) = worker::start(media.udp, media.tcp, &media.public_addresses, media.silence)?;
+        let (udp, tcp) = (worker.udp(), worker.tcp());
         let workers = Workers::new(worker);
         let listener = TcpListener::bind(media.control)
             .await
@@ -91,11 +92,12 @@ impl Node {
             store: None,
         };
         beating.spawn(heart.beat(beating.clone()));
-        tracing::info!(node = %id, %udp, control = %address, "the media node is there");
+        tracing::info!(node = %id, %udp, ?tcp, control = %address, "the media node is there");
         Ok(Self {
             id,
             control: address,
             udp,
+            tcp,
             workers,
             thread,
             drain,
@@ -121,6 +123,12 @@ impl Node {
     #[must_use]
     pub fn udp(&self) -> SocketAddr {
         self.udp
+    }
+
+    /// Where media comes by TCP, if it may.
+    #[must_use]
+    pub fn tcp(&self) -> Option<SocketAddr> {
+        self.tcp
     }
 
     /// Waits for the shutdown or for the end of a drain, tells everybody goodbye, and ends.

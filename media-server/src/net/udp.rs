@@ -2,7 +2,6 @@
 //!
 //! Invariant: what can't be sent at once is lost and counted, as on any network: media that waits is late.
 
-use std::collections::HashMap;
 use std::io::{self, IoSliceMut};
 use std::net::{IpAddr, SocketAddr};
 
@@ -10,7 +9,7 @@ use quinn_udp::{BATCH_SIZE, RecvMeta, Transmit, UdpSocketState};
 use tokio::io::Interest;
 use tokio::net::UdpSocket;
 
-use crate::core::Datagram;
+use crate::core::{Outbox, Transport};
 
 /// The kernel's buffers, in bytes: about 100 ms of 300 Mbit/s. When full the kernel drops.
 const SOCKET_BUFFER: usize = 4 << 20;
@@ -29,7 +28,6 @@ pub struct Udp {
     addresses: Addresses,
     buffers: Vec<Vec<u8>>,
     metas: Vec<RecvMeta>,
-    batch: Vec<u8>,
     lost: u64,
 }
 
@@ -74,7 +72,7 @@ impl Addresses {
     }
 
     /// Under which of the told addresses a datagram came that was for `local`.
-    fn told_for(&self, local: Option<IpAddr>) -> SocketAddr {
+    pub(super) fn told_for(&self, local: Option<IpAddr>) -> SocketAddr {
         let exact = self.told.iter().find(|it| Some(it.ip()) == local);
         // Behind a 1:1 NAT: by its public address.
         *exact
@@ -126,7 +124,6 @@ impl Udp {
             addresses,
             buffers: vec![vec![0; RECEIVE_BUFFER]; BATCH_SIZE],
             metas: vec![RecvMeta::default(); BATCH_SIZE],
-            batch: Vec::with_capacity(MAX_SEND),
             lost: 0,
         })
     }
@@ -186,114 +183,35 @@ impl Udp {
         Ok(())
     }
 
-    /// Sends all, grouped by destination; the order toward each stays.
-    pub fn send(&mut self, datagrams: &mut Vec<Datagram>) {
-        group_by_destination(datagrams);
-        let mut rest = datagrams.as_slice();
-        while !rest.is_empty() {
-            let run = run_len(rest, self.state.max_gso_segments());
-            let (now, later) = rest.split_at(run);
-            self.send_run(now);
-            rest = later;
-        }
-        datagrams.clear();
-    }
-
-    /// Sends datagrams of one destination and size (the last may be smaller) at once.
-    fn send_run(&mut self, run: &[Datagram]) {
-        let Some(first) = run.first() else { return };
-        let contents = if run.len() == 1 {
-            &first.bytes
-        } else {
-            self.batch.clear();
-            for datagram in run {
-                self.batch.extend_from_slice(&datagram.bytes);
+    /// Sends what goes by UDP, in order: what goes one way side by side leaves by one system call.
+    pub fn send(&mut self, outbox: &Outbox) {
+        let mut next = 0;
+        while let Some(first) = outbox.get(next) {
+            let (run, contents) = outbox.run(next, self.state.max_gso_segments(), MAX_SEND);
+            next += run;
+            if first.path.transport != Transport::Udp {
+                continue;
             }
-            &self.batch
-        };
-        let transmit = Transmit {
-            destination: first.destination,
-            ecn: None,
-            contents,
-            segment_size: (run.len() > 1).then_some(first.bytes.len()),
-            src_ip: self.addresses.local_for(first.source.ip()),
-        };
-        // Straight to the kernel: a full buffer is a loss, not something to wait for.
-        let sent = self.state.try_send((&self.socket).into(), &transmit);
-        if let Err(error) = sent {
-            self.lost += run.len() as u64;
-            tracing::debug!(destination = %first.destination, %error, "can't send");
+            let transmit = Transmit {
+                destination: first.path.theirs,
+                ecn: None,
+                contents,
+                segment_size: (run > 1).then_some(first.bytes.len()),
+                src_ip: self.addresses.local_for(first.path.ours.ip()),
+            };
+            // Straight to the kernel: a full buffer is a loss, not something to wait for.
+            if let Err(error) = self.state.try_send((&self.socket).into(), &transmit) {
+                self.lost += run as u64;
+                tracing::debug!(destination = %first.path.theirs, %error, "can't send");
+            }
         }
     }
-}
-
-/// Brings datagrams of one destination together, in the order in which destinations first appear.
-fn group_by_destination(datagrams: &mut [Datagram]) {
-    let mut order: HashMap<SocketAddr, usize> = HashMap::new();
-    for datagram in datagrams.iter() {
-        let next = order.len();
-        order.entry(datagram.destination).or_insert(next);
-    }
-    if order.len() > 1 {
-        datagrams.sort_by_key(|it| order.get(&it.destination).copied());
-    }
-}
-
-/// How many from the first on can go in one system call.
-fn run_len(datagrams: &[Datagram], max_segments: usize) -> usize {
-    let Some(first) = datagrams.first() else { return 0 };
-    let size = first.bytes.len();
-    let mut total = size;
-    let mut len = 1;
-    while let Some(next) = datagrams.get(len) {
-        total += next.bytes.len();
-        let is_same_way = next.destination == first.destination && next.source == first.source;
-        let is_last = datagrams[len - 1].bytes.len() < size;
-        if len >= max_segments || total > MAX_SEND || !is_same_way || is_last || next.bytes.len() > size {
-            break;
-        }
-        len += 1;
-    }
-    len
 }
 
 #[cfg(test)]
 mod tests {
     use super::*;
-
-    fn datagram(port: u16, len: usize) -> Datagram {
-        Datagram {
-            source: SocketAddr::from(([127, 0, 0, 1], 7000)),
-            destination: SocketAddr::from(([127, 0, 0, 1], port)),
-            bytes: vec![0; len],
-        }
-    }
-
-    #[test]
-    fn a_run_is_one_destination_and_one_size_but_for_a_smaller_last() {
-        let all = [
-            datagram(1, 100),
-            datagram(1, 100),
-            datagram(1, 40),
-            datagram(1, 40),
-            datagram(1, 90),
-            datagram(2, 90),
-        ];
-        assert_eq!(run_len(&all, 64), 3);
-        assert_eq!(run_len(&all[3..], 64), 1, "a larger one begins a new run");
-        assert_eq!(run_len(&all[4..], 64), 1, "another destination");
-        assert_eq!(run_len(&all, 2), 2);
-        assert_eq!(run_len(&all, 1), 1);
-        assert_eq!(run_len(&[], 64), 0);
-    }
-
-    #[test]
-    fn grouping_keeps_the_order_toward_each_destination() {
-        let mut all = [datagram(2, 1), datagram(1, 2), datagram(2, 3), datagram(1, 4)];
-        group_by_destination(&mut all);
-        let order: Vec<(u16, usize)> = all.iter().map(|it| (it.destination.port(), it.bytes.len())).collect();
-        assert_eq!(order, [(2, 1), (2, 3), (1, 2), (1, 4)]);
-    }
+    use crate::core::Path;
 
     #[test]
     fn behind_a_nat_the_public_address_is_told_and_the_private_one_used() {
@@ -315,15 +233,17 @@ mod tests {
         let at = SocketAddr::from(([127, 0, 0, 1], 0));
         let (mut from, mut to) = (Udp::bind(at, &[]).expect("bind"), Udp::bind(at, &[]).expect("bind"));
         let destination = to.local_addr().expect("address");
-        let mut out: Vec<Datagram> = (0..100_u8)
-            .map(|n| Datagram {
-                source: from.addresses().told()[0],
-                destination,
-                bytes: vec![n; if n % 10 == 9 { 300 } else { 1100 }],
-            })
+        let expected: Vec<Vec<u8>> = (0..100_u8)
+            .map(|n| vec![n; if n % 10 == 9 { 300 } else { 1100 }])
             .collect();
-        let expected: Vec<Vec<u8>> = out.iter().map(|it| it.bytes.clone()).collect();
-        from.send(&mut out);
+        let mut out = Outbox::default();
+        let path = Path {
+            transport: Transport::Udp,
+            ours: from.addresses().told()[0],
+            theirs: destination,
+        };
+        expected.iter().for_each(|bytes| out.push(path, bytes));
+        from.send(&out);
         assert_eq!(from.lost(), 0);
         let mut got = Vec::new();
         while got.len() < expected.len() {

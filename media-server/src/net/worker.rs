@@ -1,12 +1,12 @@
 //! A thread that owns whole rooms and their socket.
 //!
-//! Invariant: nothing on a packet's way waits: no lock, no channel, no allocation beyond the packet's own.
-//! Everybody else speaks to the thread by one bounded channel of commands, and hears by its connection's.
+//! Invariant: nothing on a datagram's way waits: no lock, no channel, no allocation beyond the packet's own.
+//! (What comes by TCP passes a channel within the thread.) Everybody else speaks to the thread by one bounded channel of commands, and hears by its connection's.
 
 use std::collections::HashMap;
 use std::net::{IpAddr, SocketAddr};
 use std::sync::Arc;
-use std::time::{Duration, Instant};
+use std::time::{Duration, Instant, SystemTime};
 
 use anyhow::Context as _;
 use nix::time::{ClockId, clock_gettime};
@@ -14,14 +14,18 @@ use protocol::control::{NodeFrame, OutReason};
 use protocol::ids::RoomId;
 use tokio::sync::{Notify, mpsc, oneshot};
 
+use super::tcp::{Arrival, Tcp, TcpCounts};
 use super::udp::Udp;
-use crate::core::{ConnectionId, Counters, Datagram, Output, Request, Settings, Sfu};
+use crate::core::{ConnectionId, Counters, Remote, Request, Settings, Sfu, Transport, WallClock};
 
 /// Commands that wait. When full, who sends one waits: signaling is slowed, media isn't.
 const COMMANDS: usize = 256;
 
 /// Batches of datagrams taken before commands and timeouts get their turn.
 const BATCHES: usize = 8;
+
+/// How long the last words by TCP may take.
+const LAST_WORDS: Duration = Duration::from_secs(1);
 
 /// What a worker is told.
 #[derive(Debug)]
@@ -56,6 +60,8 @@ pub struct Report {
     pub counters: Counters,
     /// Datagrams that the socket couldn't send.
     pub unsent: u64,
+    /// The TCP port's.
+    pub tcp: TcpCounts,
     /// CPU time used since the start.
     pub busy: Duration,
 }
@@ -65,6 +71,7 @@ pub struct Report {
 pub struct Handle {
     commands: mpsc::Sender<Command>,
     udp: SocketAddr,
+    tcp: Option<SocketAddr>,
 }
 
 /// All workers of the node, never none: rooms are spread over them by name.
@@ -109,6 +116,7 @@ impl Workers {
             if let Ok(report) = answered.await {
                 sum.counters = sum.counters.plus(&report.counters);
                 sum.unsent += report.unsent;
+                sum.tcp = sum.tcp.plus(report.tcp);
                 sum.busy += report.busy;
             }
         }
@@ -148,6 +156,12 @@ impl Handle {
         self.udp
     }
 
+    /// Where media comes by TCP, if it may.
+    #[must_use]
+    pub fn tcp(&self) -> Option<SocketAddr> {
+        self.tcp
+    }
+
     async fn tell(&self, command: Command) {
         // A worker that is gone has nothing to be told: the node is going down.
         let _ = self.commands.send(command).await;
@@ -157,32 +171,38 @@ impl Handle {
 /// Starts a worker on a thread of its own.
 ///
 /// # Errors
-/// When the address is taken.
+/// When an address is taken.
 pub fn start(
     udp: SocketAddr,
+    tcp: Option<SocketAddr>,
     public: &[IpAddr],
     silence: Duration,
 ) -> anyhow::Result<(Handle, std::thread::JoinHandle<()>)> {
     let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build()?;
-    let socket = {
-        let _within = runtime.enter();
-        Udp::bind(udp, public).with_context(|| format!("media.udp: {udp} can't be used"))?
-    };
+    let within = runtime.enter();
+    let socket = Udp::bind(udp, public).with_context(|| format!("media.udp: {udp} can't be used"))?;
+    let tcp = tcp
+        .map(|at| Tcp::bind(at, public).with_context(|| format!("media.tcp: {at} can't be used")))
+        .transpose()?;
+    drop(within);
     let (commands, inbox) = mpsc::channel(COMMANDS);
     let handle = Handle {
         commands,
         udp: socket.local_addr()?,
+        tcp: tcp.as_ref().map(Tcp::local_addr),
     };
     let sfu = Sfu::new(Settings {
         addresses: socket.addresses().told().to_vec(),
+        tcp_addresses: tcp.iter().flat_map(|it| it.addresses().told()).copied().collect(),
         silence,
+        clock: WallClock::new(Instant::now(), SystemTime::now()),
     });
     let mut worker = Worker {
         sfu,
         socket,
+        tcp,
         inbox,
         connections: HashMap::new(),
-        outbox: Vec::new(),
     };
     let thread = std::thread::Builder::new()
         .name("media".to_owned())
@@ -193,10 +213,9 @@ pub fn start(
 struct Worker {
     sfu: Sfu,
     socket: Udp,
+    tcp: Option<Tcp>,
     inbox: mpsc::Receiver<Command>,
     connections: HashMap<ConnectionId, Line>,
-    /// Datagrams of one turn, sent at its end.
-    outbox: Vec<Datagram>,
 }
 
 impl Worker {
@@ -215,33 +234,54 @@ impl Worker {
                 command = self.inbox.recv() => match command {
                     Some(command) => {
                         if !self.obey(command) {
-                            return self.goodbye();
+                            return self.goodbye().await;
                         }
                     }
-                    None => return self.goodbye(),
+                    None => return self.goodbye().await,
                 },
+                arrival = arrival(&mut self.tcp) => self.receive_by_tcp(arrival),
                 () = until(deadline) => {}
             }
             // A flood of datagrams must not keep commands waiting.
             while let Ok(command) = self.inbox.try_recv() {
                 if !self.obey(command) {
-                    return self.goodbye();
+                    return self.goodbye().await;
                 }
             }
+            self.receive_by_tcp(None);
             self.sfu.handle_timeout(Instant::now());
             self.flush();
+            if self.tcp.as_ref().is_some_and(|tcp| tcp.counts().open > 0) {
+                // Its connections are tasks of this thread: a flood of datagrams must not keep them waiting.
+                tokio::task::yield_now().await;
+            }
         }
+    }
+
+    fn receive_by_tcp(&mut self, first: Option<Arrival>) {
+        let Some(tcp) = &mut self.tcp else { return };
+        let now = Instant::now();
+        tcp.take(first, now, |source, destination, bytes| {
+            self.sfu.handle_datagram(source, destination, bytes, now);
+        });
     }
 
     fn receive(&mut self) {
         for _ in 0..BATCHES {
             let Self { sfu, socket, .. } = self;
             let now = Instant::now();
-            let received = socket.receive(|source, destination, bytes| {
+            let received = socket.receive(|address, destination, bytes| {
+                let source = Remote {
+                    transport: Transport::Udp,
+                    address,
+                };
                 sfu.handle_datagram(source, destination, bytes, now);
             });
             match received {
-                Ok(()) => self.flush(),
+                Ok(()) => {
+                    self.sfu.flush(now);
+                    self.flush();
+                }
                 Err(error) if error.kind() == std::io::ErrorKind::WouldBlock => return,
                 Err(error) => {
                     // An ICMP error of some earlier datagram; the socket itself is well.
@@ -267,6 +307,7 @@ impl Worker {
                 let report = Report {
                     counters: self.sfu.counters(),
                     unsent: self.socket.lost(),
+                    tcp: self.tcp.as_ref().map(Tcp::counts).unwrap_or_default(),
                     busy: busy(),
                 };
                 // Who asked may have gone.
@@ -279,23 +320,26 @@ impl Worker {
     }
 
     fn flush(&mut self) {
-        while let Some(output) = self.sfu.poll_output() {
-            match output {
-                Output::Datagram(datagram) => self.outbox.push(datagram),
-                Output::Frame { connection, frame } => {
-                    let Some(line) = self.connections.get(&connection) else {
-                        continue;
-                    };
-                    if let Err(error) = line.frames.try_send(frame) {
-                        tracing::warn!(?connection, %error, "a control connection doesn't keep up");
-                        line.overflow.notify_one();
-                        self.close(connection);
-                    }
-                }
+        while let Some((connection, frame)) = self.sfu.poll_frame() {
+            let Some(line) = self.connections.get(&connection) else {
+                continue;
+            };
+            if let Err(error) = line.frames.try_send(frame) {
+                tracing::warn!(?connection, %error, "a control connection doesn't keep up");
+                line.overflow.notify_one();
+                self.close(connection);
             }
         }
-        if !self.outbox.is_empty() {
-            self.socket.send(&mut self.outbox);
+        let outbox = self.sfu.outbox();
+        if !outbox.is_empty() {
+            let (datagrams, bytes) = (outbox.len() as u64, outbox.bytes() as u64);
+            self.socket.send(outbox);
+            if let Some(tcp) = &mut self.tcp {
+                let by_tcp = outbox.iter().filter(|it| it.path.transport == Transport::Tcp);
+                by_tcp.for_each(|datagram| tcp.send(datagram, Instant::now()));
+            }
+            outbox.clear();
+            self.sfu.count_sent(datagrams, bytes);
         }
     }
 
@@ -304,9 +348,20 @@ impl Worker {
         self.sfu.connection_closed(connection);
     }
 
-    fn goodbye(&mut self) {
+    async fn goodbye(&mut self) {
         self.sfu.close(OutReason::Draining, Instant::now());
         self.flush();
+        if let Some(tcp) = &mut self.tcp {
+            tcp.close(LAST_WORDS).await;
+        }
+    }
+}
+
+/// What came by TCP; never anything where there is none.
+async fn arrival(tcp: &mut Option<Tcp>) -> Option<Arrival> {
+    match tcp {
+        Some(tcp) => tcp.ready().await,
+        None => std::future::pending().await,
     }
 }
 

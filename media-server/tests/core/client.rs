@@ -4,13 +4,14 @@ use std::collections::{BTreeMap, VecDeque};
 use std::net::SocketAddr;
 use std::time::Instant;
 
+use media_server::core::Transport;
 use protocol::grants::MediaSource;
 use protocol::ids::ParticipantId;
 use protocol::signal::SubscribedTrack;
 use str0m::change::SdpPendingOffer;
 use str0m::format::Codec;
 use str0m::media::{ExtensionValues, KeyframeRequestKind, Mid};
-use str0m::net::{Protocol, Receive};
+use str0m::net::{Protocol, Receive, TcpType};
 use str0m::rtp::RtpWrite;
 use str0m::{Candidate, Event, Input, Output, Rtc};
 
@@ -85,6 +86,7 @@ impl Got {
 /// One `RTCPeerConnection` of a client.
 pub struct Link {
     pub address: SocketAddr,
+    transport: Transport,
     pub rtc: Rtc,
     pub pending: Option<SdpPendingOffer>,
     pub is_connected: bool,
@@ -93,16 +95,24 @@ pub struct Link {
 }
 
 impl Link {
-    pub fn new(address: SocketAddr, now: Instant) -> Self {
+    pub fn new(address: SocketAddr, transport: Transport, now: Instant) -> Self {
         let mut rtc = Rtc::builder()
             .set_rtp_mode(true)
             .clear_codecs()
             .enable_opus(true, false)
             .enable_vp8(true)
             .build(now);
-        rtc.add_local_candidate(Candidate::host(address, "udp").unwrap());
+        let candidate = match transport {
+            Transport::Udp => Candidate::builder().udp().host(address).build(),
+            Transport::Tcp => {
+                let candidate = Candidate::builder().tcp().host(address);
+                candidate.tcptype(TcpType::Active).build()
+            }
+        };
+        rtc.add_local_candidate(candidate.unwrap());
         Self {
             address,
+            transport,
             rtc,
             pending: None,
             is_connected: false,
@@ -118,6 +128,7 @@ impl Link {
             match self.rtc.poll_output().unwrap() {
                 Output::Timeout(_) => return events,
                 Output::Transmit(transmit) => self.out.push_back(Wire {
+                    transport: self.transport,
                     from: transmit.source,
                     to: transmit.destination,
                     bytes: transmit.contents.into(),
@@ -132,7 +143,10 @@ impl Link {
     pub fn receive(&mut self, wire: &Wire, now: Instant) -> Vec<Event> {
         if let Ok(contents) = wire.bytes.as_slice().try_into() {
             let receive = Receive {
-                proto: Protocol::Udp,
+                proto: match wire.transport {
+                    Transport::Udp => Protocol::Udp,
+                    Transport::Tcp => Protocol::Tcp,
+                },
                 source: wire.from,
                 destination: wire.to,
                 contents,
@@ -163,6 +177,7 @@ pub struct Client {
     pub offers: Vec<(u32, Vec<SubscribedTrack>)>,
     pub tracks: Vec<SubscribedTrack>,
     pub answers: bool,
+    pub transport: Transport,
     got: BTreeMap<Mid, Got>,
     port: u16,
 }
@@ -177,6 +192,7 @@ impl Client {
             offers: Vec::new(),
             tracks: Vec::new(),
             answers: true,
+            transport: Transport::Udp,
             got: BTreeMap::new(),
             port,
         }

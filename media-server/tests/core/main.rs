@@ -14,5 +14,6 @@ mod lips_and_voice_stay_together;
 mod media_survives_loss;
 mod signaling_may_die;
 mod strangers_disturb_nobody;
+mod who_has_only_tcp_takes_part;
 mod who_is_kicked_stays_out;
 mod who_leaves_is_gone;

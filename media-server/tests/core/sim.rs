@@ -6,9 +6,9 @@
 use std::cmp::Reverse;
 use std::collections::{BTreeMap, BinaryHeap};
 use std::net::SocketAddr;
-use std::time::{Duration, Instant};
+use std::time::{Duration, Instant, SystemTime};
 
-use media_server::core::{ConnectionId, Output as SfuOutput, Request, Settings, Sfu};
+use media_server::core::{ConnectionId, Remote, Request, Settings, Sfu, Transport, WallClock};
 use protocol::control::{AnswerBody, NodeFrame};
 use protocol::grants::{MediaGrant, MediaSource, RoomRole};
 use protocol::ids::{OfficeId, ParticipantId, RoomId};
@@ -30,6 +30,7 @@ pub fn server() -> SocketAddr {
 /// A datagram on its way.
 #[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord)]
 pub struct Wire {
+    pub transport: Transport,
     pub from: SocketAddr,
     pub to: SocketAddr,
     pub bytes: Vec<u8>,
@@ -60,7 +61,9 @@ impl World {
             now: start,
             sfu: Sfu::new(Settings {
                 addresses: vec![server()],
+                tcp_addresses: vec![server()],
                 silence: SILENCE,
+                clock: WallClock::new(start, SystemTime::now()),
             }),
             clients: BTreeMap::new(),
             frames: Vec::new(),
@@ -125,7 +128,7 @@ impl World {
         let now = self.now;
         let client = self.client(name);
         let address = client.address();
-        let mut link = Link::new(address, now);
+        let mut link = Link::new(address, client.transport, now);
         let mut changes = link.rtc.sdp_api();
         let mut encoders = Vec::new();
         for source in sources {
@@ -228,7 +231,11 @@ impl World {
 
     /// Puts a datagram on the wire to the SFU.
     pub fn inject(&mut self, from: SocketAddr, bytes: Vec<u8>) {
-        self.sfu.handle_datagram(from, server(), &bytes, self.now);
+        let source = Remote {
+            transport: Transport::Udp,
+            address: from,
+        };
+        self.sfu.handle_datagram(source, server(), &bytes, self.now);
         self.collect();
     }
 
@@ -283,7 +290,11 @@ impl World {
             if let Some(tape) = &mut self.tape {
                 tape.push(wire.clone());
             }
-            self.sfu.handle_datagram(wire.from, wire.to, &wire.bytes, now);
+            let source = Remote {
+                transport: wire.transport,
+                address: wire.from,
+            };
+            self.sfu.handle_datagram(source, wire.to, &wire.bytes, now);
             let before = self.frames.len();
             self.collect();
             self.deliver_frames(before);
@@ -301,15 +312,18 @@ impl World {
     }
 
     fn collect(&mut self) {
-        while let Some(output) = self.sfu.poll_output() {
-            match output {
-                SfuOutput::Frame { connection, frame } => self.frames.push((connection, frame)),
-                SfuOutput::Datagram(datagram) => self.send(Wire {
-                    from: datagram.source,
-                    to: datagram.destination,
-                    bytes: datagram.bytes,
-                }),
-            }
+        self.sfu.flush(self.now);
+        while let Some(told) = self.sfu.poll_frame() {
+            self.frames.push(told);
+        }
+        let outbox = std::mem::take(self.sfu.outbox());
+        for datagram in outbox.iter() {
+            self.send(Wire {
+                transport: datagram.path.transport,
+                from: datagram.path.ours,
+                to: datagram.path.theirs,
+                bytes: datagram.bytes.to_vec(),
+            });
         }
     }
 
@@ -362,7 +376,7 @@ impl World {
         client.tracks = tracks;
         if client.down.is_none() {
             let address = client.address();
-            client.down = Some(Link::new(address, now));
+            client.down = Some(Link::new(address, client.transport, now));
         }
         let link = client.down.as_mut().unwrap();
         let offer = SdpOffer::from_sdp_string(sdp).expect("an offer");

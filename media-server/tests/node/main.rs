@@ -5,9 +5,11 @@
 mod office;
 mod peers;
 mod redis;
+mod tcp_peer;
 
 mod a_kicked_participant_stays_out;
 mod it_drains_and_ends;
 mod it_runs_without_redis_and_registers_when_it_comes;
 mod only_signaling_may_speak_to_it;
 mod two_peers_of_another_make_talk;
+mod who_has_only_tcp_talks_too;

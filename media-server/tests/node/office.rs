@@ -25,6 +25,7 @@ pub const LIMIT: Duration = Duration::from_secs(20);
 pub struct Office {
     pub node_id: NodeId,
     pub control: SocketAddr,
+    pub tcp: SocketAddr,
     pub media_key: TokenKey,
     pub node_key: TokenKey,
     pub shutdown: Shutdown,
@@ -47,9 +48,11 @@ impl Office {
         let shutdown = Shutdown::new();
         let node = Node::start(&config, keys, shutdown.clone()).await.unwrap();
         let (node_id, control) = (node.id().clone(), node.control());
+        let tcp = node.tcp().unwrap();
         Self {
             node_id,
             control,
+            tcp,
             media_key,
             node_key,
             shutdown,
@@ -158,6 +161,7 @@ listen = "127.0.0.1:0"
 public_url = "https://localhost"
 [media]
 udp = "127.0.0.1:0"
+tcp = "127.0.0.1:0"
 control = "{control}"
 "#
     )

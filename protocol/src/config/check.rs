@@ -2,6 +2,7 @@
 
 use std::collections::HashSet;
 use std::fmt;
+use std::net::SocketAddr;
 use std::ops::Range;
 use std::path::{Path, PathBuf};
 
@@ -145,22 +146,37 @@ fn check_office(config: &Config, checker: &Checker<'_>) -> Result<(), ConfigErro
     Ok(())
 }
 
-/// Two nodes on one address would take turns at failing.
+/// Two nodes on one address would take turns at failing; so would a node whose control is its own port for media.
 fn check_media(config: &Config, checker: &Checker<'_>) -> Result<(), ConfigError> {
     let media = &config.media;
-    let more = &media.more_nodes;
-    let udp = std::iter::once(media.udp).chain(more.iter().map(|node| node.udp));
-    let control = std::iter::once(media.control).chain(more.iter().map(|node| node.control));
-    for (field, addresses) in [("udp", udp.collect::<Vec<_>>()), ("control", control.collect())] {
-        let mut seen = HashSet::new();
-        for address in addresses.into_iter().filter(|address| address.port() != 0) {
-            if !seen.insert(address) {
-                let message = format!("{address} stands twice, expected each media node on an address of its own");
-                return checker.fail(None, &format!("media.node.{field}"), message);
-            }
-        }
+    let first = (media.udp, media.tcp, media.control);
+    let more = media.more_nodes.iter().map(|node| (node.udp, node.tcp, node.control));
+    let (mut udp, mut tcp) = (HashSet::new(), HashSet::new());
+    for (number, node) in std::iter::once(first).chain(more).enumerate() {
+        let table = if number == 0 { "media" } else { "media.node" };
+        take_address(checker, table, "udp", Some(node.0), &mut udp)?;
+        take_address(checker, table, "tcp", node.1, &mut tcp)?;
+        take_address(checker, table, "control", Some(node.2), &mut tcp)?;
     }
     Ok(())
+}
+
+fn take_address(
+    checker: &Checker<'_>,
+    table: &str,
+    field: &str,
+    address: Option<SocketAddr>,
+    taken: &mut HashSet<SocketAddr>,
+) -> Result<(), ConfigError> {
+    // Port 0: the system chooses a free one.
+    let Some(address) = address.filter(|address| address.port() != 0) else {
+        return Ok(());
+    };
+    if taken.insert(address) {
+        return Ok(());
+    }
+    let message = format!("{address} stands twice, expected each media node on an address of its own");
+    checker.fail(None, &format!("{table}.{field}"), message)
 }
 
 fn check_areas(config: &Config, checker: &Checker<'_>) -> Result<(), ConfigError> {
@@ -285,15 +301,20 @@ person_heights = [[0.3, 0.1], [0.9, 0.2]]
         let more = "[[media.node]]\nudp = \"127.0.0.1:7002\"\ncontrol = \"127.0.0.1:7003\"\n[[section]]";
         let text = GOOD
             .replace("[[section]]", more)
-            .replace("[media]", "[media]\nsilence = \"9s\"");
+            .replace("[media]", "[media]\nsilence = \"9s\"\ntcp = \"127.0.0.1:7000\"");
         let config = Config::parse(Path::new("office.toml"), &text).expect("good");
         assert_eq!(config.media_nodes(), 2);
         let ports = |number| {
             let media = config.clone().for_media_node(number)?.media;
             assert!(media.more_nodes.is_empty() && media.silence == std::time::Duration::from_secs(9));
-            Some((media.udp.port(), media.control.port()))
+            Some((media.udp.port(), media.tcp.map(|tcp| tcp.port()), media.control.port()))
         };
-        assert_eq!((ports(1), ports(2)), (Some((7000, 7001)), Some((7002, 7003))));
+        assert_eq!(ports(1), Some((7000, Some(7000), 7001)));
+        assert_eq!(
+            ports(2),
+            Some((7002, None, 7003)),
+            "the first node's TCP port is its own"
+        );
         assert_eq!((ports(0), ports(3)), (None, None));
     }
 

@@ -111,6 +111,9 @@ pub struct Web {
 pub struct Media {
     /// The one UDP port for all media.
     pub udp: SocketAddr,
+    /// The one TCP port for media, for browsers whose network lets no UDP out; none: they can't.
+    #[serde(default)]
+    pub tcp: Option<SocketAddr>,
     /// Addresses told to browsers (behind 1:1 NAT, the public one); none: `udp`'s own, or every address of
     /// the machine where that is unspecified.
     #[serde(default)]
@@ -131,6 +134,9 @@ pub struct Media {
 pub struct MediaNode {
     /// Its UDP port.
     pub udp: SocketAddr,
+    /// Its TCP port for media; none: UDP only.
+    #[serde(default)]
+    pub tcp: Option<SocketAddr>,
     /// Where signaling speaks to it.
     pub control: SocketAddr,
 }
@@ -313,6 +319,7 @@ impl Config {
         if number != 1 {
             let own = more.get(number.checked_sub(2)?)?;
             self.media.udp = own.udp;
+            self.media.tcp = own.tcp;
             self.media.control = own.control;
         }
         Some(self)

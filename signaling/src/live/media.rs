@@ -147,6 +147,33 @@ impl Listener for Hub {
                     muted,
                 },
             ),
+            AnswerBody::Layers {
+                participant,
+                source,
+                rids,
+                ..
+            } => self.tell_participant(&participant, ServerBody::Layers { source, rids }),
+            AnswerBody::Paused {
+                participant,
+                track,
+                paused,
+                ..
+            } => self.tell_participant(&participant, ServerBody::Paused { track, paused }),
+            AnswerBody::Speakers {
+                participant, speakers, ..
+            } => self.tell_participant(&participant, ServerBody::Speakers { participants: speakers }),
+            AnswerBody::ConnectionQuality {
+                participant,
+                who,
+                quality,
+                ..
+            } => self.tell_participant(
+                &participant,
+                ServerBody::ConnectionQuality {
+                    participant: who,
+                    quality,
+                },
+            ),
             AnswerBody::Left { participant, who, .. } => {
                 self.tell_participant(&participant, ServerBody::ParticipantLeft { participant: who });
             }

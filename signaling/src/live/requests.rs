@@ -85,6 +85,12 @@ impl Client {
                 revision,
                 sdp,
             }),
+            ClientBody::View { tracks } => self.pass_on(id, client, |room, participant| RequestBody::View {
+                room,
+                participant,
+                tracks,
+            }),
+            ClientBody::Restart => self.pass_on(id, client, |room, participant| RequestBody::Restart { room, participant }),
             ClientBody::Mute { source, muted } => self.pass_on(id, client, |room, participant| RequestBody::Mute {
                 room,
                 participant,

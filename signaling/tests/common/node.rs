@@ -262,7 +262,11 @@ impl Memory {
                 }
                 AnswerBody::Ok
             }
-            RequestBody::Answer { .. } | RequestBody::Leave { .. } | RequestBody::Ping => AnswerBody::Ok,
+            RequestBody::Answer { .. }
+            | RequestBody::View { .. }
+            | RequestBody::Restart { .. }
+            | RequestBody::Leave { .. }
+            | RequestBody::Ping => AnswerBody::Ok,
             RequestBody::Kick { .. } | RequestBody::Drain { .. } | RequestBody::Status => {
                 panic!("signaling doesn't ask this")
             }

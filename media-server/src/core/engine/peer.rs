@@ -6,21 +6,17 @@ use std::time::{Duration, Instant};
 
 use str0m::change::{SdpAnswer, SdpOffer, SdpPendingOffer};
 use str0m::format::Codec as EngineCodec;
-use str0m::media::{Direction, ExtensionValues, KeyframeRequestKind, MediaKind, Pt};
-use str0m::net::{Protocol, Receive};
-use str0m::rtp::{RtpPacket, RtpWrite, Ssrc, Vp8Descriptor};
+use str0m::media::{Direction, KeyframeRequestKind, MediaKind};
+use str0m::net::{Protocol, Receive, TcpType};
+use str0m::rtp::{Extension, ExtensionMap, ExtensionValues, RtpPacket, Ssrc};
 use str0m::{Candidate, Event, Input, Output, Rtc};
 
-use super::{Codec, Drain, EngineError, Extensions, Mid, OfferPlan, Packet, PeerEvent, Stamp};
-use crate::core::{Datagram, MAX_PAYLOAD, PeerKey};
-
-/// How long, and how many packets, a sent packet can be asked for again.
-const RESEND_PACKETS: usize = 1024;
-const RESEND_AGE: Duration = Duration::from_secs(3);
-
-/// The share of resent bytes above which queued resends are thrown away. str0m's own 0.15 gives up on a
-/// burst of loss that a call survives.
-const RESEND_SHARE: f32 = 0.5;
+use super::keys::Slot;
+use super::{Codec, Drain, EngineError, Extensions, Keys, Mid, OfferPlan, Packet, PeerEvent, Rid};
+use crate::core::codec::{self, Video};
+use crate::core::demux::is_media;
+use crate::core::egress::{ExtensionIds, StreamPlan};
+use crate::core::{Path, PeerKey, Remote, Side, Transport};
 
 /// A timeout that is due at once is served at once, but so often at most; the next is served a moment later.
 const MAX_SPINS: u32 = 16;
@@ -30,11 +26,12 @@ const MOMENT: Duration = Duration::from_millis(1);
 pub struct Peer {
     key: PeerKey,
     rtc: Rtc,
-    pending: Option<(SdpPendingOffer, Vec<Mid>)>,
-    /// Which section an incoming source belongs to; found once for each. As long as the sections' list.
-    streams: Vec<(Ssrc, Mid)>,
-    /// How a section names a codec toward the other end; found once for each.
-    payload_types: Vec<(Mid, Codec, Pt)>,
+    pending: Option<SdpPendingOffer>,
+    keys: Slot,
+    /// Which section and layer an incoming source belongs to; found once for each. As long as the layers' list.
+    streams: Vec<(Ssrc, Mid, Option<Rid>)>,
+    /// The connectivity check that is being answered: by which way it came, and whether it nominates that.
+    check: Option<(Path, bool)>,
     /// NACK messages of a section, when last looked at.
     nacks: Vec<(Mid, u64)>,
     deadline: Instant,
@@ -42,19 +39,31 @@ pub struct Peer {
 }
 
 impl Peer {
-    pub(super) fn new(key: PeerKey, mut rtc: Rtc, addresses: &[SocketAddr], now: Instant) -> Self {
-        for address in addresses {
-            match Candidate::host(*address, "udp") {
+    pub(super) fn new(
+        key: PeerKey,
+        mut rtc: Rtc,
+        keys: Slot,
+        (udp, tcp): (&[SocketAddr], &[SocketAddr]),
+        now: Instant,
+    ) -> Self {
+        let by_udp = udp.iter().map(|it| Candidate::builder().udp().host(*it).build());
+        let passive = |it: &SocketAddr| {
+            let candidate = Candidate::builder().tcp().host(*it);
+            candidate.tcptype(TcpType::Passive).build()
+        };
+        for candidate in by_udp.chain(tcp.iter().map(passive)) {
+            match candidate {
                 Ok(candidate) => drop(rtc.add_local_candidate(candidate)),
-                Err(error) => tracing::warn!(%address, %error, "not a usable address"),
+                Err(error) => tracing::warn!(%error, "not a usable address"),
             }
         }
         Self {
             key,
             rtc,
             pending: None,
+            keys,
             streams: Vec::new(),
-            payload_types: Vec::new(),
+            check: None,
             nacks: Vec::new(),
             deadline: now,
             is_closed: false,
@@ -71,6 +80,12 @@ impl Peer {
     #[must_use]
     pub fn deadline(&self) -> Instant {
         self.deadline
+    }
+
+    /// The handshake's keys, once it is done.
+    #[must_use]
+    pub fn keys(&self) -> Option<&Keys> {
+        self.keys.get()
     }
 
     /// The name by which the other end's connectivity checks call this connection. (RFC 8445 §5.3)
@@ -103,6 +118,9 @@ impl Peer {
         for mid in &plan.resume {
             changes.set_direction(*mid, Direction::SendOnly);
         }
+        if plan.restart {
+            changes.ice_restart(true);
+        }
         let mut added = Vec::new();
         for (is_video, stream) in &plan.add {
             let kind = if *is_video { MediaKind::Video } else { MediaKind::Audio };
@@ -111,7 +129,7 @@ impl Peer {
         let made = changes.apply();
         self.tick(now, drain);
         let (offer, pending) = made?;
-        self.pending = Some((pending, added.clone()));
+        self.pending = Some(pending);
         Some((offer.to_sdp_string(), added))
     }
 
@@ -121,25 +139,45 @@ impl Peer {
     /// [`EngineError::Unreadable`]: the offer still waits for its answer. [`EngineError::Unfit`]: it doesn't.
     pub fn accept_answer(&mut self, sdp: &str, now: Instant, drain: &mut Drain) -> Result<(), EngineError> {
         let answer = SdpAnswer::from_sdp_string(sdp).map_err(|error| EngineError::Unreadable(error.to_string()))?;
-        let Some((pending, added)) = self.pending.take() else {
+        let Some(pending) = self.pending.take() else {
             return Err(EngineError::Unfit("no offer waits for an answer".to_owned()));
         };
         let accepted = self.rtc.sdp_api().accept_answer(pending, answer);
         self.tick(now, drain);
-        accepted.map_err(|error| EngineError::Unfit(error.to_string()))?;
-        for mid in added {
-            if let Some(stream) = self.rtc.direct_api().stream_tx_by_mid(mid, None) {
-                stream.set_rtx_cache(RESEND_PACKETS, RESEND_AGE, Some(RESEND_SHARE));
-            }
-            self.tick(now, drain);
+        accepted.map_err(|error| EngineError::Unfit(error.to_string()))
+    }
+
+    /// How what is sent by a section is called; none: the section isn't agreed on.
+    pub(crate) fn stream_plan(&mut self, mid: Mid) -> Option<StreamPlan> {
+        let (ssrc, resend_ssrc) = {
+            let mut direct = self.rtc.direct_api();
+            let stream = direct.stream_tx_by_mid(mid, None)?;
+            (*stream.ssrc(), stream.rtx().map(|it| *it))
+        };
+        let media = self.rtc.media(mid)?;
+        let theirs = media.remote_pts();
+        let params = self.rtc.codec_config().params().iter();
+        let mut codecs = Vec::new();
+        for it in params.filter(|it| theirs.contains(&it.pt())) {
+            let Some(codec) = codec_of(it.spec().codec) else {
+                continue;
+            };
+            codecs.push((codec, *it.pt(), it.resend().map(|it| *it)));
         }
-        Ok(())
+        Some(StreamPlan {
+            mid: mid.to_string(),
+            ssrc,
+            resend_ssrc,
+            ids: extension_ids(media.remote_extmap()),
+            codecs,
+            name: media.cname().to_owned(),
+        })
     }
 
     /// A datagram for this connection. False: it is none of WebRTC's.
     pub fn receive(
         &mut self,
-        source: SocketAddr,
+        source: Remote,
         destination: SocketAddr,
         bytes: &[u8],
         now: Instant,
@@ -148,14 +186,24 @@ impl Peer {
         let Ok(contents) = bytes.try_into() else {
             return false;
         };
+        let path = Path {
+            transport: source.transport,
+            ours: destination,
+            theirs: source.address,
+        };
+        self.check = is_check(bytes).then(|| (path, nominates(bytes)));
         let receive = Receive {
-            proto: Protocol::Udp,
-            source,
+            proto: match source.transport {
+                Transport::Udp => Protocol::Udp,
+                Transport::Tcp => Protocol::Tcp,
+            },
+            source: source.address,
             destination,
             contents,
         };
         let handled = self.rtc.handle_input(Input::Receive(now, receive));
         self.settle(handled, now, drain);
+        self.check = None;
         true
     }
 
@@ -166,41 +214,10 @@ impl Peer {
         self.settle(handled, now, drain);
     }
 
-    /// Sends a packet. `wallclock` is when its content was captured, by the server's clock. False: this
-    /// section doesn't carry such a packet.
-    pub fn write(&mut self, mid: Mid, packet: &Packet, out: Stamp, now: Instant, drain: &mut Drain) -> bool {
-        // Larger ones would panic where str0m writes them into its fixed buffer.
-        if packet.payload.len() > MAX_PAYLOAD {
-            return false;
-        }
-        let Some(payload_type) = self.payload_type(mid, packet.codec) else {
-            return false;
-        };
+    /// Asks the publisher for a key frame (PLI, RFC 4585 §6.3.1). False: nothing comes by this layer yet.
+    pub fn ask_key_frame(&mut self, mid: Mid, rid: Option<Rid>, now: Instant, drain: &mut Drain) -> bool {
         let mut direct = self.rtc.direct_api();
-        let Some(stream) = direct.stream_tx_by_mid(mid, None) else {
-            return false;
-        };
-        stream.write_rtp(
-            RtpWrite::new(
-                payload_type,
-                out.seq.into(),
-                out.time,
-                out.wallclock.min(now),
-                Arc::clone(&packet.payload),
-            )
-            .marker(packet.marker)
-            .ext_vals(packet.extensions.0.clone())
-            .nackable(packet.codec == Codec::Vp8),
-        );
-        // Time makes a written packet ready to go.
-        self.tick(now, drain);
-        true
-    }
-
-    /// Asks the publisher for a key frame (PLI, RFC 4585 §6.3.1). False: nothing comes by this section yet.
-    pub fn ask_key_frame(&mut self, mid: Mid, now: Instant, drain: &mut Drain) -> bool {
-        let mut direct = self.rtc.direct_api();
-        let Some(stream) = direct.stream_rx_by_mid(mid, None) else {
+        let Some(stream) = direct.stream_rx_by_mid(mid, rid) else {
             return false;
         };
         stream.request_keyframe(KeyframeRequestKind::Pli);
@@ -251,15 +268,19 @@ impl Peer {
                     return;
                 }
                 Ok(Output::Transmit(transmit)) => {
-                    if is_stun_success(&transmit.contents) {
-                        let proven = PeerEvent::Proven(transmit.destination);
-                        drain.events.push_back((self.key, proven));
+                    let path = Path {
+                        transport: match transmit.proto {
+                            Protocol::Udp => Transport::Udp,
+                            _ => Transport::Tcp,
+                        },
+                        ours: transmit.source,
+                        theirs: transmit.destination,
+                    };
+                    self.tell_proven(path.theirs, &transmit.contents, drain);
+                    // Reports of str0m's toward a subscriber would use the counters of ours.
+                    if self.key.side == Side::Up || !is_media(&transmit.contents) {
+                        drain.outbox.push(path, &transmit.contents);
                     }
-                    drain.datagrams.push_back(Datagram {
-                        source: transmit.source,
-                        destination: transmit.destination,
-                        bytes: transmit.contents.into(),
-                    });
                 }
                 Ok(Output::Event(event)) => self.tell(event, drain),
                 Err(error) => self.broke(&error, drain),
@@ -267,28 +288,40 @@ impl Peer {
         }
     }
 
+    /// A check that is answered with success was signed by who knows the connection's secret.
+    fn tell_proven(&mut self, destination: SocketAddr, answer: &[u8], drain: &mut Drain) {
+        if let Some((path, is_nominated)) = self.check
+            && path.theirs == destination
+            && is_stun_success(answer)
+        {
+            let proven = PeerEvent::Proven { path, is_nominated };
+            drain.events.push_back((self.key, proven));
+        }
+    }
+
     fn tell(&mut self, event: Event, drain: &mut Drain) {
         let event = match event {
             Event::Connected => PeerEvent::Connected,
             Event::Closed => return self.tell_closed(drain),
-            Event::KeyframeRequest(request) => PeerEvent::KeyFrameAsked(request.mid),
             Event::SenderFeedback(report) => PeerEvent::SenderReport {
                 mid: report.mid,
+                rid: report.rid,
                 at: report.received_at,
                 ntp: report.sender_info.ntp_time,
                 // RTP time is 32 bits; the rest counts its rounds.
                 time: report.sender_info.rtp_time.numer() as u32,
             },
-            Event::MediaIngressStats(stats) => match self.count_nacks(stats.mid, stats.nacks) {
-                Some(more) => PeerEvent::Nacks(more),
-                None => return,
-            },
-            Event::MediaEgressStats(stats) => match self.count_nacks(stats.mid, stats.nacks) {
-                Some(more) => PeerEvent::Nacks(more),
-                None => return,
-            },
+            Event::MediaIngressStats(stats) => {
+                if let Some(loss) = stats.loss {
+                    drain.events.push_back((self.key, PeerEvent::Loss(loss.into())));
+                }
+                match self.count_nacks(stats.mid, stats.nacks) {
+                    Some(more) => PeerEvent::Nacks(more),
+                    None => return,
+                }
+            }
             Event::RtpPacket(packet) => match self.read(packet) {
-                Some(packet) => PeerEvent::Packet(packet),
+                Some(packet) => PeerEvent::Packet(Arc::new(packet)),
                 None => return,
             },
             _ => return,
@@ -296,40 +329,26 @@ impl Peer {
         drain.events.push_back((self.key, event));
     }
 
-    /// Names section and codec of a packet, and keeps of its header what concerns subscribers.
+    /// Names section, layer and codec of a packet, and keeps of its header what concerns subscribers.
     fn read(&mut self, packet: RtpPacket) -> Option<Packet> {
         let header = packet.header;
-        let mid = self.section_of(header.ssrc)?;
+        let (mid, rid) = self.place_of(header.ssrc)?;
         let params = self.rtc.codec_config().find(|it| it.pt() == header.payload_type)?;
-        let codec = match params.spec().codec {
-            EngineCodec::Vp8 => Codec::Vp8,
-            EngineCodec::Opus => Codec::Opus,
-            _ => return None,
-        };
-        let is_start = match codec {
-            Codec::Opus => true,
-            Codec::Vp8 => Vp8Descriptor::parse(&packet.payload).is_ok_and(|it| it.starts_keyframe(&packet.payload)),
-        };
-        let of = header.ext_vals;
-        let extensions = ExtensionValues {
-            audio_level: of.audio_level,
-            voice_activity: of.voice_activity,
-            video_orientation: of.video_orientation,
-            video_content_type: of.video_content_type,
-            abs_capture_time: of.abs_capture_time,
-            play_delay_min: of.play_delay_min,
-            play_delay_max: of.play_delay_max,
-            ..ExtensionValues::default()
+        let codec = codec_of(params.spec().codec)?;
+        let facts = match codec {
+            Codec::Video(video) => Some(codec::read(video, &packet.payload, header.marker, None)?),
+            Codec::Opus | Codec::Red => None,
         };
         Some(Packet {
             mid,
+            rid,
             ssrc: *header.ssrc,
             codec,
             seq: *packet.seq_no,
             time: header.timestamp,
             marker: header.marker,
-            is_start,
-            extensions: Extensions(extensions),
+            facts,
+            extensions: extensions(&header.ext_vals),
             payload: packet.payload,
         })
     }
@@ -346,33 +365,19 @@ impl Peer {
         (more > 0).then_some(more)
     }
 
-    fn section_of(&mut self, ssrc: Ssrc) -> Option<Mid> {
-        if let Some((_, mid)) = self.streams.iter().find(|(known, _)| *known == ssrc) {
-            return Some(*mid);
+    fn place_of(&mut self, ssrc: Ssrc) -> Option<(Mid, Option<Rid>)> {
+        if let Some((_, mid, rid)) = self.streams.iter().find(|(known, ..)| *known == ssrc) {
+            return Some((*mid, *rid));
         }
-        let mid = self.rtc.direct_api().stream_rx(&ssrc)?.mid();
-        // A publisher that changes its source replaces the section's entry.
-        self.streams.retain(|(_, known)| *known != mid);
-        self.streams.push((ssrc, mid));
-        Some(mid)
-    }
-
-    fn payload_type(&mut self, mid: Mid, codec: Codec) -> Option<Pt> {
-        if let Some((_, _, found)) = self.payload_types.iter().find(|it| it.0 == mid && it.1 == codec) {
-            return Some(*found);
-        }
-        let theirs = self.rtc.media(mid)?.remote_pts();
-        let wanted = match codec {
-            Codec::Vp8 => EngineCodec::Vp8,
-            Codec::Opus => EngineCodec::Opus,
+        let (mid, rid) = {
+            let mut direct = self.rtc.direct_api();
+            let stream = direct.stream_rx(&ssrc)?;
+            (stream.mid(), stream.rid())
         };
-        let params = self.rtc.codec_config().params().iter();
-        let found = params
-            .filter(|it| it.spec().codec == wanted)
-            .map(|it| it.pt())
-            .find(|it| theirs.contains(it))?;
-        self.payload_types.push((mid, codec, found));
-        Some(found)
+        // A publisher that changes its source replaces the layer's entry.
+        self.streams.retain(|(_, known, layer)| (*known, *layer) != (mid, rid));
+        self.streams.push((ssrc, mid, rid));
+        Some((mid, rid))
     }
 }
 
@@ -382,7 +387,67 @@ impl std::fmt::Debug for Peer {
     }
 }
 
+fn codec_of(codec: EngineCodec) -> Option<Codec> {
+    match codec {
+        EngineCodec::Opus => Some(Codec::Opus),
+        EngineCodec::Vp8 => Some(Codec::Video(Video::Vp8)),
+        _ => None,
+    }
+}
+
+fn extension_ids(map: &ExtensionMap) -> ExtensionIds {
+    let id = |extension| map.id_of(extension);
+    ExtensionIds {
+        mid: id(Extension::RtpMid),
+        transport_seq: id(Extension::TransportSequenceNumber),
+        send_time: id(Extension::AbsoluteSendTime),
+        audio_level: id(Extension::AudioLevel),
+        orientation: id(Extension::VideoOrientation),
+        capture_time: id(Extension::AbsoluteCaptureTime),
+        playout_delay: id(Extension::PlayoutDelay),
+        content_type: id(Extension::VideoContentType),
+        dependency: None,
+    }
+}
+
+fn extensions(of: &ExtensionValues) -> Extensions {
+    let playout_delay = of.play_delay_min.zip(of.play_delay_max).map(|(least, most)| {
+        let ticks = |it: str0m::media::MediaTime| (it.as_seconds() * 100.0) as u32 & 0xfff;
+        let [_, bytes @ ..] = (ticks(least) << 12 | ticks(most)).to_be_bytes();
+        bytes
+    });
+    Extensions {
+        audio_level: of.audio_level,
+        has_voice: of.voice_activity.unwrap_or_default(),
+        orientation: of.video_orientation.map(|it| it as u8),
+        content_type: of.video_content_type,
+        playout_delay,
+        capture_time: None,
+        dependency: None,
+    }
+}
+
+const STUN_HEADER: usize = 20;
+const STUN_USE_CANDIDATE: u16 = 0x0025;
+
+fn is_check(bytes: &[u8]) -> bool {
+    bytes.len() >= STUN_HEADER && bytes[..2] == [0x00, 0x01]
+}
+
 /// A binding success response (RFC 8489 §5) proves the request it answers: it was signed.
 fn is_stun_success(bytes: &[u8]) -> bool {
-    bytes.len() >= 20 && bytes[..2] == [0x01, 0x01]
+    bytes.len() >= STUN_HEADER && bytes[..2] == [0x01, 0x01]
+}
+
+/// Whether a check says that its path is to be used. (RFC 8445 §7.1.2)
+fn nominates(check: &[u8]) -> bool {
+    let mut rest = check.get(STUN_HEADER..).unwrap_or_default();
+    while let Some((head, body)) = rest.split_at_checked(4) {
+        if u16::from_be_bytes([head[0], head[1]]) == STUN_USE_CANDIDATE {
+            return true;
+        }
+        let len = usize::from(u16::from_be_bytes([head[2], head[3]]));
+        rest = body.get(len.next_multiple_of(4)..).unwrap_or_default();
+    }
+    false
 }

@@ -1,0 +1,540 @@
+//! Everything that leaves toward one subscriber, and what it reports back: media, what is sent again, sender reports,
+//! probes. str0m negotiated the connection; its media passes around it here, because a packet's way is short.
+//!
+//! Invariant: a packet leaves only when the handshake's keys and the nominated path are there; every packet with a
+//! transport-wide sequence number is told to the estimator, in the order of the numbers.
+
+mod feedback;
+mod history;
+mod pacer;
+mod probe;
+mod rtcp;
+mod rtp;
+mod srtp;
+mod stream;
+
+use std::sync::Arc;
+use std::time::{Duration, Instant};
+
+use super::Path;
+use super::bandwidth::Estimator;
+use super::clock::WallClock;
+use super::engine::{Keys, Packet, Patch, Stamp};
+use super::outbox::Outbox;
+use feedback::FeedbackReader;
+use history::Kept;
+use pacer::Pacer;
+use probe::RunningProbe;
+use rtcp::Report;
+use rtp::{Head, Way, write_header};
+use srtp::Srtp;
+use stream::Stream;
+
+pub(crate) use rtp::ExtensionIds;
+pub(crate) use stream::StreamPlan;
+
+/// What a link is taken for until something is known of it, in bits a second.
+const FIRST_ESTIMATE_BPS: u64 = 1_000_000;
+
+/// Between sender reports.
+const REPORTS: Duration = Duration::from_secs(1);
+
+/// Largest compound report, in bytes, unprotected.
+const REPORT_BYTES: usize = 1100;
+
+/// What is sent again takes this share of the estimate at most, but for a burst.
+const RESEND_SHARE: f64 = 0.5;
+const RESEND_BURST_BYTES: f64 = 32_000.0;
+
+/// Nothing is sent again before an answer to the first time could have come.
+const FIRST_ROUND_TRIP: Duration = Duration::from_millis(60);
+const LEAST_ROUND_TRIP: Duration = Duration::from_millis(10);
+
+/// An estimate counts as measured after so much feedback, or at such a loss.
+const MEASURED_FOR: Duration = Duration::from_millis(1200);
+const LOSSY: f64 = 0.1;
+
+/// A link that has less than this share left, in percent, is divided anew at once.
+const NARROWER_PERCENT: u64 = 90;
+
+/// What became of a packet.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) enum Outcome {
+    /// It left.
+    Sent,
+    /// It leaves soon.
+    Waits,
+    /// Too many wait already: it doesn't leave, and its stream has a gap.
+    Full,
+    /// There is no connection yet.
+    NotReady,
+    /// The other end doesn't take such a codec.
+    NoCodec,
+}
+
+/// What a subscriber tells that isn't settled here.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) enum Told {
+    /// The stream with this number needs a key frame.
+    KeyFrame(usize),
+    /// So many packets were asked for again.
+    Missing(u64),
+}
+
+#[derive(Debug)]
+pub(crate) struct Egress {
+    srtp: Option<Srtp>,
+    path: Option<Path>,
+    streams: Vec<Stream>,
+    clock: WallClock,
+    /// The last transport-wide sequence number.
+    transport_seq: u64,
+    /// Whether the other end reports when packets come.
+    has_feedback: bool,
+    estimator: Estimator,
+    feedback: FeedbackReader,
+    pacer: Pacer<Waiting>,
+    probe: Option<RunningProbe>,
+    resend_credit: f64,
+    resend_at: Instant,
+    report_at: Instant,
+    round_trip: Option<Duration>,
+    /// Share of packets lost, from receiver reports: used where there is no feedback.
+    reported_loss: f64,
+    /// When the first feedback came.
+    measured_since: Option<Instant>,
+    is_proven: bool,
+    /// The estimate by which the link was divided last.
+    divided_bps: u64,
+    scratch: Vec<u8>,
+}
+
+#[derive(Debug)]
+struct Waiting {
+    stream: usize,
+    packet: Arc<Packet>,
+    patch: Patch,
+    stamp: Stamp,
+}
+
+impl Egress {
+    pub(crate) fn new(clock: WallClock, now: Instant) -> Self {
+        Self {
+            srtp: None,
+            path: None,
+            streams: Vec::new(),
+            clock,
+            transport_seq: 0,
+            has_feedback: false,
+            estimator: Estimator::new(FIRST_ESTIMATE_BPS, now),
+            feedback: FeedbackReader::default(),
+            pacer: Pacer::new(now),
+            probe: None,
+            resend_credit: RESEND_BURST_BYTES,
+            resend_at: now,
+            report_at: now + REPORTS,
+            round_trip: None,
+            reported_loss: 0.0,
+            measured_since: None,
+            is_proven: false,
+            divided_bps: FIRST_ESTIMATE_BPS,
+            scratch: Vec::new(),
+        }
+    }
+
+    /// The handshake is done.
+    pub(crate) fn unlock(&mut self, keys: &Keys) {
+        if self.srtp.is_none() {
+            self.srtp = Srtp::new(keys);
+        }
+    }
+
+    /// The other end has chosen this path.
+    pub(crate) fn take_path(&mut self, path: Path) {
+        self.path = Some(path);
+    }
+
+    /// Whether it is known where to send.
+    pub(crate) fn has_path(&self) -> bool {
+        self.path.is_some()
+    }
+
+    /// The stream with this number, counted from 0, is negotiated (anew).
+    pub(crate) fn set_stream(&mut self, number: usize, plan: StreamPlan, now: Instant) {
+        if plan.ids.transport_seq.is_some() && !self.has_feedback {
+            self.has_feedback = true;
+            self.pacer.pace(self.estimator.estimate_bps(), now);
+        }
+        if self.streams.len() <= number {
+            // A number in between that was never agreed on carries nothing.
+            self.streams.resize_with(number + 1, Stream::default);
+        }
+        self.streams[number].set_plan(plan);
+    }
+
+    /// What waits to leave by this stream doesn't leave any more, and nothing of it is sent again.
+    pub(crate) fn empty_stream(&mut self, number: usize) {
+        self.pacer.forget(|waiting| waiting.stream == number);
+        if let Some(stream) = self.streams.get_mut(number) {
+            stream.history.clear();
+        }
+    }
+
+    /// What waits to leave by this stream doesn't leave any more.
+    pub(crate) fn drop_waiting(&mut self, number: usize) {
+        self.pacer.forget(|waiting| waiting.stream == number);
+    }
+
+    /// What the link carries, in bits a second; none: nobody measures it.
+    pub(crate) fn estimate_bps(&self) -> Option<u64> {
+        self.has_feedback.then(|| self.estimator.estimate_bps())
+    }
+
+    /// Whether the estimate was measured: for a while already, or because something was lost.
+    pub(crate) fn is_proven(&self) -> bool {
+        self.is_proven
+    }
+
+    /// Whether the link carries much less than when it was divided last.
+    pub(crate) fn has_narrowed(&self) -> bool {
+        self.has_feedback && self.estimator.estimate_bps() < self.divided_bps / 100 * NARROWER_PERCENT
+    }
+
+    /// The link has been divided: what all tracks would take at their best, in bits a second.
+    pub(crate) fn want(&mut self, bps: u64, now: Instant) {
+        if self.has_feedback {
+            self.estimator.want(bps, now);
+            self.divided_bps = self.estimator.estimate_bps();
+        }
+    }
+
+    pub(crate) fn round_trip(&self) -> Option<Duration> {
+        self.round_trip.or_else(|| self.estimator.rtt())
+    }
+
+    /// The share of packets lost lately, 0 to 1.
+    pub(crate) fn loss(&self) -> f64 {
+        if self.has_feedback {
+            self.estimator.loss()
+        } else {
+            self.reported_loss
+        }
+    }
+
+    /// Sends a packet by a stream.
+    pub(crate) fn send(
+        &mut self,
+        number: usize,
+        packet: &Arc<Packet>,
+        patch: Patch,
+        stamp: Stamp,
+        now: Instant,
+        out: &mut Outbox,
+    ) -> Outcome {
+        let (Some(stream), Some(_), Some(_)) = (self.streams.get_mut(number), &self.srtp, &self.path) else {
+            return Outcome::NotReady;
+        };
+        if stream.payload_types(packet.codec).is_none() {
+            return Outcome::NoCodec;
+        }
+        let bytes = packet.payload.len();
+        if packet.codec.is_audio() {
+            self.pacer.left(bytes);
+        } else if !self.pacer.may_leave(bytes, now) {
+            let waiting = Waiting {
+                stream: number,
+                packet: Arc::clone(packet),
+                patch,
+                stamp,
+            };
+            let waits = self.pacer.wait(waiting, bytes);
+            return if waits { Outcome::Waits } else { Outcome::Full };
+        }
+        self.leave(number, packet, patch, stamp, now, out);
+        Outcome::Sent
+    }
+
+    /// The picture waits so long for its turn that a smaller one should take its place.
+    pub(crate) fn waiting_time(&self) -> Duration {
+        self.pacer.delay()
+    }
+
+    /// Takes in a protected report. False: it can't be read, or isn't the other end's.
+    pub(crate) fn receive(
+        &mut self,
+        bytes: &[u8],
+        now: Instant,
+        out: &mut Outbox,
+        tell: &mut impl FnMut(Told),
+    ) -> bool {
+        let mut scratch = std::mem::take(&mut self.scratch);
+        scratch.clear();
+        scratch.extend_from_slice(bytes);
+        let opened = self.srtp.as_mut().and_then(|srtp| srtp.open_rtcp(&mut scratch));
+        let is_theirs = opened.is_some();
+        if let Some(compound) = opened {
+            rtcp::read(compound, |report| self.take_report(&report, now, out, tell));
+        }
+        self.scratch = scratch;
+        is_theirs
+    }
+
+    /// Time went by: reports, probes, and what waited.
+    pub(crate) fn tick(&mut self, now: Instant, out: &mut Outbox) {
+        if self.srtp.is_none() || self.path.is_none() {
+            return;
+        }
+        if self.has_feedback {
+            self.estimator.tick(now);
+            self.pacer.pace(self.estimator.estimate_bps(), now);
+            self.run_probe(now, out);
+        }
+        while let Some(waiting) = self.pacer.take(now) {
+            let Waiting {
+                stream,
+                packet,
+                patch,
+                stamp,
+            } = waiting;
+            self.leave(stream, &packet, patch, stamp, now, out);
+        }
+        if now >= self.report_at {
+            self.report_at = now + REPORTS;
+            self.report(now, out);
+        }
+    }
+
+    /// When [`Egress::tick`] wants to be called.
+    pub(crate) fn next_timeout(&self) -> Option<Instant> {
+        if self.srtp.is_none() || self.path.is_none() {
+            return None;
+        }
+        let feedback = self.has_feedback.then(|| self.estimator.next_timeout()).flatten();
+        let probe = self.probe.as_ref().map(RunningProbe::next);
+        let report = self.streams.iter().any(Stream::has_sent).then_some(self.report_at);
+        [feedback, probe, self.pacer.next(), report].into_iter().flatten().min()
+    }
+
+    /// Writes a packet that may leave now.
+    fn leave(
+        &mut self,
+        number: usize,
+        packet: &Arc<Packet>,
+        patch: Patch,
+        stamp: Stamp,
+        now: Instant,
+        out: &mut Outbox,
+    ) {
+        let Some(stream) = self.streams.get_mut(number) else {
+            return;
+        };
+        let Some((payload_type, resend_type)) = stream.payload_types(packet.codec) else {
+            return;
+        };
+        let head = Head {
+            payload_type,
+            marker: stamp.marker,
+            has_padding: false,
+            seq: stamp.seq as u16,
+            time: stamp.time,
+            ssrc: stream.plan.ssrc,
+        };
+        let content = Content {
+            packet,
+            patch,
+            original: None,
+        };
+        let is_sent = self.write(number, head, stamp.seq, content, now, out);
+        let Some(stream) = self.streams.get_mut(number).filter(|_| is_sent) else {
+            return;
+        };
+        stream.count(packet, stamp);
+        if resend_type.is_some() && stream.plan.resend_ssrc.is_some() {
+            stream.history.keep(Kept {
+                seq: stamp.seq,
+                time: stamp.time,
+                marker: stamp.marker,
+                packet: Arc::clone(packet),
+                patch,
+                sent_at: now,
+                again_at: None,
+            });
+        }
+    }
+
+    /// Writes header, payload and tag as a datagram. False: it could not be protected.
+    fn write(
+        &mut self,
+        number: usize,
+        head: Head,
+        index: u64,
+        content: Content<'_>,
+        now: Instant,
+        out: &mut Outbox,
+    ) -> bool {
+        let (Some(stream), Some(srtp), Some(path)) = (self.streams.get(number), self.srtp.as_ref(), self.path) else {
+            return false;
+        };
+        let ids = &stream.plan.ids;
+        let transport_seq = ids.transport_seq.map(|_| self.transport_seq + 1);
+        let way = Way {
+            mid: (!stream.is_acknowledged).then_some(&*stream.plan.mid),
+            transport_seq: transport_seq.map(|it| it as u16),
+            send_time: self.clock.send_time(now),
+        };
+        let (bytes, start) = out.begin();
+        let header = write_header(bytes, head, ids, way, &content.packet.extensions);
+        if let Some(original) = content.original {
+            bytes.extend_from_slice(&original.to_be_bytes());
+        }
+        let payload = bytes.len();
+        bytes.extend_from_slice(&content.packet.payload);
+        content
+            .patch
+            .apply(content.packet.facts.as_ref(), &mut bytes[payload..]);
+        if !srtp.protect_rtp(bytes, start, header, head.ssrc, index) {
+            out.cancel(start);
+            return false;
+        }
+        let len = bytes.len() - start;
+        out.finish(path, start);
+        self.tell_estimator(transport_seq, len, now);
+        true
+    }
+
+    fn tell_estimator(&mut self, transport_seq: Option<u64>, bytes: usize, now: Instant) {
+        let Some(seq) = transport_seq else { return };
+        self.transport_seq = seq;
+        let cluster = self.probe.as_mut().map(|probe| probe.left(bytes));
+        self.estimator.sent(seq, bytes, cluster, now);
+    }
+
+    fn take_report(&mut self, report: &Report<'_>, now: Instant, out: &mut Outbox, tell: &mut impl FnMut(Told)) {
+        match *report {
+            Report::Reception {
+                ssrc,
+                lost,
+                last_report,
+                since,
+            } => {
+                let Some(stream) = self.streams.iter_mut().find(|it| it.plan.ssrc == ssrc) else {
+                    return;
+                };
+                stream.is_acknowledged = true;
+                self.reported_loss = self.reported_loss * 0.7 + f64::from(lost) / 256.0 * 0.3;
+                if last_report != 0
+                    && let Some(rtt) = self.clock.since_middle(last_report, now).checked_sub(since)
+                    && rtt < Duration::from_secs(10)
+                {
+                    self.round_trip = Some(self.round_trip.map_or(rtt, |before| (before * 7 + rtt) / 8));
+                    self.estimator.round_trip(rtt);
+                }
+            }
+            Report::Missing { ssrc, seq, mask } => {
+                let Some(number) = self.streams.iter().position(|it| it.plan.ssrc == ssrc) else {
+                    return;
+                };
+                tell(Told::Missing(1 + u64::from(mask.count_ones())));
+                self.resend(number, seq, now, out);
+                for bit in (0..16).filter(|bit| mask >> bit & 1 == 1) {
+                    self.resend(number, seq.wrapping_add(bit + 1), now, out);
+                }
+            }
+            Report::KeyFrame { ssrc } => {
+                if let Some(number) = self.streams.iter().position(|it| it.plan.ssrc == ssrc) {
+                    tell(Told::KeyFrame(number));
+                }
+            }
+            Report::Transport(bytes) => {
+                if let Some(arrivals) = self.feedback.read(bytes, self.transport_seq) {
+                    self.estimator.feedback(arrivals, now);
+                    let since = *self.measured_since.get_or_insert(now);
+                    let is_long = now.saturating_duration_since(since) >= MEASURED_FOR;
+                    self.is_proven |= is_long || self.estimator.loss() > LOSSY;
+                    self.pacer.pace(self.estimator.estimate_bps(), now);
+                }
+            }
+        }
+    }
+
+    /// Sends again what was asked for, within bounds. (RFC 4588)
+    fn resend(&mut self, number: usize, seq: u16, now: Instant, out: &mut Outbox) {
+        let pause = self.round_trip().unwrap_or(FIRST_ROUND_TRIP).max(LEAST_ROUND_TRIP);
+        let rate = self.estimate_bps().unwrap_or(u64::MAX) as f64 / 8.0 * RESEND_SHARE;
+        let elapsed = now.saturating_duration_since(self.resend_at).as_secs_f64();
+        self.resend_at = now;
+        self.resend_credit = (self.resend_credit + rate * elapsed).min(RESEND_BURST_BYTES);
+        if self.resend_credit <= 0.0 {
+            return;
+        }
+        let found = self
+            .streams
+            .get_mut(number)
+            .and_then(|it| it.history.again(seq, pause, now));
+        let Some(kept) = found.cloned() else { return };
+        let bytes = self.repeat(number, &kept, now, out);
+        self.resend_credit -= bytes as f64;
+        self.pacer.left(bytes);
+    }
+
+    /// Sends a kept packet by the stream's retransmission source. Gives its size; 0: it wasn't sent.
+    fn repeat(&mut self, number: usize, kept: &Kept, now: Instant, out: &mut Outbox) -> usize {
+        let Some(stream) = self.streams.get_mut(number) else {
+            return 0;
+        };
+        let types = stream.payload_types(kept.packet.codec);
+        let (Some((_, Some(payload_type))), Some(ssrc)) = (types, stream.plan.resend_ssrc) else {
+            return 0;
+        };
+        let index = stream.next_resend_seq();
+        let head = Head {
+            payload_type,
+            marker: kept.marker,
+            has_padding: false,
+            seq: index as u16,
+            time: kept.time,
+            ssrc,
+        };
+        let content = Content {
+            packet: &kept.packet,
+            patch: kept.patch,
+            original: Some(kept.seq as u16),
+        };
+        let before = out.bytes();
+        if self.write(number, head, index, content, now, out) {
+            out.bytes() - before
+        } else {
+            0
+        }
+    }
+
+    /// Sender reports and names of all streams that sent something. (RFC 3550 §6.4)
+    fn report(&mut self, now: Instant, out: &mut Outbox) {
+        let (Some(srtp), Some(path)) = (self.srtp.as_mut(), self.path) else {
+            return;
+        };
+        let mut streams = self.streams.iter().peekable();
+        while streams.peek().is_some() {
+            let (bytes, start) = out.begin();
+            while bytes.len() - start < REPORT_BYTES
+                && let Some(stream) = streams.next()
+            {
+                stream.write_report(bytes, &self.clock, now);
+            }
+            if bytes.len() > start && srtp.protect_rtcp(bytes, start) {
+                out.finish(path, start);
+            } else {
+                out.cancel(start);
+            }
+        }
+    }
+}
+
+/// What follows a header.
+#[derive(Clone, Copy)]
+struct Content<'a> {
+    packet: &'a Packet,
+    patch: Patch,
+    /// Which packet is sent again. (RFC 4588 §4)
+    original: Option<u16>,
+}

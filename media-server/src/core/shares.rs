@@ -1,0 +1,279 @@
+//! Which layer each subscriber is shown, and which layers publishers need to send.
+//!
+//! Invariant: what a subscriber is shown follows from its link's estimate, from what it says it shows, and from what the
+//! publishers send; who is held back has been told so, and a layer that nobody watches isn't asked for.
+
+use std::time::{Duration, Instant};
+
+use protocol::control::AnswerBody;
+use protocol::grants::MediaSource;
+
+use super::Seat;
+use super::allocate::{Offer, Shares, Wish, divide};
+use super::down::{Down, Feed};
+use super::engine::Rid;
+use super::forward::ask_key_frames;
+use super::layers::Track;
+use super::room::Room;
+use super::sfu::Shared;
+
+/// What a layer is taken for that was never measured: bits a second for each line of its picture, and for a picture of
+/// unknown size.
+const BPS_PER_LINE: u64 = 1_500;
+const UNKNOWN_BPS: u64 = 300_000;
+
+/// What a sound is taken for that was never measured, with its headers.
+const SOUND_BPS: u64 = 48_000;
+
+/// Headers and tags, as a share of a picture's payload, in percent.
+const OVERHEAD_PERCENT: u64 = 5;
+
+/// A publisher is told to stop a layer when nobody has watched it for so long.
+const UNWATCHED_FOR: Duration = Duration::from_secs(2);
+
+/// Pictures that wait longer than this for their turn are too large for the link, whatever its estimate says.
+const LONGEST_WAIT: Duration = Duration::from_millis(600);
+
+impl Room {
+    /// Divides a subscriber's link anew.
+    pub(super) fn share_out(&mut self, seat: Seat, now: Instant, shared: &mut Shared) {
+        let Some(subscriber) = self.participants.get(&seat) else {
+            return;
+        };
+        let Some(down) = subscriber.down.as_ref() else { return };
+        let mut slots: Vec<(usize, Feed)> = Vec::new();
+        let mut wishes = Vec::new();
+        let mut sound_bps = 0;
+        for (slot, feed) in down.live() {
+            let Some(track) = self.track(feed.seat, feed.source) else {
+                continue;
+            };
+            if !feed.source.is_video() {
+                sound_bps += track.layers[0].rate.last_bps().map_or(SOUND_BPS, with_headers);
+            }
+            wishes.push(Wish {
+                layers: offers(track),
+                height: subscriber
+                    .views
+                    .get(&feed.track)
+                    .copied()
+                    .filter(|_| feed.source.is_video()),
+                priority: u8::from(feed.source == MediaSource::Screen),
+                given: down.target_of(slot),
+            });
+            slots.push((slot, feed.clone()));
+        }
+        let (pictures, sounds): (Vec<usize>, Vec<usize>) =
+            (0..slots.len()).partition(|it| slots[*it].1.source.is_video());
+        let of_pictures: Vec<Wish> = pictures.iter().map(|it| wishes[*it].clone()).collect();
+        let egress = &down.egress;
+        let is_jammed = egress.waiting_time() > LONGEST_WAIT;
+        let budget = egress.estimate_bps().map(|it| if is_jammed { it / 2 } else { it });
+        let Shares { layers, wanted_bps } = divide(budget, egress.is_proven(), sound_bps, &of_pictures);
+        let used: u64 = of_pictures.iter().filter_map(|it| Some(it.layers[it.given?].bps)).sum();
+        let is_over = budget.is_some_and(|budget| used + sound_bps > budget);
+
+        if let Some(down) = self.down_mut(seat) {
+            down.egress.want(wanted_bps, now);
+        }
+        for it in sounds {
+            self.show(seat, slots[it].0, &slots[it].1.clone(), Some(0), false);
+        }
+        let mut publishers = Vec::new();
+        for ((it, layer), wish) in pictures.into_iter().zip(layers).zip(&of_pictures) {
+            let (slot, feed) = &slots[it];
+            // A layer that is too much for the link makes room at once; one that fits goes on until the next begins.
+            if self.show(seat, *slot, feed, layer, is_over) {
+                publishers.push(feed.seat);
+            }
+            self.tell_held_back(seat, *slot, feed, layer.is_none() && wish.best().is_some(), shared);
+        }
+        for publisher in publishers {
+            self.look_at_layers(publisher, now, shared);
+            ask_key_frames(self, publisher, now, shared);
+        }
+    }
+
+    /// Has a slot show a layer. True: it isn't the one it was to show before.
+    fn show(&mut self, seat: Seat, slot: usize, feed: &Feed, layer: Option<usize>, stop_at_once: bool) -> bool {
+        let Some(down) = self.down_mut(seat) else { return false };
+        if down.target_of(slot) == layer {
+            return false;
+        }
+        down.aim(slot, layer, stop_at_once);
+        let shown = [down.layer_of(slot), layer];
+        if let Some(track) = self.track_mut(feed.seat, feed.source) {
+            track.unlist((seat, slot));
+            for (number, layer) in track.layers.iter_mut().enumerate() {
+                if shown.contains(&Some(number)) {
+                    layer.subscribers.push((seat, slot));
+                }
+            }
+            if let Some(layer) = layer.and_then(|it| track.layers.get_mut(it)) {
+                layer.keyframes.want();
+            }
+        }
+        true
+    }
+
+    fn tell_held_back(&mut self, seat: Seat, slot: usize, feed: &Feed, is_held_back: bool, shared: &mut Shared) {
+        let room = self.id.clone();
+        let Some(subscriber) = self.participants.get_mut(&seat) else {
+            return;
+        };
+        let Some(down) = subscriber.down.as_mut() else { return };
+        if down.hold_back(slot, is_held_back) != is_held_back {
+            let body = AnswerBody::Paused {
+                room,
+                participant: subscriber.id.clone(),
+                track: feed.track.clone(),
+                paused: is_held_back,
+            };
+            shared.tell(subscriber.connection, body);
+        }
+    }
+
+    /// Tells a participant again what is held back from it, and which of its own layers are watched.
+    pub(super) fn repeat_held_back(&self, seat: Seat, shared: &mut Shared) {
+        let Some(participant) = self.participants.get(&seat) else {
+            return;
+        };
+        let live = participant
+            .down
+            .iter()
+            .flat_map(|down| down.live().map(move |(slot, feed)| (down, slot, feed)));
+        for (_, _, feed) in live.filter(|(down, slot, _)| down.is_held_back(*slot)) {
+            let body = AnswerBody::Paused {
+                room: self.id.clone(),
+                participant: participant.id.clone(),
+                track: feed.track.clone(),
+                paused: true,
+            };
+            shared.tell(participant.connection, body);
+        }
+        for (source, track) in &participant.tracks {
+            if let Some(rids) = &track.told_rids {
+                let body = AnswerBody::Layers {
+                    room: self.id.clone(),
+                    participant: participant.id.clone(),
+                    source: *source,
+                    rids: rids.iter().map(ToString::to_string).collect(),
+                };
+                shared.tell(participant.connection, body);
+            }
+        }
+    }
+
+    /// Tells a publisher which layers are watched, when that has changed.
+    pub(super) fn look_at_layers(&mut self, seat: Seat, now: Instant, shared: &mut Shared) {
+        let Some(publisher) = self.participants.get(&seat) else {
+            return;
+        };
+        let mut news = Vec::new();
+        for (source, track) in &publisher.tracks {
+            // A single layer is sent whether or not it is watched: there is no name to call it by.
+            if source.is_video() && track.layers.len() > 1 {
+                news.push((*source, self.watched(track)));
+            }
+        }
+        let room = self.id.clone();
+        let Some(publisher) = self.participants.get_mut(&seat) else {
+            return;
+        };
+        for (source, rids) in news {
+            let Some(track) = publisher.tracks.get_mut(&source) else {
+                continue;
+            };
+            let is_sent = |rid: &Rid| track.told_rids.as_ref().is_none_or(|told| told.contains(rid));
+            let is_more = rids.iter().any(|rid| !is_sent(rid));
+            let is_less = track
+                .layers
+                .iter()
+                .filter_map(|it| it.rid)
+                .any(|rid| is_sent(&rid) && !rids.contains(&rid));
+            let since = is_less.then(|| track.unwatched_since.unwrap_or(now));
+            track.unwatched_since = since;
+            let is_long = since.is_some_and(|since| now.saturating_duration_since(since) >= UNWATCHED_FOR);
+            if !is_more && !is_long {
+                continue;
+            }
+            // What is only just unwatched stays for a while.
+            let rids: Vec<Rid> = if is_long {
+                rids
+            } else {
+                let all = track.layers.iter().filter_map(|it| it.rid);
+                all.filter(|rid| rids.contains(rid) || is_sent(rid)).collect()
+            };
+            if is_long {
+                track.unwatched_since = None;
+            }
+            let body = AnswerBody::Layers {
+                room: room.clone(),
+                participant: publisher.id.clone(),
+                source,
+                rids: rids.iter().map(ToString::to_string).collect(),
+            };
+            track.told_rids = Some(rids);
+            shared.tell(publisher.connection, body);
+        }
+    }
+
+    /// The layers that somebody is shown, is about to be shown, or would be shown on a wider link; and, as long as anybody is
+    /// shown any, the smallest, to fall back on.
+    fn watched(&self, track: &Track) -> Vec<Rid> {
+        let mut is_watched = vec![false; track.layers.len()];
+        for (seat, slot) in &track.subscribers {
+            let Some(subscriber) = self.participants.get(seat) else {
+                continue;
+            };
+            let Some(down) = subscriber.down.as_ref() else { continue };
+            let wish = Wish {
+                layers: offers(track),
+                height: subscriber.views.get(&track.id).copied(),
+                priority: 0,
+                given: None,
+            };
+            for layer in [wish.best(), down.target_of(*slot), down.layer_of(*slot)]
+                .into_iter()
+                .flatten()
+            {
+                is_watched[layer] = true;
+            }
+        }
+        let is_any = is_watched.contains(&true);
+        let layers = track.layers.iter().zip(is_watched).enumerate();
+        layers
+            .filter(|(number, (_, is_watched))| *is_watched || (is_any && *number == 0))
+            .filter_map(|(_, (layer, _))| layer.rid)
+            .collect()
+    }
+
+    fn track(&self, seat: Seat, source: MediaSource) -> Option<&Track> {
+        self.participants.get(&seat)?.tracks.get(&source)
+    }
+
+    fn down_mut(&mut self, seat: Seat) -> Option<&mut Down> {
+        self.participants.get_mut(&seat)?.down.as_mut()
+    }
+}
+
+/// What can be had of a track. Layers whose height isn't known yet are taken for half of the next larger one.
+fn offers(track: &Track) -> Vec<Offer> {
+    let mut offers: Vec<Offer> = Vec::with_capacity(track.layers.len());
+    let mut next = None;
+    for layer in track.layers.iter().rev() {
+        let height = layer.height.map(u32::from).or(next.map(|it: u32| it / 2));
+        next = height.or(next);
+        let guess = height.map_or(UNKNOWN_BPS, |height| u64::from(height) * BPS_PER_LINE);
+        offers.push(Offer {
+            bps: layer.rate.last_bps().map_or(guess, with_headers),
+            height: height.unwrap_or(0),
+        });
+    }
+    offers.reverse();
+    offers
+}
+
+fn with_headers(bps: u64) -> u64 {
+    bps + bps * OVERHEAD_PERCENT / 100
+}

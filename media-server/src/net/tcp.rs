@@ -1,0 +1,600 @@
+//! The TCP port, for browsers whose network lets no UDP out: passive candidates (RFC 6544) and frames of a
+//! stream (RFC 4571) that are datagrams to the core.
+//!
+//! Invariant: a connection stays only while the core answers its checks. What it can't take at once is lost
+//! and counted, on any network media that waits is late; but never is half of a frame sent.
+
+use std::collections::HashMap;
+use std::io;
+use std::net::{IpAddr, SocketAddr};
+use std::time::{Duration, Instant};
+
+use tokio::io::{AsyncRead, AsyncReadExt as _, AsyncWrite, AsyncWriteExt as _, BufReader};
+use tokio::net::{TcpListener, TcpStream};
+use tokio::sync::mpsc;
+
+use super::udp::Addresses;
+use crate::core::{Datagram, MAX_DATAGRAM, Remote, Transport};
+
+/// Connections at once. When full, a new one is closed at once.
+const MAX_LINKS: usize = 2048;
+
+/// Connections that haven't proven themselves yet. When full, the one that has waited longest makes place:
+/// a browser needs one round trip.
+const MAX_UNPROVEN: usize = 128;
+
+/// Of these, from one address.
+const MAX_UNPROVEN_OF_ONE: usize = 16;
+
+/// How long a new connection may take to its first valid check.
+const PROVEN_IN: Duration = Duration::from_secs(5);
+
+/// How long after its last valid check a connection stays. Browsers send one every few seconds
+/// (RFC 7675 §5.1).
+const PROOF_LASTS: Duration = Duration::from_secs(30);
+
+/// Between looks for connections that are over.
+const SWEEP: Duration = Duration::from_secs(1);
+
+/// Frames toward one connection that wait for the network: about 250 ms of 4 Mbit/s. When full the newest
+/// is dropped.
+const QUEUE: usize = 128;
+
+/// Places in that queue that media leaves to checks and handshakes.
+const RESERVED: usize = 16;
+
+/// Frames from all connections that wait for the core. When full, connections are read more slowly.
+const ARRIVALS: usize = 256;
+
+/// Frames that the core takes in one turn.
+const TURN: usize = 64;
+
+/// What is read, and written, at once, in bytes.
+const CHUNK: usize = 8 << 10;
+
+/// Bytes not yet sent that the kernel may hold for a connection: what it holds can't be dropped any more.
+const UNSENT: u32 = 16 << 10;
+
+/// A connection that takes nothing for so long is closed.
+const STALLED: Duration = Duration::from_secs(10);
+
+/// Before the next try when the system has no place for another connection.
+const RETRY: Duration = Duration::from_millis(200);
+
+/// What the port counts.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
+pub struct TcpCounts {
+    /// Connections now.
+    pub open: u64,
+    /// Connections closed because there was no place, or no valid check in time.
+    pub refused: u64,
+    /// Datagrams that a connection couldn't take.
+    pub lost: u64,
+}
+
+impl TcpCounts {
+    /// Together with another worker's.
+    #[must_use]
+    pub fn plus(self, other: Self) -> Self {
+        Self {
+            open: self.open + other.open,
+            refused: self.refused + other.refused,
+            lost: self.lost + other.lost,
+        }
+    }
+}
+
+/// The two ends of a connection; ours as told to browsers.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
+struct Ends {
+    theirs: SocketAddr,
+    ours: SocketAddr,
+}
+
+/// What connections' tasks tell.
+#[derive(Debug)]
+pub enum Arrival {
+    /// A browser connected.
+    Opened(TcpStream, SocketAddr),
+    /// A frame came.
+    Frame(LinkId, Vec<u8>),
+    /// A connection is over.
+    Ended(LinkId),
+}
+
+/// A connection, and which of those that had the same ends.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct LinkId {
+    ends: Ends,
+    number: u64,
+}
+
+/// What is known of a connection. Dropped, it is closed when the frames that wait have been sent.
+#[derive(Debug)]
+struct Link {
+    number: u64,
+    /// Full: see [`QUEUE`].
+    frames: mpsc::Sender<Vec<u8>>,
+    opened: Instant,
+    /// When the core last answered a check by it.
+    proven: Option<Instant>,
+}
+
+impl Link {
+    fn is_over(&self, now: Instant) -> bool {
+        match self.proven {
+            Some(at) => now.saturating_duration_since(at) > PROOF_LASTS,
+            None => now.saturating_duration_since(self.opened) > PROVEN_IN,
+        }
+    }
+}
+
+/// The port and its connections.
+#[derive(Debug)]
+pub struct Tcp {
+    at: SocketAddr,
+    addresses: Addresses,
+    links: HashMap<Ends, Link>,
+    next: u64,
+    tell: mpsc::Sender<Arrival>,
+    arrivals: mpsc::Receiver<Arrival>,
+    sweep: tokio::time::Interval,
+    counts: TcpCounts,
+}
+
+impl Tcp {
+    /// Opens the port. Must be called within tokio.
+    ///
+    /// # Errors
+    /// When the address is taken or isn't the machine's.
+    pub fn bind(at: SocketAddr, public: &[IpAddr]) -> io::Result<Self> {
+        let listener = std::net::TcpListener::bind(at)?;
+        listener.set_nonblocking(true)?;
+        let listener = TcpListener::from_std(listener)?;
+        let at = listener.local_addr()?;
+        let (tell, arrivals) = mpsc::channel(ARRIVALS);
+        tokio::spawn(accept(listener, tell.clone()));
+        let mut sweep = tokio::time::interval(SWEEP);
+        sweep.set_missed_tick_behavior(tokio::time::MissedTickBehavior::Delay);
+        Ok(Self {
+            at,
+            addresses: Addresses::new(at, public)?,
+            links: HashMap::new(),
+            next: 0,
+            tell,
+            arrivals,
+            sweep,
+            counts: TcpCounts::default(),
+        })
+    }
+
+    /// Where it is bound.
+    #[must_use]
+    pub fn local_addr(&self) -> SocketAddr {
+        self.at
+    }
+
+    /// What browsers are told.
+    #[must_use]
+    pub fn addresses(&self) -> &Addresses {
+        &self.addresses
+    }
+
+    /// What happened so far, and what is there now.
+    #[must_use]
+    pub fn counts(&self) -> TcpCounts {
+        TcpCounts {
+            open: self.links.len() as u64,
+            ..self.counts
+        }
+    }
+
+    /// Waits until [`Tcp::take`] has something to do, and gives what came first. Can be given up at any time.
+    pub async fn ready(&mut self) -> Option<Arrival> {
+        tokio::select! {
+            // The other end of the channel is this one's own: it never closes.
+            arrival = self.arrivals.recv() => arrival,
+            _ = self.sweep.tick() => {
+                self.close_those_over(Instant::now());
+                None
+            }
+        }
+    }
+
+    /// Takes what came, `first` first, and at most so much that others get their turn: source, destination
+    /// as told, content.
+    pub fn take(&mut self, first: Option<Arrival>, now: Instant, mut each: impl FnMut(Remote, SocketAddr, &[u8])) {
+        let mut next = first.or_else(|| self.arrivals.try_recv().ok());
+        let mut taken = 0;
+        while let Some(arrival) = next {
+            match arrival {
+                Arrival::Opened(stream, theirs) => self.open(stream, theirs, now),
+                Arrival::Frame(id, bytes) => {
+                    // One that was closed meanwhile has nothing to say any more.
+                    if self.link(id).is_some() {
+                        let source = Remote {
+                            transport: Transport::Tcp,
+                            address: id.ends.theirs,
+                        };
+                        each(source, id.ends.ours, &bytes);
+                    }
+                }
+                Arrival::Ended(id) => self.forget(id),
+            }
+            taken += 1;
+            next = (taken < TURN).then(|| self.arrivals.try_recv().ok()).flatten();
+        }
+    }
+
+    /// Sends a datagram by its connection.
+    pub fn send(&mut self, datagram: Datagram<'_>, now: Instant) {
+        let ends = Ends {
+            theirs: datagram.path.theirs,
+            ours: datagram.path.ours,
+        };
+        let Some(link) = self.links.get_mut(&ends) else {
+            self.counts.lost += 1;
+            return;
+        };
+        if is_stun_success(datagram.bytes) {
+            link.proven = Some(now);
+        }
+        let is_late_anyway = is_media(datagram.bytes) && link.frames.capacity() <= RESERVED;
+        if is_late_anyway || link.frames.try_send(datagram.bytes.to_vec()).is_err() {
+            self.counts.lost += 1;
+        }
+    }
+
+    /// Lets connections send their last words, for at most `limit`, and closes them.
+    pub async fn close(&mut self, limit: Duration) {
+        let mut open: Vec<LinkId> = Vec::new();
+        for (ends, link) in self.links.drain() {
+            open.push(LinkId {
+                ends,
+                number: link.number,
+            });
+        }
+        let closing = async {
+            while !open.is_empty() {
+                if let Some(Arrival::Ended(id)) = self.arrivals.recv().await {
+                    open.retain(|it| *it != id);
+                }
+            }
+        };
+        // Who takes nothing doesn't hear the goodbye.
+        let _ = tokio::time::timeout(limit, closing).await;
+    }
+
+    fn link(&self, id: LinkId) -> Option<&Link> {
+        self.links.get(&id.ends).filter(|link| link.number == id.number)
+    }
+
+    fn forget(&mut self, id: LinkId) {
+        let Some(link) = self.link(id) else { return };
+        if link.proven.is_none() {
+            self.counts.refused += 1;
+        }
+        self.links.remove(&id.ends);
+    }
+
+    fn open(&mut self, stream: TcpStream, theirs: SocketAddr, now: Instant) {
+        let Ok(local) = stream.local_addr() else {
+            return;
+        };
+        let ends = Ends {
+            theirs,
+            ours: self.addresses.told_for(Some(local.ip().to_canonical())),
+        };
+        if !self.has_place(ends) {
+            self.counts.refused += 1;
+            return;
+        }
+        // Best effort: without them it is slower, not wrong.
+        let _ = stream.set_nodelay(true);
+        let _ = socket2::SockRef::from(&stream).set_tcp_notsent_lowat(UNSENT);
+        self.next += 1;
+        let id = LinkId {
+            ends,
+            number: self.next,
+        };
+        let (frames, queue) = mpsc::channel(QUEUE);
+        tokio::spawn(serve(stream, id, queue, self.tell.clone()));
+        let link = Link {
+            number: id.number,
+            frames,
+            opened: now,
+            proven: None,
+        };
+        self.links.insert(ends, link);
+    }
+
+    /// Whether a new connection may stay; makes place for it.
+    fn has_place(&mut self, new: Ends) -> bool {
+        if self.links.contains_key(&new) || self.links.len() >= MAX_LINKS {
+            return false;
+        }
+        let mut unproven: Vec<(Instant, Ends)> = self
+            .links
+            .iter()
+            .filter(|(_, link)| link.proven.is_none())
+            .map(|(ends, link)| (link.opened, *ends))
+            .collect();
+        let of_one = unproven.iter().filter(|(_, it)| it.theirs.ip() == new.theirs.ip());
+        if of_one.count() >= MAX_UNPROVEN_OF_ONE {
+            return false;
+        }
+        if unproven.len() >= MAX_UNPROVEN {
+            unproven.sort_by_key(|(opened, _)| *opened);
+            self.links.remove(&unproven[0].1);
+            self.counts.refused += 1;
+        }
+        true
+    }
+
+    fn close_those_over(&mut self, now: Instant) {
+        let Self { links, counts, .. } = self;
+        links.retain(|_, link| {
+            let is_over = link.is_over(now);
+            if is_over && link.proven.is_none() {
+                counts.refused += 1;
+            }
+            !is_over
+        });
+    }
+}
+
+/// Takes in connections until the port's owner is gone.
+async fn accept(listener: TcpListener, tell: mpsc::Sender<Arrival>) {
+    loop {
+        let accepted = tokio::select! {
+            accepted = listener.accept() => accepted,
+            () = tell.closed() => return,
+        };
+        match accepted {
+            Ok((stream, theirs)) => {
+                let theirs = SocketAddr::new(theirs.ip().to_canonical(), theirs.port());
+                if tell.send(Arrival::Opened(stream, theirs)).await.is_err() {
+                    return;
+                }
+            }
+            Err(error) => {
+                tracing::warn!(%error, "no TCP connection can be taken now");
+                tokio::time::sleep(RETRY).await;
+            }
+        }
+    }
+}
+
+/// Reads and writes one connection until either end is through with it.
+async fn serve(stream: TcpStream, id: LinkId, queue: mpsc::Receiver<Vec<u8>>, tell: mpsc::Sender<Arrival>) {
+    let (reading, writing) = stream.into_split();
+    let ended = tokio::select! {
+        ended = read(reading, id, &tell) => ended,
+        ended = write(writing, queue) => ended,
+    };
+    if let Err(error) = ended {
+        tracing::debug!(%error, "a TCP connection ends");
+    }
+    // Without an owner nobody needs to know.
+    let _ = tell.send(Arrival::Ended(id)).await;
+}
+
+/// Reads frames: two bytes of length, then as many of content. (RFC 4571 §2)
+async fn read(stream: impl AsyncRead + Unpin, id: LinkId, tell: &mpsc::Sender<Arrival>) -> io::Result<()> {
+    let mut stream = BufReader::with_capacity(CHUNK, stream);
+    loop {
+        let len = usize::from(stream.read_u16().await?);
+        if len > MAX_DATAGRAM {
+            return Err(io::Error::other(format!("a frame of {len} bytes is too long")));
+        }
+        let mut frame = vec![0; len];
+        stream.read_exact(&mut frame).await?;
+        // An empty frame says nothing, and may be sent to keep a way open.
+        if len > 0 && tell.send(Arrival::Frame(id, frame)).await.is_err() {
+            return Ok(());
+        }
+    }
+}
+
+/// Writes the frames that wait, each whole, until nobody sends more.
+async fn write(mut stream: impl AsyncWrite + Unpin, mut queue: mpsc::Receiver<Vec<u8>>) -> io::Result<()> {
+    let mut chunk = Vec::with_capacity(CHUNK);
+    while let Some(frame) = queue.recv().await {
+        push_frame(&mut chunk, &frame);
+        while chunk.len() < CHUNK / 2
+            && let Ok(next) = queue.try_recv()
+        {
+            push_frame(&mut chunk, &next);
+        }
+        match tokio::time::timeout(STALLED, stream.write_all(&chunk)).await {
+            Ok(written) => written?,
+            Err(_) => return Err(io::Error::other("it takes nothing any more")),
+        }
+        chunk.clear();
+    }
+    stream.shutdown().await
+}
+
+fn push_frame(chunk: &mut Vec<u8>, frame: &[u8]) {
+    // Longer than the length can say: not of WebRTC, and lost.
+    let Ok(len) = u16::try_from(frame.len()) else {
+        return;
+    };
+    chunk.extend_from_slice(&len.to_be_bytes());
+    chunk.extend_from_slice(frame);
+}
+
+/// RTP or RTCP, not STUN and not DTLS. (RFC 7983 §7)
+fn is_media(bytes: &[u8]) -> bool {
+    bytes.first().is_some_and(|first| (128..192).contains(first))
+}
+
+/// A binding success response: the core answers only checks that are signed. (RFC 8489 §5)
+fn is_stun_success(bytes: &[u8]) -> bool {
+    bytes.len() >= 20 && bytes[..2] == [0x01, 0x01]
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::core::Path;
+
+    const SUCCESS: [u8; 20] = {
+        let mut bytes = [0; 20];
+        (bytes[0], bytes[1]) = (1, 1);
+        bytes
+    };
+
+    fn port() -> Tcp {
+        Tcp::bind(SocketAddr::from(([127, 0, 0, 1], 0)), &[]).expect("bind")
+    }
+
+    /// Serves the port until the condition holds.
+    async fn serve_until(tcp: &mut Tcp, mut holds: impl FnMut(&Tcp) -> bool) -> Vec<Vec<u8>> {
+        let mut came = Vec::new();
+        while !holds(tcp) {
+            let first = tcp.ready().await;
+            tcp.take(first, Instant::now(), |_, _, bytes| came.push(bytes.to_vec()));
+        }
+        came
+    }
+
+    fn to<'a>(client: &TcpStream, bytes: &'a [u8]) -> Datagram<'a> {
+        Datagram {
+            path: Path {
+                transport: Transport::Tcp,
+                ours: client.peer_addr().expect("address"),
+                theirs: client.local_addr().expect("address"),
+            },
+            bytes,
+        }
+    }
+
+    async fn connect(tcp: &Tcp) -> TcpStream {
+        TcpStream::connect(tcp.local_addr()).await.expect("connects")
+    }
+
+    #[test]
+    fn who_proves_nothing_in_time_is_over_and_proof_must_be_renewed() {
+        let now = Instant::now();
+        let mut link = Link {
+            number: 1,
+            frames: mpsc::channel(1).0,
+            opened: now,
+            proven: None,
+        };
+        let second = Duration::from_secs(1);
+        assert!(!link.is_over(now + PROVEN_IN) && link.is_over(now + PROVEN_IN + second));
+        link.proven = Some(now + PROVEN_IN);
+        assert!(!link.is_over(now + PROVEN_IN + PROOF_LASTS));
+        assert!(link.is_over(now + PROVEN_IN + PROOF_LASTS + second));
+    }
+
+    #[tokio::test]
+    async fn frames_are_found_however_the_stream_is_cut() {
+        let frames: Vec<Vec<u8>> = [1, 20, 0, 300, MAX_DATAGRAM].map(|len| vec![len as u8; len]).to_vec();
+        let mut stream = Vec::new();
+        frames.iter().for_each(|it| push_frame(&mut stream, it));
+        let id = LinkId {
+            ends: Ends {
+                theirs: SocketAddr::from(([192, 0, 2, 1], 1)),
+                ours: SocketAddr::from(([192, 0, 2, 2], 2)),
+            },
+            number: 1,
+        };
+        for cut in [1, 2, 3, 7, stream.len()] {
+            let (mut theirs, ours) = tokio::io::duplex(cut);
+            let (tell, mut arrivals) = mpsc::channel(8);
+            let bytes = stream.clone();
+            let writing = tokio::spawn(async move { theirs.write_all(&bytes).await });
+            let ended = read(ours, id, &tell).await;
+            assert_eq!(ended.expect_err("the end").kind(), io::ErrorKind::UnexpectedEof);
+            writing.await.expect("no panic").expect("written");
+            drop(tell);
+            let mut came = Vec::new();
+            while let Some(Arrival::Frame(_, bytes)) = arrivals.recv().await {
+                came.push(bytes);
+            }
+            let not_empty: Vec<Vec<u8>> = frames.iter().filter(|it| !it.is_empty()).cloned().collect();
+            assert_eq!(came, not_empty);
+        }
+        let (tell, _arrivals) = mpsc::channel(8);
+        let too_long = read(&b"GET / HTTP/1.1"[..], id, &tell).await;
+        assert!(too_long.expect_err("refused").to_string().contains("too long"));
+    }
+
+    #[tokio::test]
+    async fn who_reads_too_slowly_loses_whole_frames_of_media_and_no_check() {
+        let mut tcp = port();
+        let mut client = connect(&tcp).await;
+        serve_until(&mut tcp, |tcp| tcp.counts().open == 1).await;
+        tcp.send(to(&client, &SUCCESS), Instant::now());
+        // The kernel takes some, the queue takes some, the rest is lost.
+        let mut sent = 0_u64;
+        while tcp.counts().lost < 50 {
+            let mut media = vec![0x80; 1200];
+            media[1..9].copy_from_slice(&sent.to_be_bytes());
+            tcp.send(to(&client, &media), Instant::now());
+            sent += 1;
+            if sent.is_multiple_of(32) {
+                tokio::task::yield_now().await;
+            }
+        }
+        let lost = tcp.counts().lost;
+        tcp.send(to(&client, &SUCCESS), Instant::now());
+        assert_eq!(tcp.counts().lost, lost, "a check's answer has its place");
+
+        let mut numbers = Vec::new();
+        let mut answers = 0;
+        while answers < 2 {
+            let len = client.read_u16().await.expect("a frame");
+            let mut frame = vec![0; usize::from(len)];
+            client.read_exact(&mut frame).await.expect("whole");
+            if frame == SUCCESS {
+                answers += 1;
+                continue;
+            }
+            assert!(frame.len() == 1200 && frame[0] == 0x80 && frame[9..].iter().all(|it| *it == 0x80));
+            numbers.push(u64::from_be_bytes(frame[1..9].try_into().expect("eight bytes")));
+        }
+        assert!(numbers.is_sorted() && numbers.len() as u64 + lost == sent);
+    }
+
+    #[tokio::test]
+    async fn one_address_gets_so_many_unproven_connections_and_a_proven_one_takes_no_place_of_theirs() {
+        let mut tcp = port();
+        let mut clients = Vec::new();
+        for number in 0..MAX_UNPROVEN_OF_ONE + 1 {
+            let client = connect(&tcp).await;
+            serve_until(&mut tcp, |tcp| tcp.counts().open as usize == number + 1).await;
+            if number == 0 {
+                tcp.send(to(&client, &SUCCESS), Instant::now());
+            }
+            clients.push(client);
+        }
+        let mut refused = connect(&tcp).await;
+        serve_until(&mut tcp, |tcp| tcp.counts().refused == 1).await;
+        assert_eq!(refused.read(&mut [0; 8]).await.expect("closed"), 0);
+
+        // One of them speaks something else: it is shown out, and another has its place.
+        clients[5].write_all(b"GET / HTTP/1.1\r\n\r\n").await.expect("sent");
+        serve_until(&mut tcp, |tcp| tcp.counts().refused == 2).await;
+        let _another = connect(&tcp).await;
+        serve_until(&mut tcp, |tcp| tcp.counts().open as usize == MAX_UNPROVEN_OF_ONE + 1).await;
+        // Time passes: those who proved nothing go, who proved something stays.
+        tcp.close_those_over(Instant::now() + PROVEN_IN * 2);
+        assert_eq!(tcp.counts().open, 1);
+    }
+
+    #[tokio::test]
+    async fn the_last_words_are_sent() {
+        let mut tcp = port();
+        let mut client = connect(&tcp).await;
+        serve_until(&mut tcp, |tcp| tcp.counts().open == 1).await;
+        tcp.send(to(&client, b"\x15goodbye"), Instant::now());
+        let mut heard = Vec::new();
+        let (_, read) = tokio::join!(tcp.close(STALLED), client.read_to_end(&mut heard));
+        read.expect("closed in order");
+        assert_eq!(heard, b"\0\x08\x15goodbye");
+    }
+}
