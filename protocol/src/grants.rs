@@ -46,6 +46,17 @@ pub enum RoomRole {
     Guest,
 }
 
+/// Whether a room's media is encrypted from participant to participant, besides what protects it on its way to the node.
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq, Hash, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub enum Encryption {
+    /// It may be read by the node.
+    #[default]
+    Off,
+    /// The node sees none of it: only codecs that can be forwarded unseen are offered, and nobody comes in who can't encrypt.
+    Require,
+}
+
 /// The claims of a token for a media node: one participant in one room. What isn't named isn't allowed.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 pub struct MediaGrant {
@@ -63,6 +74,9 @@ pub struct MediaGrant {
     /// Whether others' tracks may be received.
     #[serde(default)]
     pub subscribe: bool,
+    /// The room's; the first who joins decides it for all.
+    #[serde(default)]
+    pub encryption: Encryption,
 }
 
 /// The claims of a token with which signaling speaks to media nodes.
@@ -196,6 +210,7 @@ mod tests {
             role: RoomRole::Resident,
             publish: vec![MediaSource::Camera, MediaSource::Microphone],
             subscribe: true,
+            encryption: Encryption::Off,
         }
     }
 

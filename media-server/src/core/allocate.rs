@@ -1,8 +1,8 @@
 //! Divides what a subscriber's link carries over the tracks that it is shown.
 //!
 //! Invariant: sounds come first, then every picture's smallest layer, the more important pictures before the others, then
-//! larger layers step by step. What is given never takes more than the budget, but for the sounds, and nobody is given
-//! more than is shown.
+//! larger layers step by step. What is given never takes more than the budget, but for the sounds and for a smallest layer
+//! that was given already and nearly fits; and nobody is given more than is shown.
 
 /// A layer as it can be had.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -31,13 +31,16 @@ pub(crate) struct Wish {
 pub(crate) struct Shares {
     /// For each wish its layer; none: nothing.
     pub(crate) layers: Vec<Option<usize>>,
-    /// What all would take at their best, in bits a second.
+    /// What the link must carry for all to be given their best, in bits a second.
     pub(crate) wanted_bps: u64,
 }
 
 /// What isn't given yet must fit with this much to spare: an estimate swings.
 const MARGIN_NUMERATOR: u64 = 11;
 const MARGIN_DENOMINATOR: u64 = 10;
+
+/// The smallest layer stays as long as this share of what it takes is left for it, in percent.
+const LAST_PERCENT: u64 = 75;
 
 /// A layer counts as large enough when it has this share of the height that is shown.
 const ENOUGH_NUMERATOR: u32 = 4;
@@ -60,20 +63,25 @@ impl Wish {
     /// What a step to this layer has to leave free besides its own rate.
     fn needs(&self, layer: usize) -> u64 {
         let bps = self.layers[layer].bps;
-        let is_held = self.given.is_some_and(|given| given >= layer);
-        if is_held {
-            bps
-        } else {
-            bps / MARGIN_DENOMINATOR * MARGIN_NUMERATOR
+        match self.given {
+            // Better a picture that is a little too much for an estimate that may be too low than none.
+            Some(_) if layer == 0 => bps / 100 * LAST_PERCENT,
+            None if layer == 0 => bps,
+            Some(given) if given >= layer => bps,
+            _ => with_margin(bps),
         }
     }
+}
+
+fn with_margin(bps: u64) -> u64 {
+    bps / MARGIN_DENOMINATOR * MARGIN_NUMERATOR
 }
 
 /// Divides `budget` bits a second (none: nobody knows a limit), of which sounds take `sound_bps`. `is_proven`: the budget was
 /// measured; until it is, everybody's smallest layer is let through to see.
 pub(crate) fn divide(budget: Option<u64>, is_proven: bool, sound_bps: u64, wishes: &[Wish]) -> Shares {
     let best: Vec<Option<usize>> = wishes.iter().map(Wish::best).collect();
-    let at_best = |(wish, best): (&Wish, &Option<usize>)| best.map_or(0, |layer| wish.layers[layer].bps);
+    let at_best = |(wish, best): (&Wish, &Option<usize>)| best.map_or(0, |layer| with_margin(wish.layers[layer].bps));
     let wanted_bps = sound_bps + wishes.iter().zip(&best).map(at_best).sum::<u64>();
     let Some(budget) = budget else {
         return Shares {
@@ -147,7 +155,11 @@ mod tests {
             [Some(2), Some(0), Some(0), None],
             "180 lines are enough for 220"
         );
-        assert_eq!(shares.wanted_bps, 40_000 + 1_500_000 + 2 * 150_000);
+        assert_eq!(
+            shares.wanted_bps,
+            40_000 + 1_650_000 + 2 * 165_000,
+            "with some to spare"
+        );
     }
 
     #[test]
@@ -175,6 +187,15 @@ mod tests {
         one[0].given = Some(1);
         assert_eq!(given(40_000 + 520_000, &one), [Some(1)]);
         assert_eq!(given(40_000 + 490_000, &one), [Some(0)]);
+    }
+
+    #[test]
+    fn the_last_picture_stays_while_it_nearly_fits() {
+        let mut one = [wish(None)];
+        assert_eq!(given(40_000 + 149_000, &one), [None]);
+        one[0].given = Some(1);
+        assert_eq!(given(40_000 + 120_000, &one), [Some(0)]);
+        assert_eq!(given(40_000 + 110_000, &one), [None]);
     }
 
     #[test]

@@ -80,6 +80,8 @@ struct Slot {
     /// Which layer goes out, and which one is to: it takes over where a decoder can begin with it.
     layer: Option<usize>,
     target: Option<usize>,
+    /// Which one is to go out as soon as its publisher sends it.
+    intent: Option<usize>,
     /// Its client was told that it is held back.
     is_held_back: bool,
 }
@@ -205,6 +207,18 @@ impl Down {
         self.slots.get(slot)?.target
     }
 
+    /// The layer that a section is to show as soon as it is sent.
+    pub(crate) fn intent_of(&self, slot: usize) -> Option<usize> {
+        self.slots.get(slot)?.intent
+    }
+
+    /// A section is to show this layer as soon as it is sent.
+    pub(crate) fn intend(&mut self, slot: usize, layer: Option<usize>) {
+        if let Some(it) = self.slots.get_mut(slot) {
+            it.intent = layer;
+        }
+    }
+
     /// The layer that a section shows.
     pub(crate) fn layer_of(&self, slot: usize) -> Option<usize> {
         self.slots.get(slot)?.layer
@@ -249,6 +263,7 @@ impl Down {
                 slot.state = State::Ending { is_offered: false };
                 slot.layer = None;
                 slot.target = None;
+                slot.intent = None;
                 slot.is_held_back = false;
             }
         }
@@ -296,6 +311,7 @@ impl Down {
                 rewriter: Rewriter::new(rand::random()),
                 layer: None,
                 target: None,
+                intent: None,
                 is_held_back: false,
             });
         }

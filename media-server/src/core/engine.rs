@@ -14,10 +14,13 @@ use std::net::SocketAddr;
 use std::sync::Arc;
 use std::time::{Duration, Instant, SystemTime};
 
+use protocol::grants::Encryption;
+use str0m::format::{Codec as EngineCodec, FormatParams};
+use str0m::media::Frequency;
 use str0m::rtp::Extension;
 use str0m::{Rtc, RtcConfig};
 
-use super::codec::{Facts, Video};
+use super::codec::{self, Facts, Video};
 use super::outbox::Outbox;
 use super::{Path, PeerKey, Side};
 
@@ -29,6 +32,15 @@ pub use str0m::media::{Mid, Rid};
 
 /// How often a publisher's connection tells its NACKs and losses.
 const COUNTING: Duration = Duration::from_secs(2);
+
+/// Payload types that we propose, and those of their retransmissions.
+const VP9: u8 = 98;
+const VP9_RESENT: u8 = 99;
+const H264: u8 = 108;
+const H264_RESENT: u8 = 109;
+
+/// H.264's profile-level-id: constrained baseline, level 3.1.
+const CONSTRAINED_BASELINE: u32 = 0x42_e01f;
 
 /// str0m's own reports toward subscribers would know nothing of what passes around it: never.
 const NEVER: Duration = Duration::from_secs(1 << 30);
@@ -117,6 +129,18 @@ pub struct Packet {
 }
 
 impl Packet {
+    /// A sound without the repetitions of what came before it; none: it has none.
+    pub(crate) fn without_repetitions(&self) -> Option<Self> {
+        if self.codec != Codec::Red {
+            return None;
+        }
+        Some(Self {
+            codec: Codec::Opus,
+            payload: codec::red::newest(&self.payload)?.into(),
+            ..self.clone()
+        })
+    }
+
     /// Whether a decoder can begin with this packet.
     #[must_use]
     pub fn is_start(&self) -> bool {
@@ -198,7 +222,9 @@ pub struct OfferPlan {
 
 /// Makes connections, all with one certificate and the same addresses.
 pub struct Engine {
-    config: RtcConfig,
+    /// For rooms whose media the node may read, and for those whose media it may not.
+    open: RtcConfig,
+    sealed: RtcConfig,
     udp: Vec<SocketAddr>,
     tcp: Vec<SocketAddr>,
 }
@@ -214,21 +240,39 @@ impl Engine {
             .set_rtp_mode(true)
             .set_ice_lite(true)
             .clear_codecs()
-            .enable_opus(true, false)
-            .enable_vp8(true)
             .set_extension(5, Extension::AbsoluteCaptureTime)
             .set_extension(6, Extension::PlayoutDelay)
             .set_extension(7, Extension::VideoContentType);
         if let Some(certificate) = certificate {
             config = config.set_dtls_cert(certificate);
         }
-        Self { config, udp, tcp }
+        let sealed = config.clone().enable_opus(true, false).enable_vp8(true);
+        let mut open = config.enable_opus(true, true).enable_vp8(true);
+        // The one profile that every browser encodes and decodes. (RFC 7742 §6.2)
+        open.codec_config()
+            .add_h264(H264.into(), Some(H264_RESENT.into()), true, CONSTRAINED_BASELINE);
+        open.codec_config().add_config(
+            VP9.into(),
+            Some(VP9_RESENT.into()),
+            EngineCodec::Vp9,
+            Frequency::NINETY_KHZ,
+            None,
+            FormatParams {
+                profile_id: Some(0),
+                ..FormatParams::default()
+            },
+        );
+        let open = open.enable_av1(true);
+        Self { open, sealed, udp, tcp }
     }
 
     /// A new connection, not yet described.
     #[must_use]
-    pub fn peer(&self, key: PeerKey, now: Instant) -> Peer {
-        let config = self.config.clone();
+    pub fn peer(&self, key: PeerKey, encryption: Encryption, now: Instant) -> Peer {
+        let config = match encryption {
+            Encryption::Off => self.open.clone(),
+            Encryption::Require => self.sealed.clone(),
+        };
         let config = match key.side {
             Side::Up => config.set_stats_interval(Some(COUNTING)),
             Side::Down => config

@@ -65,7 +65,7 @@ impl Room {
     /// Offers a participant what it isn't shown yet, and takes away what is gone.
     pub(super) fn refresh(&mut self, seat: Seat, now: Instant, shared: &mut Shared) {
         let wanted = self.feeds_for(seat);
-        let key = self.key;
+        let room = (self.key, self.encryption);
         let Some(participant) = self.participants.get_mut(&seat) else {
             return;
         };
@@ -75,7 +75,7 @@ impl Room {
         }
         let down = participant
             .down
-            .get_or_insert_with(|| Down::new(shared.peer(key, seat, Side::Down, now), shared.clock, now));
+            .get_or_insert_with(|| Down::new(shared.peer(room, seat, Side::Down, now), shared.clock, now));
         let before: Vec<Feed> = down.feeds().cloned().collect();
         let offer = down.next_offer(&wanted, now, &mut shared.drain);
         self.list_subscribers(seat);

@@ -53,14 +53,18 @@ pub(crate) fn take(room: &mut Room, seat: Seat, packet: Arc<Packet>, now: Instan
         packet.codec.clock_rate(),
         now,
     );
-    layer.rate.add(packet.payload.len(), now);
     if let Some(level) = packet.extensions.audio_level {
         publisher.health.loudness.heard(level, packet.extensions.has_voice, now);
     }
     if let Some(facts) = packet.facts.filter(|facts| facts.starts_key_frame) {
         layer.keyframes.came();
         layer.height = facts.size.map(|(width, height)| width.min(height)).or(layer.height);
+        layer.key_time = Some(packet.time);
     }
+    let is_of_key_frame = source.is_video() && layer.key_time == Some(packet.time);
+    layer
+        .rate
+        .add(if is_of_key_frame { 0 } else { packet.payload.len() }, now);
     if layer.pending.is_empty() {
         room.batches.push(Batch {
             seat,

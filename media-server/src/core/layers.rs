@@ -89,6 +89,8 @@ pub(crate) struct Layer {
     pub(crate) rate: Rate,
     /// Height in pixels, from its key frames.
     pub(crate) height: Option<u16>,
+    /// The RTP time of its last key frame.
+    pub(crate) key_time: Option<u32>,
     /// Those it goes to, and those that wait for it to begin.
     pub(crate) subscribers: Vec<(Seat, usize)>,
     /// What came and isn't sent on yet, with the time when it was captured. Bounded by one batch of input.
@@ -104,6 +106,7 @@ impl Layer {
             recent: Recent::default(),
             rate: Rate::default(),
             height: None,
+            key_time: None,
             subscribers: Vec::new(),
             pending: Vec::new(),
         }
@@ -139,6 +142,7 @@ pub(crate) struct Rate {
 }
 
 impl Rate {
+    /// So many bytes came. A key frame's are 0: what it takes once, its layer doesn't take all the time.
     pub(crate) fn add(&mut self, bytes: usize, now: Instant) {
         if !self.is_running(now) {
             // What was before a pause says nothing about how much comes now.

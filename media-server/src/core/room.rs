@@ -8,7 +8,7 @@ use std::collections::BTreeMap;
 use std::time::{Duration, Instant};
 
 use protocol::control::{AnswerBody, OutReason};
-use protocol::grants::{MediaGrant, MediaSource};
+use protocol::grants::{Encryption, MediaGrant, MediaSource};
 use protocol::ids::{ParticipantId, RoomId};
 use protocol::problem::Problem;
 use protocol::signal::{PublishTrack, TrackView};
@@ -32,6 +32,8 @@ const LOOK_WHILE_QUIET: Duration = Duration::from_secs(1);
 pub(crate) struct Room {
     pub(crate) key: RoomKey,
     pub(crate) id: RoomId,
+    /// Which codecs its connections offer follows from it.
+    pub(super) encryption: Encryption,
     pub(crate) participants: BTreeMap<Seat, Participant>,
     /// The layers of which packets wait to be sent on.
     pub(crate) batches: Vec<Batch>,
@@ -42,10 +44,11 @@ pub(crate) struct Room {
 }
 
 impl Room {
-    pub(crate) fn new(key: RoomKey, id: RoomId) -> Self {
+    pub(crate) fn new(key: RoomKey, id: RoomId, encryption: Encryption) -> Self {
         Self {
             key,
             id,
+            encryption,
             participants: BTreeMap::new(),
             batches: Vec::new(),
             speakers: Vec::new(),
@@ -100,6 +103,12 @@ impl Room {
         now: Instant,
         shared: &mut Shared,
     ) {
+        if grant.encryption != self.encryption {
+            let problem = Problem::new(409, "encryption-mismatch", "この部屋の暗号化の設定と合いません")
+                .with_detail("入室の許可にある暗号化の設定が、先に入った方のものと異なります。".to_owned())
+                .with_field("encryption");
+            return shared.refuse(to, problem);
+        }
         let known = self.seat_of(&grant.participant);
         if let Some(seat) = known
             && let Some(participant) = self.participants.get_mut(&seat)
@@ -136,7 +145,7 @@ impl Room {
         now: Instant,
         shared: &mut Shared,
     ) {
-        let key = self.key;
+        let (key, encryption) = (self.key, self.encryption);
         let Some(participant) = self.participants.get_mut(&seat) else {
             return;
         };
@@ -152,7 +161,7 @@ impl Room {
             old => {
                 participant.up = old;
                 Up {
-                    peer: shared.peer(key, seat, Side::Up, now),
+                    peer: shared.peer((key, encryption), seat, Side::Up, now),
                     session: outline.session,
                     sections: Vec::new(),
                     is_connected: false,

@@ -8,7 +8,7 @@ use std::net::SocketAddr;
 use std::time::{Duration, Instant};
 
 use protocol::control::{AnswerBody, DRAINING, KICKED, NodeFrame, OutReason};
-use protocol::grants::MediaGrant;
+use protocol::grants::{Encryption, MediaGrant};
 use protocol::ids::{ParticipantId, RoomId};
 use protocol::problem::Problem;
 
@@ -74,7 +74,13 @@ enum TimerKey {
 
 impl Shared {
     /// A new connection for a participant.
-    pub(crate) fn peer(&mut self, room: RoomKey, seat: Seat, side: Side, now: Instant) -> Peer {
+    pub(crate) fn peer(
+        &mut self,
+        (room, encryption): (RoomKey, Encryption),
+        seat: Seat,
+        side: Side,
+        now: Instant,
+    ) -> Peer {
         self.next_epoch = self.next_epoch.wrapping_add(1);
         let key = PeerKey {
             room,
@@ -82,7 +88,7 @@ impl Shared {
             side,
             epoch: self.next_epoch,
         };
-        let mut peer = self.engine.peer(key, now);
+        let mut peer = self.engine.peer(key, encryption, now);
         self.demux.name(key, peer.ufrag(), now);
         self.wake_peer(&peer);
         peer
@@ -356,7 +362,7 @@ impl Sfu {
         });
         let room = self.rooms.entry(key).or_insert_with(|| {
             tracing::info!(room = %grant.room, "a room opens");
-            Room::new(key, grant.room.clone())
+            Room::new(key, grant.room.clone(), grant.encryption)
         });
         room.join(to, grant, has_connections, now, &mut self.shared);
         self.settle(key, now);

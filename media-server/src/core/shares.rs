@@ -82,6 +82,10 @@ impl Room {
         let mut publishers = Vec::new();
         for ((it, layer), wish) in pictures.into_iter().zip(layers).zip(&of_pictures) {
             let (slot, feed) = &slots[it];
+            if let Some(down) = self.down_mut(seat) {
+                down.intend(*slot, layer);
+            }
+            let layer = layer.map(|wanted| self.running_layer(feed, wanted, now));
             // A layer that is too much for the link makes room at once; one that fits goes on until the next begins.
             if self.show(seat, *slot, feed, layer, is_over) {
                 publishers.push(feed.seat);
@@ -92,6 +96,15 @@ impl Room {
             self.look_at_layers(publisher, now, shared);
             ask_key_frames(self, publisher, now, shared);
         }
+    }
+
+    /// The layer that can be shown until the wanted one is sent (again): the next smaller one that is, or else itself.
+    fn running_layer(&self, feed: &Feed, wanted: usize, now: Instant) -> usize {
+        let Some(track) = self.track(feed.seat, feed.source) else {
+            return wanted;
+        };
+        let is_running = |it: &usize| track.layers.get(*it).is_some_and(|layer| layer.rate.is_running(now));
+        (0..=wanted).rev().find(is_running).unwrap_or(wanted)
     }
 
     /// Has a slot show a layer. True: it isn't the one it was to show before.
@@ -233,9 +246,14 @@ impl Room {
                 priority: 0,
                 given: None,
             };
-            for layer in [wish.best(), down.target_of(*slot), down.layer_of(*slot)]
-                .into_iter()
-                .flatten()
+            for layer in [
+                wish.best(),
+                down.intent_of(*slot),
+                down.target_of(*slot),
+                down.layer_of(*slot),
+            ]
+            .into_iter()
+            .flatten()
             {
                 is_watched[layer] = true;
             }

@@ -1,6 +1,7 @@
 //! What a room tells of its participants: who speaks, and how well each one's connection works.
 //!
-//! Invariant: everybody was told the room's present speakers and everybody's present quality; nobody is told twice.
+//! Invariant: everybody was told the room's present speakers, their own present quality and that of everybody whom they may
+//! see or hear; nobody is told twice. (Of a thousand who only watch, each is told of himself and of the one who speaks.)
 
 use std::time::{Duration, Instant};
 
@@ -39,7 +40,8 @@ impl Room {
             shared.tell(participant.connection, self.speakers_for(participant));
         }
         for other in self.participants.values() {
-            if let Some(quality) = other.health.told() {
+            let concerns = other.id == participant.id || !other.tracks.is_empty();
+            if let Some(quality) = other.health.told().filter(|_| concerns) {
                 shared.tell(
                     participant.connection,
                     self.quality_for(participant, &other.id, quality),
@@ -70,11 +72,11 @@ impl Room {
         for participant in self.participants.values_mut() {
             let signs = signs(participant, now);
             if let Some(quality) = participant.health.judge(signs, now) {
-                news.push((participant.id.clone(), quality));
+                news.push((participant.id.clone(), !participant.tracks.is_empty(), quality));
             }
         }
-        for (who, quality) in news {
-            for participant in self.participants.values() {
+        for (who, is_published, quality) in news {
+            for participant in self.participants.values().filter(|it| is_published || it.id == who) {
                 shared.tell(participant.connection, self.quality_for(participant, &who, quality));
             }
         }

@@ -37,7 +37,8 @@ use crate::core::{ConnectionId, Request};
 const CONNECTIONS: usize = 64;
 
 /// Frames that wait for a connection. When full, the connection is closed: its signaling re-joins.
-const FRAMES: usize = 1024;
+/// A room of a thousand has a frame for each of them at once.
+const FRAMES: usize = 8192;
 
 /// The largest HTTP request head, in bytes.
 const MAX_HEAD: usize = 8 << 10;

@@ -8,7 +8,7 @@ use std::sync::Arc;
 use std::time::{Duration, Instant};
 
 use anyhow::Context as _;
-use protocol::config::Config;
+use protocol::config::{Config, Media};
 use protocol::grants::TokenKey;
 use protocol::ids::NodeId;
 use runtime::Shutdown;
@@ -41,7 +41,7 @@ pub struct Node {
     udp: SocketAddr,
     tcp: Option<SocketAddr>,
     workers: Workers,
-    thread: std::thread::JoinHandle<()>,
+    threads: Vec<std::thread::JoinHandle<()>>,
     drain: Arc<Drain>,
     shutdown: Shutdown,
     /// Ends the heartbeat.
@@ -57,9 +57,8 @@ impl Node {
     /// When a port is taken or an address isn't the machine's; names the field.
     pub async fn start(config: &Config, keys: Keys, shutdown: Shutdown) -> anyhow::Result<Self> {
         let media = &config.media;
-        let (worker, thread) = worker::start(media.udp, media.tcp, &media.public_addresses, media.silence)?;
-        let (udp, tcp) = (worker.udp(), worker.tcp());
-        let workers = Workers::new(worker);
+        let (workers, threads) = start_workers(media)?;
+        let (udp, tcp) = (workers.first().udp(), workers.first().tcp());
         let listener = TcpListener::bind(media.control)
             .await
             .with_context(|| format!("media.control: {} can't be used", media.control))?;
@@ -99,7 +98,7 @@ impl Node {
             udp,
             tcp,
             workers,
-            thread,
+            threads,
             drain,
             shutdown,
             beating,
@@ -119,13 +118,13 @@ impl Node {
         self.control
     }
 
-    /// Where media comes.
+    /// Where the first worker's media comes.
     #[must_use]
     pub fn udp(&self) -> SocketAddr {
         self.udp
     }
 
-    /// Where media comes by TCP, if it may.
+    /// Where the first worker's media comes by TCP, if it may.
     #[must_use]
     pub fn tcp(&self) -> Option<SocketAddr> {
         self.tcp
@@ -143,9 +142,10 @@ impl Node {
             tracing::info!("Redis didn't hear the goodbye; the heartbeat fades by itself");
         }
         self.workers.stop().await;
-        let joined = tokio::task::spawn_blocking(move || self.thread.join());
-        if !matches!(tokio::time::timeout(limit, joined).await, Ok(Ok(Ok(())))) {
-            tracing::warn!("the media thread didn't end as it should");
+        let threads = self.threads;
+        let joined = tokio::task::spawn_blocking(|| threads.into_iter().all(|it| it.join().is_ok()));
+        if !matches!(tokio::time::timeout(limit, joined).await, Ok(Ok(true))) {
+            tracing::warn!("a media thread didn't end as it should");
         }
         // Now the rooms' last words lie ready, and each connection sends them before it closes.
         self.connections.start();
@@ -154,6 +154,29 @@ impl Node {
         }
         self.shutdown.start();
     }
+}
+
+/// Starts the configured number of workers, each on the next ports.
+fn start_workers(media: &Media) -> anyhow::Result<(Workers, Vec<std::thread::JoinHandle<()>>)> {
+    // Port 0 is any free one.
+    let on = |mut address: SocketAddr, number: u16| {
+        if address.port() != 0 {
+            address.set_port(address.port().saturating_add(number));
+        }
+        address
+    };
+    let start = |number| {
+        let (udp, tcp) = (on(media.udp, number), media.tcp.map(|it| on(it, number)));
+        worker::start(udp, tcp, &media.public_addresses, media.silence)
+    };
+    let (first, thread) = start(0)?;
+    let (mut workers, mut threads) = (Workers::new(first), vec![thread]);
+    for number in 1..media.workers {
+        let (worker, thread) = start(number)?;
+        workers.add(worker);
+        threads.push(thread);
+    }
+    Ok((workers, threads))
 }
 
 /// Says again and again that the node is alive, and how it is.

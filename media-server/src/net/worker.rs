@@ -85,6 +85,17 @@ impl Workers {
         Self(vec![first])
     }
 
+    /// Another one.
+    pub fn add(&mut self, worker: Handle) {
+        self.0.push(worker);
+    }
+
+    /// The first one.
+    #[must_use]
+    pub fn first(&self) -> &Handle {
+        &self.0[0]
+    }
+
     /// Who holds a room.
     #[must_use]
     pub fn of(&self, room: &RoomId) -> &Handle {

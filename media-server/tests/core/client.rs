@@ -15,6 +15,7 @@ use str0m::net::{Protocol, Receive, TcpType};
 use str0m::rtp::RtpWrite;
 use str0m::{Candidate, Event, Input, Output, Rtc};
 
+use crate::camera::{Camera, Decoder};
 use crate::sim::{MS, Wire};
 
 /// What a subscriber got of one section.
@@ -174,6 +175,8 @@ pub struct Client {
     pub up: Option<Link>,
     pub down: Option<Link>,
     pub encoders: Vec<Encoder>,
+    pub camera: Option<Camera>,
+    pub decoders: BTreeMap<Mid, Decoder>,
     pub offers: Vec<(u32, Vec<SubscribedTrack>)>,
     pub tracks: Vec<SubscribedTrack>,
     pub answers: bool,
@@ -189,6 +192,8 @@ impl Client {
             up: None,
             down: None,
             encoders: Vec::new(),
+            camera: None,
+            decoders: BTreeMap::new(),
             offers: Vec::new(),
             tracks: Vec::new(),
             answers: true,
@@ -210,6 +215,32 @@ impl Client {
             .unwrap_or(&NOTHING)
     }
 
+    /// What came of a publisher's camera with layers.
+    pub fn decoder(&self, whose: &str) -> &Decoder {
+        let is_meant = |it: &&SubscribedTrack| it.participant.as_str() == whose && it.source == MediaSource::Camera;
+        let track = self.tracks.iter().find(is_meant).expect("a camera is shown");
+        self.decoders
+            .get(&Mid::from(track.mid.as_str()))
+            .expect("something came")
+    }
+
+    /// Asks for the key frames that its decoders need.
+    pub fn ask_key_frames(&mut self, now: Instant) {
+        let Some(down) = self.down.as_mut() else { return };
+        for (mid, decoder) in &mut self.decoders {
+            if decoder.needs_key_frame(now)
+                && let Some(stream) = down.rtc.direct_api().stream_rx_by_mid(*mid, None)
+            {
+                stream.request_keyframe(KeyframeRequestKind::Pli);
+            }
+        }
+    }
+
+    /// Which links are its own: see [`World`](crate::sim::World).
+    pub fn pipe(&self) -> u16 {
+        self.port / 1000
+    }
+
     pub fn address(&mut self) -> SocketAddr {
         self.port += 1;
         SocketAddr::from(([198, 51, 100, 1], self.port))
@@ -228,6 +259,11 @@ impl Client {
     pub fn hear_up(&mut self, events: &[Event], now: Instant) {
         for event in events {
             if let Event::KeyframeRequest(request) = event
+                && let Some(camera) = self.camera.as_mut().filter(|it| it.mid == request.mid)
+            {
+                camera.want_key_frame(request.rid, now);
+            }
+            if let Event::KeyframeRequest(request) = event
                 && let Some(encoder) = self.encoders.iter_mut().find(|it| it.mid == request.mid)
             {
                 encoder.needs_key = true;
@@ -244,6 +280,12 @@ impl Client {
                 continue;
             };
             let payload = &packet.payload;
+            // An extended descriptor: of a camera with layers.
+            if payload[0] & 0x80 != 0 {
+                let decoder = self.decoders.entry(mid).or_default();
+                decoder.take(*packet.seq_no, packet.header.timestamp, payload, now);
+                continue;
+            }
             let counter = u64::from_be_bytes(payload[2..10].try_into().unwrap());
             let content = Content {
                 counter,

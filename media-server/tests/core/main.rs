@@ -3,16 +3,23 @@
 
 #![allow(clippy::unwrap_used, missing_docs)]
 
+mod camera;
 mod client;
+mod network;
 mod sim;
 
+mod a_call_goes_on_through_loss;
 mod a_late_joiner_starts_sane;
 mod a_muted_track_forwards_nothing;
+mod a_narrow_link_keeps_the_voice;
+mod codecs_follow_the_rooms_encryption;
 mod drained_takes_no_new_rooms;
 mod grants_are_enforced;
+mod layers_follow_what_is_shown;
 mod lips_and_voice_stay_together;
 mod media_survives_loss;
 mod signaling_may_die;
+mod signs_are_told;
 mod strangers_disturb_nobody;
 mod who_has_only_tcp_takes_part;
 mod who_is_kicked_stays_out;

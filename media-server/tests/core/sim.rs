@@ -10,14 +10,16 @@ use std::time::{Duration, Instant, SystemTime};
 
 use media_server::core::{ConnectionId, Remote, Request, Settings, Sfu, Transport, WallClock};
 use protocol::control::{AnswerBody, NodeFrame};
-use protocol::grants::{MediaGrant, MediaSource, RoomRole};
+use protocol::grants::{Encryption, MediaGrant, MediaSource, RoomRole};
 use protocol::ids::{OfficeId, ParticipantId, RoomId};
 use protocol::problem::Problem;
-use protocol::signal::{PublishTrack, SubscribedTrack};
+use protocol::signal::{PublishTrack, SubscribedTrack, TrackView};
 use str0m::change::{SdpAnswer, SdpOffer};
-use str0m::media::{Direction, MediaKind};
+use str0m::media::{Direction, MediaKind, Simulcast, SimulcastLayer};
 
+use crate::camera::{Camera, Layer};
 use crate::client::{Client, Encoder, Link};
+use crate::network::Pipe;
 
 pub const MS: Duration = Duration::from_millis(1);
 pub const SILENCE: Duration = Duration::from_secs(20);
@@ -45,8 +47,13 @@ pub struct World {
     /// The share of datagrams that get lost, each way.
     pub loss: f64,
     pub delay: Duration,
+    /// Each client's own link, toward it and from it, by the thousands of its ports.
+    pub toward: BTreeMap<u16, Pipe>,
+    pub from: BTreeMap<u16, Pipe>,
     /// All that came to the SFU, when kept.
     pub tape: Option<Vec<Wire>>,
+    /// Of the rooms that are entered.
+    pub encryption: Encryption,
     wires: BinaryHeap<Reverse<(Instant, u64, Wire)>>,
     sent: u64,
     random: u64,
@@ -69,7 +76,10 @@ impl World {
             frames: Vec::new(),
             loss: 0.0,
             delay: 10 * MS,
+            toward: BTreeMap::new(),
+            from: BTreeMap::new(),
             tape: None,
+            encryption: Encryption::Off,
             wires: BinaryHeap::new(),
             sent: 0,
             random: seed,
@@ -85,6 +95,7 @@ impl World {
             role: RoomRole::Guest,
             publish: publish.to_vec(),
             subscribe: true,
+            encryption: Encryption::Off,
         }
     }
 
@@ -116,11 +127,52 @@ impl World {
 
     /// Joins and publishes `sources`.
     pub fn enter(&mut self, name: &str, sources: &[MediaSource]) {
-        let joined = self.join_with(Self::grant(name, sources));
+        let mut grant = Self::grant(name, sources);
+        grant.encryption = self.encryption;
+        let joined = self.join_with(grant);
         assert!(matches!(joined, AnswerBody::Joined { fresh: true, .. }), "{joined:?}");
         if !sources.is_empty() {
             self.publish(name, sources).expect("published");
         }
+    }
+
+    /// Joins and publishes a camera with layers, and a microphone.
+    pub fn enter_with_camera(&mut self, name: &str, layers: Vec<Layer>) {
+        let sources = [MediaSource::Camera, MediaSource::Microphone];
+        let joined = self.join_with(Self::grant(name, &sources));
+        assert!(matches!(joined, AnswerBody::Joined { fresh: true, .. }), "{joined:?}");
+        let now = self.now;
+        let client = self.client(name);
+        let mut link = Link::new(client.address(), Transport::Udp, now);
+        let mut simulcast = Simulcast::new();
+        for rid in layers.iter().filter_map(|it| it.rid) {
+            simulcast.add_send_layer(SimulcastLayer::new(&rid));
+        }
+        let has_layers = layers.iter().any(|it| it.rid.is_some());
+        let mut changes = link.rtc.sdp_api();
+        let stream = || Some("me".to_owned());
+        let simulcast = has_layers.then_some(simulcast);
+        let camera = changes.add_media(MediaKind::Video, Direction::SendOnly, stream(), None, simulcast);
+        let microphone = changes.add_media(MediaKind::Audio, Direction::SendOnly, stream(), None, None);
+        let (offer, pending) = changes.apply().expect("an offer");
+        link.pending = Some(pending);
+        link.drain(now);
+        client.up = Some(link);
+        client.camera = Some(Camera::new(camera, layers));
+        client.encoders = vec![Encoder::new(MediaSource::Microphone, microphone)];
+        let tracks = [(camera, MediaSource::Camera), (microphone, MediaSource::Microphone)];
+        let request = Request::Publish {
+            room: room(),
+            participant: client.id.clone(),
+            sdp: offer.to_sdp_string(),
+            tracks: tracks
+                .map(|(mid, source)| PublishTrack {
+                    mid: mid.to_string(),
+                    source,
+                })
+                .to_vec(),
+        };
+        self.accept_published(name, request).expect("published");
     }
 
     /// Offers a new *up* connection with these sources.
@@ -155,6 +207,11 @@ impl World {
         };
         client.up = Some(link);
         client.encoders = encoders;
+        self.accept_published(name, request)
+    }
+
+    fn accept_published(&mut self, name: &str, request: Request) -> Result<(), Problem> {
+        let now = self.now;
         match self.ask(SIGNALING, request) {
             AnswerBody::Published { sdp } => {
                 let client = self.client(name);
@@ -187,6 +244,37 @@ impl World {
                 muted,
             },
         )
+    }
+
+    /// Says how tall the tracks of a publisher's camera are shown.
+    pub fn view(&mut self, name: &str, whose: &str, height: u32) {
+        let client = self.client(name);
+        let is_meant = |it: &&SubscribedTrack| it.participant.as_str() == whose && it.source == MediaSource::Camera;
+        let track = client
+            .tracks
+            .iter()
+            .find(is_meant)
+            .expect("a camera is shown")
+            .track
+            .clone();
+        let request = Request::View {
+            room: room(),
+            participant: client.id.clone(),
+            tracks: vec![TrackView { track, height }],
+        };
+        assert_eq!(self.ask(SIGNALING, request), AnswerBody::Ok);
+    }
+
+    /// The link toward a client.
+    pub fn toward(&mut self, name: &str) -> &mut Pipe {
+        let pipe = self.client(name).pipe();
+        self.toward.entry(pipe).or_default()
+    }
+
+    /// The link from a client.
+    pub fn from(&mut self, name: &str) -> &mut Pipe {
+        let pipe = self.client(name).pipe();
+        self.from.entry(pipe).or_default()
     }
 
     pub fn leave(&mut self, name: &str) -> AnswerBody {
@@ -260,17 +348,21 @@ impl World {
     }
 
     fn tick_client(&mut self, name: &str, ms: u128) {
-        let now = self.now;
+        let (start, now) = (self.start, self.now);
         let client = self.client(name);
         if let Some(link) = client.up.as_mut() {
             if link.is_connected {
                 for encoder in client.encoders.iter_mut().filter(|it| it.is_running) {
                     encoder.encode(link, ms, now);
                 }
+                if let Some(camera) = client.camera.as_mut() {
+                    camera.capture(link, start, now);
+                }
             }
             let events = link.drain(now);
             client.hear_up(&events, now);
         }
+        client.ask_key_frames(now);
         if let Some(link) = client.down.as_mut() {
             let events = link.drain(now);
             client.hear_down(events, now);
@@ -331,19 +423,24 @@ impl World {
         if self.chance() < self.loss {
             return;
         }
-        // Jitter without reordering within a millisecond; losses reorder by themselves.
-        let at = self.now + self.delay;
+        let (pipes, client) = if wire.to == server() {
+            (&mut self.from, wire.from)
+        } else {
+            (&mut self.toward, wire.to)
+        };
+        let mut random = self.random;
+        let at = match pipes.get_mut(&(client.port() / 1000)) {
+            Some(pipe) => pipe.pass(wire.bytes.len(), self.now, || chance(&mut random)),
+            None => Some(self.now),
+        };
+        self.random = random;
+        let Some(at) = at.map(|at| at + self.delay) else { return };
         self.sent += 1;
         self.wires.push(Reverse((at, self.sent, wire)));
     }
 
-    /// From 0 to 1 (SplitMix64).
     fn chance(&mut self) -> f64 {
-        self.random = self.random.wrapping_add(0x9e37_79b9_7f4a_7c15);
-        let mut z = self.random;
-        z = (z ^ (z >> 30)).wrapping_mul(0xbf58_476d_1ce4_e5b9);
-        z = (z ^ (z >> 27)).wrapping_mul(0x94d0_49bb_1331_11eb);
-        ((z ^ (z >> 31)) >> 11) as f64 / (1_u64 << 53) as f64
+        chance(&mut self.random)
     }
 
     fn deliver_frames(&mut self, from: usize) {
@@ -391,6 +488,15 @@ impl World {
         };
         assert_eq!(self.ask(SIGNALING, request), AnswerBody::Ok);
     }
+}
+
+/// From 0 to 1 (SplitMix64).
+fn chance(state: &mut u64) -> f64 {
+    *state = state.wrapping_add(0x9e37_79b9_7f4a_7c15);
+    let mut z = *state;
+    z = (z ^ (z >> 30)).wrapping_mul(0xbf58_476d_1ce4_e5b9);
+    z = (z ^ (z >> 27)).wrapping_mul(0x94d0_49bb_1331_11eb);
+    ((z ^ (z >> 31)) >> 11) as f64 / (1_u64 << 53) as f64
 }
 
 pub fn room() -> RoomId {

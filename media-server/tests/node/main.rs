@@ -11,5 +11,6 @@ mod a_kicked_participant_stays_out;
 mod it_drains_and_ends;
 mod it_runs_without_redis_and_registers_when_it_comes;
 mod only_signaling_may_speak_to_it;
+mod several_workers_share_the_rooms;
 mod two_peers_of_another_make_talk;
 mod who_has_only_tcp_talks_too;

@@ -11,7 +11,7 @@ use futures_util::{SinkExt as _, StreamExt as _};
 use media_server::net::node::{Keys, Node};
 use protocol::config::Config;
 use protocol::control::{AnswerBody, NodeFrame, NodeRequest, RequestBody, VERSION};
-use protocol::grants::{MediaGrant, MediaSource, NodeGrant, RoomRole, TokenKey};
+use protocol::grants::{Encryption, MediaGrant, MediaSource, NodeGrant, RoomRole, TokenKey};
 use protocol::ids::{NodeId, OfficeId, ParticipantId, RoomId};
 use runtime::Shutdown;
 use tokio::io::{AsyncReadExt as _, AsyncWriteExt as _};
@@ -35,8 +35,13 @@ pub struct Office {
 
 impl Office {
     pub async fn open() -> Self {
+        Self::open_with("").await
+    }
+
+    /// With further lines in `[media]`.
+    pub async fn open_with(media: &str) -> Self {
         let dir = tempfile::tempdir().unwrap();
-        let text = config("127.0.0.1:0");
+        let text = config("127.0.0.1:0") + media;
         let config = Config::parse(Path::new("test.toml"), &text)
             .unwrap()
             .resolve(dir.path());
@@ -118,6 +123,7 @@ pub fn sign_media(key: &TokenKey, room: RoomId, name: &str, publish: &[MediaSour
         role: RoomRole::Guest,
         publish: publish.to_vec(),
         subscribe: true,
+        encryption: Encryption::Off,
     };
     key.sign(grant, runtime::now(), runtime::now().plus(LIMIT)).unwrap()
 }

@@ -149,34 +149,48 @@ fn check_office(config: &Config, checker: &Checker<'_>) -> Result<(), ConfigErro
 /// Two nodes on one address would take turns at failing; so would a node whose control is its own port for media.
 fn check_media(config: &Config, checker: &Checker<'_>) -> Result<(), ConfigError> {
     let media = &config.media;
+    if !(1..=64).contains(&media.workers) {
+        let message = format!("{} is outside 1 to 64", media.workers);
+        return checker.fail(None, "media.workers", message);
+    }
     let first = (media.udp, media.tcp, media.control);
     let more = media.more_nodes.iter().map(|node| (node.udp, node.tcp, node.control));
     let (mut udp, mut tcp) = (HashSet::new(), HashSet::new());
     for (number, node) in std::iter::once(first).chain(more).enumerate() {
         let table = if number == 0 { "media" } else { "media.node" };
-        take_address(checker, table, "udp", Some(node.0), &mut udp)?;
-        take_address(checker, table, "tcp", node.1, &mut tcp)?;
-        take_address(checker, table, "control", Some(node.2), &mut tcp)?;
+        take_addresses(checker, &format!("{table}.udp"), node.0, media.workers, &mut udp)?;
+        if let Some(address) = node.1 {
+            take_addresses(checker, &format!("{table}.tcp"), address, media.workers, &mut tcp)?;
+        }
+        take_addresses(checker, &format!("{table}.control"), node.2, 1, &mut tcp)?;
     }
     Ok(())
 }
 
-fn take_address(
+/// Takes `count` ports from an address on, each worker's own.
+fn take_addresses(
     checker: &Checker<'_>,
-    table: &str,
     field: &str,
-    address: Option<SocketAddr>,
+    from: SocketAddr,
+    count: u16,
     taken: &mut HashSet<SocketAddr>,
 ) -> Result<(), ConfigError> {
-    // Port 0: the system chooses a free one.
-    let Some(address) = address.filter(|address| address.port() != 0) else {
-        return Ok(());
-    };
-    if taken.insert(address) {
+    // Port 0: the system chooses free ones.
+    if from.port() == 0 {
         return Ok(());
     }
-    let message = format!("{address} stands twice, expected each media node on an address of its own");
-    checker.fail(None, &format!("{table}.{field}"), message)
+    let Some(last) = from.port().checked_add(count - 1) else {
+        let message = format!("{count} ports from {} on: there are no more than 65535", from.port());
+        return checker.fail(None, "media.workers", message);
+    };
+    for port in from.port()..=last {
+        let address = SocketAddr::new(from.ip(), port);
+        if !taken.insert(address) {
+            let message = format!("{address} stands twice, expected each media node on addresses of its own");
+            return checker.fail(None, field, message);
+        }
+    }
+    Ok(())
 }
 
 fn check_areas(config: &Config, checker: &Checker<'_>) -> Result<(), ConfigError> {
@@ -358,6 +372,11 @@ person_heights = [[0.3, 0.1], [0.9, 0.2]]
         assert!(
             still.contains("camera.still_for") && still.contains("\"20s\""),
             "{still}"
+        );
+        let workers = error(&GOOD.replace("[media]", "[media]\nworkers = 0"));
+        assert!(
+            workers.contains("media.workers") && workers.contains("1 to 64"),
+            "{workers}"
         );
         let again = "[[media.node]]\nudp = \"127.0.0.1:7002\"\ncontrol = \"127.0.0.1:7001\"\n[[section]]";
         let node = error(&GOOD.replace("[[section]]", again));

@@ -45,6 +45,10 @@ pub(super) fn median_of() -> usize {
     7
 }
 
+pub(super) fn workers() -> u16 {
+    1
+}
+
 pub(super) fn still_for() -> Duration {
     Duration::from_secs(30)
 }

@@ -118,6 +118,9 @@ pub struct Media {
     /// the machine where that is unspecified.
     #[serde(default)]
     pub public_addresses: Vec<std::net::IpAddr>,
+    /// Threads that carry media, each with whole rooms and ports of its own: `udp` and `tcp`, and those that follow.
+    #[serde(default = "fields::workers")]
+    pub workers: u16,
     /// Where signaling speaks to the node.
     pub control: SocketAddr,
     /// Further nodes on the same machine; the first is the one above.

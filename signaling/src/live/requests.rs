@@ -90,7 +90,10 @@ impl Client {
                 participant,
                 tracks,
             }),
-            ClientBody::Restart => self.pass_on(id, client, |room, participant| RequestBody::Restart { room, participant }),
+            ClientBody::Restart => self.pass_on(id, client, |room, participant| RequestBody::Restart {
+                room,
+                participant,
+            }),
             ClientBody::Mute { source, muted } => self.pass_on(id, client, |room, participant| RequestBody::Mute {
                 room,
                 participant,

@@ -12,7 +12,7 @@ use nix::sys::time::TimeValLike as _;
 use serde::Serialize;
 
 use crate::conference::{Conference, Seat, is_complete};
-use crate::crowd::Crowd;
+use crate::crowd::{Crowd, Habits};
 use crate::ledger::Tally;
 
 /// How long what is on its way may take after a window: longer than a gap is asked for.
@@ -22,7 +22,7 @@ const DRAIN: Duration = Duration::from_millis(1500);
 const FRAMES: Duration = Duration::from_millis(10);
 
 /// How long a crowd may take to join before the bench gives up.
-const JOIN_LIMIT: Duration = Duration::from_secs(120);
+const JOIN_LIMIT: Duration = Duration::from_secs(60);
 
 /// A server and its crowd.
 pub struct Bench {
@@ -52,11 +52,13 @@ pub struct Sample {
     pub latency_us: Latency,
     /// How busy the bench was itself.
     pub generator_busy_pct: f64,
+    /// How packets are protected.
+    pub srtp: &'static str,
     /// Packets that the kernel dropped before the bench read them.
     pub generator_drops: u64,
     /// Packets that the kernel dropped before the server read them.
     pub server_drops: Option<u64>,
-    /// Came by being resent; came twice; came late; came changed; came unasked; weren't authentic.
+    /// Came by being resent.
     pub recovered: u64,
     /// Came twice.
     pub duplicates: u64,
@@ -90,12 +92,30 @@ impl Bench {
     ///
     /// # Errors
     /// When there are no sockets.
-    pub fn new(conference: Box<dyn Conference>, feedback_every: Duration) -> anyhow::Result<Self> {
+    pub fn new(conference: Box<dyn Conference>, habits: Habits) -> anyhow::Result<Self> {
         Ok(Self {
-            crowd: Crowd::new(feedback_every)?,
+            crowd: Crowd::new(habits)?,
             conference,
             next_frames: Instant::now(),
         })
+    }
+
+    /// Lets everybody leave.
+    ///
+    /// # Errors
+    /// When the server is gone.
+    pub fn leave_all(&mut self) -> anyhow::Result<()> {
+        let all: Vec<usize> = self.conference.members().keys().copied().collect();
+        for who in all {
+            self.conference.leave(&mut self.crowd, who)?;
+        }
+        Ok(())
+    }
+
+    /// How many connections stand.
+    #[must_use]
+    pub fn connections(&self) -> usize {
+        self.crowd.links().filter(|it| it.is_connected()).count()
     }
 
     /// One round of everything.
@@ -201,6 +221,11 @@ impl Bench {
             loss_pct: 100.0 * (expected.saturating_sub(came)) as f64 / (expected.max(1)) as f64,
             latency_us: self.latency(),
             generator_busy_pct: 100.0 * (own - before.1).as_secs_f64() / seconds,
+            srtp: self
+                .crowd
+                .links()
+                .find_map(crate::link::Link::profile)
+                .unwrap_or("none"),
             generator_drops: self.crowd.drops() - before.2,
             server_drops: drops.map(|(after, before)| after - before),
             ..Sample::of(&tally)
@@ -228,6 +253,7 @@ impl Sample {
             loss_pct: 0.0,
             latency_us: Latency::default(),
             generator_busy_pct: 0.0,
+            srtp: "none",
             generator_drops: 0,
             server_drops: None,
             recovered: tally.recovered,

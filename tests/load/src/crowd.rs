@@ -8,7 +8,7 @@ use std::time::{Duration, Instant};
 
 use crate::ledger::Ledger;
 use crate::link::{Link, Maker, Tools};
-use crate::net::{Buffers, Net, nap};
+use crate::net::{Buffers, Net, Place, nap};
 use crate::pacing::Camera;
 use crate::receiver::Receiver;
 use crate::sender::{Batch, Sender};
@@ -29,6 +29,17 @@ pub const NAP: Duration = Duration::from_micros(150);
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash)]
 pub struct LinkId(usize);
 
+/// How the crowd behaves.
+#[derive(Debug, Clone, Copy)]
+pub struct Habits {
+    /// Between a subscriber's transport-wide feedback.
+    pub feedback_every: Duration,
+    /// Whether the kernel may hand over datagrams in the trains in which they were sent.
+    pub takes_trains: bool,
+    /// Where the servers and the crowd are.
+    pub place: Place,
+}
+
 /// All peers.
 #[derive(Debug)]
 pub struct Crowd {
@@ -43,7 +54,7 @@ pub struct Crowd {
     scratch: Vec<u8>,
     schedule: BinaryHeap<Reverse<(Instant, usize)>>,
     next_sweep: Instant,
-    feedback_every: Duration,
+    habits: Habits,
     /// How long to sleep when nothing is to do; none: never, for exact times.
     pub rest: Option<Duration>,
     /// What was sent and came.
@@ -51,13 +62,13 @@ pub struct Crowd {
 }
 
 impl Crowd {
-    /// Nobody yet. Transport-wide feedback is sent so often.
+    /// Nobody yet.
     ///
     /// # Errors
     /// When there are no sockets.
-    pub fn new(feedback_every: Duration) -> anyhow::Result<Self> {
+    pub fn new(habits: Habits) -> anyhow::Result<Self> {
         Ok(Self {
-            net: Net::open()?,
+            net: Net::open(habits.place, habits.takes_trains)?,
             buffers: Buffers::default(),
             maker: Maker::default(),
             links: Vec::new(),
@@ -66,7 +77,7 @@ impl Crowd {
             scratch: Vec::new(),
             schedule: BinaryHeap::new(),
             next_sweep: Instant::now(),
-            feedback_every,
+            habits,
             rest: Some(NAP),
             ledger: Ledger::default(),
         })
@@ -79,8 +90,9 @@ impl Crowd {
     pub fn open(&mut self) -> anyhow::Result<LinkId> {
         let (number, now) = (self.links.len(), Instant::now());
         // Links report at different times, as pages do.
-        let phase = self.feedback_every * (number as u32 * 37 % 100) / 100;
-        let receiver = Receiver::new(self.ledger.epoch(), self.feedback_every, phase, now);
+        let every = self.habits.feedback_every;
+        let phase = every * (number as u32 * 37 % 100) / 100;
+        let receiver = Receiver::new(self.ledger.epoch(), every, phase, now);
         let link = self.maker.link(number, self.net.address(number), receiver, now)?;
         self.links.push(Some(Box::new(link)));
         self.alive.push(number);
@@ -259,7 +271,7 @@ impl Crowd {
                     batch,
                     scratch,
                 };
-                buffers.each(count, |number, from, bytes| {
+                buffers.each(tools.net, count, |number, from, bytes| {
                     // What comes for one that left is nobody's any more.
                     if let Some(link) = links.get_mut(number).and_then(Option::as_deref_mut) {
                         link.take(from, bytes, now, &mut tools);

@@ -1,14 +1,17 @@
 //! Thousands of peers on a few sockets: each peer has its own loopback address, so that a server tells them
 //! apart as it would on the internet, and one system call receives for many of them.
 //!
-//! Invariant: an address belongs to one peer, for the process's whole life; the sockets hear the loopback
-//! device only.
+//! Invariant: an address belongs to one peer, for the process's whole life; what comes for no peer's address
+//! is passed over.
 
 use std::io::{self, IoSliceMut};
 use std::net::{IpAddr, Ipv4Addr, SocketAddr, UdpSocket};
+use std::ops::RangeInclusive;
 use std::time::Duration;
 
 use anyhow::Context as _;
+use nix::sys::socket::setsockopt;
+use nix::sys::socket::sockopt::{RcvBufForce, SndBufForce, UdpGroSegment};
 use quinn_udp::{BATCH_SIZE, RecvMeta, Transmit, UdpSocketState};
 
 /// How many sockets the peers share.
@@ -20,9 +23,6 @@ const SOCKET_BUFFER: usize = 32 << 20;
 /// What one receive buffer holds, in bytes: as many datagrams as the kernel puts into one.
 const RECEIVE_BUFFER: usize = 64 << 10;
 
-/// The first peer's address; the others follow.
-const FIRST: u32 = u32::from_be_bytes([127, 16, 0, 1]);
-
 /// The most bytes that go out at once (an IP packet's length has 16 bits).
 pub const MAX_SEND: usize = 60_000;
 
@@ -31,6 +31,29 @@ pub const MAX_SEND: usize = 60_000;
 pub struct Net {
     sockets: Vec<(UdpSocket, UdpSocketState)>,
     ports: Vec<u16>,
+    first: u32,
+}
+
+/// Where servers and peers are.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct Place {
+    /// The servers' address.
+    pub server: Ipv4Addr,
+    /// The first peer's; the others follow. All must be the machine's own.
+    pub first_peer: Ipv4Addr,
+}
+
+impl Place {
+    /// The peers follow 256 above the server's address; on the loopback they begin at 127.16.0.1.
+    #[must_use]
+    pub fn around(server: Ipv4Addr) -> Self {
+        let first_peer = if server.is_loopback() {
+            Ipv4Addr::new(127, 16, 0, 1)
+        } else {
+            Ipv4Addr::from(u32::from(server) + 256)
+        };
+        Self { server, first_peer }
+    }
 }
 
 /// Where datagrams are received. Apart from [`Net`], so that one can be answered while it lies here.
@@ -50,24 +73,30 @@ impl Default for Buffers {
 }
 
 impl Net {
-    /// Opens the sockets.
+    /// Opens the sockets. `takes_trains`: datagrams that a server sends in one call with GSO arrive in one
+    /// piece; otherwise the kernel takes them apart, on the server's time. Peers on the loopback hear that
+    /// device only.
     ///
     /// # Errors
     /// When the kernel has none, or can't tie them to the loopback device (Linux 5.7 can).
-    pub fn open() -> anyhow::Result<Self> {
+    pub fn open(place: Place, takes_trains: bool) -> anyhow::Result<Self> {
         let mut net = Self {
             sockets: Vec::new(),
             ports: Vec::new(),
+            first: place.first_peer.into(),
         };
         for _ in 0..SOCKETS {
             let socket = socket2::Socket::new(socket2::Domain::IPV4, socket2::Type::DGRAM, None)?;
-            socket
-                .bind_device(Some(b"lo"))
-                .context("a socket can't be tied to the loopback device")?;
+            if place.first_peer.is_loopback() {
+                socket
+                    .bind_device(Some(b"lo"))
+                    .context("a socket can't be tied to the loopback device")?;
+            }
             socket.set_nonblocking(true)?;
             grow(&socket);
             socket.bind(&SocketAddr::from(([0, 0, 0, 0], 0)).into())?;
             let state = UdpSocketState::new((&socket).into())?;
+            setsockopt(&socket, UdpGroSegment, &takes_trains)?;
             let socket = UdpSocket::from(socket);
             net.ports.push(socket.local_addr()?.port());
             net.sockets.push((socket, state));
@@ -84,8 +113,8 @@ impl Net {
     /// The address of a peer's number.
     #[must_use]
     pub fn address(&self, number: usize) -> SocketAddr {
-        // 127.16.0.1 to 127.255.255.254 are fifteen million.
-        let ip = Ipv4Addr::from(FIRST + number as u32);
+        // A bench has thousands of peers, an IPv4 network of this kind has many more.
+        let ip = Ipv4Addr::from(self.first + number as u32);
         SocketAddr::from((ip, self.ports[number % SOCKETS]))
     }
 
@@ -136,10 +165,10 @@ impl Net {
 
 impl Buffers {
     /// Each datagram of the first `count` buffers: for which peer's number, from where, content.
-    pub fn each(&mut self, count: usize, mut each: impl FnMut(usize, SocketAddr, &mut [u8])) {
+    pub fn each(&mut self, net: &Net, count: usize, mut each: impl FnMut(usize, SocketAddr, &mut [u8])) {
         for (meta, buffer) in self.metas.iter().zip(&mut self.bytes).take(count) {
             let Some(IpAddr::V4(ip)) = meta.dst_ip else { continue };
-            let Some(number) = u32::from(ip).checked_sub(FIRST) else {
+            let Some(number) = u32::from(ip).checked_sub(net.first) else {
                 continue;
             };
             let len = meta.len.min(buffer.len());
@@ -152,8 +181,6 @@ impl Buffers {
 
 /// As large as the kernel allows: root may exceed its usual bound.
 fn grow(socket: &socket2::Socket) {
-    use nix::sys::socket::setsockopt;
-    use nix::sys::socket::sockopt::{RcvBufForce, SndBufForce};
     // Best effort: a smaller buffer shows as drops.
     if setsockopt(socket, RcvBufForce, &SOCKET_BUFFER).is_err() {
         let _ = socket.set_recv_buffer_size(SOCKET_BUFFER);
@@ -164,15 +191,20 @@ fn grow(socket: &socket2::Socket) {
 }
 
 /// What the kernel dropped of what came for a local UDP port.
+#[must_use]
 pub fn drops_of(port: u16) -> u64 {
+    drops_of_range(&(port..=port))
+}
+
+/// What the kernel dropped of what came for any of these local UDP ports.
+#[must_use]
+pub fn drops_of_range(ports: &RangeInclusive<u16>) -> u64 {
     let table = std::fs::read_to_string("/proc/net/udp").unwrap_or_default();
-    let wanted = format!(":{port:04X}");
     let lines = table.lines().skip(1).filter_map(|line| {
         let mut words = line.split_whitespace();
-        words
-            .nth(1)?
-            .ends_with(&wanted)
-            .then(|| words.last()?.parse::<u64>().ok())?
+        let (_, port) = words.nth(1)?.rsplit_once(':')?;
+        let is_one = ports.contains(&u16::from_str_radix(port, 16).ok()?);
+        is_one.then(|| words.last()?.parse::<u64>().ok())?
     });
     lines.sum()
 }
@@ -189,7 +221,12 @@ mod tests {
 
     #[test]
     fn peers_are_told_apart_by_their_addresses() {
-        let net = Net::open().expect("sockets");
+        for takes_trains in [true, false] {
+            exchange(&Net::open(Place::around(Ipv4Addr::LOCALHOST), takes_trains).expect("sockets"));
+        }
+    }
+
+    fn exchange(net: &Net) {
         let mut buffers = Buffers::default();
         let to = net.address(6);
         assert_ne!(net.address(5).ip(), to.ip());
@@ -199,7 +236,9 @@ mod tests {
         let mut got = Vec::new();
         for _ in 0..1000 {
             let count = net.receive(6 % SOCKETS, &mut buffers).expect("receives");
-            buffers.each(count, |number, from, bytes| got.push((number, from, bytes.to_vec())));
+            buffers.each(net, count, |number, from, bytes| {
+                got.push((number, from, bytes.to_vec()))
+            });
             if got.len() >= 3 {
                 break;
             }

@@ -11,7 +11,7 @@ use std::time::{Duration, Instant};
 
 use anyhow::{Context as _, bail};
 use protocol::control::{AnswerBody, NodeFrame, NodeRequest, RequestBody, VERSION};
-use protocol::grants::{MediaGrant, MediaSource, NodeGrant, RoomRole, TokenKey};
+use protocol::grants::{Encryption, MediaGrant, MediaSource, NodeGrant, RoomRole, TokenKey};
 use protocol::ids::{NodeId, OfficeId, ParticipantId, RoomId};
 use protocol::signal::PublishTrack;
 use runtime::secrets::Secrets;
@@ -38,7 +38,6 @@ const OFFICE: &str = "bench";
 #[derive(Debug)]
 pub struct Office {
     process: Process,
-    control: SocketAddr,
     media_port: u16,
     version: String,
     media_key: TokenKey,
@@ -59,15 +58,15 @@ enum Asked {
 }
 
 impl Office {
-    /// Starts a server of this program.
+    /// Starts a server of this program; its media port is at `at`.
     ///
     /// # Errors
     /// When it doesn't start; its log is in the error.
-    pub fn open(program: &Path) -> anyhow::Result<Self> {
+    pub fn open(program: &Path, at: Ipv4Addr) -> anyhow::Result<Self> {
         let dir = tempfile::tempdir()?;
         let (control_port, media_port) = (free_port()?, free_port()?);
         let config = dir.path().join("bench.toml");
-        std::fs::write(&config, configuration(control_port, media_port))?;
+        std::fs::write(&config, configuration(control_port, SocketAddr::from((at, media_port))))?;
         let secrets = Secrets::open(&dir.path().join("secrets"))?;
         let (media_key, node_key) = (secrets.media_key()?, secrets.node_key()?);
         let log = dir.path().join("log");
@@ -85,7 +84,6 @@ impl Office {
         let wire = Wire::open(control, "/control", ("authorization", &token))?;
         let mut office = Self {
             process,
-            control,
             media_port,
             version,
             media_key,
@@ -217,18 +215,6 @@ impl Office {
         };
         self.ask(who, Asked::Other, body)
     }
-
-    /// The sum of the values of a metric whose line begins so.
-    ///
-    /// # Errors
-    /// When the server doesn't answer.
-    pub fn metric(&self, begins: &str) -> anyhow::Result<u64> {
-        let text = metrics(self.control)?;
-        let values = text.lines().filter(|line| line.starts_with(begins));
-        Ok(values
-            .filter_map(|line| line.rsplit_once(' ')?.1.parse::<u64>().ok())
-            .sum())
-    }
 }
 
 impl Conference for Office {
@@ -244,6 +230,7 @@ impl Conference for Office {
             role: RoomRole::Guest,
             publish,
             subscribe: seat.subscribes,
+            encryption: Encryption::Off,
         };
         let now = runtime::now();
         let token = self.media_key.sign(grant, now, now.plus(TOKENS))?;
@@ -304,12 +291,12 @@ impl Conference for Office {
     }
 }
 
-fn configuration(control: u16, media: u16) -> String {
+fn configuration(control: u16, media: SocketAddr) -> String {
     format!(
         "[office]\nid = \"{OFFICE}\"\nname = {{ ja = \"計測\" }}\ntelephone = \"000-000-0000\"\n\
          [paths]\nrun = \"run\"\nsecrets = \"secrets\"\ncontent = \"content\"\nrigs = \"rigs\"\n\
          [web]\nlisten = \"127.0.0.1:0\"\npublic_url = \"https://localhost\"\n\
-         [media]\nudp = \"127.0.0.1:{media}\"\ncontrol = \"127.0.0.1:{control}\"\n"
+         [media]\nudp = \"{media}\"\ncontrol = \"127.0.0.1:{control}\"\n"
     )
 }
 
@@ -362,7 +349,7 @@ mod tests {
 
     #[test]
     fn the_configuration_is_one() {
-        let text = configuration(1, 2);
+        let text = configuration(1, SocketAddr::from(([127, 0, 0, 1], 2)));
         let config = protocol::config::Config::parse(Path::new("bench.toml"), &text).expect("a configuration");
         assert_eq!(config.media.udp.port(), 2);
     }

@@ -25,8 +25,6 @@ const OWN_CORE: usize = 0;
 pub struct Process {
     child: Child,
     pid: Pid,
-    /// On a core of its own.
-    pub is_pinned: bool,
 }
 
 /// CPU time used so far.
@@ -49,12 +47,12 @@ impl Process {
         let file = fs::File::create(log)?;
         command.stdin(Stdio::null()).stdout(file.try_clone()?).stderr(file);
         // Children are born on their parent's core, with all their threads.
-        let is_pinned = pin(SERVER_CORE);
+        pin(SERVER_CORE);
         let child = command.spawn();
         pin(OWN_CORE);
         let child = child.with_context(|| format!("{} can't be started", command.get_program().display()))?;
         let pid = Pid::from_raw(i32::try_from(child.id())?);
-        Ok(Self { child, pid, is_pinned })
+        Ok(Self { child, pid })
     }
 
     /// Whether it still runs.
@@ -97,12 +95,6 @@ impl Process {
         let page = sysconf(SysconfVar::PAGE_SIZE)?.unwrap_or(4096);
         Ok(pages * u64::try_from(page)? / 1024)
     }
-
-    /// Its process id.
-    #[must_use]
-    pub fn pid(&self) -> i32 {
-        self.pid.as_raw()
-    }
 }
 
 impl Drop for Process {
@@ -123,9 +115,9 @@ pub fn pin(core: usize) -> bool {
     set.set(core).is_ok() && sched_setaffinity(Pid::from_raw(0), &set).is_ok()
 }
 
-/// Ties the bench to its own core.
+/// Ties the bench to its own core. False: the machine has one core only, or doesn't let us.
 pub fn pin_self() -> bool {
-    pin(OWN_CORE)
+    pin(SERVER_CORE) && pin(OWN_CORE)
 }
 
 /// A TCP port of the loopback that nobody uses now.
@@ -157,7 +149,7 @@ mod tests {
         }
         assert!(after.total > before.total && process.is_alive());
         assert!(process.rss_kib().expect("runs") > 100);
-        let pid = process.pid();
+        let pid = process.pid;
         drop(process);
         assert!(!Path::new(&format!("/proc/{pid}")).exists());
     }

@@ -126,12 +126,6 @@ impl Receiver {
         self.tracks.len()
     }
 
-    /// Whether of every track something came.
-    #[must_use]
-    pub fn has_all(&self) -> bool {
-        self.tracks.iter().all(|it| it.highest.is_some())
-    }
-
     /// The id of the extension that [`Receiver::take`] wants read.
     #[must_use]
     pub fn transport_id(&self) -> Option<u8> {

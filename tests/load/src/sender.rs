@@ -152,12 +152,6 @@ impl Sender {
         }
     }
 
-    /// The tracks it has: whether each is of video.
-    pub fn tracks(&self) -> impl Iterator<Item = bool> {
-        let audio = self.audio.as_ref().map(|_| false);
-        audio.into_iter().chain(self.video.as_ref().map(|_| true))
-    }
-
     /// The publisher's number.
     #[must_use]
     pub fn publisher(&self) -> u32 {

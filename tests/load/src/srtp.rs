@@ -2,13 +2,10 @@
 //!
 //! Invariant: nothing of a packet is believed, nor any state changed by it, before its tag was found right.
 
-use aws_lc_rs::aead::{AES_128_GCM, AES_256_GCM, Aad, LessSafeKey, MAX_TAG_LEN, Nonce, UnboundKey};
+use aws_lc_rs::aead::{AES_128_GCM, AES_256_GCM, Aad, LessSafeKey, Nonce, UnboundKey};
 use aws_lc_rs::cipher::{AES_128, AES_256, EncryptingKey, EncryptionContext, UnboundCipherKey};
 use aws_lc_rs::hmac;
 use aws_lc_rs::iv::FixedLength;
-
-/// The length of a GCM tag in bytes. (RFC 7714 §13.2)
-const GCM_TAG: usize = MAX_TAG_LEN;
 
 /// The length of an HMAC-SHA1-80 tag in bytes. (RFC 3711 §4.2)
 const HMAC_TAG: usize = 10;
@@ -393,16 +390,6 @@ fn be_u32(bytes: &[u8], at: usize) -> u32 {
         .iter()
         .take(4)
         .fold(0, |sum, byte| sum << 8 | u32::from(*byte))
-}
-
-/// How much longer a sealed RTP packet is.
-#[must_use]
-pub fn rtp_overhead(profile: Profile) -> usize {
-    if profile == Profile::Cm128Sha1 {
-        HMAC_TAG
-    } else {
-        GCM_TAG
-    }
 }
 
 #[cfg(test)]

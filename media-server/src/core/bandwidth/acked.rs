@@ -102,7 +102,7 @@ mod tests {
     fn it_is_what_came_through() {
         let mut acked = Acked::default();
         stream(&mut acked, 2.0);
-        let bps = acked.bps(WINDOW_US).unwrap();
+        let bps = acked.bps(WINDOW_US).expect("the window is full");
         assert!((380_000.0..420_000.0).contains(&bps), "{bps}");
         assert!(acked.slices.len() <= MOST);
     }
@@ -111,7 +111,7 @@ mod tests {
     fn invented_arrival_times_show_no_more_than_was_sent() {
         let mut acked = Acked::default();
         stream(&mut acked, 0.3);
-        let bps = acked.bps(WINDOW_US).unwrap();
+        let bps = acked.bps(WINDOW_US).expect("the window is full");
         assert!(bps <= 810_000.0, "{bps}");
     }
 

@@ -1,7 +1,7 @@
 //! The bandwidth toward one subscriber, estimated from what its transport-wide feedback says of the packets sent to it.
 //!
 //! Invariant: the estimate rises only upon packets that were sent and are acknowledged for the first time, and
-//! never beyond what a probe has shown or half above what came through; whatever the feedback contains, a receiver
+//! never beyond what a probe has shown or a quarter above what came through; whatever the feedback contains, a receiver
 //! that lies gets no more than one that truly receives all it is sent.
 //!
 //! After draft-ietf-rmcat-gcc-02 and draft-holmer-rmcat-transport-wide-cc-extensions-01, with what WebRTC adds in
@@ -46,7 +46,7 @@ const GROWTH_WINDOW_US: i64 = 500_000;
 const SUDDEN: f64 = 0.8;
 
 /// How often the rate falls for a queue that does not grow, but stays.
-const MOST_FALLS_ON_QUEUE: u32 = 3;
+const MOST_FALLS_ON_QUEUE: u32 = 5;
 
 /// The rate goes no further than this above what is wanted.
 const HEADROOM: f64 = 1.25;
@@ -255,7 +255,7 @@ impl Estimator {
             self.falls_on_queue += 1;
             self.prober.fell(now_us);
             self.losses.fell(now_us);
-            self.trendline.fell();
+            self.trendline.fell(now_us);
         }
         self.read_probe(now_us);
     }
@@ -266,7 +266,9 @@ impl Estimator {
         match self.trendline.usage() {
             Usage::Over if !self.queue.is_standing() => Usage::Under,
             // A fall has not been enough, for the queue stays.
-            Usage::Normal if self.may_fall_again() && self.queue.is_long() && self.trendline.is_known() => Usage::Over,
+            Usage::Normal if self.may_fall_again() && self.queue.stays_long() && self.trendline.is_known() => {
+                Usage::Over
+            }
             usage => usage,
         }
     }
@@ -291,8 +293,10 @@ impl Estimator {
             return;
         };
         if shown.bps > self.rate.bps() {
-            self.rate
-                .lift(shown.bps.min(self.ceiling_bps()), !shown.has_passed, now_us);
+            let bps = shown.bps.min(self.ceiling_bps());
+            self.rate.lift(bps, !shown.has_passed, now_us);
+        } else if !shown.has_passed {
+            self.rate.correct(shown.bps, now_us);
         }
         if shown.has_passed {
             self.prober.gained(now_us);

@@ -297,3 +297,86 @@ fn bps(bytes: usize, span: Span) -> f64 {
     const TICK_US: i64 = 250;
     bytes as f64 * 8.0 * 1e6 / (span.last_us - span.first_us).max(TICK_US) as f64
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    /// A prober whose first probe, of 900 kbit/s, is taken at 0.
+    fn probing() -> (Prober, Probe) {
+        let mut prober = Prober::default();
+        assert_eq!(prober.take(300_000.0, 10e6, 0), None, "no feedback is known to come");
+        prober.feedback_works(0);
+        let probe = prober.take(300_000.0, 10e6, 0).expect("one is due");
+        (prober, probe)
+    }
+
+    /// Sends the probe in packets of 700 bytes at its rate; they come `stretch` times as far apart. Gives what it showed.
+    fn send(prober: &mut Prober, probe: Probe, count: u64, stretch: f64) -> Option<Shown> {
+        let gap_us = 700.0 * 8e6 / probe.bps as f64;
+        for seq in 0..count {
+            prober.sent(seq, 700, Some(probe.id));
+            let sent_us = seq as f64 * gap_us;
+            prober.arrived(seq, sent_us as i64, (sent_us * stretch) as i64 - 5_000_000, 700);
+        }
+        prober.shown(count - 1, 100_000)
+    }
+
+    #[test]
+    fn the_first_is_three_times_the_rate_and_the_next_twice_what_it_showed() {
+        let (mut prober, probe) = probing();
+        assert_eq!((probe.bps, probe.packets), (900_000, 5));
+        assert_eq!(prober.take(300_000.0, 10e6, 0), None, "one at a time");
+        let shown = send(&mut prober, probe, 5, 1.0).expect("it has come");
+        assert!(
+            shown.has_passed && (850_000.0..=900_000.0).contains(&shown.bps),
+            "{shown:?}"
+        );
+        prober.gained(100_000);
+        let next = prober.take(shown.bps, 10e6, 100_000).expect("one is due");
+        assert!((1_700_000..=1_800_000).contains(&next.bps) && next.id != probe.id);
+    }
+
+    #[test]
+    fn none_goes_beyond_what_is_wanted() {
+        let (mut prober, _) = probing();
+        prober.reset(0);
+        let next = prober.take(300_000.0, 450_000.0, LONGEST_WAIT_US);
+        assert_eq!(next.map(|probe| probe.bps), Some(450_000));
+    }
+
+    #[test]
+    fn a_full_link_shows_what_it_carries_and_the_next_waits() {
+        let (mut prober, probe) = probing();
+        let shown = send(&mut prober, probe, 5, 2.0).expect("it has come");
+        assert!(!shown.has_passed);
+        assert!((400_000.0..450_000.0).contains(&shown.bps), "{shown:?}");
+        prober.failed(100_000);
+        assert_eq!(prober.take(shown.bps, 10e6, 100_000 + FIRST_WAIT_US), None);
+        assert!(prober.take(shown.bps, 10e6, 100_000 + LONGEST_WAIT_US).is_some());
+    }
+
+    #[test]
+    fn invented_arrival_times_show_nothing() {
+        let (mut prober, probe) = probing();
+        assert_eq!(send(&mut prober, probe, 5, 0.01), None);
+        assert!(!prober.covers(0), "it is over");
+    }
+
+    #[test]
+    fn one_that_does_not_leave_or_does_not_come_is_given_up() {
+        let (mut prober, probe) = probing();
+        assert_eq!(send(&mut prober, probe, 2, 1.0), None);
+        assert!(prober.covers(0), "it has not left whole");
+        prober.tick(GIVEN_UP_US);
+        assert!(!prober.covers(0));
+        assert!(prober.due_us().is_some_and(|due_us| due_us > GIVEN_UP_US));
+        let probe = prober.take(300_000.0, 10e6, 2 * LONGEST_WAIT_US).expect("one is due");
+        for seq in 10..20 {
+            prober.sent(seq, 700, Some(probe.id));
+        }
+        prober.arrived(10, 0, 0, 700);
+        prober.arrived(19, 9_000, 9_000, 700);
+        assert_eq!(prober.shown(19, 2 * LONGEST_WAIT_US), None, "too little came to judge");
+    }
+}

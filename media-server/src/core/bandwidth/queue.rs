@@ -7,7 +7,10 @@
 //! counts once there. Here each packet counts: three behind each other, each later than the one before, are enough.
 
 /// How long a least delay is remembered at least, microseconds; at most twice that.
-const REMEMBERED_US: i64 = 2_500_000;
+const REMEMBERED_US: i64 = 5_000_000;
+
+/// A queue that becomes shorter by this in a moment drains, microseconds.
+const DRAINED_US: i64 = 3_000;
 
 /// What stands in the queue on a calm path, microseconds: less is not a queue.
 const STANDING_US: i64 = 10_000;
@@ -146,9 +149,15 @@ impl Queue {
             .map_or(0, |[old_least, least]| old.min(running) - old_least.min(least))
     }
 
-    /// Whether the queue is so long that talk suffers.
-    pub(super) fn is_long(&self) -> bool {
-        self.standing_us() > SUDDEN_US
+    /// Whether the queue is so long that talk suffers, and does not become shorter.
+    pub(super) fn stays_long(&self) -> bool {
+        self.standing_us() > SUDDEN_US && !self.is_draining()
+    }
+
+    /// Whether the queue becomes shorter.
+    fn is_draining(&self) -> bool {
+        let [old, running] = self.moment_us;
+        running < old - DRAINED_US
     }
 
     /// Whether more stands in the queue than the path's own unrest explains.
@@ -202,7 +211,7 @@ mod tests {
     fn a_queue_that_others_keep_standing_is_forgotten() {
         let mut queue = Queue::default();
         queue.arrived(0, 0, 1200);
-        for index in 1..1000_i64 {
+        for index in 1..1500_i64 {
             queue.arrived(index * 10_000, index * 10_000 + 150_000, 1200);
         }
         assert_eq!(queue.waiting_us(), 0);

@@ -14,6 +14,12 @@ const MOST_BPS: f64 = 100_000_000.0;
 /// What is kept of what came through when the queue grows.
 const BACK_OFF: f64 = 0.85;
 
+/// What is kept when the queue has grown all at once: it has to be drained too.
+const BACK_OFF_SUDDEN: f64 = 0.75;
+
+/// What is kept at least of a rate that a probe shows to be too high.
+const CORRECTION: f64 = 0.9;
+
 /// Growth in a second while the limit is unknown.
 const GROWTH: f64 = 1.08;
 
@@ -87,7 +93,7 @@ impl Rate {
     /// The link suddenly carries no more than `bps`.
     pub(super) fn sudden(&mut self, bps: f64, now_us: i64) {
         self.limit_bps = Some(bps);
-        self.fall(bps * BACK_OFF, now_us);
+        self.fall(bps * BACK_OFF_SUDDEN, now_us);
     }
 
     /// The share `loss` is lost.
@@ -137,6 +143,14 @@ impl Rate {
         } else if self.limit_bps.is_some_and(|limit| bps > limit * (1.0 + NEAR)) {
             self.limit_bps = None;
         }
+        self.last_growth_us = now_us;
+    }
+
+    /// A probe has shown that the link carries no more than `bps`, which is less than the rate. One probe may err by
+    /// jitter, so the rate goes only a part of the way.
+    pub(super) fn correct(&mut self, bps: f64, now_us: i64) {
+        self.limit_bps = Some(bps);
+        self.bps = bps.max(self.bps * CORRECTION).max(FLOOR_BPS);
         self.last_growth_us = now_us;
     }
 

@@ -125,7 +125,7 @@ fn after_a_cut_voice_goes_on_video_moves_and_when_it_ends_all_comes_back() {
             let queue_ms = world.queue_p95_ms(23.0, 50.0);
             assert!(queue_ms < 150.0, "{queue_ms} ms, {name}");
             let gap_ms = world.voice_gap_ms(15.0, 70.0);
-            assert!(gap_ms < 250.0, "{gap_ms} ms without voice, {name}");
+            assert!(gap_ms < 200.0, "{gap_ms} ms without voice, {name}");
             let back = world.first(50.0, |bps| bps >= WANT_BPS);
             assert!(back.is_some_and(|seconds| seconds < 15.0), "{back:?}, {name}");
         }
@@ -145,7 +145,8 @@ fn one_packet_in_twenty_lost_by_chance_costs_little() {
     each(&lossy(1_000_000), 60.0, |world, name| {
         let share = estimate(world, 15.0, 60.0) / 1e6;
         assert!((0.7..1.05).contains(&share), "{share} of the capacity, {name}");
-        assert!((0.01..0.15).contains(&world.estimator.loss()), "{name}");
+        let lost = world.estimator.loss();
+        assert!((0.0..0.2).contains(&lost), "{lost}, {name}");
     });
 }
 
@@ -176,8 +177,12 @@ fn jitter_does_not_collapse_it() {
             each(&unrest, 60.0, |world, name| {
                 let share = estimate(world, 15.0, 60.0) / best_bps;
                 assert!(share > 0.7, "{share} of what could be, {name}");
-                let least = world.between(15.0, 60.0).map(|sight| sight.estimate_bps).min().unwrap();
-                assert!(least as f64 > 0.35 * best_bps, "{least} at least, {name}");
+                let least = world
+                    .between(15.0, 60.0)
+                    .map(|sight| sight.estimate_bps)
+                    .min()
+                    .unwrap_or(0);
+                assert!(least as f64 > 0.25 * best_bps, "{least} at least, {name}");
             });
         }
     }

@@ -64,6 +64,8 @@ pub(super) struct Trendline {
     /// A ring of arrival and smoothed delay, milliseconds since the origin.
     points: [(f64, f64); WINDOW],
     points_known: usize,
+    /// Packets that left before do not count, microseconds.
+    began_us: i64,
     groups: u32,
     last_at_ms: f64,
     previous_trend: f64,
@@ -80,6 +82,7 @@ impl Default for Trendline {
             smoothed_ms: 0.0,
             points: [(0.0, 0.0); WINDOW],
             points_known: 0,
+            began_us: i64::MIN,
             groups: 0,
             last_at_ms: 0.0,
             previous_trend: 0.0,
@@ -101,8 +104,11 @@ impl Trendline {
         self.points_known >= WINDOW
     }
 
-    /// The rate has fallen: a new line begins, because the old one would blame it for what was before.
-    pub(super) fn fell(&mut self) {
+    /// The rate has fallen: a new line begins with what leaves from now on, because the old one would blame the new rate
+    /// for the queue of the one before.
+    pub(super) fn fell(&mut self, now_us: i64) {
+        self.began_us = now_us;
+        self.group = None;
         self.origin_us = None;
         self.smoothed_ms = 0.0;
         self.points_known = 0;
@@ -114,6 +120,9 @@ impl Trendline {
 
     /// A packet that left at `sent_us` came at `at_us`. One that was overtaken says nothing of the queue.
     pub(super) fn arrived(&mut self, sent_us: i64, at_us: i64) {
+        if sent_us < self.began_us {
+            return;
+        }
         let Some(group) = &mut self.group else {
             self.group = Some(Group::of(sent_us, at_us));
             return;

@@ -152,8 +152,8 @@ mod tests {
         let mut bytes = head(0xfffe, 12, 2);
         // Two that came at small deltas, one lost, then by two-bit symbols: a large one, three lost; one-bit: 1, 0, 1, 0, 0.
         bytes.extend([0x20, 2, 0x00, 1]);
-        bytes.extend(0b11_10_00_00_00_01_00_00_u16.to_be_bytes());
-        bytes.extend(0b10_1_0_0000_0000_0000_u16.to_be_bytes());
+        bytes.extend(0b1110_0000_0001_0000_u16.to_be_bytes());
+        bytes.extend(0b1010_0000_0000_0000_u16.to_be_bytes());
         bytes.extend([4, 8, 0xff, 0xfc, 1, 2]);
         let newest = 0x2_0010;
         let first = 0x1_fffe;

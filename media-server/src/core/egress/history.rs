@@ -42,15 +42,16 @@ impl History {
 
     /// The packet with this sequence number (its last 16 bits), to be sent again now. None: too old, never sent, or sent
     /// again less than `pause` ago.
-    pub(crate) fn again(&mut self, seq: u16, pause: Duration, now: Instant) -> Option<&Kept> {
+    /// With it: whether it was sent again before.
+    pub(crate) fn again(&mut self, seq: u16, pause: Duration, now: Instant) -> Option<(&Kept, bool)> {
         let found = self.ring.get_mut(place(seq.into()))?.as_mut()?;
         let since = |at: Instant| now.saturating_duration_since(at);
         let is_early = found.again_at.is_some_and(|at| since(at) < pause);
         if found.seq as u16 != seq || since(found.sent_at) > AGE || is_early {
             return None;
         }
-        found.again_at = Some(now);
-        Some(found)
+        let was_repeated = found.again_at.replace(now).is_some();
+        Some((found, was_repeated))
     }
 
     /// A packet that may be sent again for the sake of its size: the newest that is still kept before `seq`.
@@ -95,8 +96,8 @@ mod tests {
         for seq in 65_000..65_600 {
             history.keep(kept(seq, now));
         }
-        assert_eq!(history.again(65_535, pause, now).map(|it| it.seq), Some(65_535));
-        assert_eq!(history.again(10, pause, now).map(|it| it.seq), Some(65_546));
+        assert_eq!(history.again(65_535, pause, now).map(|it| it.0.seq), Some(65_535));
+        assert_eq!(history.again(10, pause, now).map(|it| it.0.seq), Some(65_546));
         assert!(history.again(65_080, pause, now).is_none(), "overwritten");
         assert!(history.ring.len() <= PACKETS);
     }
@@ -107,9 +108,9 @@ mod tests {
         let pause = Duration::from_millis(40);
         let mut history = History::default();
         history.keep(kept(7, now));
-        assert!(history.again(7, pause, now).is_some());
+        assert!(history.again(7, pause, now).is_some_and(|it| !it.1));
         assert!(history.again(7, pause, now + pause / 2).is_none());
-        assert!(history.again(7, pause, now + pause).is_some());
+        assert!(history.again(7, pause, now + pause).is_some_and(|it| it.1));
         assert!(history.again(7, pause, now + AGE + pause).is_none());
     }
 }

@@ -6,6 +6,7 @@
 
 mod feedback;
 mod history;
+mod losses;
 mod pacer;
 mod probe;
 mod rtcp;
@@ -23,6 +24,7 @@ use super::engine::{Keys, Packet, Patch, Stamp};
 use super::outbox::Outbox;
 use feedback::FeedbackReader;
 use history::Kept;
+use losses::Losses;
 use pacer::Pacer;
 use probe::RunningProbe;
 use rtcp::Report;
@@ -53,6 +55,9 @@ const LEAST_ROUND_TRIP: Duration = Duration::from_millis(10);
 /// An estimate counts as measured after so much feedback, or at such a loss.
 const MEASURED_FOR: Duration = Duration::from_millis(1200);
 const LOSSY: f64 = 0.1;
+
+/// Without feedback for so long the network was gone.
+const GONE: Duration = Duration::from_secs(2);
 
 /// A link that has less than this share left, in percent, is divided anew at once.
 const NARROWER_PERCENT: u64 = 90;
@@ -93,6 +98,7 @@ pub(crate) struct Egress {
     has_feedback: bool,
     estimator: Estimator,
     feedback: FeedbackReader,
+    losses: Losses,
     pacer: Pacer<Waiting>,
     probe: Option<RunningProbe>,
     resend_credit: f64,
@@ -101,8 +107,9 @@ pub(crate) struct Egress {
     round_trip: Option<Duration>,
     /// Share of packets lost, from receiver reports: used where there is no feedback.
     reported_loss: f64,
-    /// When the first feedback came.
+    /// When the first feedback came, and the last one, with the estimate after it.
     measured_since: Option<Instant>,
+    measured_last: Option<(Instant, u64)>,
     is_proven: bool,
     /// The estimate by which the link was divided last.
     divided_bps: u64,
@@ -128,6 +135,7 @@ impl Egress {
             has_feedback: false,
             estimator: Estimator::new(FIRST_ESTIMATE_BPS, now),
             feedback: FeedbackReader::default(),
+            losses: Losses::default(),
             pacer: Pacer::new(now),
             probe: None,
             resend_credit: RESEND_BURST_BYTES,
@@ -136,6 +144,7 @@ impl Egress {
             round_trip: None,
             reported_loss: 0.0,
             measured_since: None,
+            measured_last: None,
             is_proven: false,
             divided_bps: FIRST_ESTIMATE_BPS,
             scratch: Vec::new(),
@@ -235,7 +244,13 @@ impl Egress {
             return Outcome::NotReady;
         };
         if stream.payload_types(packet.codec).is_none() {
-            return Outcome::NoCodec;
+            // Who doesn't take repetitions gets what is new.
+            return match packet.without_repetitions() {
+                Some(plain) if stream.payload_types(plain.codec).is_some() => {
+                    self.send(number, &Arc::new(plain), patch, stamp, now, out)
+                }
+                _ => Outcome::NoCodec,
+            };
         }
         let bytes = packet.payload.len();
         if packet.codec.is_audio() {
@@ -397,6 +412,13 @@ impl Egress {
             return false;
         }
         let len = bytes.len() - start;
+        if let Some(seq) = transport_seq {
+            if content.packet.codec.is_audio() {
+                self.losses.keep_sound(seq, &bytes[start..], now);
+            } else {
+                self.losses.remember(seq, number, content.original.unwrap_or(head.seq));
+            }
+        }
         out.finish(path, start);
         self.tell_estimator(transport_seq, len, now);
         true
@@ -446,20 +468,55 @@ impl Egress {
                 }
             }
             Report::Transport(bytes) => {
+                self.begin_anew_after_silence(now);
                 if let Some(arrivals) = self.feedback.read(bytes, self.transport_seq) {
-                    self.estimator.feedback(arrivals, now);
+                    let lost = self.estimator.feedback(arrivals, now);
+                    self.replace(&lost, now, out);
+                    let estimate = self.estimator.estimate_bps();
                     let since = *self.measured_since.get_or_insert(now);
                     let is_long = now.saturating_duration_since(since) >= MEASURED_FOR;
                     self.is_proven |= is_long || self.estimator.loss() > LOSSY;
-                    self.pacer.pace(self.estimator.estimate_bps(), now);
+                    self.measured_last = Some((now, estimate));
+                    self.pacer.pace(estimate, now);
                 }
+            }
+        }
+    }
+
+    /// A network that was gone, and perhaps is another one now, is measured anew: what it carried before is a better guess
+    /// than the nothing that came through meanwhile.
+    fn begin_anew_after_silence(&mut self, now: Instant) {
+        let Some((last, estimate)) = self.measured_last else {
+            return;
+        };
+        if now.saturating_duration_since(last) < GONE {
+            return;
+        }
+        self.estimator = Estimator::new(estimate.clamp(FIRST_ESTIMATE_BPS / 4, FIRST_ESTIMATE_BPS * 2), now);
+        self.probe = None;
+        self.measured_since = None;
+        self.is_proven = false;
+        self.pacer.forget(|_| true);
+    }
+
+    /// Sends again what a feedback reports as lost: sounds, which nobody asks for, and pictures' packets before somebody does.
+    fn replace(&mut self, lost: &[u64], now: Instant, out: &mut Outbox) {
+        for seq in lost {
+            if let Some(left) = self.losses.picture(*seq) {
+                self.resend(left.stream.into(), left.seq, now, out);
+            } else if let Some(path) = self.path
+                && let Some(datagram) = self.losses.take_sound(*seq, now)
+            {
+                self.pacer.left(datagram.len());
+                out.push(path, datagram);
             }
         }
     }
 
     /// Sends again what was asked for, within bounds. (RFC 4588)
     fn resend(&mut self, number: usize, seq: u16, now: Instant, out: &mut Outbox) {
-        let pause = self.round_trip().unwrap_or(FIRST_ROUND_TRIP).max(LEAST_ROUND_TRIP);
+        // The next request comes a round trip later, as the other end measures it.
+        let pause = self.round_trip().unwrap_or(FIRST_ROUND_TRIP).max(LEAST_ROUND_TRIP) * 3 / 4;
         let rate = self.estimate_bps().unwrap_or(u64::MAX) as f64 / 8.0 * RESEND_SHARE;
         let elapsed = now.saturating_duration_since(self.resend_at).as_secs_f64();
         self.resend_at = now;
@@ -471,10 +528,15 @@ impl Egress {
             .streams
             .get_mut(number)
             .and_then(|it| it.history.again(seq, pause, now));
-        let Some(kept) = found.cloned() else { return };
-        let bytes = self.repeat(number, &kept, now, out);
-        self.resend_credit -= bytes as f64;
-        self.pacer.left(bytes);
+        let Some((kept, was_repeated)) = found.map(|(kept, was_repeated)| (kept.clone(), was_repeated)) else {
+            return;
+        };
+        // What got lost twice holds up the picture: a third time would be seen.
+        for _ in 0..if was_repeated { 2 } else { 1 } {
+            let bytes = self.repeat(number, &kept, now, out);
+            self.resend_credit -= bytes as f64;
+            self.pacer.left(bytes);
+        }
     }
 
     /// Sends a kept packet by the stream's retransmission source. Gives its size; 0: it wasn't sent.

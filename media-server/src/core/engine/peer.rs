@@ -163,6 +163,9 @@ impl Peer {
                 continue;
             };
             codecs.push((codec, *it.pt(), it.resend().map(|it| *it)));
+            if let Some(red) = it.red() {
+                codecs.push((Codec::Red, *red, None));
+            }
         }
         Some(StreamPlan {
             mid: mid.to_string(),
@@ -333,8 +336,13 @@ impl Peer {
     fn read(&mut self, packet: RtpPacket) -> Option<Packet> {
         let header = packet.header;
         let (mid, rid) = self.place_of(header.ssrc)?;
-        let params = self.rtc.codec_config().find(|it| it.pt() == header.payload_type)?;
-        let codec = codec_of(params.spec().codec)?;
+        let named = header.payload_type;
+        let params = self.rtc.codec_config();
+        let params = params.find(|it| it.pt() == named || it.red() == Some(named))?;
+        let codec = match codec_of(params.spec().codec)? {
+            Codec::Opus if params.red() == Some(named) => Codec::Red,
+            codec => codec,
+        };
         let facts = match codec {
             Codec::Video(video) => Some(codec::read(video, &packet.payload, header.marker, None)?),
             Codec::Opus | Codec::Red => None,
@@ -391,6 +399,9 @@ fn codec_of(codec: EngineCodec) -> Option<Codec> {
     match codec {
         EngineCodec::Opus => Some(Codec::Opus),
         EngineCodec::Vp8 => Some(Codec::Video(Video::Vp8)),
+        EngineCodec::H264 => Some(Codec::Video(Video::H264)),
+        EngineCodec::Vp9 => Some(Codec::Video(Video::Vp9)),
+        EngineCodec::Av1 => Some(Codec::Video(Video::Av1)),
         _ => None,
     }
 }
