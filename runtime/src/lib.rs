@@ -93,6 +93,9 @@ fn open_to(mut config: Config, address: IpAddr) -> Config {
     }
     for node in &mut config.media.more_nodes {
         node.udp.set_ip(anywhere);
+        if let Some(tcp) = &mut node.tcp {
+            tcp.set_ip(anywhere);
+        }
     }
     if let Some(turn) = &mut config.turn {
         let own = [&mut turn.listen, &mut turn.tls_listen];

@@ -255,10 +255,11 @@ function ownConfig(
   set("listen", `127.0.0.1:${at.web}`);
   set("public_url", at.url);
   set("udp", first?.udp ?? "");
+  // As in the demo: the same number.
   set("tcp", first?.udp ?? "");
   set("control", first?.control ?? "");
   // A table ends where the next one begins.
   if (at.isBare) toml = toml.replace(/^\[\[(camera|screen)\]\]\n(?:(?!\[).*\n)*/gm, "");
   if (at.relay) toml += `\n[turn]\nlisten = "127.0.0.1:${at.relay}"\n`;
-  return toml + more.map(({ udp, control }) => `\n[[media.node]]\nudp = "${udp}"\ncontrol = "${control}"\n`).join("");
+  return toml + more.map(({ udp, control }) => `\n[[media.node]]\nudp = "${udp}"\ntcp = "${udp}"\ncontrol = "${control}"\n`).join("");
 }

@@ -40,8 +40,8 @@ enum Command {
     Count(oneshot::Sender<Report>),
     /// No new rooms from now on.
     Drain,
-    /// The end. Everybody is told goodbye, and why.
-    Stop(OutReason),
+    /// The end. Everybody is told goodbye.
+    Stop,
 }
 
 /// The way of frames to a connection of signaling.
@@ -147,10 +147,10 @@ impl Workers {
         }
     }
 
-    /// Ends all; who is in a room is told why.
-    pub async fn stop(&self, reason: OutReason) {
+    /// Ends all; who is in a room is told to go on elsewhere.
+    pub async fn stop(&self) {
         for worker in &self.0 {
-            worker.tell(Command::Stop(reason)).await;
+            worker.tell(Command::Stop).await;
         }
     }
 }
@@ -244,19 +244,19 @@ impl Worker {
                 }
                 command = self.inbox.recv() => match command {
                     Some(command) => {
-                        if let Some(reason) = self.obey(command) {
-                            return self.goodbye(reason).await;
+                        if !self.obey(command) {
+                            return self.goodbye().await;
                         }
                     }
-                    None => return self.goodbye(OutReason::RoomClosed).await,
+                    None => return self.goodbye().await,
                 },
                 arrival = arrival(&mut self.tcp) => self.receive_by_tcp(arrival),
                 () = until(deadline) => {}
             }
             // A flood of datagrams must not keep commands waiting.
             while let Ok(command) = self.inbox.try_recv() {
-                if let Some(reason) = self.obey(command) {
-                    return self.goodbye(reason).await;
+                if !self.obey(command) {
+                    return self.goodbye().await;
                 }
             }
             self.receive_by_tcp(None);
@@ -303,8 +303,8 @@ impl Worker {
         }
     }
 
-    /// To stop: why.
-    fn obey(&mut self, command: Command) -> Option<OutReason> {
+    /// False: to stop.
+    fn obey(&mut self, command: Command) -> bool {
         match command {
             Command::Open(connection, line) => {
                 self.connections.insert(connection, line);
@@ -325,9 +325,9 @@ impl Worker {
                 let _ = answer.send(report);
             }
             Command::Drain => self.sfu.drain(),
-            Command::Stop(reason) => return Some(reason),
+            Command::Stop => return false,
         }
-        None
+        true
     }
 
     fn flush(&mut self) {
@@ -359,8 +359,8 @@ impl Worker {
         self.sfu.connection_closed(connection);
     }
 
-    async fn goodbye(&mut self, reason: OutReason) {
-        self.sfu.close(reason, Instant::now());
+    async fn goodbye(&mut self) {
+        self.sfu.close(OutReason::Draining, Instant::now());
         self.flush();
         if let Some(tcp) = &mut self.tcp {
             tcp.close(LAST_WORDS).await;

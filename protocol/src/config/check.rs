@@ -147,33 +147,48 @@ fn check_office(config: &Config, checker: &Checker<'_>) -> Result<(), ConfigErro
     Ok(())
 }
 
-/// Two nodes on one address would take turns at failing.
+/// Two nodes on one address would take turns at failing; so would a node whose control is its own port for media.
 fn check_media(config: &Config, checker: &Checker<'_>) -> Result<(), ConfigError> {
     let media = &config.media;
-    let more = &media.more_nodes;
     if !(1..=64).contains(&media.workers) {
         let message = format!("{} is outside 1 to 64", media.workers);
         return checker.fail(None, "media.workers", message);
     }
-    for address in std::iter::once(media.udp).chain(media.tcp) {
-        if address.port().checked_add(media.workers - 1).is_none() {
-            let message = format!(
-                "{} ports from {} on: there are no more than 65535",
-                media.workers,
-                address.port()
-            );
-            return checker.fail(None, "media.workers", message);
+    let first = (media.udp, media.tcp, media.control);
+    let more = media.more_nodes.iter().map(|node| (node.udp, node.tcp, node.control));
+    let (mut udp, mut tcp) = (HashSet::new(), HashSet::new());
+    for (number, node) in std::iter::once(first).chain(more).enumerate() {
+        let table = if number == 0 { "media" } else { "media.node" };
+        take_addresses(checker, &format!("{table}.udp"), node.0, media.workers, &mut udp)?;
+        if let Some(address) = node.1 {
+            take_addresses(checker, &format!("{table}.tcp"), address, media.workers, &mut tcp)?;
         }
+        take_addresses(checker, &format!("{table}.control"), node.2, 1, &mut tcp)?;
     }
-    let udp = std::iter::once(media.udp).chain(more.iter().map(|node| node.udp));
-    let control = std::iter::once(media.control).chain(more.iter().map(|node| node.control));
-    for (field, addresses) in [("udp", udp.collect::<Vec<_>>()), ("control", control.collect())] {
-        let mut seen = HashSet::new();
-        for address in addresses.into_iter().filter(|address| address.port() != 0) {
-            if !seen.insert(address) {
-                let message = format!("{address} stands twice, expected each media node on an address of its own");
-                return checker.fail(None, &format!("media.node.{field}"), message);
-            }
+    Ok(())
+}
+
+/// Takes `count` ports from an address on, each worker's own.
+fn take_addresses(
+    checker: &Checker<'_>,
+    field: &str,
+    from: SocketAddr,
+    count: u16,
+    taken: &mut HashSet<SocketAddr>,
+) -> Result<(), ConfigError> {
+    // Port 0: the system chooses free ones.
+    if from.port() == 0 {
+        return Ok(());
+    }
+    let Some(last) = from.port().checked_add(count - 1) else {
+        let message = format!("{count} ports from {} on: there are no more than 65535", from.port());
+        return checker.fail(None, "media.workers", message);
+    };
+    for port in from.port()..=last {
+        let address = SocketAddr::new(from.ip(), port);
+        if !taken.insert(address) {
+            let message = format!("{address} stands twice, expected each media node on addresses of its own");
+            return checker.fail(None, field, message);
         }
     }
     Ok(())
@@ -349,15 +364,20 @@ person_heights = [[0.3, 0.1], [0.9, 0.2]]
         let more = "[[media.node]]\nudp = \"127.0.0.1:7002\"\ncontrol = \"127.0.0.1:7003\"\n[[section]]";
         let text = GOOD
             .replace("[[section]]", more)
-            .replace("[media]", "[media]\nsilence = \"9s\"");
+            .replace("[media]", "[media]\nsilence = \"9s\"\ntcp = \"127.0.0.1:7000\"");
         let config = Config::parse(Path::new("office.toml"), &text).expect("good");
         assert_eq!(config.media_nodes(), 2);
         let ports = |number| {
             let media = config.clone().for_media_node(number)?.media;
             assert!(media.more_nodes.is_empty() && media.silence == std::time::Duration::from_secs(9));
-            Some((media.udp.port(), media.control.port()))
+            Some((media.udp.port(), media.tcp.map(|tcp| tcp.port()), media.control.port()))
         };
-        assert_eq!((ports(1), ports(2)), (Some((7000, 7001)), Some((7002, 7003))));
+        assert_eq!(ports(1), Some((7000, Some(7000), 7001)));
+        assert_eq!(
+            ports(2),
+            Some((7002, None, 7003)),
+            "the first node's TCP port is its own"
+        );
         assert_eq!((ports(0), ports(3)), (None, None));
     }
 

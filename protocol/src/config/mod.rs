@@ -140,6 +140,9 @@ pub struct Media {
 pub struct MediaNode {
     /// Its UDP port.
     pub udp: SocketAddr,
+    /// Its TCP port for media; none: UDP only.
+    #[serde(default)]
+    pub tcp: Option<SocketAddr>,
     /// Where signaling speaks to it.
     pub control: SocketAddr,
 }
@@ -426,6 +429,7 @@ impl Config {
         if number != 1 {
             let own = more.get(number.checked_sub(2)?)?;
             self.media.udp = own.udp;
+            self.media.tcp = own.tcp;
             self.media.control = own.control;
         }
         Some(self)
