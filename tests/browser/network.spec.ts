@@ -73,7 +73,7 @@ test("a resident whose network lets no UDP out talks by TCP", async (context) =>
   const rules = "table inet wall { chain out { type filter hook output priority 0; meta l4proto udp drop; }; }";
   execFileSync("ip", ["netns", "exec", HOST, "nft", rules]);
   try {
-    const staff = await newStaff(here, office);
+    const staff = await newStaff(here, office, "taro");
     const { url, id } = await newLink(staff);
     const resident = await newPerson(there, { trustsAnybody: false });
     await enterWaiting(resident, url);

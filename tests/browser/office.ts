@@ -8,7 +8,7 @@ import { join, resolve } from "node:path";
 import { promisify } from "node:util";
 
 export const ROOT = resolve(import.meta.dirname, "../..");
-const BIN = process.env.MADOGUCHI_BIN ?? join(ROOT, "target/debug");
+export const BIN = process.env.MADOGUCHI_BIN ?? join(ROOT, "target/debug");
 
 /** Asks again until the answer is neither undefined, null nor false; says what was awaited when it never comes. */
 export async function eventually<T>(
