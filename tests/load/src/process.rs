@@ -89,7 +89,7 @@ impl Process {
         let threads = fs::read_dir(format!("/proc/{}/task", self.pid)).into_iter().flatten();
         let delays = threads.filter_map(|it| {
             let stat = fs::read_to_string(it.ok()?.path().join("schedstat")).ok()?;
-            stat.split_whitespace().nth(1)?.parse().ok()
+            stat.split_whitespace().nth(1)?.parse::<u64>().ok()
         });
         Duration::from_nanos(delays.sum())
     }
