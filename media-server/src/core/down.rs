@@ -241,9 +241,9 @@ impl Down {
         self.slots.get(slot).is_some_and(|it| it.is_held_back)
     }
 
-    /// Whether any section is held back.
-    pub(crate) fn is_any_held_back(&self) -> bool {
-        self.slots.iter().any(|it| it.is_held_back)
+    /// How many sections are held back.
+    pub(crate) fn held_back(&self) -> u64 {
+        self.slots.iter().filter(|it| it.is_held_back).count() as u64
     }
 
     /// Whether the client was told that a section is held back; and from now on.

@@ -36,7 +36,7 @@ use protocol::ids::{ParticipantId, RoomId};
 use protocol::signal::{PublishTrack, TrackView};
 
 pub use clock::WallClock;
-pub use counters::{Counters, DropReason};
+pub use counters::{Counters, DropReason, LINK_BOUNDS_BPS};
 pub use outbox::{Datagram, Outbox};
 pub use sfu::{Settings, Sfu};
 

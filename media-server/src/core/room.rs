@@ -357,18 +357,22 @@ impl Room {
             return false;
         };
         let mut wanted = Vec::new();
-        let mut missing = 0;
+        let (mut missing, mut lost, mut resent) = (0, 0, 0);
         let is_theirs = down
             .egress
             .receive(bytes, now, &mut shared.drain.outbox, &mut |told| match told {
                 Told::KeyFrame(slot) => wanted.push(slot),
                 Told::Missing(packets) => missing += packets,
+                Told::Lost(packets) => lost += packets,
+                Told::Resent(packets) => resent += packets,
             });
         if !is_theirs {
             return false;
         }
         participant.heard(now);
         shared.counters.nacks_in += missing;
+        shared.counters.packets_missed += lost;
+        shared.counters.packets_resent += resent;
         self.wake_down(from.seat, shared);
         for slot in wanted {
             self.want_key_frame(from.seat, slot, now, shared);

@@ -14,6 +14,7 @@ use protocol::control::{NodeFrame, OutReason};
 use protocol::ids::RoomId;
 use tokio::sync::{Notify, mpsc, oneshot};
 
+use super::latency::Latency;
 use super::tcp::{Arrival, Tcp, TcpCounts};
 use super::udp::Udp;
 use crate::core::{ConnectionId, Counters, Remote, Request, Settings, Sfu, Transport, WallClock};
@@ -62,6 +63,8 @@ pub struct Report {
     pub unsent: u64,
     /// The TCP port's.
     pub tcp: TcpCounts,
+    /// How long datagrams were held.
+    pub latency: Latency,
     /// CPU time used since the start.
     pub busy: Duration,
 }
@@ -128,6 +131,7 @@ impl Workers {
                 sum.counters = sum.counters.plus(&report.counters);
                 sum.unsent += report.unsent;
                 sum.tcp = sum.tcp.plus(report.tcp);
+                sum.latency = sum.latency.plus(report.latency);
                 sum.busy += report.busy;
             }
         }
@@ -214,6 +218,7 @@ pub fn start(
         tcp,
         inbox,
         connections: HashMap::new(),
+        latency: Latency::default(),
     };
     let thread = std::thread::Builder::new()
         .name("media".to_owned())
@@ -227,6 +232,7 @@ struct Worker {
     tcp: Option<Tcp>,
     inbox: mpsc::Receiver<Command>,
     connections: HashMap<ConnectionId, Line>,
+    latency: Latency,
 }
 
 impl Worker {
@@ -291,7 +297,8 @@ impl Worker {
             match received {
                 Ok(()) => {
                     self.sfu.flush(now);
-                    self.flush();
+                    let sent = self.flush();
+                    self.latency.add(now.elapsed(), sent);
                 }
                 Err(error) if error.kind() == std::io::ErrorKind::WouldBlock => return,
                 Err(error) => {
@@ -319,6 +326,7 @@ impl Worker {
                     counters: self.sfu.counters(),
                     unsent: self.socket.lost(),
                     tcp: self.tcp.as_ref().map(Tcp::counts).unwrap_or_default(),
+                    latency: self.latency,
                     busy: busy(),
                 };
                 // Who asked may have gone.
@@ -330,7 +338,8 @@ impl Worker {
         true
     }
 
-    fn flush(&mut self) {
+    /// Tells and sends what lies ready. Gives the number of datagrams.
+    fn flush(&mut self) -> u64 {
         while let Some((connection, frame)) = self.sfu.poll_frame() {
             let Some(line) = self.connections.get(&connection) else {
                 continue;
@@ -342,8 +351,8 @@ impl Worker {
             }
         }
         let outbox = self.sfu.outbox();
-        if !outbox.is_empty() {
-            let (datagrams, bytes) = (outbox.len() as u64, outbox.bytes() as u64);
+        let (datagrams, bytes) = (outbox.len() as u64, outbox.bytes() as u64);
+        if datagrams > 0 {
             self.socket.send(outbox);
             if let Some(tcp) = &mut self.tcp {
                 let by_tcp = outbox.iter().filter(|it| it.path.transport == Transport::Tcp);
@@ -352,6 +361,7 @@ impl Worker {
             outbox.clear();
             self.sfu.count_sent(datagrams, bytes);
         }
+        datagrams
     }
 
     fn close(&mut self, connection: ConnectionId) {

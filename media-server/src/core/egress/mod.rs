@@ -84,6 +84,10 @@ pub(crate) enum Told {
     KeyFrame(usize),
     /// So many packets were asked for again.
     Missing(u64),
+    /// So many packets are newly known as lost.
+    Lost(u64),
+    /// So many packets were sent again.
+    Resent(u64),
 }
 
 #[derive(Debug)]
@@ -101,6 +105,8 @@ pub(crate) struct Egress {
     losses: Losses,
     pacer: Pacer<Waiting>,
     probe: Option<RunningProbe>,
+    /// Packets sent again by the report that is being read.
+    resent: u64,
     resend_credit: f64,
     resend_at: Instant,
     report_at: Instant,
@@ -138,6 +144,7 @@ impl Egress {
             losses: Losses::default(),
             pacer: Pacer::new(now),
             probe: None,
+            resent: 0,
             resend_credit: RESEND_BURST_BYTES,
             resend_at: now,
             report_at: now + REPORTS,
@@ -289,6 +296,7 @@ impl Egress {
         let is_theirs = opened.is_some();
         if let Some(compound) = opened {
             rtcp::read(compound, |report| self.take_report(&report, now, out, tell));
+            tell(Told::Resent(std::mem::take(&mut self.resent)));
         }
         self.scratch = scratch;
         is_theirs
@@ -471,6 +479,7 @@ impl Egress {
                 self.begin_anew_after_silence(now);
                 if let Some(arrivals) = self.feedback.read(bytes, self.transport_seq) {
                     let lost = self.estimator.feedback(arrivals, now);
+                    tell(Told::Lost(lost.len() as u64));
                     self.replace(&lost, now, out);
                     let estimate = self.estimator.estimate_bps();
                     let since = *self.measured_since.get_or_insert(now);
@@ -508,6 +517,7 @@ impl Egress {
                 && let Some(datagram) = self.losses.take_sound(*seq, now)
             {
                 self.pacer.left(datagram.len());
+                self.resent += 1;
                 out.push(path, datagram);
             }
         }
@@ -536,6 +546,7 @@ impl Egress {
             let bytes = self.repeat(number, &kept, now, out);
             self.resend_credit -= bytes as f64;
             self.pacer.left(bytes);
+            self.resent += 1;
         }
     }
 
