@@ -11,6 +11,7 @@ mod a_muted_track_forwards_nothing;
 mod grants_are_enforced;
 mod lips_and_voice_stay_together;
 mod media_survives_loss;
+mod real_encoders_are_understood;
 mod signaling_may_die;
 mod strangers_disturb_nobody;
 mod who_leaves_is_gone;
