@@ -18,6 +18,7 @@ mod grants_are_enforced;
 mod layers_follow_what_is_shown;
 mod lips_and_voice_stay_together;
 mod media_survives_loss;
+mod real_encoders_are_understood;
 mod signaling_may_die;
 mod signs_are_told;
 mod strangers_disturb_nobody;
