@@ -5,7 +5,7 @@
 //! the answer to that it may carry another track.
 
 use std::sync::Arc;
-use std::time::Instant;
+use std::time::{Duration, Instant};
 
 use protocol::grants::{MediaSource, RoomRole};
 use protocol::ids::{ParticipantId, TrackId};
@@ -18,6 +18,9 @@ use super::egress::{Egress, Outcome};
 use super::engine::{Drain, EngineError, Mid, OfferPlan, Packet, Peer, Stamp};
 use super::outbox::Outbox;
 use super::rewrite::{Incoming, Rewriter};
+
+/// How long after a step down there is none up.
+const RISES_AFTER: Duration = Duration::from_secs(4);
 
 /// A track as a subscriber is to see it.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -60,6 +63,8 @@ pub(crate) struct Down {
     is_connected: bool,
     /// The client's network has changed: the next offer says so.
     wants_restart: bool,
+    /// When something was last made smaller for the link's sake.
+    narrowed_at: Option<Instant>,
     /// When it wanted to be woken, when it was last asked.
     said_deadline: Option<Instant>,
     revision: u32,
@@ -130,6 +135,7 @@ impl Down {
             egress: Egress::new(clock, now),
             is_connected: false,
             wants_restart: false,
+            narrowed_at: None,
             said_deadline: None,
             revision: 0,
             outstanding: None,
@@ -156,6 +162,17 @@ impl Down {
         if let Some(keys) = self.peer.keys() {
             self.egress.unlock(keys);
         }
+    }
+
+    /// Something was made smaller because the link has become narrower.
+    pub(crate) fn narrowed(&mut self, now: Instant) {
+        self.narrowed_at = Some(now);
+    }
+
+    /// Whether the link has been wide enough for a while: each step up costs a key frame.
+    pub(crate) fn may_rise(&self, now: Instant) -> bool {
+        self.narrowed_at
+            .is_none_or(|at| now.saturating_duration_since(at) >= RISES_AFTER)
     }
 
     /// The client asks for new ICE credentials.
