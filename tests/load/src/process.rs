@@ -45,14 +45,15 @@ impl Process {
     ///
     /// # Errors
     /// When it can't be started.
-    pub fn start(mut command: Command, log: &Path) -> anyhow::Result<Self> {
+    pub fn start(program: &Command, log: &Path) -> anyhow::Result<Self> {
         let file = fs::File::create(log)?;
+        let mut command = dying_with_us(program);
         command.stdin(Stdio::null()).stdout(file.try_clone()?).stderr(file);
         // Children are born on their parent's core, with all their threads.
         pin(SERVER_CORE);
         let child = command.spawn();
         pin(OWN_CORE);
-        let child = child.with_context(|| format!("{} can't be started", command.get_program().display()))?;
+        let child = child.with_context(|| format!("{} can't be started", program.get_program().display()))?;
         let pid = Pid::from_raw(i32::try_from(child.id())?);
         Ok(Self { child, pid })
     }
@@ -122,6 +123,20 @@ impl Drop for Process {
     }
 }
 
+/// The same program, ended by the kernel when the bench is (util-linux's `setpriv`; the process is the same).
+fn dying_with_us(program: &Command) -> Command {
+    let mut command = Command::new("setpriv");
+    command.args(["--pdeathsig", "TERM", "--"]).arg(program.get_program());
+    command.args(program.get_args());
+    for (name, value) in program.get_envs() {
+        match value {
+            Some(value) => command.env(name, value),
+            None => command.env_remove(name),
+        };
+    }
+    command
+}
+
 /// Ties this thread to a core. False: the machine has no such core, or doesn't let us.
 pub fn pin(core: usize) -> bool {
     let mut set = CpuSet::new();
@@ -150,7 +165,7 @@ mod tests {
         let dir = tempfile::tempdir().expect("temp");
         let mut command = Command::new("sh");
         command.args(["-c", "while :; do :; done"]);
-        let mut process = Process::start(command, &dir.path().join("log")).expect("starts");
+        let mut process = Process::start(&command, &dir.path().join("log")).expect("starts");
         let before = process.cpu().expect("runs");
         let mut after = before;
         for _ in 0..500 {
