@@ -104,7 +104,7 @@ fn chromiums_vp8_with_temporal_layers() {
     for (before, after) in packets.iter().zip(&packets[1..]) {
         let (before, after) = (&before.facts, &after.facts);
         let next = u16::from(after.starts_frame);
-        assert_eq!(after.picture_id.unwrap(), before.picture_id.unwrap() + next & 0x7fff);
+        assert_eq!(after.picture_id.unwrap(), (before.picture_id.unwrap() + next) & 0x7fff);
         let next = u8::from(after.starts_frame && after.temporal == 0);
         assert_eq!(
             after.tl0_pic_idx.unwrap(),
