@@ -12,6 +12,7 @@ mod egress;
 pub mod engine;
 mod feeds;
 mod forward;
+mod hearing;
 mod keyframes;
 mod kicked;
 mod layers;
@@ -26,6 +27,7 @@ mod room;
 mod sfu;
 mod shares;
 mod signs;
+mod slot;
 mod speakers;
 mod timers;
 
