@@ -27,6 +27,11 @@ export class OtherHost {
     this.home = mkdtempSync(join(tmpdir(), "mg-home-"));
   }
 
+  /** Its own address now. */
+  get there(): string {
+    return `${this.#net}.${this.#number}`;
+  }
+
   /** Makes the host; the reason in words, where this machine can't. */
   static open(): OtherHost | string {
     const host = new OtherHost();
@@ -46,7 +51,7 @@ export class OtherHost {
     ip(`link add ${this.#name} type veth peer name eth0 netns ${this.#name}`);
     ip(`addr add ${this.here}/24 dev ${this.#name}`);
     ip(`link set ${this.#name} up`);
-    this.#there(`addr add ${this.#net}.${this.#number}/24 dev eth0`);
+    this.#there(`addr add ${this.there}/24 dev eth0`);
     this.#there("link set eth0 up");
     this.#there("link set lo up");
   }
@@ -69,9 +74,9 @@ export class OtherHost {
 
   /** The host has another address from now on, as a phone has that leaves its Wi-Fi; nothing comes to the old one. */
   changeAddress(): void {
-    this.#there(`addr del ${this.#net}.${this.#number}/24 dev eth0`);
+    this.#there(`addr del ${this.there}/24 dev eth0`);
     this.#number += 1;
-    this.#there(`addr add ${this.#net}.${this.#number}/24 dev eth0`);
+    this.#there(`addr add ${this.there}/24 dev eth0`);
   }
 
   /**
@@ -86,6 +91,12 @@ export class OtherHost {
     } catch (error) {
       return `SKIPPED: this machine can't limit a rate (${String(error).split("\n")[0]})`;
     }
+  }
+
+  /** Lets no UDP out of the host, as many an office's firewall does; or does again. */
+  setWall(isUp: boolean): void {
+    const rules = "table inet wall { chain out { type filter hook output priority 0; meta l4proto udp drop; }; }";
+    execFileSync("ip", ["netns", "exec", this.#name, "nft", isUp ? rules : "delete table inet wall"]);
   }
 
   close(): void {

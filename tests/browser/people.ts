@@ -56,6 +56,33 @@ function rememberConnections(): void {
   };
 }
 
+/** As behind a wall: what the page says of the way its connections take. */
+function relayEverything(): void {
+  const Original = window.RTCPeerConnection;
+  window.RTCPeerConnection = class extends Original {
+    constructor(configuration?: RTCConfiguration) {
+      super({ ...configuration, iceTransportPolicy: "relay" });
+    }
+  };
+}
+
+/** The way that each living connection of a page takes: kind of its own candidate, and protocol. */
+export function ways(page: Page): Promise<{ kind: string; protocol: string; relayProtocol?: string }[]> {
+  return page.evaluate(async () => {
+    const all = (window as unknown as { connections: RTCPeerConnection[] }).connections;
+    const found = [];
+    for (const connection of all.filter((one) => one.connectionState === "connected")) {
+      const report = await connection.getStats();
+      for (const transport of report.values()) {
+        if (transport.type !== "transport") continue;
+        const own = report.get(report.get(transport.selectedCandidatePairId)?.localCandidateId);
+        if (own) found.push({ kind: own.candidateType, protocol: own.protocol, relayProtocol: own.relayProtocol });
+      }
+    }
+    return found;
+  });
+}
+
 /** A person's page. Faults of its scripts are collected in `faults`. */
 export interface Person {
   page: Page;
@@ -65,7 +92,14 @@ export interface Person {
 
 export async function newPerson(
   browser: Browser,
-  options: { language?: string; width?: number; height?: number; trustsAnybody?: boolean; cores?: number } = {},
+  options: {
+    language?: string;
+    width?: number;
+    height?: number;
+    trustsAnybody?: boolean;
+    onlyRelayed?: boolean;
+    cores?: number;
+  } = {},
 ): Promise<Person> {
   const context = await browser.newContext({
     ignoreHTTPSErrors: options.trustsAnybody ?? true,
@@ -74,6 +108,7 @@ export async function newPerson(
     viewport: { width: options.width ?? 390, height: options.height ?? 844 },
     permissions: ["camera", "microphone", "clipboard-write"],
   });
+  if (options.onlyRelayed) await context.addInitScript(relayEverything);
   await context.addInitScript(rememberConnections);
   if (options.cores !== undefined) {
     await context.addInitScript((value) => {

@@ -5,6 +5,8 @@
 
 mod camera;
 mod client;
+#[path = "../../fuzz/src/entries/mod.rs"]
+mod entries;
 mod network;
 mod sim;
 
@@ -18,6 +20,8 @@ mod grants_are_enforced;
 mod layers_follow_what_is_shown;
 mod lips_and_voice_stay_together;
 mod media_survives_loss;
+mod mutated_input_harms_nobody;
+mod real_encoders_are_understood;
 mod signaling_may_die;
 mod signs_are_told;
 mod strangers_disturb_nobody;

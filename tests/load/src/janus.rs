@@ -98,7 +98,7 @@ impl Janus {
         let log = dir.path().join("log");
         let mut command = Command::new(&setup.program);
         command.arg("-F").arg(dir.path());
-        let mut process = Process::start(command, &log)?;
+        let mut process = Process::start(&command, &log)?;
         let at = SocketAddr::from((Ipv4Addr::LOCALHOST, port));
         let mut wire = connect(at, &mut process, &log)?;
         let info = call(&mut wire, json!({ "janus": "info" }))?;

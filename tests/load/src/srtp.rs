@@ -268,6 +268,7 @@ impl Way {
 }
 
 /// A derived key and what belongs to it.
+#[expect(clippy::large_enum_variant, reason = "one of each connection")]
 enum Suite {
     Gcm {
         key: LessSafeKey,

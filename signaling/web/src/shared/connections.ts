@@ -2,7 +2,7 @@
 // offers what it forwards). Invariant: what belongs to dropped connections is never reported any more.
 import type { PartName } from "./devices.ts";
 import { activate, cameraEncodings, onlyEncoding } from "./encodings.ts";
-import type { PublishTrack, RoomRole, SubscribedTrack } from "./protocol.ts";
+import type { IceServer, PublishTrack, RoomRole, SubscribedTrack } from "./protocol.ts";
 import type { PeerState } from "./session.ts";
 
 const AUDIO_BPS = 40_000;
@@ -36,6 +36,7 @@ export class Connections {
   #up: Up | null = null;
   #down: RTCPeerConnection | null = null;
   #remotes: Remote[] = [];
+  #servers: IceServer[] = [];
   #tracks: Record<PartName, MediaStreamTrack | null> = { camera: null, microphone: null };
   /** Offers are answered one after the other, our own are made one after the other, and so are changes of encodings. */
   #answering: Promise<unknown> = Promise.resolve();
@@ -45,6 +46,14 @@ export class Connections {
 
   constructor(handlers: ConnectionHandlers) {
     this.#handlers = handlers;
+  }
+
+  /** Servers for what looks for paths from now on: new connections, one that was made ahead of time, and restarts. */
+  useServers(servers: IceServer[]): void {
+    this.#servers = servers;
+    for (const connection of [this.#up?.connection, this.#down]) {
+      connection?.setConfiguration({ ...connection.getConfiguration(), iceServers: servers });
+    }
   }
 
   /** Makes the up connection and its offer ahead of time: certificates and codecs take a while on phones. */
@@ -137,7 +146,7 @@ export class Connections {
   }
 
   #connect(which: "up" | "down"): RTCPeerConnection {
-    const connection = new RTCPeerConnection({ bundlePolicy: "max-bundle" });
+    const connection = new RTCPeerConnection({ bundlePolicy: "max-bundle", iceServers: this.#servers });
     connection.onconnectionstatechange = () => {
       const state = connection.connectionState;
       if (state === "connected" || state === "disconnected" || state === "failed") this.#handlers.onPeer(which, state);

@@ -19,6 +19,13 @@ export interface SubscribedTrack {
   source: MediaSource;
 }
 
+/** A TURN server with short-lived credentials. */
+export interface IceServer {
+  urls: string[];
+  username: string;
+  credential: string;
+}
+
 /** How large a received track is shown: its height in physical pixels, 0 when it isn't. */
 export interface TrackView {
   track: string;
@@ -73,7 +80,7 @@ export type ServerBody =
   | { type: "welcome"; now: number }
   | { type: "consultation"; consultation: Consultation }
   | { type: "consultations"; consultations: Consultation[]; now: number }
-  | { type: "admitted"; consultation: string; token: string }
+  | { type: "admitted"; consultation: string; token: string; ice_servers?: IceServer[] }
   | { type: "joined"; participant: string; fresh: boolean }
   | { type: "published"; sdp: string }
   | { type: "offer"; revision: number; sdp: string; tracks: SubscribedTrack[] }

@@ -123,6 +123,7 @@ export class Room {
   }
 
   #news(body: ServerBody): void {
+    if (body.type === "admitted") this.#connections.useServers(body.ice_servers ?? []);
     switch (body.type) {
       case "consultation":
       case "consultations":
