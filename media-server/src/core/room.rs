@@ -234,6 +234,11 @@ impl Room {
                 return shared.refuse(to, problem);
             }
         }
+        if let Some(down) = participant.down.as_mut() {
+            // An ICE restart that the client has agreed to gave the connection a new name.
+            let name = down.peer().ufrag();
+            shared.demux.name(down.peer().key(), name, now);
+        }
         self.connect_feeds(seat, now, shared);
         self.refresh(seat, now, shared);
     }

@@ -14,6 +14,7 @@ mod a_call_goes_on_through_loss;
 mod a_late_joiner_starts_sane;
 mod a_muted_track_forwards_nothing;
 mod a_narrow_link_keeps_the_voice;
+mod another_network_is_taken;
 mod codecs_follow_the_rooms_encryption;
 mod drained_takes_no_new_rooms;
 mod grants_are_enforced;

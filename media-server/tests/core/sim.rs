@@ -211,6 +211,29 @@ impl World {
         self.accept_published(name, request)
     }
 
+    /// Offers its *up* connection anew, with new ICE credentials.
+    pub fn restart_up(&mut self, name: &str) {
+        let now = self.now;
+        let client = self.client(name);
+        let link = client.up.as_mut().expect("it publishes");
+        let mut changes = link.rtc.sdp_api();
+        changes.ice_restart(true);
+        let (offer, pending) = changes.apply().expect("an offer");
+        link.pending = Some(pending);
+        link.drain(now);
+        let tracks = client.encoders.iter().map(|it| PublishTrack {
+            mid: it.mid.to_string(),
+            source: it.source,
+        });
+        let request = Request::Publish {
+            room: room(),
+            participant: client.id.clone(),
+            sdp: offer.to_sdp_string(),
+            tracks: tracks.collect(),
+        };
+        self.accept_published(name, request).expect("published");
+    }
+
     fn accept_published(&mut self, name: &str, request: Request) -> Result<(), Problem> {
         let now = self.now;
         match self.ask(SIGNALING, request) {

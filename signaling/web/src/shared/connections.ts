@@ -48,12 +48,11 @@ export class Connections {
     this.#handlers = handlers;
   }
 
-  /** Servers for the connections that begin from now on, also for one that was made ahead of time. */
+  /** Servers for what looks for paths from now on: new connections, one that was made ahead of time, and restarts. */
   useServers(servers: IceServer[]): void {
     this.#servers = servers;
-    if (this.#up && !this.#up.isOffered) {
-      const { connection } = this.#up;
-      connection.setConfiguration({ ...connection.getConfiguration(), iceServers: servers });
+    for (const connection of [this.#up?.connection, this.#down]) {
+      connection?.setConfiguration({ ...connection.getConfiguration(), iceServers: servers });
     }
   }
 
