@@ -214,14 +214,7 @@ impl Room {
         };
         participant.heard(now);
         let accepted = match participant.down.as_mut() {
-            Some(down) => {
-                let accepted = down.accept_answer(revision, sdp, now, &mut shared.drain);
-                // An ICE restart gave the connection a new name; the old one leads to it for a while yet.
-                let peer = down.peer();
-                let name = peer.ufrag();
-                shared.demux.name(peer.key(), name, now);
-                accepted
-            }
+            Some(down) => down.accept_answer(revision, sdp, now, &mut shared.drain),
             None => Err(AnswerError::Stale),
         };
         match accepted {

@@ -42,9 +42,15 @@ fn a_subscriber_is_served_where_it_is_now() {
         world.run(Duration::from_secs(1));
         let before = packets(&mut world, "ren", "aoi");
         world.run(Duration::from_secs(1));
-        assert_eq!(packets(&mut world, "ren", "aoi"), before, "nothing comes to the old address");
+        assert_eq!(
+            packets(&mut world, "ren", "aoi"),
+            before,
+            "nothing comes to the old address"
+        );
         restart_down(&mut world, "ren");
-        world.run_until("sound at the new address", SOON, |world| packets(world, "ren", "aoi") > before + 20);
+        world.run_until("sound at the new address", SOON, |world| {
+            packets(world, "ren", "aoi") > before + 20
+        });
         assert_eq!(world.client("ren").offers.len(), round, "one offer for each restart");
     }
     // Long after its old names are forgotten.
@@ -66,6 +72,8 @@ fn a_publisher_is_heard_from_where_it_is_now() {
     world.run(Duration::from_secs(1));
     let before = packets(&mut world, "ren", "aoi");
     world.restart_up("aoi");
-    world.run_until("sound from the new address", SOON, |world| packets(world, "ren", "aoi") > before + 20);
+    world.run_until("sound from the new address", SOON, |world| {
+        packets(world, "ren", "aoi") > before + 20
+    });
     assert_eq!(world.client("ren").tracks, track, "to the others nothing has changed");
 }
