@@ -34,6 +34,10 @@ fn named(config: &Config) -> Vec<(&'static str, PathBuf)> {
             .clone()
             .map(|path| ("web.certificate_key", path)),
     );
+    if let Some(turn) = &config.turn {
+        named.extend(turn.certificate.clone().map(|path| ("turn.certificate", path)));
+        named.extend(turn.certificate_key.clone().map(|path| ("turn.certificate_key", path)));
+    }
     named.extend(
         config
             .screens

@@ -4,11 +4,14 @@
 
 mod announce;
 mod backoff;
+mod doctor;
 mod files;
 mod part;
 mod ready;
+mod turn;
 mod up;
 
+use std::net::IpAddr;
 use std::path::PathBuf;
 use std::process::ExitCode;
 
@@ -36,12 +39,27 @@ enum Command {
         #[arg(long, num_args = 0..=1, default_missing_value = "auto")]
         lan: Option<String>,
     },
+    /// Looks at the office from the outside in, and says what to do about each fault
+    Doctor {
+        /// The office's configuration
+        #[arg(long, default_value = "configs/demo.toml")]
+        config: PathBuf,
+        /// The office is open to the network at this address (`up --lan ADDRESS`)
+        #[arg(long)]
+        lan: Option<IpAddr>,
+        /// Say it as JSON
+        #[arg(long)]
+        json: bool,
+    },
 }
 
 #[tokio::main]
 async fn main() -> ExitCode {
-    let Command::Up { config, lan } = Arguments::parse().command;
-    match up::run(&config, lan.as_deref()).await {
+    let done = match Arguments::parse().command {
+        Command::Up { config, lan } => up::run(&config, lan.as_deref()).await,
+        Command::Doctor { config, lan, json } => doctor::run(&config, lan, json).await,
+    };
+    match done {
         Ok(code) => code,
         Err(error) => {
             eprintln!("madoguchi: {error:#}");

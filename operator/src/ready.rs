@@ -8,6 +8,8 @@ use protocol::config::Config;
 use runtime::secrets::Secrets;
 use store::Store;
 
+use crate::doctor::turn_client;
+
 const LIMIT: Duration = Duration::from_secs(90);
 
 /// Waits until pages are served, every media node is there, and every screen plays.
@@ -38,6 +40,19 @@ pub async fn wait(config: &Config, secrets: &Secrets) -> Result<()> {
         Ok(())
     })
     .await?;
+    let turn = config.turn.as_ref().filter(|turn| turn.urls.is_empty());
+    if let Some(at) = turn.and_then(|turn| turn.listen) {
+        poll("turn", until, async || {
+            turn_client::answers(at).await.map_err(Into::into)
+        })
+        .await?;
+    }
+    if let Some(at) = turn.and_then(|turn| turn.tls_listen) {
+        poll("turn (TLS)", until, async || {
+            tokio::net::TcpStream::connect(at).await.map(drop).map_err(Into::into)
+        })
+        .await?;
+    }
     for screen in &config.screens {
         let socket = player_socket(config, screen);
         poll(&format!("signage-player {}", screen.id), until, async || {

@@ -18,7 +18,7 @@ use store::private::{self, Purpose};
 use tokio::sync::mpsc;
 
 use crate::part::{self, News, Part};
-use crate::{announce, files, ready};
+use crate::{announce, files, ready, turn};
 
 /// What runs, for benches and tests: written to `run/office.json` at every change.
 #[derive(Debug, Default, Serialize)]
@@ -73,7 +73,10 @@ async fn keep_all(
     for part in redis_parts(config)? {
         servers.spawn(part::keep(part, servers.clone(), sender.clone()));
     }
-    for part in program_parts(config, file, lan)? {
+    for part in program_parts(config, file, lan)?
+        .into_iter()
+        .chain(turn::part(config, secrets)?)
+    {
         programs.spawn(part::keep(part, programs.clone(), sender.clone()));
     }
     drop(sender);

@@ -14,3 +14,4 @@ pub mod problem;
 pub mod screen;
 pub mod signal;
 pub mod time;
+pub mod turn;

@@ -11,6 +11,7 @@ use crate::grants::{MediaSource, RoomRole};
 use crate::ids::{ConsultationId, ParticipantId, SectionId, StaffId, TrackId};
 use crate::problem::Problem;
 use crate::time::UnixMillis;
+use crate::turn::IceServer;
 
 /// The version of these messages; a client with another is told to reload its page.
 pub const VERSION: u32 = 1;
@@ -203,6 +204,9 @@ pub enum ServerBody {
         consultation: ConsultationId,
         /// A short-lived media token for [`ClientBody::Join`].
         token: String,
+        /// Servers that help where the node can't be reached directly.
+        #[serde(default, skip_serializing_if = "Vec::is_empty")]
+        ice_servers: Vec<IceServer>,
     },
     /// You are in the room.
     Joined {

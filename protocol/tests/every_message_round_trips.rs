@@ -16,6 +16,7 @@ use protocol::signal::{
     SubscribedTrack, TrackView,
 };
 use protocol::time::UnixMillis;
+use protocol::turn::IceServer;
 use serde::Serialize;
 use serde::de::DeserializeOwned;
 
@@ -170,6 +171,11 @@ fn what_clients_are_told() {
         ServerBody::Admitted {
             consultation: ConsultationId::random(),
             token: "token".into(),
+            ice_servers: vec![IceServer {
+                urls: vec!["turns:turn.example.jp:443?transport=tcp".into()],
+                username: "1700000000:abc".into(),
+                credential: "c2VjcmV0".into(),
+            }],
         },
         ServerBody::Joined {
             participant: participant(),

@@ -14,6 +14,8 @@ use rcgen::{
     KeyUsagePurpose, SanType,
 };
 
+use protocol::config::Config;
+
 use crate::secrets::Secrets;
 
 /// Where a server's certificate chain and key lie.
@@ -23,6 +25,27 @@ pub struct Files {
     pub chain: PathBuf,
     /// PEM.
     pub key: PathBuf,
+}
+
+/// The configured certificate, or a local one for all names by which this machine is reached. `listen` is
+/// the address where pages are served.
+///
+/// # Errors
+/// When the local one can't be made.
+pub fn of(config: &Config, secrets: &Secrets, listen: IpAddr) -> Result<Files> {
+    if let (Some(chain), Some(key)) = (&config.web.certificate, &config.web.certificate_key) {
+        return Ok(Files {
+            chain: chain.clone(),
+            key: key.clone(),
+        });
+    }
+    let mut hosts = BTreeSet::from(["localhost".to_owned(), "127.0.0.1".to_owned()]);
+    hosts.insert(config.public_host().to_owned());
+    hosts.insert(config.turn_realm().to_owned());
+    if !listen.is_unspecified() {
+        hosts.insert(listen.to_string());
+    }
+    local(secrets, &hosts, &Zoned::now()).context("the local certificate")
 }
 
 /// A server certificate for `hosts` (names or addresses), made when missing, when it lacks a host, or when

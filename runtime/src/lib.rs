@@ -93,6 +93,13 @@ fn open_to(mut config: Config, address: IpAddr) -> Config {
     }
     for node in &mut config.media.more_nodes {
         node.udp.set_ip(anywhere);
+        if let Some(tcp) = &mut node.tcp {
+            tcp.set_ip(anywhere);
+        }
+    }
+    if let Some(turn) = &mut config.turn {
+        let own = [&mut turn.listen, &mut turn.tls_listen];
+        own.into_iter().flatten().for_each(|at| at.set_ip(address));
     }
     config.media.public_addresses = vec![
         address,
@@ -172,6 +179,13 @@ mod tests {
         assert_eq!(config.web.public_url, "https://192.168.1.5:8443");
         assert!(config.web.listen.ip().is_unspecified() && config.media.udp.ip().is_unspecified());
         assert_eq!(config.media.public_addresses[0], IpAddr::from([192, 168, 1, 5]));
+    }
+
+    #[test]
+    fn the_example_of_an_office_in_production_is_sound() {
+        let file = Path::new(env!("CARGO_MANIFEST_DIR")).join("../configs/office.toml");
+        let config = read_config_for(&file, None).expect("configs/office.toml is read");
+        assert_eq!(config.turn_urls()[2], "turns:turn.example.jp:443?transport=tcp");
     }
 
     #[test]

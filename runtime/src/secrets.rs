@@ -8,6 +8,7 @@ use std::path::{Path, PathBuf};
 use anyhow::{Context, Result};
 use protocol::grants::TokenKey;
 use protocol::ids::ScreenId;
+use protocol::turn::TurnSecret;
 
 /// The folder of keys (`paths.secrets`).
 #[derive(Debug, Clone)]
@@ -65,6 +66,15 @@ impl Secrets {
         self.key("screen")
     }
 
+    /// Shared with the TURN server. One that others run has its own: write it into `turn.key`.
+    ///
+    /// # Errors
+    /// When the secret can't be read or made.
+    pub fn turn_secret(&self) -> Result<TurnSecret> {
+        let (_, bytes) = self.bytes("turn")?;
+        Ok(TurnSecret::new(&bytes))
+    }
+
     /// Where a screen on this machine finds its token.
     #[must_use]
     pub fn screen_token(&self, screen: &ScreenId) -> PathBuf {
@@ -83,8 +93,13 @@ impl Secrets {
         &self.dir
     }
 
-    /// Reads a key, or makes it. Two programs that start at once end up with the same one.
     fn key(&self, name: &str) -> Result<TokenKey> {
+        let (path, bytes) = self.bytes(name)?;
+        TokenKey::new(&bytes).with_context(|| format!("{}: delete it to have a new one made", path.display()))
+    }
+
+    /// Reads a key, or makes it. Two programs that start at once end up with the same one.
+    fn bytes(&self, name: &str) -> Result<(PathBuf, Vec<u8>)> {
         let path = self.dir.join(format!("{name}.key"));
         let make = || -> io::Result<()> {
             let fresh: Vec<u8> = std::iter::repeat_with(protocol::ids::RoomId::random)
@@ -105,7 +120,7 @@ impl Secrets {
             make().with_context(|| format!("{} can't be made", path.display()))?;
         }
         let bytes = fs::read(&path).with_context(|| format!("{} can't be read", path.display()))?;
-        TokenKey::new(&bytes).with_context(|| format!("{}: delete it to have a new one made", path.display()))
+        Ok((path, bytes))
     }
 }
 

@@ -8,6 +8,7 @@ use axum::middleware::{from_fn, from_fn_with_state};
 use axum::routing::get;
 use protocol::config::Config;
 use protocol::grants::TokenKey;
+use protocol::turn::TurnSecret;
 use runtime::Shutdown;
 use runtime::secrets::Secrets;
 use store::Store;
@@ -32,6 +33,7 @@ use crate::{
 pub(crate) struct Keys {
     pub(crate) media: TokenKey,
     pub(crate) screen: TokenKey,
+    pub(crate) turn: TurnSecret,
 }
 
 /// The one shared state.
@@ -61,6 +63,7 @@ impl App {
         let keys = Keys {
             media: secrets.media_key()?,
             screen: secrets.screen_key()?,
+            turn: secrets.turn_secret()?,
         };
         let hub = Arc::new(Hub::default());
         let nodes = Nodes::new(

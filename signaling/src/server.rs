@@ -1,18 +1,14 @@
 //! The listener: TLS, HTTP/1.1 and HTTP/2, and a graceful end.
 
-use std::collections::BTreeSet;
 use std::net::{SocketAddr, TcpListener};
 use std::sync::Arc;
 use std::time::Duration;
 
 use anyhow::{Context, Result};
-use axum::http::Uri;
 use axum_server::Handle;
 use axum_server::tls_rustls::RustlsConfig;
 use protocol::config::Config;
 use runtime::Shutdown;
-use runtime::certificate::Files;
-use runtime::secrets::Secrets;
 
 use crate::app::App;
 
@@ -42,7 +38,7 @@ impl Server {
         listener.set_nonblocking(true)?;
         let address = listener.local_addr()?;
         let app = App::open(config, shutdown).await?;
-        let files = certificate(&app.config, &app.secrets, address)?;
+        let files = runtime::certificate::of(&app.config, &app.secrets, address.ip())?;
         let tls = RustlsConfig::from_pem_file(&files.chain, &files.key)
             .await
             .with_context(|| {
@@ -102,23 +98,4 @@ impl Server {
         tracing::info!("the office is closed");
         Ok(())
     }
-}
-
-/// The configured certificate, or a local one for all names by which this machine is reached.
-fn certificate(config: &Config, secrets: &Secrets, address: SocketAddr) -> Result<Files> {
-    if let (Some(chain), Some(key)) = (&config.web.certificate, &config.web.certificate_key) {
-        return Ok(Files {
-            chain: chain.clone(),
-            key: key.clone(),
-        });
-    }
-    let mut hosts = BTreeSet::from(["localhost".to_owned(), "127.0.0.1".to_owned()]);
-    let url: Uri = config.web.public_url.parse().context("web.public_url")?;
-    if let Some(host) = url.host() {
-        hosts.insert(host.trim_matches(['[', ']']).to_owned());
-    }
-    if !address.ip().is_unspecified() {
-        hosts.insert(address.ip().to_string());
-    }
-    runtime::certificate::local(secrets, &hosts, &jiff::Zoned::now()).context("the local certificate")
 }

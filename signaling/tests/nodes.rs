@@ -9,6 +9,7 @@ use std::time::Instant;
 use common::browser::Live;
 use common::node::Node;
 use common::office::Office;
+use common::until;
 use protocol::ids::ConsultationId;
 use protocol::signal::{ClientBody, Identity, Phase, ServerBody};
 
@@ -101,6 +102,26 @@ async fn a_room_that_a_draining_node_refuses_is_given_to_another() {
         assert!(matches!(joined, ServerBody::Joined { fresh: true, .. }), "{joined:?}");
     }
     assert_eq!((old.participants(), new.participants()), (0, 2));
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn a_node_that_is_heard_keeps_its_calls_though_its_heartbeat_fades() {
+    let office = Office::open().await;
+    let node = Node::start(&office).await;
+    let mut call = Call::admit(&office, "hanako", "kosodate").await;
+    call.enter().await;
+    let other = Node::start(&office).await;
+    node.memory.lock().unwrap().has_no_redis = true;
+    until("the heartbeat has faded", || async {
+        let alive = store::nodes::alive(&office.store.live).await.ok()?;
+        alive.iter().all(|it| it.id != node.id).then_some(())
+    })
+    .await;
+    call.resident = office.browser().resident(&call.link).await;
+    let token = call.resident.admitted().await;
+    let joined = join(&mut call.resident, token).await;
+    assert!(matches!(joined, ServerBody::Joined { .. }), "{joined:?}");
+    assert_eq!((node.participants(), other.participants()), (2, 0));
 }
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]

@@ -112,6 +112,19 @@ pub async fn assign(live: &Db, room: &RoomId) -> Result<Option<NodeRecord>> {
     json.map(|json| from_json(&keys::room_node(room), &json)).transpose()
 }
 
+/// The node that a room was given to, whether it lives or not.
+///
+/// # Errors
+/// [`StoreError::Unavailable`](crate::StoreError::Unavailable).
+pub async fn place(live: &Db, room: &RoomId) -> Result<Option<NodeId>> {
+    let mut get = redis::cmd("GETEX");
+    get.arg(keys::room_node(room))
+        .arg("PX")
+        .arg(ROOM_KEPT.as_millis() as u64);
+    let id: Option<String> = live.run(&get).await?;
+    Ok(id.and_then(|id| NodeId::new(id).ok()))
+}
+
 /// A node let a room go: the next who asks gives it to another. A room that is on another node already stays there.
 ///
 /// # Errors

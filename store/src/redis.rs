@@ -140,6 +140,22 @@ impl Db {
         self.run::<String>(redis::cmd("ECHO").arg("madoguchi")).await.map(drop)
     }
 
+    /// One of the server's settings, such as `appendfsync`. None: it doesn't tell (managed ones and clusters
+    /// may not).
+    ///
+    /// # Errors
+    /// [`StoreError::Unavailable`] when Redis isn't there.
+    pub async fn setting(&self, name: &str) -> Result<Option<String>> {
+        let mut link = self.clone();
+        let asked: redis::RedisResult<std::collections::HashMap<String, String>> =
+            redis::cmd("CONFIG").arg("GET").arg(name).query_async(&mut link).await;
+        match asked {
+            Ok(mut found) => Ok(found.remove(name)),
+            Err(error) if error.is_io_error() || error.is_timeout() => Err(self.unavailable(error)),
+            Err(_) => Ok(None),
+        }
+    }
+
     /// Listens on a channel for ever, through restarts of Redis. The receiver gets [`Wake::Resync`] at the
     /// start and after every gap, because what was published meanwhile is lost. The task ends with the receiver.
     #[must_use]

@@ -111,7 +111,9 @@ async fn a_draining_node_keeps_its_rooms_and_gets_no_new_ones(db: &Db) {
     assert_eq!(place(db, &new).await.as_deref(), Some("b"), "however loaded");
 
     // The node lets the room go; two who hear of it are as good as one.
+    assert_eq!(nodes::place(db, &old).await.unwrap(), Some(id("a")));
     nodes::release(db, &old, &draining.id).await.unwrap();
+    assert_eq!(nodes::place(db, &old).await.unwrap(), None);
     assert_eq!(place(db, &old).await.as_deref(), Some("b"));
     nodes::release(db, &old, &draining.id).await.unwrap();
     beat(db, &[node("c", 0)]).await;

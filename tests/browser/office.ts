@@ -8,7 +8,7 @@ import { join, resolve } from "node:path";
 import { promisify } from "node:util";
 
 export const ROOT = resolve(import.meta.dirname, "../..");
-const BIN = process.env.MADOGUCHI_BIN ?? join(ROOT, "target/debug");
+export const BIN = process.env.MADOGUCHI_BIN ?? join(ROOT, "target/debug");
 
 /** Asks again until the answer is neither undefined, null nor false; says what was awaited when it never comes. */
 export async function eventually<T>(
@@ -78,13 +78,19 @@ export class Office {
 
   /**
    * Opens an office of its own with so many media nodes, on the network at `lan` where that is given, and waits until
-   * it is ready. A bare one has no camera and no screen, so that nothing else takes the machine's time.
+   * it is ready. A bare one has no camera and no screen, so that nothing else takes the machine's time. `turn`: with a
+   * TURN server.
    */
   static async open(
-    { lan, nodes = 1, isBare = false }: { lan?: string; nodes?: number; isBare?: boolean } = {},
+    { lan, nodes = 1, isBare = false, turn = false }: {
+      lan?: string;
+      nodes?: number;
+      isBare?: boolean;
+      turn?: boolean;
+    } = {},
   ): Promise<Office> {
     const dir = mkdtempSync(join(tmpdir(), "mg-"));
-    const [web = 0, ...ports] = await freePorts(1 + 2 * nodes);
+    const [web = 0, relay = 0, ...ports] = await freePorts(2 + 2 * nodes);
     const url = `https://${lan ?? "localhost"}:${web}`;
     const config = join(dir, "office.toml");
     mkdirSync(join(dir, "run"));
@@ -92,7 +98,7 @@ export class Office {
       udp: `127.0.0.1:${ports[2 * n]}`,
       control: `127.0.0.1:${ports[2 * n + 1]}`,
     }));
-    writeFileSync(config, ownConfig(dir, { web, url, media, isBare }));
+    writeFileSync(config, ownConfig(dir, { web, url, media, isBare, relay: turn ? relay : undefined }));
     const office = new Office(dir, url, config, media.map((node) => node.control), lan);
     try {
       await eventually(
@@ -230,7 +236,7 @@ async function freePorts(count: number): Promise<number[]> {
 /** The demo's configuration with this office's own ports and folders. */
 function ownConfig(
   dir: string,
-  at: { web: number; url: string; media: { udp: string; control: string }[]; isBare: boolean },
+  at: { web: number; url: string; media: { udp: string; control: string }[]; isBare: boolean; relay?: number },
 ): string {
   const [first, ...more] = at.media;
   let toml = readFileSync(join(ROOT, "configs/demo.toml"), "utf8");
@@ -249,8 +255,11 @@ function ownConfig(
   set("listen", `127.0.0.1:${at.web}`);
   set("public_url", at.url);
   set("udp", first?.udp ?? "");
+  // As in the demo: the same number.
+  set("tcp", first?.udp ?? "");
   set("control", first?.control ?? "");
   // A table ends where the next one begins.
   if (at.isBare) toml = toml.replace(/^\[\[(camera|screen)\]\]\n(?:(?!\[).*\n)*/gm, "");
-  return toml + more.map(({ udp, control }) => `\n[[media.node]]\nudp = "${udp}"\ncontrol = "${control}"\n`).join("");
+  if (at.relay) toml += `\n[turn]\nlisten = "127.0.0.1:${at.relay}"\n`;
+  return toml + more.map(({ udp, control }) => `\n[[media.node]]\nudp = "${udp}"\ntcp = "${udp}"\ncontrol = "${control}"\n`).join("");
 }

@@ -17,16 +17,28 @@ const FLAGS = [
   "--disable-sync",
   "--autoplay-policy=no-user-gesture-required",
 ];
-const FAKE_MEDIA = ["--use-fake-device-for-media-stream", "--use-fake-ui-for-media-stream"];
+
+/** How a test's browser is to be. */
+export interface BrowserOptions {
+  executable?: string;
+  /** For what it is to trust. */
+  home?: string;
+  /** Of the fake camera: fewer leave more of a small machine to what is tested. */
+  framesPerSecond?: number;
+}
 
 /** Debian's Chromium with a fake camera and microphone, and a new empty profile. */
 export function startBrowser(
-  { executable = CHROMIUM, home }: { executable?: string; home?: string } = {},
+  { executable = CHROMIUM, home, framesPerSecond = 20 }: BrowserOptions = {},
 ): Promise<Browser> {
   return chromium.launch({
     executablePath: executable,
     headless: true,
-    args: [...FLAGS, ...FAKE_MEDIA],
+    args: [
+      ...FLAGS,
+      "--use-fake-ui-for-media-stream",
+      `--use-fake-device-for-media-stream=fps=${framesPerSecond}`,
+    ],
     env: { ...process.env, ...(home ? { HOME: home } : {}) } as Record<string, string>,
   });
 }
@@ -44,6 +56,33 @@ function rememberConnections(): void {
   };
 }
 
+/** As behind a wall: what the page says of the way its connections take. */
+function relayEverything(): void {
+  const Original = window.RTCPeerConnection;
+  window.RTCPeerConnection = class extends Original {
+    constructor(configuration?: RTCConfiguration) {
+      super({ ...configuration, iceTransportPolicy: "relay" });
+    }
+  };
+}
+
+/** The way that each living connection of a page takes: kind of its own candidate, and protocol. */
+export function ways(page: Page): Promise<{ kind: string; protocol: string; relayProtocol?: string }[]> {
+  return page.evaluate(async () => {
+    const all = (window as unknown as { connections: RTCPeerConnection[] }).connections;
+    const found = [];
+    for (const connection of all.filter((one) => one.connectionState === "connected")) {
+      const report = await connection.getStats();
+      for (const transport of report.values()) {
+        if (transport.type !== "transport") continue;
+        const own = report.get(report.get(transport.selectedCandidatePairId)?.localCandidateId);
+        if (own) found.push({ kind: own.candidateType, protocol: own.protocol, relayProtocol: own.relayProtocol });
+      }
+    }
+    return found;
+  });
+}
+
 /** A person's page. Faults of its scripts are collected in `faults`. */
 export interface Person {
   page: Page;
@@ -53,7 +92,14 @@ export interface Person {
 
 export async function newPerson(
   browser: Browser,
-  options: { language?: string; width?: number; height?: number; trustsAnybody?: boolean } = {},
+  options: {
+    language?: string;
+    width?: number;
+    height?: number;
+    trustsAnybody?: boolean;
+    onlyRelayed?: boolean;
+    cores?: number;
+  } = {},
 ): Promise<Person> {
   const context = await browser.newContext({
     ignoreHTTPSErrors: options.trustsAnybody ?? true,
@@ -62,7 +108,13 @@ export async function newPerson(
     viewport: { width: options.width ?? 390, height: options.height ?? 844 },
     permissions: ["camera", "microphone", "clipboard-write"],
   });
+  if (options.onlyRelayed) await context.addInitScript(relayEverything);
   await context.addInitScript(rememberConnections);
+  if (options.cores !== undefined) {
+    await context.addInitScript((value) => {
+      Object.defineProperty(Navigator.prototype, "hardwareConcurrency", { get: () => value });
+    }, options.cores);
+  }
   const page = await context.newPage();
   const faults: string[] = [];
   page.on("pageerror", (error) => faults.push(String(error)));
@@ -75,8 +127,13 @@ export async function newPerson(
 export const at = (page: Page, name: string) => page.locator(`[data-test="${name}"]`);
 
 /** Staff, logged in, with the console open. */
-export async function newStaff(browser: Browser, office: Office, id = "hanako"): Promise<Person> {
-  const person = await newPerson(browser, { width: 1280, height: 800 });
+export async function newStaff(
+  browser: Browser,
+  office: Office,
+  id = "hanako",
+  options: { cores?: number } = {},
+): Promise<Person> {
+  const person = await newPerson(browser, { width: 1280, height: 800, ...options });
   const password = office.logins().get(id);
   if (!password) throw new Error(`no login for ${id}`);
   await person.page.goto(`${office.url}/staff`);

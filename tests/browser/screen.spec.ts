@@ -86,10 +86,17 @@ test("a real click opens the reception page, the avatar moves, and the page goes
   const env = { ...process.env, DISPLAY };
   const button = zone("button");
   const [x, y] = [button.x + button.width / 2, button.y + button.height / 2];
-  await run("xdotool", ["mousemove", `${x}`, `${y}`, "click", "1"], { env });
+  const click = () => run("xdotool", ["mousemove", `${x}`, `${y}`, "click", "1"], { env });
+  await click();
+  let clicked = Date.now();
   const avatar = zone("avatar");
   const reception = await eventually("the reception page is shown", async () => {
     const now = await snapshot("screen-reception");
+    // On an overloaded machine a click can be over before the window sees it: as visitors do, it is clicked again.
+    if (isHome(now) && Date.now() - clicked > 8_000) {
+      await click();
+      clicked = Date.now();
+    }
     return !isHome(now) && spread(now, avatar) > 20 ? now : undefined;
   });
   await eventually("the avatar moves", async () => differs(reception, await snapshot("screen-reception-later"), avatar));

@@ -24,6 +24,8 @@ pub(crate) struct Wish {
     pub(crate) priority: u8,
     /// Which layer it is given now.
     pub(crate) given: Option<usize>,
+    /// Whether it may be given a larger one: not just after the link has become narrower.
+    pub(crate) may_rise: bool,
 }
 
 /// Who is given what.
@@ -114,7 +116,8 @@ pub(crate) fn divide(budget: Option<u64>, is_proven: bool, sound_bps: u64, wishe
             let (Some(layer), Some(best)) = (layers[*it], best[*it]) else {
                 continue;
             };
-            if layer < best {
+            let may_step = wish.may_rise || wish.given.is_some_and(|given| layer < given);
+            if layer < best && may_step {
                 let freed = wish.layers[layer].bps;
                 if wish.needs(layer + 1) <= left + freed {
                     layers[*it] = Some(layer + 1);
@@ -139,6 +142,7 @@ mod tests {
             height,
             priority: 0,
             given: None,
+            may_rise: true,
         }
     }
 
@@ -187,6 +191,17 @@ mod tests {
         one[0].given = Some(1);
         assert_eq!(given(40_000 + 520_000, &one), [Some(1)]);
         assert_eq!(given(40_000 + 490_000, &one), [Some(0)]);
+    }
+
+    #[test]
+    fn nobody_rises_just_after_the_link_has_become_narrower() {
+        let mut one = [wish(None)];
+        one[0].may_rise = false;
+        one[0].given = Some(1);
+        assert_eq!(given(5_000_000, &one), [Some(1)]);
+        assert_eq!(given(400_000, &one), [Some(0)]);
+        one[0].given = None;
+        assert_eq!(given(5_000_000, &one), [Some(0)], "but comes back");
     }
 
     #[test]

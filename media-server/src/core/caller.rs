@@ -22,8 +22,9 @@ const MAX_SECTIONS: usize = 8;
 /// A room that holds so many takes no more who watch.
 const MAX_PARTICIPANTS: usize = 2000;
 
-/// A publisher that is unheard for so long has to make room for the next: most likely it is the same one, come back.
-const UNHEARD_FOR: Duration = Duration::from_secs(5);
+/// A publisher that is unheard for so long has to make room for the next: most likely it is the same one, come back. Who
+/// sends nothing else renews its consent within 6 s (RFC 7675 §5.1).
+const UNHEARD_FOR: Duration = Duration::from_secs(7);
 
 /// The stream (RFC 8830) of all that a caller is shown: picture and sound are played in step.
 const STREAM: &str = "live";

@@ -71,7 +71,7 @@ pub struct Counters {
     pub packets_in: u64,
     /// Media packets to subscribers.
     pub packets_forwarded: u64,
-    /// NACK messages from subscribers (RFC 4585 §6.2.1). Brought up to date every few seconds.
+    /// Packets that subscribers asked for again (RFC 4585 §6.2.1).
     pub nacks_in: u64,
     /// NACK messages to publishers. Brought up to date every few seconds.
     pub nacks_out: u64,
@@ -79,10 +79,32 @@ pub struct Counters {
     pub key_frames_asked: u64,
     /// Key-frame requests that went to publishers.
     pub key_frames_requested: u64,
+    /// Media packets that subscribers' feedback reported as lost.
+    pub packets_missed: u64,
+    /// Media packets sent again to subscribers.
+    pub packets_resent: u64,
+    /// Tracks now that are held back from a subscriber whose link is too narrow.
+    pub held_back: u64,
+    /// Participants now by the quality of their connections: lost, poor, good, excellent.
+    pub qualities: [u64; 4],
+    /// Subscribers' links now by their estimated bandwidth: as many as [`LINK_BOUNDS_BPS`], and those above.
+    pub links: [u64; LINK_BOUNDS_BPS.len() + 1],
+    /// The sum of these estimates, in bits a second.
+    pub links_bps: u64,
     drops: [u64; DropReason::ALL.len()],
 }
 
+/// Upper bounds, in bits a second, by which links are counted.
+pub const LINK_BOUNDS_BPS: [u64; 7] = [150_000, 300_000, 600_000, 1_000_000, 2_000_000, 5_000_000, 10_000_000];
+
 impl Counters {
+    /// Counts a subscriber's link by its estimate.
+    pub(crate) fn count_link(&mut self, bps: u64) {
+        let bucket = LINK_BOUNDS_BPS.iter().position(|bound| bps <= *bound);
+        self.links[bucket.unwrap_or(LINK_BOUNDS_BPS.len())] += 1;
+        self.links_bps += bps;
+    }
+
     /// Counts a drop.
     pub fn dropped(&mut self, reason: DropReason) {
         self.drops[reason as usize] += 1;
@@ -111,8 +133,18 @@ impl Counters {
             (&mut self.nacks_out, other.nacks_out),
             (&mut self.key_frames_asked, other.key_frames_asked),
             (&mut self.key_frames_requested, other.key_frames_requested),
+            (&mut self.packets_missed, other.packets_missed),
+            (&mut self.packets_resent, other.packets_resent),
+            (&mut self.held_back, other.held_back),
+            (&mut self.links_bps, other.links_bps),
         ];
         for (mine, theirs) in fields {
+            *mine += theirs;
+        }
+        for (mine, theirs) in self.qualities.iter_mut().zip(other.qualities) {
+            *mine += theirs;
+        }
+        for (mine, theirs) in self.links.iter_mut().zip(other.links) {
             *mine += theirs;
         }
         for (mine, theirs) in self.drops.iter_mut().zip(other.drops) {

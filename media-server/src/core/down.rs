@@ -7,7 +7,7 @@
 mod called;
 
 use std::sync::Arc;
-use std::time::Instant;
+use std::time::{Duration, Instant};
 
 use protocol::grants::{MediaSource, RoomRole};
 use protocol::ids::{ParticipantId, TrackId};
@@ -15,11 +15,14 @@ use protocol::signal::SubscribedTrack;
 
 use super::Seat;
 use super::clock::WallClock;
-use super::counters::{Counters, DropReason};
-use super::egress::{Egress, Outcome};
-use super::engine::{Drain, EngineError, Mid, OfferPlan, Packet, Peer, Stamp};
+use super::counters::Counters;
+use super::egress::Egress;
+use super::engine::{Drain, EngineError, OfferPlan, Packet, Peer};
 use super::outbox::Outbox;
-use super::rewrite::{Incoming, Rewriter};
+use super::slot::{Forwarded, Slot, State};
+
+/// How long after a step down there is none up.
+const RISES_AFTER: Duration = Duration::from_secs(4);
 
 /// A track as a subscriber is to see it.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -32,7 +35,7 @@ pub(crate) struct Feed {
 }
 
 impl Feed {
-    fn is(&self, other: &Self) -> bool {
+    pub(super) fn is(&self, other: &Self) -> bool {
         self.track == other.track
     }
 }
@@ -64,6 +67,8 @@ pub(crate) struct Down {
     is_called: bool,
     /// The client's network has changed: the next offer says so.
     wants_restart: bool,
+    /// When something was last made smaller for the link's sake.
+    narrowed_at: Option<Instant>,
     /// When it wanted to be woken, when it was last asked.
     said_deadline: Option<Instant>,
     revision: u32,
@@ -71,88 +76,6 @@ pub(crate) struct Down {
     slots: Vec<Slot>,
     /// Whom each stream (RFC 8830) belongs to: one publisher's tracks share one, to be played in step.
     lanes: Vec<Option<Seat>>,
-}
-
-/// A media section.
-#[derive(Debug)]
-struct Slot {
-    mid: Mid,
-    is_video: bool,
-    lane: usize,
-    state: State,
-    rewriter: Rewriter,
-    /// Which layer goes out, and which one is to: it takes over where a decoder can begin with it.
-    layer: Option<usize>,
-    target: Option<usize>,
-    /// Which one is to go out as soon as its publisher sends it.
-    intent: Option<usize>,
-    /// Its client was told that it is held back.
-    is_held_back: bool,
-}
-
-#[derive(Debug)]
-enum State {
-    /// Agreed to be silent.
-    Free,
-    /// In the offer that waits.
-    Offered(Feed),
-    /// Agreed.
-    Live(Feed),
-    /// Its track is gone, and the client hasn't agreed to that yet.
-    Ending {
-        /// Whether the offer that waits says so.
-        is_offered: bool,
-    },
-}
-
-impl Slot {
-    fn new(mid: Mid, is_video: bool, lane: usize, state: State) -> Self {
-        Self {
-            mid,
-            is_video,
-            lane,
-            state,
-            rewriter: Rewriter::new(rand::random()),
-            layer: None,
-            target: None,
-            intent: None,
-            is_held_back: false,
-        }
-    }
-
-    /// Whether its track isn't there any more.
-    fn is_gone(&self, wanted: &[Feed]) -> bool {
-        self.feed().is_some_and(|feed| !wanted.iter().any(|it| it.is(feed)))
-    }
-
-    /// It shows its track no more.
-    fn end(&mut self, state: State) {
-        self.state = state;
-        self.layer = None;
-        self.target = None;
-        self.intent = None;
-        self.is_held_back = false;
-    }
-
-    fn feed(&self) -> Option<&Feed> {
-        match &self.state {
-            State::Offered(feed) | State::Live(feed) => Some(feed),
-            State::Free | State::Ending { .. } => None,
-        }
-    }
-}
-
-/// What became of a packet at a section.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub(crate) enum Forwarded {
-    /// It went its way, or was not for this section.
-    Done,
-    /// The section waits for a place where it can begin.
-    Waits,
-    /// The section's stream begins, or goes on after a pause, with it.
-    Began,
-    /// The section goes over from this layer (none: nothing went out) to the packet's.
-    Switched(Option<usize>),
 }
 
 impl Down {
@@ -163,6 +86,7 @@ impl Down {
             is_connected: false,
             is_called: false,
             wants_restart: false,
+            narrowed_at: None,
             said_deadline: None,
             revision: 0,
             outstanding: None,
@@ -189,6 +113,17 @@ impl Down {
         if let Some(keys) = self.peer.keys() {
             self.egress.unlock(keys);
         }
+    }
+
+    /// Something was made smaller because the link has become narrower.
+    pub(crate) fn narrowed(&mut self, now: Instant) {
+        self.narrowed_at = Some(now);
+    }
+
+    /// Whether the link has been wide enough for a while: each step up costs a key frame.
+    pub(crate) fn may_rise(&self, now: Instant) -> bool {
+        self.narrowed_at
+            .is_none_or(|at| now.saturating_duration_since(at) >= RISES_AFTER)
     }
 
     /// The client asks for new ICE credentials.
@@ -274,9 +209,9 @@ impl Down {
         self.slots.get(slot).is_some_and(|it| it.is_held_back)
     }
 
-    /// Whether any section is held back.
-    pub(crate) fn is_any_held_back(&self) -> bool {
-        self.slots.iter().any(|it| it.is_held_back)
+    /// How many sections are held back.
+    pub(crate) fn held_back(&self) -> u64 {
+        self.slots.iter().filter(|it| it.is_held_back).count() as u64
     }
 
     /// Whether the client was told that a section is held back; and from now on.
@@ -394,34 +329,14 @@ impl Down {
         &mut self,
         slot: usize,
         layer: usize,
-        (packet, captured_at): &(Arc<Packet>, Instant),
+        packet: &(Arc<Packet>, Instant),
         now: Instant,
         out: (&mut Outbox, &mut Counters),
     ) -> Forwarded {
-        let Self { egress, slots, .. } = self;
-        let Some(it) = slots.get_mut(slot) else {
-            return Forwarded::Done;
-        };
-        if it.layer == Some(layer) {
-            let begins = write(egress, slot, it, packet, *captured_at, now, out);
-            return match (begins, it.rewriter.is_waiting()) {
-                (_, true) => Forwarded::Waits,
-                (true, false) => Forwarded::Began,
-                (false, false) => Forwarded::Done,
-            };
+        match self.slots.get_mut(slot) {
+            Some(it) => it.forward(&mut self.egress, slot, layer, packet, now, out),
+            None => Forwarded::Done,
         }
-        if it.target != Some(layer) {
-            return Forwarded::Done;
-        }
-        if !packet.is_start() {
-            out.1.dropped(DropReason::NotStarted);
-            return Forwarded::Waits;
-        }
-        let before = it.layer.replace(layer);
-        it.rewriter.pause();
-        egress.drop_waiting(slot);
-        write(egress, slot, it, packet, *captured_at, now, out);
-        Forwarded::Switched(before)
     }
 
     fn subscribed(&self) -> Vec<SubscribedTrack> {
@@ -464,45 +379,4 @@ impl Down {
         self.lanes[lane] = Some(seat);
         lane
     }
-}
-
-/// Rewrites and sends one packet. True: the stream begins, or goes on after a pause, with it.
-fn write(
-    egress: &mut Egress,
-    number: usize,
-    slot: &mut Slot,
-    packet: &Arc<Packet>,
-    captured_at: Instant,
-    now: Instant,
-    (out, counters): (&mut Outbox, &mut Counters),
-) -> bool {
-    let incoming = Incoming {
-        ssrc: packet.ssrc,
-        seq: packet.seq,
-        time: packet.time,
-        clock_rate: packet.codec.clock_rate(),
-        is_start: packet.is_start(),
-        captured_at,
-    };
-    let Some(rewritten) = slot.rewriter.rewrite(incoming) else {
-        counters.dropped(DropReason::NotStarted);
-        return false;
-    };
-    let patch = slot.rewriter.name_picture(packet.facts.as_ref());
-    let stamp = Stamp {
-        seq: rewritten.seq,
-        time: rewritten.time,
-        marker: packet.marker,
-        wallclock: captured_at.min(now),
-    };
-    match egress.send(number, packet, patch, stamp, now, out) {
-        Outcome::Sent | Outcome::Waits => counters.packets_forwarded += 1,
-        Outcome::NoCodec => counters.dropped(DropReason::NoCodec),
-        Outcome::NotReady => counters.dropped(DropReason::NotStarted),
-        Outcome::Full => {
-            counters.dropped(DropReason::TooSlow);
-            slot.rewriter.pause();
-        }
-    }
-    rewritten.begins
 }

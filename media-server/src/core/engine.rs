@@ -120,7 +120,7 @@ pub struct Packet {
     pub time: u32,
     /// RTP's marker bit.
     pub marker: bool,
-    /// What the picture's payload says; none: a sound.
+    /// What the picture's payload says; none: a sound, or nothing that can be read, such as padding.
     pub facts: Option<Facts>,
     /// What goes on to the subscribers besides the payload.
     pub extensions: Extensions,
@@ -144,7 +144,7 @@ impl Packet {
     /// Whether a decoder can begin with this packet.
     #[must_use]
     pub fn is_start(&self) -> bool {
-        self.facts.is_none_or(|facts| facts.starts_key_frame)
+        self.codec.is_audio() || self.facts.is_some_and(|facts| facts.starts_key_frame)
     }
 }
 

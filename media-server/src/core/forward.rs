@@ -10,12 +10,12 @@ use std::time::Instant;
 use protocol::grants::MediaSource;
 
 use super::counters::DropReason;
-use super::down::Forwarded;
 use super::engine::Packet;
 use super::layers::Layer;
 use super::lipsync::captured_at;
 use super::room::Room;
 use super::sfu::Shared;
+use super::slot::Forwarded;
 use super::{MAX_PAYLOAD, Seat};
 
 /// A layer of which packets wait to be sent on.

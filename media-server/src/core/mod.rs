@@ -13,6 +13,7 @@ mod egress;
 pub mod engine;
 mod feeds;
 mod forward;
+mod hearing;
 mod keyframes;
 mod kicked;
 mod layers;
@@ -27,6 +28,7 @@ mod room;
 mod sfu;
 mod shares;
 mod signs;
+mod slot;
 mod speakers;
 mod timers;
 
@@ -38,7 +40,7 @@ use protocol::ids::{ParticipantId, RoomId};
 use protocol::signal::{PublishTrack, TrackView};
 
 pub use clock::WallClock;
-pub use counters::{Counters, DropReason};
+pub use counters::{Counters, DropReason, LINK_BOUNDS_BPS};
 pub use outbox::{Datagram, Outbox};
 pub use sfu::{Settings, Sfu};
 

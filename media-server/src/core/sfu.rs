@@ -356,6 +356,18 @@ impl Sfu {
         counters.rooms = self.rooms.len() as u64;
         counters.participants = participants().count() as u64;
         counters.tracks = participants().map(|it| it.tracks.len() as u64).sum();
+        for participant in participants() {
+            if let Some(quality) = participant.health.told() {
+                counters.qualities[quality as usize] += 1;
+            }
+            let Some(down) = participant.down.as_ref() else {
+                continue;
+            };
+            counters.held_back += down.held_back();
+            if let Some(bps) = down.egress.estimate_bps() {
+                counters.count_link(bps);
+            }
+        }
         counters
     }
 

@@ -59,7 +59,8 @@ impl Room {
                     .copied()
                     .filter(|_| feed.source.is_video()),
                 priority: u8::from(feed.source == MediaSource::Screen),
-                given: down.target_of(slot),
+                given: down.intent_of(slot),
+                may_rise: down.may_rise(now),
             });
             slots.push((slot, feed.clone()));
         }
@@ -82,8 +83,13 @@ impl Room {
         let mut publishers = Vec::new();
         for ((it, layer), wish) in pictures.into_iter().zip(layers).zip(&of_pictures) {
             let (slot, feed) = &slots[it];
+            let is_less = wish.given.is_some_and(|given| layer.is_none_or(|layer| layer < given));
+            let is_for_the_link = is_less && wish.best() >= wish.given;
             if let Some(down) = self.down_mut(seat) {
                 down.intend(*slot, layer);
+                if is_for_the_link {
+                    down.narrowed(now);
+                }
             }
             let layer = layer.map(|wanted| self.running_layer(feed, wanted, now));
             // A layer that is too much for the link makes room at once; one that fits goes on until the next begins.
@@ -245,6 +251,7 @@ impl Room {
                 height: subscriber.views.get(&track.id).copied(),
                 priority: 0,
                 given: None,
+                may_rise: true,
             };
             for layer in [
                 wish.best(),

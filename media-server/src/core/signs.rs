@@ -115,7 +115,7 @@ fn signs(participant: &Participant, now: Instant) -> Signs {
             .map_or(0.0, |down| down.egress.loss())
             .max(participant.health.loss_up),
         round_trip: down.and_then(|down| down.egress.round_trip()),
-        is_held_back: down.is_some_and(|down| down.is_any_held_back()),
+        is_held_back: down.is_some_and(|down| down.held_back() > 0),
         is_lost: participant.silent_for(now) >= limit,
     }
 }

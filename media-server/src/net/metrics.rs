@@ -4,8 +4,9 @@ use std::fmt::Write as _;
 
 use protocol::ids::NodeId;
 
+use super::latency::BOUNDS_US;
 use super::worker::Report;
-use crate::core::DropReason;
+use crate::core::{DropReason, LINK_BOUNDS_BPS};
 
 /// The media type of [`text`].
 pub const MEDIA_TYPE: &str = "text/plain; version=0.0.4; charset=utf-8";
@@ -65,7 +66,7 @@ pub fn text(node: &NodeId, report: &Report) -> String {
     family(
         &mut out,
         "nacks_total",
-        "NACK messages from subscribers (in) and to publishers (out).",
+        "Packets that subscribers asked for again (in), and NACK messages to publishers (out).",
         &both(counters.nacks_in, counters.nacks_out),
     );
     family(
@@ -89,7 +90,68 @@ pub fn text(node: &NodeId, report: &Report) -> String {
         "Datagrams and packets that went no further.",
         &drops,
     );
+    family(
+        &mut out,
+        "packets_missed_total",
+        "Media packets that subscribers reported as lost.",
+        &[("direction=\"out\"", counters.packets_missed)],
+    );
+    family(
+        &mut out,
+        "packets_resent_total",
+        "Media packets sent again to subscribers.",
+        &[("direction=\"out\"", counters.packets_resent)],
+    );
+    gauge(
+        &mut out,
+        "tracks_held_back",
+        "Tracks held back from a subscriber whose link is too narrow.",
+        counters.held_back,
+    );
+    let _ = writeln!(
+        out,
+        "# HELP media_connections Participants by the quality of their connections.\n# TYPE media_connections gauge"
+    );
+    for (quality, count) in ["lost", "poor", "good", "excellent"].iter().zip(counters.qualities) {
+        let _ = writeln!(out, "media_connections{{quality=\"{quality}\"}} {count}");
+    }
+    let links = Histogram {
+        name: "link_bandwidth_bps",
+        help: "Subscribers' links now, by their estimated bandwidth in bits a second.",
+        sum: counters.links_bps as f64,
+    };
+    links.write(&mut out, &LINK_BOUNDS_BPS.map(|it| it as f64), &counters.links);
+    let latency = Histogram {
+        name: "forward_latency_seconds",
+        help: "How long datagrams were held, from the system call that gave them to the one that took them.",
+        sum: report.latency.sum_us as f64 / 1e6,
+    };
+    latency.write(&mut out, &BOUNDS_US.map(|it| it as f64 / 1e6), &report.latency.counts);
     out
+}
+
+/// A histogram's head; its buckets are written cumulated, as the format wants them.
+struct Histogram {
+    name: &'static str,
+    help: &'static str,
+    sum: f64,
+}
+
+impl Histogram {
+    /// `counts` are those up to each bound, and one for those above the last.
+    fn write(&self, out: &mut String, bounds: &[f64], counts: &[u64]) {
+        let Self { name, help, sum } = self;
+        let _ = writeln!(out, "# HELP media_{name} {help}\n# TYPE media_{name} histogram");
+        let mut total = 0;
+        for (at, count) in counts.iter().enumerate() {
+            total += count;
+            match bounds.get(at) {
+                Some(bound) => drop(writeln!(out, "media_{name}_bucket{{le=\"{bound}\"}} {total}")),
+                None => drop(writeln!(out, "media_{name}_bucket{{le=\"+Inf\"}} {total}")),
+            }
+        }
+        let _ = writeln!(out, "media_{name}_sum {sum}\nmedia_{name}_count {total}");
+    }
 }
 
 fn gauge(out: &mut String, name: &str, help: &str, value: u64) {
@@ -117,6 +179,8 @@ mod tests {
         report.counters.rooms = 2;
         report.counters.packets_forwarded = 7;
         report.counters.dropped(DropReason::Muted);
+        report.counters.links[2] = 4;
+        report.latency.add(std::time::Duration::from_micros(80), 5);
         let text = text(&NodeId::new("n1").expect("valid"), &report);
         for line in [
             concat!(
@@ -130,8 +194,31 @@ mod tests {
             "media_packets_total{direction=\"out\"} 7",
             "media_drops_total{reason=\"muted\"} 1",
             "media_drops_total{reason=\"unsent\"} 0",
+            "media_link_bandwidth_bps_bucket{le=\"300000\"} 0",
+            "media_link_bandwidth_bps_bucket{le=\"600000\"} 4",
+            "media_link_bandwidth_bps_bucket{le=\"+Inf\"} 4",
+            "media_forward_latency_seconds_bucket{le=\"0.00005\"} 0",
+            "media_forward_latency_seconds_bucket{le=\"0.0001\"} 5",
+            "media_forward_latency_seconds_sum 0.0004",
+            "media_connections{quality=\"lost\"} 0",
         ] {
             assert!(text.lines().any(|it| it == line), "{line} in\n{text}");
         }
+    }
+
+    #[test]
+    fn the_dashboard_asks_for_nothing_that_is_not_told() {
+        let dashboard = include_str!("../../../configs/grafana/media.json");
+        let text = text(&NodeId::new("n1").expect("valid"), &Report::default());
+        let names = dashboard.split("media_").skip(1).map(|rest| {
+            let end = rest.find(|it: char| !it.is_ascii_lowercase() && it != '_');
+            format!("media_{}", &rest[..end.unwrap_or(rest.len())])
+        });
+        let mut asked = 0;
+        for name in names {
+            assert!(text.lines().any(|line| line.starts_with(&name)), "{name} in\n{text}");
+            asked += 1;
+        }
+        assert!(asked > 15);
     }
 }

@@ -2,6 +2,7 @@
 
 pub mod control;
 pub mod drain;
+pub mod latency;
 pub mod load;
 pub mod metrics;
 pub mod node;

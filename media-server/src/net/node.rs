@@ -9,7 +9,6 @@ use std::time::{Duration, Instant};
 
 use anyhow::Context as _;
 use protocol::config::{Config, Media};
-use protocol::control::OutReason;
 use protocol::grants::TokenKey;
 use protocol::ids::NodeId;
 use runtime::Shutdown;
@@ -133,16 +132,16 @@ impl Node {
 
     /// Waits for the shutdown or for the end of a drain, tells everybody goodbye, and ends.
     pub async fn finish(self, limit: Duration) {
-        let reason = tokio::select! {
-            () = self.shutdown.started() => OutReason::RoomClosed,
-            () = self.drain.is_over(&self.workers) => OutReason::Draining,
-        };
+        tokio::select! {
+            () = self.shutdown.started() => {}
+            () = self.drain.is_over(&self.workers) => {}
+        }
         // Off the list first: who is told to go on elsewhere must not be led back here.
         self.beating.start();
         if !self.beating.finished(GOODBYE).await {
             tracing::info!("Redis didn't hear the goodbye; the heartbeat fades by itself");
         }
-        self.workers.stop(reason).await;
+        self.workers.stop().await;
         let threads = self.threads;
         let joined = tokio::task::spawn_blocking(|| threads.into_iter().all(|it| it.join().is_ok()));
         if !matches!(tokio::time::timeout(limit, joined).await, Ok(Ok(true))) {

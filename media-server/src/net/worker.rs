@@ -14,6 +14,7 @@ use protocol::control::{NodeFrame, OutReason};
 use protocol::ids::RoomId;
 use tokio::sync::{Notify, mpsc, oneshot};
 
+use super::latency::Latency;
 use super::tcp::{Arrival, Tcp, TcpCounts};
 use super::udp::Udp;
 use crate::core::{ConnectionId, Counters, Remote, Request, Settings, Sfu, Transport, WallClock};
@@ -40,8 +41,8 @@ enum Command {
     Count(oneshot::Sender<Report>),
     /// No new rooms from now on.
     Drain,
-    /// The end. Everybody is told goodbye, and why.
-    Stop(OutReason),
+    /// The end. Everybody is told goodbye.
+    Stop,
 }
 
 /// The way of frames to a connection of signaling.
@@ -62,6 +63,8 @@ pub struct Report {
     pub unsent: u64,
     /// The TCP port's.
     pub tcp: TcpCounts,
+    /// How long datagrams were held.
+    pub latency: Latency,
     /// CPU time used since the start.
     pub busy: Duration,
 }
@@ -128,6 +131,7 @@ impl Workers {
                 sum.counters = sum.counters.plus(&report.counters);
                 sum.unsent += report.unsent;
                 sum.tcp = sum.tcp.plus(report.tcp);
+                sum.latency = sum.latency.plus(report.latency);
                 sum.busy += report.busy;
             }
         }
@@ -147,10 +151,10 @@ impl Workers {
         }
     }
 
-    /// Ends all; who is in a room is told why.
-    pub async fn stop(&self, reason: OutReason) {
+    /// Ends all; who is in a room is told to go on elsewhere.
+    pub async fn stop(&self) {
         for worker in &self.0 {
-            worker.tell(Command::Stop(reason)).await;
+            worker.tell(Command::Stop).await;
         }
     }
 }
@@ -214,6 +218,7 @@ pub fn start(
         tcp,
         inbox,
         connections: HashMap::new(),
+        latency: Latency::default(),
     };
     let thread = std::thread::Builder::new()
         .name("media".to_owned())
@@ -227,6 +232,7 @@ struct Worker {
     tcp: Option<Tcp>,
     inbox: mpsc::Receiver<Command>,
     connections: HashMap<ConnectionId, Line>,
+    latency: Latency,
 }
 
 impl Worker {
@@ -244,19 +250,19 @@ impl Worker {
                 }
                 command = self.inbox.recv() => match command {
                     Some(command) => {
-                        if let Some(reason) = self.obey(command) {
-                            return self.goodbye(reason).await;
+                        if !self.obey(command) {
+                            return self.goodbye().await;
                         }
                     }
-                    None => return self.goodbye(OutReason::RoomClosed).await,
+                    None => return self.goodbye().await,
                 },
                 arrival = arrival(&mut self.tcp) => self.receive_by_tcp(arrival),
                 () = until(deadline) => {}
             }
             // A flood of datagrams must not keep commands waiting.
             while let Ok(command) = self.inbox.try_recv() {
-                if let Some(reason) = self.obey(command) {
-                    return self.goodbye(reason).await;
+                if !self.obey(command) {
+                    return self.goodbye().await;
                 }
             }
             self.receive_by_tcp(None);
@@ -291,7 +297,8 @@ impl Worker {
             match received {
                 Ok(()) => {
                     self.sfu.flush(now);
-                    self.flush();
+                    let sent = self.flush();
+                    self.latency.add(now.elapsed(), sent);
                 }
                 Err(error) if error.kind() == std::io::ErrorKind::WouldBlock => return,
                 Err(error) => {
@@ -303,8 +310,8 @@ impl Worker {
         }
     }
 
-    /// To stop: why.
-    fn obey(&mut self, command: Command) -> Option<OutReason> {
+    /// False: to stop.
+    fn obey(&mut self, command: Command) -> bool {
         match command {
             Command::Open(connection, line) => {
                 self.connections.insert(connection, line);
@@ -319,18 +326,20 @@ impl Worker {
                     counters: self.sfu.counters(),
                     unsent: self.socket.lost(),
                     tcp: self.tcp.as_ref().map(Tcp::counts).unwrap_or_default(),
+                    latency: self.latency,
                     busy: busy(),
                 };
                 // Who asked may have gone.
                 let _ = answer.send(report);
             }
             Command::Drain => self.sfu.drain(),
-            Command::Stop(reason) => return Some(reason),
+            Command::Stop => return false,
         }
-        None
+        true
     }
 
-    fn flush(&mut self) {
+    /// Tells and sends what lies ready. Gives the number of datagrams.
+    fn flush(&mut self) -> u64 {
         while let Some((connection, frame)) = self.sfu.poll_frame() {
             let Some(line) = self.connections.get(&connection) else {
                 continue;
@@ -342,8 +351,8 @@ impl Worker {
             }
         }
         let outbox = self.sfu.outbox();
-        if !outbox.is_empty() {
-            let (datagrams, bytes) = (outbox.len() as u64, outbox.bytes() as u64);
+        let (datagrams, bytes) = (outbox.len() as u64, outbox.bytes() as u64);
+        if datagrams > 0 {
             self.socket.send(outbox);
             if let Some(tcp) = &mut self.tcp {
                 let by_tcp = outbox.iter().filter(|it| it.path.transport == Transport::Tcp);
@@ -352,6 +361,7 @@ impl Worker {
             outbox.clear();
             self.sfu.count_sent(datagrams, bytes);
         }
+        datagrams
     }
 
     fn close(&mut self, connection: ConnectionId) {
@@ -359,8 +369,8 @@ impl Worker {
         self.sfu.connection_closed(connection);
     }
 
-    async fn goodbye(&mut self, reason: OutReason) {
-        self.sfu.close(reason, Instant::now());
+    async fn goodbye(&mut self) {
+        self.sfu.close(OutReason::Draining, Instant::now());
         self.flush();
         if let Some(tcp) = &mut self.tcp {
             tcp.close(LAST_WORDS).await;

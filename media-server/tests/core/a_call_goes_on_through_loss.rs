@@ -2,6 +2,7 @@
 
 use std::time::Duration;
 
+use protocol::control::AnswerBody;
 use protocol::grants::MediaSource::Microphone;
 
 use crate::layers_follow_what_is_shown::three_layers;
@@ -79,5 +80,39 @@ fn a_network_that_is_gone_for_seconds_comes_back_with_its_picture() {
                 .last()
                 .is_some_and(|it| it.at > back)
         });
+    }
+}
+
+#[test]
+fn a_subscriber_with_another_address_is_followed_and_may_restart_ice() {
+    for seed in 1..=3 {
+        let mut world = call(seed, |_| {});
+        let shows = |world: &mut World, since| {
+            world
+                .client("ren")
+                .decoder("aoi")
+                .frames
+                .last()
+                .is_some_and(|it| it.at > since)
+        };
+        // From Wi-Fi to 4G: checks come from another address.
+        world.move_down("ren");
+        let moved = world.now + 500 * MS;
+        world.run_until("a picture", Duration::from_secs(4), |world| shows(world, moved));
+        // And by a browser that asks for new credentials: the connection is found by its new name.
+        world.restart("ren");
+        world.move_down("ren");
+        let restarted = world.now + 500 * MS;
+        world.run_until("a picture", Duration::from_secs(4), |world| shows(world, restarted));
+        world.run(Duration::from_secs(40));
+        let now = world.now;
+        assert!(
+            shows(&mut world, now - 200 * MS),
+            "seed {seed}: also when the old name is forgotten"
+        );
+        let decoder = world.client("ren").decoder("aoi");
+        assert!(decoder.faults.is_empty(), "seed {seed}: {:?}", decoder.faults);
+        let left = world.events().any(|it| matches!(it, AnswerBody::Left { .. }));
+        assert!(!left, "seed {seed}: to the others it never left");
     }
 }

@@ -187,7 +187,7 @@ fn one_brings_at_a_time_and_who_is_silent_makes_room() {
     // Its machine is gone without a word.
     world.client("obs").up = None;
     world.client("obs").encoders.clear();
-    world.run(6 * SECOND);
+    world.run(8 * SECOND);
     world.ingest("another").expect("taken");
     let before = world.seen("yui", Camera);
     world.run(SECOND);

@@ -122,18 +122,26 @@ impl Link {
         }
     }
 
+    /// Goes by another network from now on: what it sends from the address that it had is lost.
+    pub fn move_to(&mut self, address: SocketAddr) {
+        self.address = address;
+        let candidate = Candidate::builder().udp().host(address).build().unwrap();
+        self.rtc.add_local_candidate(candidate);
+    }
+
     pub fn drain(&mut self, now: Instant) -> Vec<Event> {
         let mut events = Vec::new();
         self.rtc.handle_input(Input::Timeout(now)).unwrap();
         loop {
             match self.rtc.poll_output().unwrap() {
                 Output::Timeout(_) => return events,
-                Output::Transmit(transmit) => self.out.push_back(Wire {
+                Output::Transmit(transmit) if transmit.source == self.address => self.out.push_back(Wire {
                     transport: self.transport,
                     from: transmit.source,
                     to: transmit.destination,
                     bytes: transmit.contents.into(),
                 }),
+                Output::Transmit(_) => {}
                 Output::Event(Event::Connected) => self.is_connected = true,
                 Output::Event(Event::Closed) => self.closed = true,
                 Output::Event(event) => events.push(event),

@@ -5,6 +5,8 @@
 
 mod camera;
 mod client;
+#[path = "../../fuzz/src/entries/mod.rs"]
+mod entries;
 mod network;
 mod sim;
 
@@ -12,6 +14,7 @@ mod a_call_goes_on_through_loss;
 mod a_late_joiner_starts_sane;
 mod a_muted_track_forwards_nothing;
 mod a_narrow_link_keeps_the_voice;
+mod another_network_is_taken;
 mod callers_bring_and_watch;
 mod codecs_follow_the_rooms_encryption;
 mod drained_takes_no_new_rooms;
@@ -19,6 +22,8 @@ mod grants_are_enforced;
 mod layers_follow_what_is_shown;
 mod lips_and_voice_stay_together;
 mod media_survives_loss;
+mod mutated_input_harms_nobody;
+mod real_encoders_are_understood;
 mod signaling_may_die;
 mod signs_are_told;
 mod strangers_disturb_nobody;

@@ -14,6 +14,7 @@ use protocol::grants::{Encryption, MediaGrant, MediaSource, RoomRole};
 use protocol::ids::{OfficeId, ParticipantId, RoomId};
 use protocol::problem::Problem;
 use protocol::signal::{PublishTrack, SubscribedTrack, TrackView};
+use str0m::Candidate;
 use str0m::change::{SdpAnswer, SdpOffer};
 use str0m::media::{Direction, MediaKind, Simulcast, SimulcastLayer};
 
@@ -210,6 +211,29 @@ impl World {
         self.accept_published(name, request)
     }
 
+    /// Offers its *up* connection anew, with new ICE credentials.
+    pub fn restart_up(&mut self, name: &str) {
+        let now = self.now;
+        let client = self.client(name);
+        let link = client.up.as_mut().expect("it publishes");
+        let mut changes = link.rtc.sdp_api();
+        changes.ice_restart(true);
+        let (offer, pending) = changes.apply().expect("an offer");
+        link.pending = Some(pending);
+        link.drain(now);
+        let tracks = client.encoders.iter().map(|it| PublishTrack {
+            mid: it.mid.to_string(),
+            source: it.source,
+        });
+        let request = Request::Publish {
+            room: room(),
+            participant: client.id.clone(),
+            sdp: offer.to_sdp_string(),
+            tracks: tracks.collect(),
+        };
+        self.accept_published(name, request).expect("published");
+    }
+
     fn accept_published(&mut self, name: &str, request: Request) -> Result<(), Problem> {
         let now = self.now;
         match self.ask(SIGNALING, request) {
@@ -261,6 +285,26 @@ impl World {
             room: room(),
             participant: client.id.clone(),
             tracks: vec![TrackView { track, height }],
+        };
+        assert_eq!(self.ask(SIGNALING, request), AnswerBody::Ok);
+    }
+
+    /// A client's *down* connection has another address from now on, and can't use the old one any more.
+    pub fn move_down(&mut self, name: &str) {
+        let client = self.client(name);
+        let address = client.address();
+        let link = client.down.as_mut().expect("a connection");
+        let old = Candidate::host(std::mem::replace(&mut link.address, address), "udp").unwrap();
+        link.rtc.direct_api().invalidate_candidate(&old);
+        link.rtc.add_local_candidate(Candidate::host(address, "udp").unwrap());
+    }
+
+    /// A client asks for its *down* connection to be offered with new ICE credentials.
+    pub fn restart(&mut self, name: &str) {
+        let participant = self.client(name).id.clone();
+        let request = Request::Restart {
+            room: room(),
+            participant,
         };
         assert_eq!(self.ask(SIGNALING, request), AnswerBody::Ok);
     }

@@ -2,6 +2,7 @@
 
 use std::collections::HashSet;
 use std::fmt;
+use std::net::SocketAddr;
 use std::ops::Range;
 use std::path::{Path, PathBuf};
 
@@ -114,6 +115,7 @@ pub(super) fn check(config: &Config, file: &Path, text: &str) -> Result<(), Conf
     checker.unique("demo_staff", config.demo_staff.iter().map(|it| it.id.as_str()))?;
     check_office(config, &checker)?;
     check_media(config, &checker)?;
+    check_turn(config, &checker)?;
     check_areas(config, &checker)?;
     check_cameras(config, &checker)?;
     for staff in &config.demo_staff {
@@ -145,34 +147,95 @@ fn check_office(config: &Config, checker: &Checker<'_>) -> Result<(), ConfigErro
     Ok(())
 }
 
-/// Two nodes on one address would take turns at failing.
+/// Two nodes on one address would take turns at failing; so would a node whose control is its own port for media.
 fn check_media(config: &Config, checker: &Checker<'_>) -> Result<(), ConfigError> {
     let media = &config.media;
-    let more = &media.more_nodes;
     if !(1..=64).contains(&media.workers) {
         let message = format!("{} is outside 1 to 64", media.workers);
         return checker.fail(None, "media.workers", message);
     }
-    for address in std::iter::once(media.udp).chain(media.tcp) {
-        if address.port().checked_add(media.workers - 1).is_none() {
-            let message = format!(
-                "{} ports from {} on: there are no more than 65535",
-                media.workers,
-                address.port()
-            );
-            return checker.fail(None, "media.workers", message);
+    let first = (media.udp, media.tcp, media.control);
+    let more = media.more_nodes.iter().map(|node| (node.udp, node.tcp, node.control));
+    let (mut udp, mut tcp) = (HashSet::new(), HashSet::new());
+    for (number, node) in std::iter::once(first).chain(more).enumerate() {
+        let table = if number == 0 { "media" } else { "media.node" };
+        take_addresses(checker, &format!("{table}.udp"), node.0, media.workers, &mut udp)?;
+        if let Some(address) = node.1 {
+            take_addresses(checker, &format!("{table}.tcp"), address, media.workers, &mut tcp)?;
+        }
+        take_addresses(checker, &format!("{table}.control"), node.2, 1, &mut tcp)?;
+    }
+    Ok(())
+}
+
+/// Takes `count` ports from an address on, each worker's own.
+fn take_addresses(
+    checker: &Checker<'_>,
+    field: &str,
+    from: SocketAddr,
+    count: u16,
+    taken: &mut HashSet<SocketAddr>,
+) -> Result<(), ConfigError> {
+    // Port 0: the system chooses free ones.
+    if from.port() == 0 {
+        return Ok(());
+    }
+    let Some(last) = from.port().checked_add(count - 1) else {
+        let message = format!("{count} ports from {} on: there are no more than 65535", from.port());
+        return checker.fail(None, "media.workers", message);
+    };
+    for port in from.port()..=last {
+        let address = SocketAddr::new(from.ip(), port);
+        if !taken.insert(address) {
+            let message = format!("{address} stands twice, expected each media node on addresses of its own");
+            return checker.fail(None, field, message);
         }
     }
-    let udp = std::iter::once(media.udp).chain(more.iter().map(|node| node.udp));
-    let control = std::iter::once(media.control).chain(more.iter().map(|node| node.control));
-    for (field, addresses) in [("udp", udp.collect::<Vec<_>>()), ("control", control.collect())] {
-        let mut seen = HashSet::new();
-        for address in addresses.into_iter().filter(|address| address.port() != 0) {
-            if !seen.insert(address) {
-                let message = format!("{address} stands twice, expected each media node on an address of its own");
-                return checker.fail(None, &format!("media.node.{field}"), message);
-            }
-        }
+    Ok(())
+}
+
+fn check_turn(config: &Config, checker: &Checker<'_>) -> Result<(), ConfigError> {
+    let Some(turn) = &config.turn else {
+        return Ok(());
+    };
+    let own: Vec<SocketAddr> = [turn.listen, turn.tls_listen].into_iter().flatten().collect();
+    if own.is_empty() == turn.urls.is_empty() {
+        let message =
+            "expected listen or tls_listen for a server of the office's own, or urls for another's".to_owned();
+        return checker.fail(None, "turn", message);
+    }
+    if let Some(url) = turn
+        .urls
+        .iter()
+        .find(|it| !it.starts_with("turn:") && !it.starts_with("turns:"))
+    {
+        let message = format!("{url:?}: expected an address such as \"turns:turn.example.jp:443?transport=tcp\"");
+        return checker.fail(None, "turn.urls", message);
+    }
+    if let Some(at) = own.iter().find(|it| it.ip().is_unspecified()) {
+        let message = format!("{at}: expected one address of the machine, which browsers are told");
+        return checker.fail(None, "turn.listen", message);
+    }
+    if own
+        .windows(2)
+        .any(|it| it[0].ip() != it[1].ip() || it[0].port() == it[1].port())
+    {
+        let message = "expected the address of listen and another port".to_owned();
+        return checker.fail(None, "turn.tls_listen", message);
+    }
+    if turn.certificate.is_some() != turn.certificate_key.is_some() {
+        let message = "certificate and certificate_key stand together: expected both or neither".to_owned();
+        return checker.fail(None, "turn.certificate", message);
+    }
+    let [first, last] = turn.relay_ports;
+    if first < 1024 || last < first {
+        let message = format!("[{first}, {last}]: expected first and last, from 1024 to 65535");
+        return checker.fail(None, "turn.relay_ports", message);
+    }
+    // The TURN server must know to whom it may relay.
+    if !own.is_empty() && config.media_addresses().is_empty() && turn.media_nodes.is_empty() {
+        let message = "expected the node's addresses here, since media.udp names none".to_owned();
+        return checker.fail(None, "media.public_addresses", message);
     }
     Ok(())
 }
@@ -243,6 +306,8 @@ fn check_cameras(config: &Config, checker: &Checker<'_>) -> Result<(), ConfigErr
 
 #[cfg(test)]
 mod tests {
+    use std::net::IpAddr;
+
     use super::*;
 
     const GOOD: &str = r#"
@@ -299,16 +364,44 @@ person_heights = [[0.3, 0.1], [0.9, 0.2]]
         let more = "[[media.node]]\nudp = \"127.0.0.1:7002\"\ncontrol = \"127.0.0.1:7003\"\n[[section]]";
         let text = GOOD
             .replace("[[section]]", more)
-            .replace("[media]", "[media]\nsilence = \"9s\"");
+            .replace("[media]", "[media]\nsilence = \"9s\"\ntcp = \"127.0.0.1:7000\"");
         let config = Config::parse(Path::new("office.toml"), &text).expect("good");
         assert_eq!(config.media_nodes(), 2);
         let ports = |number| {
             let media = config.clone().for_media_node(number)?.media;
             assert!(media.more_nodes.is_empty() && media.silence == std::time::Duration::from_secs(9));
-            Some((media.udp.port(), media.control.port()))
+            Some((media.udp.port(), media.tcp.map(|tcp| tcp.port()), media.control.port()))
         };
-        assert_eq!((ports(1), ports(2)), (Some((7000, 7001)), Some((7002, 7003))));
+        assert_eq!(ports(1), Some((7000, Some(7000), 7001)));
+        assert_eq!(
+            ports(2),
+            Some((7002, None, 7003)),
+            "the first node's TCP port is its own"
+        );
         assert_eq!((ports(0), ports(3)), (None, None));
+    }
+
+    #[test]
+    fn a_turn_server_is_told_by_its_addresses() {
+        let table = "[turn]\nlisten = \"192.0.2.9:3478\"\ntls_listen = \"192.0.2.9:443\"\n";
+        let parse = |more: &str| {
+            let text = format!("{GOOD}\n{table}{more}");
+            Config::parse(Path::new("office.toml"), &text).expect("good")
+        };
+        let urls =
+            parse("realm = \"turn.example.jp\"\ntls_public_port = 8443\nexternal_ip = \"203.0.113.9\"\n").turn_urls();
+        let expected = [
+            "turn:203.0.113.9:3478?transport=udp",
+            "turn:203.0.113.9:3478?transport=tcp",
+            "turns:turn.example.jp:8443?transport=tcp",
+        ];
+        assert_eq!(urls, expected);
+        let plain = parse("");
+        assert_eq!((plain.public_host(), plain.turn_realm()), ("localhost", "localhost"));
+        assert_eq!(plain.media_addresses(), [IpAddr::from([127, 0, 0, 1])]);
+        let mut v6 = plain;
+        v6.web.public_url = "https://[2001:db8::1]:8443".to_owned();
+        assert_eq!(v6.turn_urls()[2], "turns:[2001:db8::1]:443?transport=tcp");
     }
 
     #[test]
@@ -367,6 +460,34 @@ person_heights = [[0.3, 0.1], [0.9, 0.2]]
         assert!(id.starts_with("office.toml:3: office.id") && id.contains("a-z"), "{id}");
         let missing = error(&GOOD.replace("run = \"../run\"\n", ""));
         assert!(missing.contains("run"), "{missing}");
+        for (table, field, words) in [
+            ("realm = \"turn\"", "turn: ", "listen or tls_listen"),
+            ("listen = \"0.0.0.0:3478\"", "turn.listen", "one address"),
+            ("urls = [\"https://turn\"]", "turn.urls", "turns:"),
+            (
+                "listen = \"127.0.0.1:3478\"\nurls = [\"turn:a\"]",
+                "turn: ",
+                "another's",
+            ),
+            (
+                "listen = \"127.0.0.1:3478\"\ntls_listen = \"127.0.0.1:3478\"",
+                "turn.tls_listen",
+                "another port",
+            ),
+            (
+                "listen = \"127.0.0.1:3478\"\nrelay_ports = [9, 8]",
+                "turn.relay_ports",
+                "from 1024",
+            ),
+            (
+                "listen = \"127.0.0.1:3478\"\ncertificate = \"a\"",
+                "turn.certificate",
+                "both or neither",
+            ),
+        ] {
+            let error = error(&format!("{GOOD}\n[turn]\n{table}\n"));
+            assert!(error.contains(field) && error.contains(words), "{error}");
+        }
         let redis = error(&format!("{GOOD}\n[redis]\nledger = \"localhost\"\n"));
         assert!(redis.contains("redis://"), "{redis}");
     }

@@ -29,6 +29,14 @@ pub(super) fn silence() -> Duration {
     Duration::from_secs(20)
 }
 
+pub(super) fn relay_ports() -> [u16; 2] {
+    [49_152, 50_151]
+}
+
+pub(super) fn credential_lifetime() -> Duration {
+    Duration::from_secs(3600)
+}
+
 pub(super) fn stale_after() -> Duration {
     Duration::from_secs(30)
 }

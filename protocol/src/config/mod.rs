@@ -6,7 +6,7 @@
 mod check;
 mod fields;
 
-use std::net::SocketAddr;
+use std::net::{IpAddr, SocketAddr};
 use std::path::{Path, PathBuf};
 use std::time::Duration;
 
@@ -31,6 +31,9 @@ pub struct Config {
     pub web: Web,
     /// The media node, or nodes.
     pub media: Media,
+    /// A TURN server, for browsers that reach the node in no other way; none: they can't.
+    #[serde(default)]
+    pub turn: Option<Turn>,
     /// Redis.
     #[serde(default)]
     pub redis: Redis,
@@ -117,7 +120,7 @@ pub struct Media {
     /// Addresses told to browsers (behind 1:1 NAT, the public one); none: `udp`'s own, or every address of
     /// the machine where that is unspecified.
     #[serde(default)]
-    pub public_addresses: Vec<std::net::IpAddr>,
+    pub public_addresses: Vec<IpAddr>,
     /// Threads that carry media, each with whole rooms and ports of its own: `udp` and `tcp`, and those that follow.
     #[serde(default = "fields::workers")]
     pub workers: u16,
@@ -137,8 +140,51 @@ pub struct Media {
 pub struct MediaNode {
     /// Its UDP port.
     pub udp: SocketAddr,
+    /// Its TCP port for media; none: UDP only.
+    #[serde(default)]
+    pub tcp: Option<SocketAddr>,
     /// Where signaling speaks to it.
     pub control: SocketAddr,
+}
+
+/// A TURN server (RFC 8656): a `turnserver` child of `madoguchi up`, or with `urls` one that others run with
+/// the same secret.
+#[derive(Debug, Clone, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct Turn {
+    /// Where it serves UDP and TCP.
+    #[serde(default)]
+    pub listen: Option<SocketAddr>,
+    /// Where it serves TLS; the same address, another port. 443 passes most walls.
+    #[serde(default)]
+    pub tls_listen: Option<SocketAddr>,
+    /// The port of TLS that browsers are told, where something in front leads it to `tls_listen`'s.
+    #[serde(default)]
+    pub tls_public_port: Option<u16>,
+    /// Its name, also in its TLS address and certificate; none: the host of `web.public_url`.
+    #[serde(default)]
+    pub realm: Option<String>,
+    /// Behind 1:1 NAT, the address that browsers are told.
+    #[serde(default)]
+    pub external_ip: Option<IpAddr>,
+    /// A certificate chain (PEM); none: that of `web`.
+    #[serde(default)]
+    pub certificate: Option<PathBuf>,
+    /// Its key (PEM).
+    #[serde(default)]
+    pub certificate_key: Option<PathBuf>,
+    /// First and last of the UDP ports from which it relays: one for each connection.
+    #[serde(default = "fields::relay_ports")]
+    pub relay_ports: [u16; 2],
+    /// Media nodes on other machines: it relays to these and the node here, and to nobody else.
+    #[serde(default)]
+    pub media_nodes: Vec<IpAddr>,
+    /// How long what a page was told lets it begin a connection.
+    #[serde(default = "fields::credential_lifetime", deserialize_with = "fields::duration")]
+    pub credential_lifetime: Duration,
+    /// The addresses that browsers are told, of a TURN server that others run.
+    #[serde(default)]
+    pub urls: Vec<String>,
 }
 
 /// Redis, by purpose. `private`: a `redis-server` child of `madoguchi up` on a unix socket.
@@ -281,6 +327,10 @@ impl Config {
         self.paths.voice.as_mut().map(whole);
         self.web.certificate.as_mut().map(whole);
         self.web.certificate_key.as_mut().map(whole);
+        if let Some(turn) = &mut self.turn {
+            turn.certificate.as_mut().map(whole);
+            turn.certificate_key.as_mut().map(whole);
+        }
         self.screens.iter_mut().for_each(|screen| whole(&mut screen.layout));
         for camera in &mut self.cameras {
             // Devices and addresses are names, not paths below the file.
@@ -291,6 +341,66 @@ impl Config {
             }
         }
         self
+    }
+
+    /// The host of `web.public_url`, an IPv6 address without its brackets.
+    #[must_use]
+    pub fn public_host(&self) -> &str {
+        let rest = self.web.public_url.strip_prefix("https://").unwrap_or_default();
+        match rest.strip_prefix('[').and_then(|it| it.split_once(']')) {
+            Some((v6, _)) => v6,
+            None => rest.split([':', '/']).next().unwrap_or_default(),
+        }
+    }
+
+    /// The TURN server's name.
+    #[must_use]
+    pub fn turn_realm(&self) -> &str {
+        let realm = self.turn.as_ref().and_then(|turn| turn.realm.as_deref());
+        realm.unwrap_or_else(|| self.public_host())
+    }
+
+    /// The addresses of the TURN server that browsers are told (RFC 7065), the fastest first.
+    #[must_use]
+    pub fn turn_urls(&self) -> Vec<String> {
+        let Some(turn) = &self.turn else {
+            return Vec::new();
+        };
+        let mut urls = turn.urls.clone();
+        if let Some(listen) = turn.listen {
+            let told = SocketAddr::new(turn.external_ip.unwrap_or(listen.ip()), listen.port());
+            urls.extend(["udp", "tcp"].map(|by| format!("turn:{told}?transport={by}")));
+        }
+        if let Some(listen) = turn.tls_listen {
+            let host = match self.turn_realm() {
+                v6 if v6.contains(':') => format!("[{v6}]"),
+                name => name.to_owned(),
+            };
+            let port = turn.tls_public_port.unwrap_or(listen.port());
+            urls.push(format!("turns:{host}:{port}?transport=tcp"));
+        }
+        urls
+    }
+
+    /// The addresses of the media node here as browsers are told them, and its own. None where it serves
+    /// every address of the machine: then nobody has named them.
+    #[must_use]
+    pub fn media_addresses(&self) -> Vec<IpAddr> {
+        let own = Some(self.media.udp.ip()).filter(|ip| !ip.is_unspecified());
+        let mut all: Vec<IpAddr> = self.media.public_addresses.iter().copied().chain(own).collect();
+        all.sort();
+        all.dedup();
+        all
+    }
+
+    /// Where a 1:1 NAT stands before the media node here: its public address and its own.
+    #[must_use]
+    pub fn media_nat(&self) -> Option<(IpAddr, IpAddr)> {
+        let own = self.media.udp.ip();
+        match self.media.public_addresses.as_slice() {
+            [public] if *public != own && !own.is_unspecified() => Some((*public, own)),
+            _ => None,
+        }
     }
 
     /// Where the private Redis for `ledger` listens.
@@ -319,6 +429,7 @@ impl Config {
         if number != 1 {
             let own = more.get(number.checked_sub(2)?)?;
             self.media.udp = own.udp;
+            self.media.tcp = own.tcp;
             self.media.control = own.control;
         }
         Some(self)

@@ -8,7 +8,7 @@ use axum::extract::Path;
 use axum::http::HeaderName;
 use axum::response::{IntoResponse, Response};
 use axum::routing::get;
-use protocol::ids::BroadcastId;
+use protocol::ids::{BroadcastId, ParticipantId};
 
 use super::{rules, service};
 use crate::app::App;
@@ -27,14 +27,19 @@ struct LivePage {
     page: Page,
     id: String,
     title: String,
+    /// Relays for who has no UDP, as JSON: a browser has to know them before it makes its offer.
+    ice_servers: String,
 }
 
 async fn page(visitor: Visitor, Path(id): Path<String>) -> Result<Response, Refusal> {
     let id = BroadcastId::new(id).map_err(|_| Fault::NotFound)?;
     let record = service::get(&visitor.app, &id).await?.ok_or(Fault::NotFound)?;
     rules::check_time(&record, runtime::now())?;
+    let app = &visitor.app;
+    let servers = app.keys.turn.servers(&app.config, &ParticipantId::random(), runtime::now());
     let page = html(&LivePage {
         page: visitor.page(),
+        ice_servers: serde_json::to_string(&servers).unwrap_or_default(),
         id: record.id.to_string(),
         title: record.title,
     })?;

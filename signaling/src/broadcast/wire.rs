@@ -11,10 +11,11 @@ use axum::extract::rejection::BytesRejection;
 use axum::extract::{Path, Request};
 use axum::http::{HeaderMap, HeaderName, HeaderValue, StatusCode, header};
 use axum::middleware::{Next, from_fn};
-use axum::response::{IntoResponse, Response};
+use axum::response::{AppendHeaders, IntoResponse, Response};
 use axum::routing::{patch, post};
 use protocol::control::IceCredentials;
 use protocol::ids::{BroadcastId, ParticipantId};
+use protocol::turn::IceServer;
 use store::broadcasts::Record;
 
 use super::rules::{self, Part};
@@ -121,7 +122,27 @@ async fn begin(
         (header::ETAG, entity_tag(ufrag)),
         (HeaderName::from_static("accept-patch"), FRAGMENT.to_owned()),
     ];
-    Ok((StatusCode::CREATED, headers, begun.answer).into_response())
+    let app = &visitor.app;
+    let servers = app.keys.turn.servers(&app.config, &begun.session, runtime::now());
+    let links = servers.iter().flat_map(links).map(|link| (header::LINK, link));
+    let links = AppendHeaders(links.collect::<Vec<_>>());
+    Ok((StatusCode::CREATED, headers, links, begun.answer).into_response())
+}
+
+/// A relay as `Link` headers, one for each address. (RFC 9725 §4.6)
+fn links(server: &IceServer) -> Vec<String> {
+    let IceServer {
+        urls,
+        username,
+        credential,
+    } = server;
+    let link = |url: &String| {
+        format!(
+            "<{url}>; rel=\"ice-server\"; username=\"{username}\"; credential=\"{credential}\"; \
+             credential-type=\"password\""
+        )
+    };
+    urls.iter().map(link).collect()
 }
 
 /// PATCH: a candidate, or new ICE credentials. (RFC 9725 §4.3)
@@ -173,15 +194,14 @@ async fn admit(part: Part, visitor: &Visitor, id: String, headers: &HeaderMap) -
         Ok(id) => service::get(app, &id).await?,
         Err(_) => None,
     };
-    let fault = match record {
-        Some(record) => match rules::check(&record, part, bearer(headers), runtime::now()) {
-            Ok(()) => return Ok(record),
-            Err(fault) => fault,
-        },
-        None => Fault::NotFound,
+    let record = record.ok_or(Fault::NotFound)?;
+    let token = bearer(headers);
+    let fault = match rules::check(&record, part, token, runtime::now()) {
+        Ok(()) => return Ok(record),
+        Err(fault) => fault,
     };
-    // Who shows no token at all is only asked for it.
-    if fault == Fault::Token && bearer(headers).is_none() {
+    // Who shows no token is only asked for it; and when a broadcast is over, all its viewers ask in vain.
+    if fault != Fault::Token || token.is_none() {
         return Err(fault.into());
     }
     match app.wrong_links.wrong(visitor.address, runtime::now()) {
@@ -259,6 +279,25 @@ mod tests {
         assert_eq!(read("Application/SDP; charset=utf-8", b"v=0").as_deref(), Ok("v=0"));
         assert_eq!(read("application/json", b"{}"), Err(Fault::WrongType));
         assert_eq!(read("application/sdp", &[0xff]), Err(Fault::BadRequest));
+    }
+
+    #[test]
+    fn each_address_of_a_relay_is_a_link() {
+        let server = IceServer {
+            urls: vec![
+                "turn:a.example:3478?transport=udp".to_owned(),
+                "turns:a.example:443".to_owned(),
+            ],
+            username: "1700000000:abc".to_owned(),
+            credential: "JHge=".to_owned(),
+        };
+        let all = links(&server);
+        assert_eq!(all.len(), 2);
+        assert_eq!(
+            all[0],
+            "<turn:a.example:3478?transport=udp>; rel=\"ice-server\"; username=\"1700000000:abc\"; \
+             credential=\"JHge=\"; credential-type=\"password\""
+        );
     }
 
     #[test]

@@ -122,12 +122,14 @@ async fn call_in(app: Arc<App>, due: Due) {
     }
     let grant = model::media_grant(&app.config.office.id, &due.record, &due.who);
     let now = runtime::now();
+    let ice_servers = app.keys.turn.servers(&app.config, &grant.participant, now);
     match app.keys.media.sign(grant, now, now.plus(MEDIA_TOKEN_LASTS)) {
         Ok(token) => due.outbox.send(
             None,
             ServerBody::Admitted {
                 consultation: due.record.id,
                 token,
+                ice_servers,
             },
         ),
         Err(error) => tracing::error!(%error, "a media token can't be signed"),

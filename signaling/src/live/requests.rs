@@ -12,10 +12,11 @@ use super::client::Client;
 use super::feed;
 use super::hub::ClientId;
 use super::outbox::code;
+use crate::app::App;
 use crate::consultation::model::Who;
 use crate::consultation::rules::{self, Event};
 use crate::consultation::{self, service};
-use crate::nodes::Reply;
+use crate::nodes::{Link, Reply};
 use crate::problem::{Fault, Refusal};
 use crate::staff;
 
@@ -191,22 +192,22 @@ impl Client {
         let link = self.app.nodes.for_room(&record.room).await?;
         self.app.hub.bind(client, Arc::clone(&link));
         link.attach(grant);
-        let (app, room, node) = (Arc::clone(&self.app), record.room, link.node().clone());
+        let (app, asked) = (Arc::clone(&self.app), Arc::clone(&link));
         let reply = self.reply(id, move |hub, answer| match answer {
             Ok(AnswerBody::Joined { participant, fresh, .. }) => Some(ServerBody::Joined {
                 participant: participant.clone(),
                 fresh: *fresh,
             }),
-            Ok(AnswerBody::Error { problem }) if problem.is(DRAINING) => {
-                let shutdown = app.shutdown.clone();
-                shutdown.spawn(async move {
-                    app.nodes.release(&room, &node).await;
-                    app.hub.call_again_now(client);
-                });
+            Ok(AnswerBody::Error { problem }) => {
+                asked.detach(&participant);
+                if problem.is(DRAINING) {
+                    call_in_elsewhere(app, client, record.room, asked);
+                } else if !problem.is(KICKED) {
+                    // Whoever put somebody out doesn't want them called in.
+                    hub.call_again(client);
+                }
                 None
             }
-            // Whoever put it out doesn't want it called in.
-            Ok(AnswerBody::Error { problem }) if problem.is(KICKED) => None,
             _ => {
                 hub.call_again(client);
                 None
@@ -253,4 +254,13 @@ impl Client {
             (None, Ok(_)) => outbox.refuse(id, Fault::Internal.into(), lang),
         })
     }
+}
+
+/// A draining node refused a new room: its place is forgotten, and the client is called in on another node.
+fn call_in_elsewhere(app: Arc<App>, client: ClientId, room: RoomId, refused_by: Arc<Link>) {
+    let shutdown = app.shutdown.clone();
+    shutdown.spawn(async move {
+        app.nodes.release(&room, refused_by.node()).await;
+        app.hub.call_again_now(client);
+    });
 }

@@ -54,6 +54,7 @@ enum State {
 enum Command {
     Request(RequestBody, Reply),
     Attach(MediaGrant),
+    Detach(ParticipantId),
 }
 
 /// A handle to one node's link.
@@ -74,6 +75,11 @@ impl Link {
     /// Which node.
     pub(crate) fn node(&self) -> &NodeId {
         &self.node
+    }
+
+    /// Whether the node is heard now.
+    pub(crate) fn is_connected(&self) -> bool {
+        *self.state.borrow() == State::Connected
     }
 
     /// Waits a little until the link is up.
@@ -104,6 +110,12 @@ impl Link {
     pub(crate) fn attach(&self, grant: MediaGrant) {
         // Full: the node hears nothing anyway; the client is told to join again when the node is lost.
         let _ = self.commands.try_send(Command::Attach(grant));
+    }
+
+    /// The node didn't let a participant in: it isn't joined again by itself.
+    pub(crate) fn detach(&self, participant: &ParticipantId) {
+        // Full: as above.
+        let _ = self.commands.try_send(Command::Detach(participant.clone()));
     }
 }
 
@@ -327,6 +339,10 @@ impl Task {
             }
             Command::Attach(grant) => {
                 self.attached.insert(grant.participant.clone(), grant);
+                None
+            }
+            Command::Detach(participant) => {
+                self.attached.remove(&participant);
                 None
             }
         }

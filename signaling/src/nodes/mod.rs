@@ -87,6 +87,14 @@ impl Nodes {
     /// # Errors
     /// [`Fault::NoMedia`] when no node is alive or it can't be reached now, [`Fault::StoreDown`].
     pub(crate) async fn for_room(&self, room: &RoomId) -> Result<Arc<Link>, Refusal> {
+        // A node that is heard lives, though its heartbeat be late or Redis have just come back without it: a room
+        // that moved then would part people who talk.
+        if let Some(node) = store::nodes::place(&self.shared.live, room).await? {
+            let link = self.shared.lock().get(&node).map(Arc::clone);
+            if let Some(link) = link.filter(|link| link.is_connected()) {
+                return Ok(link);
+            }
+        }
         let record = store::nodes::assign(&self.shared.live, room)
             .await?
             .ok_or(Fault::NoMedia)?;

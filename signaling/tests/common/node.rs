@@ -31,6 +31,8 @@ pub struct Memory {
     pub restarts: usize,
     /// It takes no new rooms, and says so in its heartbeat.
     pub is_draining: bool,
+    /// Its heartbeat fails; everything else works.
+    pub has_no_redis: bool,
     /// Its machine is gone without a word: connections stay open, nothing comes any more.
     pub is_frozen: bool,
     /// Where news go: the connection that joined last.
@@ -129,12 +131,12 @@ impl Node {
 
 async fn heartbeat(store: Store, mut record: NodeRecord, memory: Arc<Mutex<Memory>>) {
     loop {
-        let is_frozen = {
+        let is_heard = {
             let memory = memory.lock().unwrap();
             record.draining = memory.is_draining;
-            memory.is_frozen
+            !memory.is_frozen && !memory.has_no_redis
         };
-        if is_frozen {
+        if !is_heard {
             return;
         }
         let _ = store::nodes::heartbeat(&store.live, &record).await;

@@ -46,6 +46,10 @@ pub struct Sample {
     pub busy_pct: f64,
     /// Of that, in the kernel.
     pub kernel_pct: f64,
+    /// How long the server waited while something else had its core: on a quiet machine next to nothing,
+    /// and where it is much, the other figures say more of the machine than of the server. A server of
+    /// several threads waits for itself too.
+    pub waited_pct: f64,
     /// Packets that never came.
     pub loss_pct: f64,
     /// From a publisher's socket to a subscriber's, p50 and p99.
@@ -218,6 +222,7 @@ impl Bench {
             video_pps_per_publisher: video_pps,
             busy_pct: 100.0 * used / seconds,
             kernel_pct: 100.0 * kernel / ticks.max(1.0),
+            waited_pct: 100.0 * cpu.waited.saturating_sub(before.0.waited).as_secs_f64() / seconds,
             loss_pct: 100.0 * (expected.saturating_sub(came)) as f64 / (expected.max(1)) as f64,
             latency_us: self.latency(),
             generator_busy_pct: 100.0 * (own - before.1).as_secs_f64() / seconds,
@@ -250,6 +255,7 @@ impl Sample {
             video_pps_per_publisher: 0.0,
             busy_pct: 0.0,
             kernel_pct: 0.0,
+            waited_pct: 0.0,
             loss_pct: 0.0,
             latency_us: Latency::default(),
             generator_busy_pct: 0.0,
@@ -272,13 +278,14 @@ impl Sample {
     #[must_use]
     pub fn line(&self) -> String {
         format!(
-            "{:.0} packets per core second; offered {:.0}/s, busy {:.1} % (kernel {:.0} %), lost {:.4} %, \
+            "{:.0} packets per core second; offered {:.0}/s, busy {:.1} % (kernel {:.0} %, waited {:.0} %), lost {:.4} %, \
              latency p50 {:.0} µs p99 {:.0} µs; generator {:.0} % busy, dropped {}, server's socket dropped {}; \
              recovered {}, duplicates {}, reordered {}, corrupt {}, unexpected {}, unauthentic {}",
             self.packets_per_core_second,
             self.offered_pps,
             self.busy_pct,
             self.kernel_pct,
+            self.waited_pct,
             self.loss_pct,
             self.latency_us.p50,
             self.latency_us.p99,

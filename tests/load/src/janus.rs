@@ -8,9 +8,11 @@
 //!
 //! Invariant: a subscriber's handle has one negotiation at a time; what came up meanwhile follows.
 
+mod setup;
+
 use std::collections::{BTreeMap, HashMap};
 use std::net::{Ipv4Addr, SocketAddr};
-use std::path::{Path, PathBuf};
+use std::path::Path;
 use std::process::Command;
 use std::time::{Duration, Instant};
 
@@ -23,25 +25,13 @@ use crate::net::drops_of_range;
 use crate::process::{Process, free_port};
 use crate::wire::Wire;
 
+pub use setup::Setup;
+
 /// How long the server may take until it answers.
 const START: Duration = Duration::from_secs(20);
 
 /// Between signs of life of the session: Janus ends it after 60 s.
 const ALIVE: Duration = Duration::from_secs(20);
-
-/// Its media ports.
-const MEDIA_PORTS: std::ops::RangeInclusive<u16> = 20_000..=39_999;
-
-/// How it is set up, apart from what the module's head says.
-#[derive(Debug, Clone)]
-pub struct Setup {
-    /// The program.
-    pub program: PathBuf,
-    /// The network interface for media.
-    pub interface: String,
-    /// `event_loops`: threads that all handles share; none: a thread for each, as it ships.
-    pub event_loops: Option<usize>,
-}
 
 /// The server and its members.
 #[derive(Debug)]
@@ -94,11 +84,11 @@ impl Janus {
     pub fn open(setup: &Setup) -> anyhow::Result<Self> {
         let dir = tempfile::tempdir()?;
         let port = free_port()?;
-        configure(dir.path(), setup, port)?;
+        setup.configure(dir.path(), port)?;
         let log = dir.path().join("log");
         let mut command = Command::new(&setup.program);
         command.arg("-F").arg(dir.path());
-        let mut process = Process::start(command, &log)?;
+        let mut process = Process::start(&command, &log)?;
         let at = SocketAddr::from((Ipv4Addr::LOCALHOST, port));
         let mut wire = connect(at, &mut process, &log)?;
         let info = call(&mut wire, json!({ "janus": "info" }))?;
@@ -419,7 +409,7 @@ impl Conference for Janus {
     }
 
     fn server_drops(&self) -> Option<u64> {
-        Some(drops_of_range(&MEDIA_PORTS))
+        Some(drops_of_range(&setup::MEDIA_PORTS))
     }
 
     fn name(&self) -> String {
@@ -471,57 +461,4 @@ fn connect(at: SocketAddr, process: &mut Process, log: &Path) -> anyhow::Result<
     }
     let said = std::fs::read_to_string(log).unwrap_or_default();
     bail!("Janus doesn't answer; it said:\n{said}")
-}
-
-/// Writes a folder of configuration with nothing but what is needed.
-fn configure(dir: &Path, setup: &Setup, port: u16) -> anyhow::Result<()> {
-    let installed = installed()?;
-    for (folder, library) in [
-        ("plugins", "libjanus_videoroom.so"),
-        ("transports", "libjanus_websockets.so"),
-    ] {
-        std::fs::create_dir(dir.join(folder))?;
-        let from = installed.join(folder).join(library);
-        std::os::unix::fs::symlink(&from, dir.join(folder).join(library))
-            .with_context(|| format!("{} can't be linked", from.display()))?;
-    }
-    let key = rcgen::KeyPair::generate()?;
-    let certificate = rcgen::CertificateParams::new(vec!["janus.invalid".to_owned()])?.self_signed(&key)?;
-    std::fs::write(dir.join("cert.pem"), certificate.pem())?;
-    std::fs::write(dir.join("key.pem"), key.serialize_pem())?;
-    let at = dir.display();
-    let loops = setup
-        .event_loops
-        .map_or(String::new(), |it| format!("event_loops = {it}\n"));
-    let (first, last) = (MEDIA_PORTS.start(), MEDIA_PORTS.end());
-    let interface = &setup.interface;
-    std::fs::write(
-        dir.join("janus.jcfg"),
-        format!(
-            "general: {{\nconfigs_folder = \"{at}\"\nplugins_folder = \"{at}/plugins\"\n\
-             transports_folder = \"{at}/transports\"\nevents_folder = \"{at}/none\"\nloggers_folder = \"{at}/none\"\n\
-             debug_level = 3\n{loops}}}\n\
-             certificates: {{\ncert_pem = \"{at}/cert.pem\"\ncert_key = \"{at}/key.pem\"\n}}\n\
-             media: {{\nrtp_port_range = \"{first}-{last}\"\n}}\n\
-             nat: {{\nnice_debug = false\nice_enforce_list = \"{interface}\"\n}}\n"
-        ),
-    )?;
-    std::fs::write(
-        dir.join("janus.transport.websockets.jcfg"),
-        format!(
-            "general: {{\njson = \"compact\"\nws = true\nws_port = {port}\nws_ip = \"127.0.0.1\"\nwss = false\n}}\n\
-             admin: {{\nadmin_ws = false\nadmin_wss = false\n}}\n"
-        ),
-    )?;
-    std::fs::write(dir.join("janus.plugin.videoroom.jcfg"), "general: {\n}\n")?;
-    Ok(())
-}
-
-/// Where Debian puts Janus's parts: `/usr/lib/<triplet>/janus`.
-fn installed() -> anyhow::Result<PathBuf> {
-    let folders = std::fs::read_dir("/usr/lib")?.filter_map(|it| Some(it.ok()?.path().join("janus")));
-    let mut found = folders.filter(|it| it.join("plugins").is_dir());
-    found
-        .next()
-        .context("Janus isn't installed: expected /usr/lib/*/janus, as Debian's package `janus` has it")
 }

@@ -36,7 +36,7 @@ use serde::Serialize;
 use bench::Sample;
 use crowd::Habits;
 use net::Place;
-use scenes::{Churn, Joins, LIVESTREAM, ROOMS, Server, Shape};
+use scenes::{Churn, Joins, LATENCY_LOAD, LIVESTREAM, ROOMS, SHARED_LATENCY_LOAD, Server, Shape};
 
 /// Loads an SFU with real participants on loopback.
 #[derive(Debug, Parser)]
@@ -55,8 +55,8 @@ struct Arguments {
     /// Janus's network interface: not the loopback, which it doesn't use.
     #[arg(long, value_name = "NAME", default_value = "bench0")]
     janus_interface: String,
-    /// Threads that Janus's handles share; 0: a thread for each, as it ships.
-    #[arg(long, default_value_t = 0)]
+    /// Threads that Janus's handles share: for one core, one is the best. 0: a thread for each, as it ships.
+    #[arg(long, default_value_t = 1)]
     janus_event_loops: usize,
     /// What is measured; again for more. Without: all but the coming and going.
     #[arg(long, value_name = "SCENE")]
@@ -133,6 +133,8 @@ struct OfServer {
     latency_livestream: Vec<Sample>,
     #[serde(skip_serializing_if = "Vec::is_empty")]
     latency_rooms: Vec<Sample>,
+    #[serde(skip_serializing_if = "Vec::is_empty")]
+    latency_shared: Vec<Sample>,
 }
 
 /// What goes on, where it doesn't disturb the result.
@@ -193,14 +195,7 @@ fn measure(arguments: &Arguments, figures: &mut Figures) -> anyhow::Result<()> {
     }
     for run in 1..=arguments.runs {
         if wants(Scene::Latency) {
-            for (server, of) in &mut servers {
-                let one = scenes::latency(&ROOMS, server, time, habits)?;
-                of.latency_rooms
-                    .push(told(&format!("{}: latency, rooms, run {run}", of.name), one));
-                let one = scenes::latency(&LIVESTREAM, server, time, habits)?;
-                of.latency_livestream
-                    .push(told(&format!("{}: latency, livestream, run {run}", of.name), one));
-            }
+            latencies(run, &mut servers, time, habits)?;
         }
         if wants(Scene::Growth) {
             for (watchers, samples) in [
@@ -227,6 +222,25 @@ fn measure(arguments: &Arguments, figures: &mut Figures) -> anyhow::Result<()> {
     let mut servers = servers.into_iter().map(|(_, of)| of);
     figures.ours = servers.next().unwrap_or_default();
     figures.peer = servers.next();
+    Ok(())
+}
+
+/// Ours at the fixed load; and where there is a peer, both in turn at what the peer can carry too.
+fn latencies(run: usize, servers: &mut [(Server, OfServer)], time: Duration, habits: Habits) -> anyhow::Result<()> {
+    if let Some((server, of)) = servers.first_mut() {
+        let one = scenes::latency(&ROOMS, server, LATENCY_LOAD, time, habits)?;
+        of.latency_rooms.push(told(&format!("latency, rooms, run {run}"), one));
+        let one = scenes::latency(&LIVESTREAM, server, LATENCY_LOAD, time, habits)?;
+        of.latency_livestream
+            .push(told(&format!("latency, livestream, run {run}"), one));
+    }
+    if servers.len() > 1 {
+        for (server, of) in servers {
+            let one = scenes::latency(&ROOMS, server, SHARED_LATENCY_LOAD, time, habits)?;
+            let what = format!("{}: latency at {SHARED_LATENCY_LOAD:.0}/s, rooms, run {run}", of.name);
+            of.latency_shared.push(told(&what, one));
+        }
+    }
     Ok(())
 }
 

@@ -72,7 +72,7 @@ impl Office {
         let log = dir.path().join("log");
         let mut command = Command::new(program);
         command.arg("--config").arg(&config).env("RUST_LOG", "warn");
-        let mut process = Process::start(command, &log)?;
+        let mut process = Process::start(&command, &log)?;
         let control = SocketAddr::from((Ipv4Addr::LOCALHOST, control_port));
         let (node, version) = wait_for(control, &mut process, &log)?;
         let grant = NodeGrant {

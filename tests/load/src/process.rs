@@ -36,6 +36,8 @@ pub struct Cpu {
     pub user_ticks: u64,
     /// In the kernel, in clock ticks.
     pub kernel_ticks: u64,
+    /// Time in which its threads could have run, and something else had the core.
+    pub waited: Duration,
 }
 
 impl Process {
@@ -43,14 +45,15 @@ impl Process {
     ///
     /// # Errors
     /// When it can't be started.
-    pub fn start(mut command: Command, log: &Path) -> anyhow::Result<Self> {
+    pub fn start(program: &Command, log: &Path) -> anyhow::Result<Self> {
         let file = fs::File::create(log)?;
+        let mut command = dying_with_us(program);
         command.stdin(Stdio::null()).stdout(file.try_clone()?).stderr(file);
         // Children are born on their parent's core, with all their threads.
         pin(SERVER_CORE);
         let child = command.spawn();
         pin(OWN_CORE);
-        let child = child.with_context(|| format!("{} can't be started", command.get_program().display()))?;
+        let child = child.with_context(|| format!("{} can't be started", program.get_program().display()))?;
         let pid = Pid::from_raw(i32::try_from(child.id())?);
         Ok(Self { child, pid })
     }
@@ -78,7 +81,18 @@ impl Process {
             total,
             user_ticks,
             kernel_ticks,
+            waited: self.waited(),
         })
+    }
+
+    /// The kernel's run delay of all threads (`/proc/PID/task/*/schedstat`); zero where it keeps none.
+    fn waited(&self) -> Duration {
+        let threads = fs::read_dir(format!("/proc/{}/task", self.pid)).into_iter().flatten();
+        let delays = threads.filter_map(|it| {
+            let stat = fs::read_to_string(it.ok()?.path().join("schedstat")).ok()?;
+            stat.split_whitespace().nth(1)?.parse::<u64>().ok()
+        });
+        Duration::from_nanos(delays.sum())
     }
 
     /// Its resident memory in KiB.
@@ -109,6 +123,20 @@ impl Drop for Process {
     }
 }
 
+/// The same program, ended by the kernel when the bench is (util-linux's `setpriv`; the process is the same).
+fn dying_with_us(program: &Command) -> Command {
+    let mut command = Command::new("setpriv");
+    command.args(["--pdeathsig", "TERM", "--"]).arg(program.get_program());
+    command.args(program.get_args());
+    for (name, value) in program.get_envs() {
+        match value {
+            Some(value) => command.env(name, value),
+            None => command.env_remove(name),
+        };
+    }
+    command
+}
+
 /// Ties this thread to a core. False: the machine has no such core, or doesn't let us.
 pub fn pin(core: usize) -> bool {
     let mut set = CpuSet::new();
@@ -137,7 +165,7 @@ mod tests {
         let dir = tempfile::tempdir().expect("temp");
         let mut command = Command::new("sh");
         command.args(["-c", "while :; do :; done"]);
-        let mut process = Process::start(command, &dir.path().join("log")).expect("starts");
+        let mut process = Process::start(&command, &dir.path().join("log")).expect("starts");
         let before = process.cpu().expect("runs");
         let mut after = before;
         for _ in 0..500 {

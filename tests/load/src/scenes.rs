@@ -173,16 +173,20 @@ pub fn run(shape: &Shape, server: &Server, load: f64, time: Duration, habits: Ha
 }
 
 /// The load at which latency is measured, in packets a second to forward.
-const LATENCY_LOAD: f64 = 40_000.0;
+pub const LATENCY_LOAD: f64 = 40_000.0;
+
+/// The load at which two servers' latencies are compared: Janus carries it on one core, and the rooms have
+/// a picture in each of the camera's steps.
+pub const SHARED_LATENCY_LOAD: f64 = 29_000.0;
 
 /// One run of latency: the bench doesn't sleep, so that no packet waits for it.
 ///
 /// # Errors
 /// When the server doesn't start or is gone.
-pub fn latency(shape: &Shape, server: &Server, time: Duration, habits: Habits) -> anyhow::Result<Sample> {
+pub fn latency(shape: &Shape, server: &Server, load: f64, time: Duration, habits: Habits) -> anyhow::Result<Sample> {
     let mut bench = shape.open(server, habits)?;
     bench.crowd.rest = None;
-    bench.measure(shape.video_pps(LATENCY_LOAD), WARM_UP, time)
+    bench.measure(shape.video_pps(load), WARM_UP, time)
 }
 
 /// How many watch in all, and how fast each publisher sends, while the cost's growth is measured.

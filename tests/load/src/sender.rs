@@ -3,18 +3,20 @@
 //! Invariant: sequence numbers, counters and transport-wide numbers grow by one with every packet made,
 //! whether the kernel took it or not; what is resent is made anew from what is known of it, byte for byte.
 
+mod batch;
+
 use std::collections::VecDeque;
-use std::net::SocketAddr;
 use std::time::{Duration, Instant, SystemTime};
 
 use crate::ledger::Ledger;
-use crate::net::{MAX_SEND, Net};
 use crate::pacing::{BURST_GAP, Camera, PICTURES};
 use crate::payload::{self, Place, Tag};
 use crate::rtcp;
 use crate::rtp::Draft;
 use crate::sdp::{self, Codec, Section};
 use crate::srtp::Outbound;
+
+pub use batch::{Batch, Way};
 
 /// Between sender reports.
 const REPORT: Duration = Duration::from_secs(1);
@@ -86,17 +88,6 @@ struct Sent {
     marker: bool,
     tag: Tag,
     place: Place,
-}
-
-/// Where packets go, and by what.
-#[derive(Debug, Clone, Copy)]
-pub struct Way<'a> {
-    /// The sockets.
-    pub net: &'a Net,
-    /// The peer's number.
-    pub number: usize,
-    /// The server.
-    pub to: SocketAddr,
 }
 
 impl Sender {
@@ -371,9 +362,7 @@ impl Out {
             payload::write_audio(&sent.tag, &mut batch.bytes);
         }
         self.packets = self.packets.wrapping_add(1);
-        self.bytes = self
-            .bytes
-            .wrapping_add((batch.bytes.len() - batch.start - header) as u32);
+        self.bytes = self.bytes.wrapping_add((batch.len() - header) as u32);
         batch.seal(srtp, header, self.ssrc, index);
     }
 
@@ -420,53 +409,6 @@ impl Out {
             extensions: &extensions[..count],
         };
         draft.write(&mut batch.bytes)
-    }
-}
-
-/// Packets that go out together.
-#[derive(Debug, Default)]
-pub struct Batch {
-    bytes: Vec<u8>,
-    /// Where the packet that is being made begins.
-    start: usize,
-    segment: usize,
-    count: usize,
-}
-
-impl Batch {
-    fn seal(&mut self, srtp: &Outbound, header: usize, ssrc: u32, index: u64) {
-        // The library refuses nothing of this size; if it did, the server would find the packet false.
-        let _ = srtp.seal_rtp(&mut self.bytes, self.start, header, ssrc, index);
-    }
-
-    /// The packet is made. What can't go out with those before it lets them go first.
-    fn close(&mut self, way: Way<'_>, ledger: &mut Ledger) {
-        let len = self.bytes.len() - self.start;
-        let is_first = self.count == 0;
-        if !is_first && (len > self.segment || self.bytes.len() > MAX_SEND || self.count >= way.net.max_segments()) {
-            let rest = self.bytes.split_off(self.start);
-            self.flush(way, ledger);
-            self.bytes = rest;
-        }
-        if self.count == 0 {
-            self.segment = len;
-        }
-        self.count += 1;
-        self.start = self.bytes.len();
-        // A smaller one can only be the last.
-        if len < self.segment {
-            self.flush(way, ledger);
-        }
-    }
-
-    fn flush(&mut self, way: Way<'_>, ledger: &mut Ledger) {
-        let whole = &self.bytes[..self.start.min(self.bytes.len())];
-        if self.count > 0 && way.net.send(way.number, way.to, whole, self.segment).is_err() {
-            ledger.tally.unsent += self.count as u64;
-        }
-        self.bytes.clear();
-        self.start = 0;
-        self.count = 0;
     }
 }
 

@@ -44,8 +44,8 @@ pub struct Facts {
     /// Temporal layer; 0 is the lowest rate, and what is taken where nothing is said.
     pub temporal: u8,
     /// The frame is known to need none of the layers between 0 and `temporal`: a subscriber that was given only
-    /// layer 0 can be given `temporal` from this frame on. Always so where `temporal` is 0. (VP9 and AV1 say
-    /// such things of what follows a frame: see [`svc`].)
+    /// layer 0 can be given `temporal` from this frame on. Always so where `temporal` is 0. (VP9 and dependency
+    /// descriptors say such things of what follows a frame: see [`svc`].)
     pub can_switch_up_to: bool,
     /// Width and height in pixels (of the largest spatial layer), where this packet says them.
     pub size: Option<(u16, u16)>,
@@ -83,30 +83,31 @@ impl Facts {
 }
 
 /// Reads an RTP payload. `marker` is RTP's marker bit. `dependency` is what the packet's dependency descriptor
-/// says, where it has one (AV1): [`dependency::Structures::read`] gives it.
+/// says, where it has one: [`dependency::Structures::read`] gives it. It is AV1's, but where it was agreed on
+/// Chromium describes VP8 and VP9 by it too, and leaves picture ids and layers out of VP8's own header.
 ///
 /// None: malformed, or without any video in it (as padding is).
 #[must_use]
 pub fn read(video: Video, payload: &[u8], marker: bool, dependency: Option<&Frame>) -> Option<Facts> {
     match video {
-        Video::Vp8 => vp8_facts(payload, marker),
+        Video::Vp8 => vp8_facts(payload, marker, dependency),
         Video::Vp9 => vp9_facts(payload),
         Video::H264 => h264_facts(payload, marker),
         Video::Av1 => av1_facts(payload, marker, dependency),
     }
 }
 
-fn vp8_facts(payload: &[u8], marker: bool) -> Option<Facts> {
+fn vp8_facts(payload: &[u8], marker: bool, dependency: Option<&Frame>) -> Option<Facts> {
     let descriptor = vp8::Descriptor::read(payload)?;
+    let described = dependency.map_or(0, |frame| frame.temporal);
+    let temporal = descriptor.layer.map_or(described, |layer| layer.temporal);
     Some(Facts {
         starts_key_frame: descriptor.starts_key_frame(payload),
         starts_frame: descriptor.starts_frame,
         ends_frame: marker,
         spatial: 0,
-        temporal: descriptor.layer.map_or(0, |layer| layer.temporal),
-        can_switch_up_to: descriptor
-            .layer
-            .is_none_or(|layer| layer.is_sync || layer.temporal == 0),
+        temporal,
+        can_switch_up_to: temporal == 0 || descriptor.layer.is_some_and(|layer| layer.is_sync),
         size: descriptor.size(payload),
         picture_id: descriptor.picture_id.map(vp8::PictureId::value),
         tl0_pic_idx: descriptor.tl0_pic_idx,

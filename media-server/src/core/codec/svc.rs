@@ -1,5 +1,5 @@
-//! Which packets of a stream with layers go to one subscriber (VP9 and AV1 with spatial and temporal layers,
-//! VP8 with temporal ones).
+//! Which packets of a stream with layers go to one subscriber (VP9 and AV1 with spatial and temporal layers, VP8
+//! with temporal ones). A dependency descriptor goes before what the payload says.
 //!
 //! Invariant: the layers given change only between pictures, and upward only where a decoder can follow:
 //! every frame that a forwarded frame needs was forwarded too, if it came. The last packet of a picture as the
@@ -58,7 +58,7 @@ pub struct Selector {
     /// For packets that come late.
     before: Option<Rule>,
     picture: Picture,
-    /// The stream has dependency descriptors: nothing passes without.
+    /// The stream has dependency descriptors: what doesn't say its layers otherwise doesn't pass without.
     has_dependencies: bool,
 }
 
@@ -120,7 +120,7 @@ impl Selector {
     /// None: not for this subscriber.
     pub fn select(&mut self, packet: Packet<'_>) -> Option<Selected> {
         self.has_dependencies |= packet.dependency.is_some();
-        if matches!(packet.facts.header, Header::Av1(_)) && self.has_dependencies {
+        if self.has_dependencies && !says_layers(packet.facts) {
             packet.dependency?;
         }
         self.turn_to(packet);
@@ -201,11 +201,20 @@ fn is_within(packet: Packet<'_>, layers: Layers) -> bool {
     }
 }
 
+/// Whether the payload itself says which layers it is of, wherever there are layers.
+fn says_layers(facts: &Facts) -> bool {
+    match facts.header {
+        Header::Vp8(descriptor) => descriptor.layer.is_some(),
+        Header::Vp9(_) | Header::H264(_) => true,
+        Header::Av1(_) => false,
+    }
+}
+
 /// Up to which temporal layer can be given behind this frame's picture, as far as it says so.
 fn lets_up_to(packet: Packet<'_>) -> u8 {
-    match (packet.facts.header, packet.dependency) {
-        (Header::Vp9(descriptor), _) if descriptor.layer.is_none_or(|layer| layer.is_switching_up_point) => u8::MAX,
-        (Header::Av1(_), Some(frame)) => frame.switches_up_to(),
+    match (packet.dependency, packet.facts.header) {
+        (Some(frame), _) => frame.switches_up_to(),
+        (None, Header::Vp9(descriptor)) if descriptor.layer.is_none_or(|layer| layer.is_switching_up_point) => u8::MAX,
         _ => 0,
     }
 }

@@ -9,6 +9,7 @@ mod history;
 mod losses;
 mod pacer;
 mod probe;
+mod reports;
 mod rtcp;
 mod rtp;
 mod srtp;
@@ -27,7 +28,6 @@ use history::Kept;
 use losses::Losses;
 use pacer::Pacer;
 use probe::RunningProbe;
-use rtcp::Report;
 use rtp::{Head, Way, write_header};
 use srtp::Srtp;
 use stream::Stream;
@@ -44,23 +44,11 @@ const REPORTS: Duration = Duration::from_secs(1);
 /// Largest compound report, in bytes, unprotected.
 const REPORT_BYTES: usize = 1100;
 
-/// What is sent again takes this share of the estimate at most, but for a burst.
-const RESEND_SHARE: f64 = 0.5;
-const RESEND_BURST_BYTES: f64 = 32_000.0;
-
-/// Nothing is sent again before an answer to the first time could have come.
-const FIRST_ROUND_TRIP: Duration = Duration::from_millis(60);
-const LEAST_ROUND_TRIP: Duration = Duration::from_millis(10);
-
-/// An estimate counts as measured after so much feedback, or at such a loss.
-const MEASURED_FOR: Duration = Duration::from_millis(1200);
-const LOSSY: f64 = 0.1;
-
-/// Without feedback for so long the network was gone.
-const GONE: Duration = Duration::from_secs(2);
-
 /// A link that has less than this share left, in percent, is divided anew at once.
 const NARROWER_PERCENT: u64 = 90;
+
+/// What may be sent again at once, in bytes.
+const RESEND_BURST_BYTES: f64 = 32_000.0;
 
 /// What became of a packet.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -84,6 +72,10 @@ pub(crate) enum Told {
     KeyFrame(usize),
     /// So many packets were asked for again.
     Missing(u64),
+    /// So many packets are newly known as lost.
+    Lost(u64),
+    /// So many packets were sent again.
+    Resent(u64),
 }
 
 #[derive(Debug)]
@@ -101,6 +93,8 @@ pub(crate) struct Egress {
     losses: Losses,
     pacer: Pacer<Waiting>,
     probe: Option<RunningProbe>,
+    /// Packets sent again by the report that is being read.
+    resent: u64,
     resend_credit: f64,
     resend_at: Instant,
     report_at: Instant,
@@ -138,6 +132,7 @@ impl Egress {
             losses: Losses::default(),
             pacer: Pacer::new(now),
             probe: None,
+            resent: 0,
             resend_credit: RESEND_BURST_BYTES,
             resend_at: now,
             report_at: now + REPORTS,
@@ -272,26 +267,6 @@ impl Egress {
     /// The picture waits so long for its turn that a smaller one should take its place.
     pub(crate) fn waiting_time(&self) -> Duration {
         self.pacer.delay()
-    }
-
-    /// Takes in a protected report. False: it can't be read, or isn't the other end's.
-    pub(crate) fn receive(
-        &mut self,
-        bytes: &[u8],
-        now: Instant,
-        out: &mut Outbox,
-        tell: &mut impl FnMut(Told),
-    ) -> bool {
-        let mut scratch = std::mem::take(&mut self.scratch);
-        scratch.clear();
-        scratch.extend_from_slice(bytes);
-        let opened = self.srtp.as_mut().and_then(|srtp| srtp.open_rtcp(&mut scratch));
-        let is_theirs = opened.is_some();
-        if let Some(compound) = opened {
-            rtcp::read(compound, |report| self.take_report(&report, now, out, tell));
-        }
-        self.scratch = scratch;
-        is_theirs
     }
 
     /// Time went by: reports, probes, and what waited.
@@ -429,145 +404,6 @@ impl Egress {
         self.transport_seq = seq;
         let cluster = self.probe.as_mut().map(|probe| probe.left(bytes));
         self.estimator.sent(seq, bytes, cluster, now);
-    }
-
-    fn take_report(&mut self, report: &Report<'_>, now: Instant, out: &mut Outbox, tell: &mut impl FnMut(Told)) {
-        match *report {
-            Report::Reception {
-                ssrc,
-                lost,
-                last_report,
-                since,
-            } => {
-                let Some(stream) = self.streams.iter_mut().find(|it| it.plan.ssrc == ssrc) else {
-                    return;
-                };
-                stream.is_acknowledged = true;
-                self.reported_loss = self.reported_loss * 0.7 + f64::from(lost) / 256.0 * 0.3;
-                if last_report != 0
-                    && let Some(rtt) = self.clock.since_middle(last_report, now).checked_sub(since)
-                    && rtt < Duration::from_secs(10)
-                {
-                    self.round_trip = Some(self.round_trip.map_or(rtt, |before| (before * 7 + rtt) / 8));
-                    self.estimator.round_trip(rtt);
-                }
-            }
-            Report::Missing { ssrc, seq, mask } => {
-                let Some(number) = self.streams.iter().position(|it| it.plan.ssrc == ssrc) else {
-                    return;
-                };
-                tell(Told::Missing(1 + u64::from(mask.count_ones())));
-                self.resend(number, seq, now, out);
-                for bit in (0..16).filter(|bit| mask >> bit & 1 == 1) {
-                    self.resend(number, seq.wrapping_add(bit + 1), now, out);
-                }
-            }
-            Report::KeyFrame { ssrc } => {
-                if let Some(number) = self.streams.iter().position(|it| it.plan.ssrc == ssrc) {
-                    tell(Told::KeyFrame(number));
-                }
-            }
-            Report::Transport(bytes) => {
-                self.begin_anew_after_silence(now);
-                if let Some(arrivals) = self.feedback.read(bytes, self.transport_seq) {
-                    let lost = self.estimator.feedback(arrivals, now);
-                    self.replace(&lost, now, out);
-                    let estimate = self.estimator.estimate_bps();
-                    let since = *self.measured_since.get_or_insert(now);
-                    let is_long = now.saturating_duration_since(since) >= MEASURED_FOR;
-                    self.is_proven |= is_long || self.estimator.loss() > LOSSY;
-                    self.measured_last = Some((now, estimate));
-                    self.pacer.pace(estimate, now);
-                }
-            }
-        }
-    }
-
-    /// A network that was gone, and perhaps is another one now, is measured anew: what it carried before is a better guess
-    /// than the nothing that came through meanwhile.
-    fn begin_anew_after_silence(&mut self, now: Instant) {
-        let Some((last, estimate)) = self.measured_last else {
-            return;
-        };
-        if now.saturating_duration_since(last) < GONE {
-            return;
-        }
-        self.estimator = Estimator::new(estimate.clamp(FIRST_ESTIMATE_BPS / 4, FIRST_ESTIMATE_BPS * 2), now);
-        self.probe = None;
-        self.measured_since = None;
-        self.is_proven = false;
-        self.pacer.forget(|_| true);
-    }
-
-    /// Sends again what a feedback reports as lost: sounds, which nobody asks for, and pictures' packets before somebody does.
-    fn replace(&mut self, lost: &[u64], now: Instant, out: &mut Outbox) {
-        for seq in lost {
-            if let Some(left) = self.losses.picture(*seq) {
-                self.resend(left.stream.into(), left.seq, now, out);
-            } else if let Some(path) = self.path
-                && let Some(datagram) = self.losses.take_sound(*seq, now)
-            {
-                self.pacer.left(datagram.len());
-                out.push(path, datagram);
-            }
-        }
-    }
-
-    /// Sends again what was asked for, within bounds. (RFC 4588)
-    fn resend(&mut self, number: usize, seq: u16, now: Instant, out: &mut Outbox) {
-        // The next request comes a round trip later, as the other end measures it.
-        let pause = self.round_trip().unwrap_or(FIRST_ROUND_TRIP).max(LEAST_ROUND_TRIP) * 3 / 4;
-        let rate = self.estimate_bps().unwrap_or(u64::MAX) as f64 / 8.0 * RESEND_SHARE;
-        let elapsed = now.saturating_duration_since(self.resend_at).as_secs_f64();
-        self.resend_at = now;
-        self.resend_credit = (self.resend_credit + rate * elapsed).min(RESEND_BURST_BYTES);
-        if self.resend_credit <= 0.0 {
-            return;
-        }
-        let found = self
-            .streams
-            .get_mut(number)
-            .and_then(|it| it.history.again(seq, pause, now));
-        let Some((kept, was_repeated)) = found.map(|(kept, was_repeated)| (kept.clone(), was_repeated)) else {
-            return;
-        };
-        // What got lost twice holds up the picture: a third time would be seen.
-        for _ in 0..if was_repeated { 2 } else { 1 } {
-            let bytes = self.repeat(number, &kept, now, out);
-            self.resend_credit -= bytes as f64;
-            self.pacer.left(bytes);
-        }
-    }
-
-    /// Sends a kept packet by the stream's retransmission source. Gives its size; 0: it wasn't sent.
-    fn repeat(&mut self, number: usize, kept: &Kept, now: Instant, out: &mut Outbox) -> usize {
-        let Some(stream) = self.streams.get_mut(number) else {
-            return 0;
-        };
-        let types = stream.payload_types(kept.packet.codec);
-        let (Some((_, Some(payload_type))), Some(ssrc)) = (types, stream.plan.resend_ssrc) else {
-            return 0;
-        };
-        let index = stream.next_resend_seq();
-        let head = Head {
-            payload_type,
-            marker: kept.marker,
-            has_padding: false,
-            seq: index as u16,
-            time: kept.time,
-            ssrc,
-        };
-        let content = Content {
-            packet: &kept.packet,
-            patch: kept.patch,
-            original: Some(kept.seq as u16),
-        };
-        let before = out.bytes();
-        if self.write(number, head, index, content, now, out) {
-            out.bytes() - before
-        } else {
-            0
-        }
     }
 
     /// Sender reports and names of all streams that sent something. (RFC 3550 §6.4)

@@ -16,6 +16,10 @@ const INDEX: usize = 4;
 const ENCRYPTED: u32 = 0x8000_0000;
 /// An RTCP packet's first header word and sender, never encrypted.
 const RTCP_CLEAR: usize = 8;
+/// Sources of reports that are remembered. A browser has one for each section and some besides; when there are more, the one
+/// that came first is forgotten.
+const REPORTERS: usize = 256;
+
 /// SRTCP indices behind the newest that are still taken, if new. (RFC 3711 §3.3.2)
 const WINDOW: u32 = 64;
 
@@ -36,7 +40,8 @@ pub(crate) struct Srtp {
     rtcp: Cipher,
     their_rtcp: Cipher,
     next_index: u32,
-    replay: Replay,
+    /// Of each source that reports: each counts for itself. (RFC 3711 §3.2.3)
+    replays: Vec<(u32, Replay)>,
 }
 
 impl std::fmt::Debug for Srtp {
@@ -84,7 +89,7 @@ impl Srtp {
             rtcp: Cipher::derive(keys.profile, ours, rtcp)?,
             their_rtcp: Cipher::derive(keys.profile, theirs, rtcp)?,
             next_index: 0,
-            replay: Replay::default(),
+            replays: Vec::new(),
         })
     }
 
@@ -161,19 +166,30 @@ impl Srtp {
     pub(crate) fn open_rtcp<'a>(&mut self, packet: &'a mut [u8]) -> Option<&'a [u8]> {
         let head: [u8; RTCP_CLEAR] = packet.get(..RTCP_CLEAR)?.try_into().ok()?;
         let ssrc = u32::from_be_bytes([head[4], head[5], head[6], head[7]]);
+        let replay = self
+            .replays
+            .iter()
+            .find(|(known, _)| *known == ssrc)
+            .map(|(_, replay)| *replay);
+        let replay = replay.unwrap_or_default();
+        let (opened, index) = self.open(packet, &head, ssrc, replay)?;
+        self.take_index(ssrc, index);
+        packet.get(..opened)
+    }
+
+    /// Decrypts in place. Gives the length of what is open now, and the index under which it came.
+    fn open(&self, packet: &mut [u8], head: &[u8; RTCP_CLEAR], ssrc: u32, replay: Replay) -> Option<(usize, u32)> {
         match &self.their_rtcp {
             Cipher::Gcm { key, salt } => {
                 let (body, flagged) = packet.split_at_mut_checked(packet.len().checked_sub(INDEX)?)?;
                 let flagged: [u8; INDEX] = (*flagged).try_into().ok()?;
-                let index = self.replay.fresh(flagged)?;
+                let index = replay.fresh(flagged)?;
                 let nonce = gcm_nonce(salt, ssrc, u64::from(index));
                 let mut associated = [0; RTCP_CLEAR + INDEX];
-                associated[..RTCP_CLEAR].copy_from_slice(&head);
+                associated[..RTCP_CLEAR].copy_from_slice(head);
                 associated[RTCP_CLEAR..].copy_from_slice(&flagged);
                 let opened = key.open_in_place(nonce, Aad::from(associated), &mut body[RTCP_CLEAR..]);
-                let len = opened.ok()?.len();
-                self.replay.take(index);
-                Some(&packet[..RTCP_CLEAR + len])
+                Some((RTCP_CLEAR + opened.ok()?.len(), index))
             }
             Cipher::CounterSha1 {
                 key,
@@ -183,16 +199,24 @@ impl Srtp {
                 let signed = packet.len().checked_sub(SHA1_TAG)?;
                 let end = signed.checked_sub(INDEX).filter(|end| *end >= RTCP_CLEAR)?;
                 let flagged: [u8; INDEX] = packet[end..signed].try_into().ok()?;
-                let index = self.replay.fresh(flagged)?;
+                let index = replay.fresh(flagged)?;
                 let tag = hmac::sign(authentication, &packet[..signed]);
                 constant_time::verify_slices_are_equal(&tag.as_ref()[..SHA1_TAG], &packet[signed..]).ok()?;
-                if !counter(key, salt, ssrc, u64::from(index), &mut packet[RTCP_CLEAR..end]) {
-                    return None;
-                }
-                self.replay.take(index);
-                Some(&packet[..end])
+                counter(key, salt, ssrc, u64::from(index), &mut packet[RTCP_CLEAR..end]).then_some((end, index))
             }
         }
+    }
+
+    fn take_index(&mut self, ssrc: u32, index: u32) {
+        if let Some((_, replay)) = self.replays.iter_mut().find(|(known, _)| *known == ssrc) {
+            return replay.take(index);
+        }
+        if self.replays.len() == REPORTERS {
+            self.replays.remove(0);
+        }
+        let mut replay = Replay::default();
+        replay.take(index);
+        self.replays.push((ssrc, replay));
     }
 }
 
@@ -272,7 +296,7 @@ fn counter(key: &EncryptingKey, salt: &[u8; 14], ssrc: u32, index: u64, body: &m
 }
 
 /// Which indices came.
-#[derive(Debug, Default)]
+#[derive(Debug, Clone, Copy, Default)]
 struct Replay {
     newest: Option<u32>,
     /// Bit n: the one n before the newest.
@@ -305,5 +329,96 @@ impl Replay {
         } else {
             self.seen |= 1 << (newest - index);
         }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    const PROFILES: [(SrtpProfile, usize); 3] = [
+        (SrtpProfile::AES128_CM_SHA1_80, 60),
+        (SrtpProfile::AEAD_AES_128_GCM, 56),
+        (SrtpProfile::AEAD_AES_256_GCM, 88),
+    ];
+
+    /// Both ends of a connection.
+    fn ends((profile, len): (SrtpProfile, usize)) -> (Srtp, Srtp) {
+        let end = |is_client| {
+            let material = (0..len).map(|it| it as u8).collect();
+            Srtp::new(&Keys {
+                material,
+                profile,
+                is_client,
+            })
+            .expect("keys")
+        };
+        (end(true), end(false))
+    }
+
+    fn report(ssrc: u32) -> Vec<u8> {
+        let mut bytes = vec![0x80, 201, 0, 2];
+        bytes.extend(ssrc.to_be_bytes());
+        bytes.extend(*b"text");
+        bytes
+    }
+
+    #[test]
+    fn a_report_is_opened_once_and_only_unchanged() {
+        for profile in PROFILES {
+            let (mut client, mut server) = ends(profile);
+            let mut packet = report(7);
+            assert!(client.protect_rtcp(&mut packet, 0));
+            assert_ne!(packet[8..12], *b"text");
+            for at in [0, 5, 9, packet.len() - 1] {
+                let mut changed = packet.clone();
+                changed[at] ^= 1;
+                assert_eq!(server.open_rtcp(&mut changed), None, "{profile:?} at {at}");
+            }
+            for len in 0..packet.len() {
+                assert_eq!(server.open_rtcp(&mut packet[..len].to_vec()), None);
+            }
+            assert_eq!(
+                server.open_rtcp(&mut packet.clone()),
+                Some(&report(7)[..]),
+                "{profile:?}"
+            );
+            assert_eq!(server.open_rtcp(&mut packet), None, "{profile:?}: it came before");
+        }
+    }
+
+    #[test]
+    fn each_reporting_source_counts_for_itself_and_reports_may_overtake_one_another() {
+        // As browsers do: each source's first report has the same index.
+        let [mut one, mut other] = [0, 1].map(|_| ends(PROFILES[2]).0);
+        let mut server = ends(PROFILES[2]).1;
+        let protected = |srtp: &mut Srtp, ssrc| {
+            let mut packet = report(ssrc);
+            assert!(srtp.protect_rtcp(&mut packet, 0));
+            packet
+        };
+        let mut of_one: Vec<Vec<u8>> = (0..80).map(|_| protected(&mut one, 1)).collect();
+        let mut of_other: Vec<Vec<u8>> = (0..80).map(|_| protected(&mut other, 2)).collect();
+        for at in [1, 0, 3, 2] {
+            assert!(server.open_rtcp(&mut of_one[at].clone()).is_some());
+            assert!(server.open_rtcp(&mut of_other[at].clone()).is_some());
+        }
+        assert!(server.open_rtcp(&mut of_one[3]).is_none());
+        assert!(server.open_rtcp(&mut of_one[79]).is_some());
+        assert!(server.open_rtcp(&mut of_one[10]).is_none(), "too far behind");
+        assert!(server.open_rtcp(&mut of_other[10]).is_some());
+    }
+
+    #[test]
+    fn what_is_sent_is_what_another_implementation_expects() {
+        // RFC 3711 §B.3: key derivation.
+        let key = 0xe1f9_7a0d_3e01_8be0_d64f_a32c_06de_4139_u128.to_be_bytes();
+        let salt = &0x0ec6_75ad_498a_feeb_b696_0b3a_abe6_0000_u128.to_be_bytes()[..14];
+        let mut out = [0; 16];
+        derive(&key, salt, Purpose::RtpKey, &mut out).expect("a key");
+        assert_eq!(out, 0xc61e_7a93_744f_39ee_1073_4afe_3ff7_a087_u128.to_be_bytes());
+        let mut out = [0; 14];
+        derive(&key, salt, Purpose::RtpSalt, &mut out).expect("a salt");
+        assert_eq!(out, 0x30cb_bc08_863d_8c85_d49d_b34a_9ae1_0000_u128.to_be_bytes()[..14]);
     }
 }

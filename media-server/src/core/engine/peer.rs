@@ -350,7 +350,7 @@ impl Peer {
             codec => codec,
         };
         let facts = match codec {
-            Codec::Video(video) => Some(codec::read(video, &packet.payload, header.marker, None)?),
+            Codec::Video(video) => codec::read(video, &packet.payload, header.marker, None),
             Codec::Opus | Codec::Red => None,
         };
         Some(Packet {

@@ -24,6 +24,8 @@ const TEXTS: Record<State, TextKey> = {
 
 const { root, facts } = pageCatalogue();
 const endpoint = `/whep/${root.dataset.broadcast ?? ""}`;
+/** Relays for who has no UDP. */
+const iceServers = JSON.parse(root.dataset.iceServers || "[]") as RTCIceServer[];
 /** Behind the "#" no server sees it. */
 const token = location.hash.slice(1);
 
@@ -34,7 +36,7 @@ async function keepViewing(video: HTMLVideoElement, show: (state: State) => void
   let viewing: Viewing | null = null;
   addEventListener("pagehide", () => viewing?.close());
   for (let attempt = 0; ; attempt++) {
-    const begun = await view(endpoint, token);
+    const begun = await view(endpoint, token, iceServers);
     if (begun === "over" || begun === "denied") return show(begun);
     if (begun === "later") {
       show(attempt === 0 ? "connecting" : "lost");
@@ -43,6 +45,7 @@ async function keepViewing(video: HTMLVideoElement, show: (state: State) => void
       video.srcObject = begun.stream;
       void video.play().catch(() => null);
       const hasShown = await follow(video, begun, show);
+      begun.close();
       if (hasShown) attempt = 0;
       show("lost");
     }

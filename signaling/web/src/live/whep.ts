@@ -17,6 +17,27 @@ export function waitOf(attempt: number, random: () => number = Math.random): num
   return Math.min(longest, 500 * 2 ** Math.min(attempt, 10)) * (0.5 + random() / 2);
 }
 
+/** A connection that is disconnected for so long is given up. */
+const DISCONNECTED_MS = 3_000;
+
+/** Resolves when a connection is gone, by its own word or by the other end's. */
+function goneOf(connection: RTCPeerConnection): Promise<void> {
+  return new Promise((resolve) => {
+    let timer: ReturnType<typeof setTimeout> | undefined;
+    connection.addEventListener("connectionstatechange", () => {
+      const state = connection.connectionState;
+      clearTimeout(timer);
+      if (state === "disconnected") timer = setTimeout(resolve, DISCONNECTED_MS);
+      if (state === "failed" || state === "closed") resolve();
+    });
+    // The other end's goodbye (a DTLS alert) changes the transport only.
+    const transport = connection.getReceivers()[0]?.transport;
+    transport?.addEventListener("statechange", () => {
+      if (transport.state === "closed" || transport.state === "failed") resolve();
+    });
+  });
+}
+
 export interface Viewing {
   stream: MediaStream;
   /** Resolves when the connection is gone. */
@@ -30,19 +51,15 @@ function addressOf(response: Response, endpoint: string): string | null {
 }
 
 /** Asks for the broadcast's picture and sound. They may begin later than the connection. */
-export async function view(endpoint: string, token: string): Promise<Viewing | Refusal> {
+export async function view(endpoint: string, token: string, iceServers: RTCIceServer[]): Promise<Viewing | Refusal> {
   const authorization: Record<string, string> = token ? { authorization: `Bearer ${token}` } : {};
-  const connection = new RTCPeerConnection({ bundlePolicy: "max-bundle" });
+  const connection = new RTCPeerConnection({ bundlePolicy: "max-bundle", iceServers });
   const stream = new MediaStream();
   for (const kind of ["video", "audio"]) {
     stream.addTrack(connection.addTransceiver(kind, { direction: "recvonly" }).receiver.track);
   }
-  const ended = new Promise<void>((resolve) => {
-    connection.addEventListener("connectionstatechange", () => {
-      if (connection.connectionState === "failed" || connection.connectionState === "closed") resolve();
-    });
-  });
   await connection.setLocalDescription();
+  const ended = goneOf(connection);
   const headers = { ...authorization, "content-type": "application/sdp" };
   const response = await fetch(endpoint, { method: "POST", headers, body: connection.localDescription?.sdp ?? "" }).catch(
     () => null,

@@ -1,13 +1,15 @@
 // The call as both sides see it: the other person large, oneself small, three buttons with words.
-import type { ComponentChildren } from "preact";
+import type { ComponentChildren, RefObject } from "preact";
 import { useEffect, useLayoutEffect, useRef, useState } from "preact/hooks";
-import { Confirm, type ConfirmTexts, Icon, OwnVideo, useFacts, useRoom, useTick, useWakeLock } from "./components.tsx";
+import { Confirm, type ConfirmTexts, Icon, OwnVideo, SignalBars, useFacts, useRoom, useTick, useWakeLock } from "./components.tsx";
 import type { Remote } from "./connections.ts";
 import type { PartName } from "./devices.ts";
 import { stopwatch } from "./format.ts";
+import type { Quality } from "./protocol.ts";
 import type { Room } from "./room.ts";
 import { type CallStatus, callStatus, type Session } from "./session.ts";
 import type { TextKey } from "./texts.ts";
+import { fittingHeight } from "./views.ts";
 
 const STATUS_TEXTS: Record<Exclude<CallStatus, "talking">, TextKey> = {
   connecting: "talk.connecting",
@@ -42,14 +44,17 @@ export function CallView({ room, heading, confirm, children }: CallViewProps) {
     <section class="call" data-test="call" data-status={status}>
       <header class="call-head">
         {heading}
-        <Elapsed room={room} />
+        <div class="call-facts">
+          <OwnSignal session={session} />
+          <Elapsed room={room} />
+        </div>
       </header>
       <div class="stage">
         {remotes.map((remote) => (
-          <RemoteView key={remote.participant} remote={remote} session={session} />
+          <RemoteView key={remote.participant} remote={remote} room={room} />
         ))}
         {remotes.length === 0 && <div class="stage-empty" />}
-        <StatusLine session={session} status={status} isPoor={room.isPoor} />
+        <StatusLine session={session} status={status} />
         <OwnView room={room} />
       </div>
       <DeviceTrouble room={room} />
@@ -75,9 +80,35 @@ function Elapsed({ room }: { room: Room }) {
   return <p class="elapsed">{t("talk.since", { duration: stopwatch(room.now() - since) })}</p>;
 }
 
-/** One line over the picture while something is not as it should be. */
-function StatusLine({ session, status, isPoor }: { session: Session; status: CallStatus; isPoor: boolean }) {
+const SIGNAL_TEXTS: Record<Quality, TextKey> = {
+  excellent: "talk.signal.excellent",
+  good: "talk.signal.good",
+  poor: "talk.signal.poor",
+  lost: "talk.signal.lost",
+};
+
+/** How well one's own connection works: what the server says, unless this page knows better. */
+function ownQuality({ link, media, qualities, me }: Session): Quality | undefined {
+  if (media === "stalled" || media === "lost") return "lost";
+  return media === "live" && link === "open" && me !== null ? qualities[me] : undefined;
+}
+
+function OwnSignal({ session }: { session: Session }) {
   const { t } = useFacts();
+  const quality = ownQuality(session);
+  if (!quality) return null;
+  return (
+    <p class="signal" data-test="own-signal" data-quality={quality}>
+      <SignalBars quality={quality} />
+      {t(SIGNAL_TEXTS[quality])}
+    </p>
+  );
+}
+
+/** One line over the picture while something is not as it should be. */
+function StatusLine({ session, status }: { session: Session; status: CallStatus }) {
+  const { t } = useFacts();
+  const isPoor = ownQuality(session) === "poor";
   // Sound and picture may go on while only the link to the server is away.
   const shown: CallStatus = status === "talking" && session.link === "lost" ? "reconnecting" : status;
   const isTalking = shown === "talking";
@@ -95,8 +126,9 @@ function StatusLine({ session, status, isPoor }: { session: Session; status: Cal
   );
 }
 
-function RemoteView({ remote, session }: { remote: Remote; session: Session }) {
+function RemoteView({ remote, room }: { remote: Remote; room: Room }) {
   const { t } = useFacts();
+  const { session } = room;
   const video = useRef<HTMLVideoElement>(null);
   const audio = useRef<HTMLAudioElement>(null);
   const [hasPicture, setPicture] = useState(false);
@@ -119,18 +151,17 @@ function RemoteView({ remote, session }: { remote: Remote; session: Session }) {
     });
     play();
   }, [remote]);
-  const isCameraOff = isMuted(session, remote, "camera");
+  useShownSize(video, remote.pictureTrack, room);
+  const state = remoteState(session, remote);
+  const isSpeaking = session.speakers.includes(remote.participant);
   return (
-    <div class="remote" data-picture={hasPicture && !isCameraOff}>
+    <div class="remote" data-picture={hasPicture && state !== "camera_off"} data-state={state} data-speaking={isSpeaking}>
       <video ref={video} data-test="remote-video" aria-label={t("talk.remote")} autoplay playsInline muted />
       <audio ref={audio} autoplay />
-      {isCameraOff && <p class="remote-words">{t("talk.remote_camera_off")}</p>}
-      {isMuted(session, remote, "microphone") && (
-        <p class="remote-badge">
-          <Icon name="microphone" isCrossed />
-          {t("talk.remote_microphone_off")}
-        </p>
-      )}
+      <div class="remote-state" role="status" data-test="remote-state">
+        {state && <p class="remote-words">{t(STATE_TEXTS[state])}</p>}
+      </div>
+      <RemoteBadges remote={remote} session={session} isSpeaking={isSpeaking} />
       {isBlocked && (
         <div class="remote-words">
           <p>{t("talk.unblock_hint")}</p>
@@ -144,6 +175,70 @@ function RemoteView({ remote, session }: { remote: Remote; session: Session }) {
   );
 }
 
+/** Why somebody's picture doesn't move, if it doesn't. */
+type RemoteState = "lost" | "camera_off" | "paused";
+
+const STATE_TEXTS: Record<RemoteState, TextKey> = {
+  lost: "talk.remote_lost",
+  camera_off: "talk.remote_camera_off",
+  paused: "talk.remote_paused",
+};
+
+function remoteState(session: Session, remote: Remote): RemoteState | undefined {
+  if (session.qualities[remote.participant] === "lost") return "lost";
+  if (isMuted(session, remote, "camera")) return "camera_off";
+  return remote.pictureTrack !== null && session.held.includes(remote.pictureTrack) ? "paused" : undefined;
+}
+
+/** What there is to know of somebody, in a corner of the picture. */
+function RemoteBadges({ remote, session, isSpeaking }: { remote: Remote; session: Session; isSpeaking: boolean }) {
+  const { t } = useFacts();
+  const isSilent = isMuted(session, remote, "microphone");
+  return (
+    <div class="remote-badges">
+      {session.qualities[remote.participant] === "poor" && (
+        <p class="remote-badge" data-test="remote-poor">
+          <SignalBars quality="poor" />
+          {t("talk.remote_poor")}
+        </p>
+      )}
+      {isSilent && (
+        <p class="remote-badge">
+          <Icon name="microphone" isCrossed />
+          {t("talk.remote_microphone_off")}
+        </p>
+      )}
+      {isSpeaking && !isSilent && (
+        <p class="remote-badge" data-test="remote-speaking">
+          <Icon name="sound" />
+          {t("talk.remote_speaking")}
+        </p>
+      )}
+    </div>
+  );
+}
+
+/** Tells the server how tall a picture is shown, whenever the element or the picture's shape changes. */
+function useShownSize(video: RefObject<HTMLVideoElement | null>, track: string | null, room: Room): void {
+  useEffect(() => {
+    const element = video.current;
+    if (!element || track === null) return;
+    const measure = () => {
+      const box = { width: element.clientWidth, height: element.clientHeight };
+      const picture = { width: element.videoWidth, height: element.videoHeight };
+      room.views.show(track, fittingHeight(box, picture) * devicePixelRatio);
+    };
+    const observer = new ResizeObserver(measure);
+    observer.observe(element);
+    element.addEventListener("resize", measure);
+    return () => {
+      observer.disconnect();
+      element.removeEventListener("resize", measure);
+      room.views.forget(track);
+    };
+  }, [track]);
+}
+
 /** When the first picture is really shown, where the browser can tell; when it is loaded, elsewhere. */
 function onFirstFrame(video: HTMLVideoElement, then: () => void): void {
   if ("requestVideoFrameCallback" in video) video.requestVideoFrameCallback(then);
@@ -153,8 +248,9 @@ function onFirstFrame(video: HTMLVideoElement, then: () => void): void {
 function OwnView({ room }: { room: Room }) {
   const { t } = useFacts();
   const track = room.devices.track("camera");
+  const { me, speakers } = room.session;
   return (
-    <div class="own">
+    <div class="own" data-speaking={me !== null && speakers.includes(me)}>
       {track ? (
         <OwnVideo track={track} label={t("talk.local")} hook="local-video" />
       ) : (

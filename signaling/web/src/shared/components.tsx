@@ -2,6 +2,7 @@
 import { type ComponentChildren, createContext, type RefObject } from "preact";
 import { useContext, useEffect, useLayoutEffect, useReducer, useRef, useState } from "preact/hooks";
 import { Meter } from "./meter.ts";
+import type { Quality } from "./protocol.ts";
 import type { Room } from "./room.ts";
 import type { Translate } from "./texts.ts";
 
@@ -103,6 +104,21 @@ export function Icon({ name, isCrossed = false }: { name: keyof typeof ICONS; is
     <svg class="icon" viewBox="0 0 24 24" aria-hidden="true">
       <path d={ICONS[name]} />
       {isCrossed && <path d="M4 3.500l16 17" />}
+    </svg>
+  );
+}
+
+const BARS: Record<Quality, number> = { excellent: 3, good: 2, poor: 1, lost: 0 };
+
+/** Three bars, as phones show their signal; crossed when there is none. Words stand beside it. */
+export function SignalBars({ quality }: { quality: Quality }) {
+  const full = BARS[quality];
+  return (
+    <svg class="icon bars" viewBox="0 0 24 24" aria-hidden="true">
+      {[0, 1, 2].map((n) => (
+        <rect key={n} x={3 + 7 * n} y={15 - 5 * n} width="4" height={6 + 5 * n} data-full={n < full} />
+      ))}
+      {full === 0 && <path d="M4 3.500l16 17" />}
     </svg>
   );
 }

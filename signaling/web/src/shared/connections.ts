@@ -1,10 +1,10 @@
 // The two peer connections of a participant: *up* (this page offers what it sends) and *down* (the server
 // offers what it forwards). Invariant: what belongs to dropped connections is never reported any more.
 import type { PartName } from "./devices.ts";
-import type { PublishTrack, RoomRole, SubscribedTrack } from "./protocol.ts";
+import { activate, cameraEncodings, onlyEncoding } from "./encodings.ts";
+import type { IceServer, PublishTrack, RoomRole, SubscribedTrack } from "./protocol.ts";
 import type { PeerState } from "./session.ts";
 
-const VIDEO_BPS = 1_200_000;
 const AUDIO_BPS = 40_000;
 
 /** Somebody else in the room. It and its streams stay the same objects while they are there. */
@@ -12,6 +12,8 @@ export interface Remote {
   participant: string;
   role: RoomRole;
   picture: MediaStream;
+  /** The server's name for what `picture` shows; none: nothing. */
+  pictureTrack: string | null;
   sound: MediaStream;
 }
 
@@ -34,46 +36,71 @@ export class Connections {
   #up: Up | null = null;
   #down: RTCPeerConnection | null = null;
   #remotes: Remote[] = [];
+  #servers: IceServer[] = [];
   #tracks: Record<PartName, MediaStreamTrack | null> = { camera: null, microphone: null };
-  /** Offers are answered one after the other. */
+  /** Offers are answered one after the other, our own are made one after the other, and so are changes of encodings. */
   #answering: Promise<unknown> = Promise.resolve();
+  #offering: Promise<unknown> = Promise.resolve();
+  #tuning: Promise<unknown> = Promise.resolve();
   readonly #handlers: ConnectionHandlers;
 
   constructor(handlers: ConnectionHandlers) {
     this.#handlers = handlers;
   }
 
+  /** Servers for what looks for paths from now on: new connections, one that was made ahead of time, and restarts. */
+  useServers(servers: IceServer[]): void {
+    this.#servers = servers;
+    for (const connection of [this.#up?.connection, this.#down]) {
+      connection?.setConfiguration({ ...connection.getConfiguration(), iceServers: servers });
+    }
+  }
+
   /** Makes the up connection and its offer ahead of time: certificates and codecs take a while on phones. */
   prepare(): Up {
     if (this.#up) return this.#up;
     const connection = this.#connect("up");
-    const add = (part: PartName, kind: "audio" | "video", maxBitrate: number) =>
-      connection.addTransceiver(this.#tracks[part] ?? kind, { direction: "sendonly", sendEncodings: [{ maxBitrate }] });
     // Both are there from the start, so that a camera switched on later needs no new offer.
     const senders = {
-      microphone: add("microphone", "audio", AUDIO_BPS),
-      camera: add("camera", "video", VIDEO_BPS),
+      microphone: connection.addTransceiver(this.#tracks.microphone ?? "audio", {
+        direction: "sendonly",
+        sendEncodings: [{ maxBitrate: AUDIO_BPS }],
+      }),
+      camera: addCamera(connection, this.#tracks.camera),
     };
     this.#up = { connection, senders, offer: connection.createOffer(), isOffered: false };
     return this.#up;
   }
 
-  /** The up offer, to be sent at once: the server is ICE-lite and needs no candidates of ours. */
-  async offer(): Promise<{ sdp: string; tracks: PublishTrack[] }> {
-    const up = this.prepare();
-    const { connection, senders, offer } = up;
+  /**
+   * Offers the up connection by `ask`, which gives the server's answer; with new ICE credentials when `isRestart`. The
+   * offer is complete at once: the server is ICE-lite and needs no candidates of ours. Nothing happens when the
+   * connections were dropped before its turn, or while it was asked.
+   */
+  publish(isRestart: boolean, ask: (offer: { sdp: string; tracks: PublishTrack[] }) => Promise<string>): Promise<void> {
+    const up = isRestart ? this.#up : this.prepare();
+    if (!up || (isRestart && !up.isOffered)) return Promise.resolve();
     up.isOffered = true;
-    await connection.setLocalDescription(await offer);
-    const tracks = (["microphone", "camera"] as const).map((source) => ({
-      mid: senders[source].mid ?? "",
-      source,
-    }));
-    return { sdp: connection.localDescription?.sdp ?? "", tracks };
+    const published = this.#offering.then(async () => {
+      if (this.#up !== up) return;
+      const { connection } = up;
+      await connection.setLocalDescription(await (isRestart ? connection.createOffer({ iceRestart: true }) : up.offer));
+      const sdp = await ask({ sdp: connection.localDescription?.sdp ?? "", tracks: tracksOf(up) });
+      if (this.#up === up) await connection.setRemoteDescription({ type: "answer", sdp });
+    });
+    this.#offering = published.catch(() => undefined);
+    return published;
   }
 
-  /** The server's answer to the up offer. */
-  async published(sdp: string): Promise<void> {
-    await this.#up?.connection.setRemoteDescription({ type: "answer", sdp });
+  /** Sends exactly these layers of the camera from now on. */
+  setLayers(rids: string[]): void {
+    const sender = this.#up?.senders.camera.sender;
+    if (!sender) return;
+    this.#tuning = this.#tuning.then(async () => {
+      const parameters = sender.getParameters();
+      // Refused only when the connection is closed already.
+      if (activate(parameters.encodings, rids)) await sender.setParameters(parameters).catch(() => undefined);
+    });
   }
 
   /** Answers a down offer; `null` when the connections were dropped meanwhile. */
@@ -118,13 +145,8 @@ export class Connections {
     this.drop();
   }
 
-  /** The statistics of what comes in; none when nothing is connected. */
-  async stats(): Promise<RTCStatsReport | null> {
-    return (await this.#down?.getStats()) ?? null;
-  }
-
   #connect(which: "up" | "down"): RTCPeerConnection {
-    const connection = new RTCPeerConnection({ bundlePolicy: "max-bundle" });
+    const connection = new RTCPeerConnection({ bundlePolicy: "max-bundle", iceServers: this.#servers });
     connection.onconnectionstatechange = () => {
       const state = connection.connectionState;
       if (state === "connected" || state === "disconnected" || state === "failed") this.#handlers.onPeer(which, state);
@@ -142,14 +164,37 @@ export class Connections {
     const participants = new Map(tracks.map(({ participant, role }) => [participant, role]));
     this.#remotes = [...participants].map(([participant, role]) => {
       const known = this.#remotes.find((one) => one.participant === participant);
-      const remote = known ?? { participant, role, picture: new MediaStream(), sound: new MediaStream() };
-      const own = tracks.filter((one) => one.participant === participant).map(({ mid }) => byMid.get(mid));
-      fill(remote.picture, own.filter((track) => track?.kind === "video"));
-      fill(remote.sound, own.filter((track) => track?.kind === "audio"));
+      const remote = known ?? {
+        participant,
+        role,
+        picture: new MediaStream(),
+        pictureTrack: null,
+        sound: new MediaStream(),
+      };
+      const own = tracks.filter((one) => one.participant === participant);
+      const ofKind = (kind: string) => own.filter(({ mid }) => byMid.get(mid)?.kind === kind);
+      fill(remote.picture, ofKind("video").map(({ mid }) => byMid.get(mid)));
+      fill(remote.sound, ofKind("audio").map(({ mid }) => byMid.get(mid)));
+      remote.pictureTrack = ofKind("video")[0]?.track ?? null;
       return remote;
     });
     this.#handlers.onRemotes(this.#remotes);
   }
+}
+
+/** The camera in several sizes at once; in one, where the browser doesn't take that. */
+function addCamera(connection: RTCPeerConnection, track: MediaStreamTrack | null): RTCRtpTransceiver {
+  const add = (sendEncodings: RTCRtpEncodingParameters[]) =>
+    connection.addTransceiver(track ?? "video", { direction: "sendonly", sendEncodings });
+  try {
+    return add(cameraEncodings(navigator.hardwareConcurrency ?? 4));
+  } catch {
+    return add(onlyEncoding());
+  }
+}
+
+function tracksOf({ senders }: Up): PublishTrack[] {
+  return (["microphone", "camera"] as const).map((source) => ({ mid: senders[source].mid ?? "", source }));
 }
 
 /** Makes a stream hold these tracks and no others. */

@@ -2,7 +2,6 @@ import assert from "node:assert/strict";
 import { test } from "node:test";
 import { type Environment, environmentProblem, isLine, platformOf, problemOf } from "./environment.ts";
 import { barLength } from "./meter.ts";
-import { isPoor } from "./quality.ts";
 
 const IPHONE = "Mozilla/5.0 (iPhone; CPU iPhone OS 17_4 like Mac OS X) AppleWebKit/605.1.15 (KHTML, like Gecko)";
 const ANDROID = "Mozilla/5.0 (Linux; Android 14; Pixel 8) AppleWebKit/537.36 (KHTML, like Gecko) Chrome/126.0.0.0 Mobile";
@@ -51,11 +50,4 @@ test("the level bar is empty in silence and full at a clear voice", () => {
   assert.equal(barLength(0.0001), 0);
   assert.equal(barLength(0.5), 1);
   assert.ok(barLength(0.02) > 0.4 && barLength(0.02) < 0.7);
-});
-
-test("a poor line is one that loses much of much", () => {
-  const before = { packetsReceived: 1000, packetsLost: 10 };
-  assert.ok(isPoor(before, { packetsReceived: 1090, packetsLost: 20 }));
-  assert.ok(!isPoor(before, { packetsReceived: 1100, packetsLost: 12 }));
-  assert.ok(!isPoor(before, { packetsReceived: 1005, packetsLost: 15 }), "too few to tell");
 });

@@ -9,11 +9,19 @@ const SILENCE_LIMIT_MS = 12_000;
 const CONNECT_LIMIT_MS = 8_000;
 /** A link that has lived so long starts again with short waits. */
 const STABLE_MS = 10_000;
+/** What is heard within this time of a question is a living link. */
+const CHECK_LIMIT_MS = 1_500;
+/** While a call is broken off, attempts are shorter and the waits between them stay short, but not for ever. */
+const HURRY_MS = 30_000;
+const HURRIED_CONNECT_LIMIT_MS = 3_000;
+const HURRIED_WAIT_MS = 600;
 const FIRST_WAIT_MS = 250;
 const LONGEST_WAIT_MS = 8_000;
-/** The first retry after an ordinary close is at once-ish; the second doubles, and so on. */
-export function retryWaitMs(attempt: number, random: number): number {
-  const whole = Math.min(LONGEST_WAIT_MS, FIRST_WAIT_MS * 2 ** Math.min(attempt, 10));
+
+/** The first retry after an ordinary close is at once-ish; the second doubles, and so on up to a limit. */
+export function retryWaitMs(attempt: number, random: number, isHurried = false): number {
+  const longest = isHurried ? HURRIED_WAIT_MS : LONGEST_WAIT_MS;
+  const whole = Math.min(longest, FIRST_WAIT_MS * 2 ** Math.min(attempt, 10));
   return Math.round(whole * (0.5 + random / 2));
 }
 
@@ -55,6 +63,7 @@ export class Link {
   #attempt = 0;
   #heardAt = 0;
   #openedAt = 0;
+  #hurriedUntil = 0;
   #retry: ReturnType<typeof setTimeout> | undefined;
   #limit: ReturnType<typeof setTimeout> | undefined;
   #pings: ReturnType<typeof setInterval> | undefined;
@@ -84,11 +93,27 @@ export class Link {
     this.#lose(0);
   }
 
-  /** The device came back (network, screen): don't wait for the next attempt, and check a sleepy socket. */
+  /**
+   * The device came back (network, screen): don't wait for the next attempt. One that is under way may have begun while
+   * there was no network, and would long be silent; and a socket that was open may lead nowhere.
+   */
   wake(): void {
     if (this.#isDone) return;
-    if (!this.#socket) this.#connect();
-    else if (this.#isOpen && Date.now() - this.#heardAt > PING_EVERY_MS * 1.5) this.resync();
+    if (this.#isOpen) this.check();
+    else this.resync();
+  }
+
+  /** Something is wrong: finds out whether the link works, and doesn't dawdle while it doesn't. */
+  check(): void {
+    if (this.#isDone) return;
+    this.#hurriedUntil = Date.now() + HURRY_MS;
+    if (!this.#isOpen) return;
+    const socket = this.#socket;
+    const askedAt = Date.now();
+    void this.#send({ type: "ping" });
+    setTimeout(() => {
+      if (this.#socket === socket && this.#heardAt < askedAt) this.resync();
+    }, CHECK_LIMIT_MS);
   }
 
   close(): void {
@@ -97,11 +122,15 @@ export class Link {
     clearTimeout(this.#retry);
   }
 
+  get #isHurried(): boolean {
+    return Date.now() < this.#hurriedUntil;
+  }
+
   #connect(): void {
     clearTimeout(this.#retry);
     const socket = new WebSocket(this.#url);
     this.#socket = socket;
-    this.#limit = setTimeout(() => this.#lose(), CONNECT_LIMIT_MS);
+    this.#limit = setTimeout(() => this.#lose(), this.#isHurried ? HURRIED_CONNECT_LIMIT_MS : CONNECT_LIMIT_MS);
     socket.onopen = async () => {
       const answer = await this.#send({ type: "hello", version: VERSION, identity: this.#identity });
       if (this.#socket !== socket || this.#isOpen) return;
@@ -170,7 +199,7 @@ export class Link {
     const wasStable = this.#isOpen && Date.now() - this.#openedAt > STABLE_MS;
     if (wasStable) this.#attempt = 0;
     this.#dropSocket();
-    const wait = waitMs ?? retryWaitMs(this.#attempt, Math.random());
+    const wait = waitMs ?? retryWaitMs(this.#attempt, Math.random(), this.#isHurried);
     this.#attempt += 1;
     this.#retry = setTimeout(() => this.#connect(), wait);
     this.#handlers.onLost();

@@ -19,6 +19,22 @@ export interface SubscribedTrack {
   source: MediaSource;
 }
 
+/** A TURN server with short-lived credentials. */
+export interface IceServer {
+  urls: string[];
+  username: string;
+  credential: string;
+}
+
+/** How large a received track is shown: its height in physical pixels, 0 when it isn't. */
+export interface TrackView {
+  track: string;
+  height: number;
+}
+
+/** How well somebody's connection works, worst first. */
+export type Quality = "lost" | "poor" | "good" | "excellent";
+
 /** RFC 9457. */
 export interface Problem {
   type: string;
@@ -53,6 +69,8 @@ export type ClientBody =
   | { type: "join"; token: string; has_connections: boolean }
   | { type: "publish"; sdp: string; tracks: PublishTrack[] }
   | { type: "answer"; revision: number; sdp: string }
+  | { type: "view"; tracks: TrackView[] }
+  | { type: "restart" }
   | { type: "mute"; source: MediaSource; muted: boolean }
   | { type: "ping" };
 
@@ -62,12 +80,16 @@ export type ServerBody =
   | { type: "welcome"; now: number }
   | { type: "consultation"; consultation: Consultation }
   | { type: "consultations"; consultations: Consultation[]; now: number }
-  | { type: "admitted"; consultation: string; token: string }
+  | { type: "admitted"; consultation: string; token: string; ice_servers?: IceServer[] }
   | { type: "joined"; participant: string; fresh: boolean }
   | { type: "published"; sdp: string }
   | { type: "offer"; revision: number; sdp: string; tracks: SubscribedTrack[] }
   | { type: "muted"; participant: string; source: MediaSource; muted: boolean }
   | { type: "participant_left"; participant: string }
+  | { type: "layers"; source: MediaSource; rids: string[] }
+  | { type: "paused"; track: string; paused: boolean }
+  | { type: "speakers"; participants: string[] }
+  | { type: "connection_quality"; participant: string; quality: Quality }
   | { type: "media_lost" }
   | { type: "pong" };
 

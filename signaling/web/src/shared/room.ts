@@ -5,25 +5,26 @@ import { Devices, type PartName } from "./devices.ts";
 import { type Closed, Link, socketUrl } from "./link.ts";
 import { chime } from "./meter.ts";
 import type { ClientBody, Identity, MediaSource, ServerBody } from "./protocol.ts";
-import { isPoor, type Totals, totals } from "./quality.ts";
 import { type Effect, type Event, newSession, type Session, step } from "./session.ts";
+import { Views } from "./views.ts";
 
 const LATER_MS = 2_000;
-const LOOK_EVERY_MS = 3_000;
+/** By how much waits are stretched or shortened, so that not all pages come at the same moment. */
+const JITTER = 0.3;
 const OFF_KEY = "madoguchi.off";
 
 export class Room {
   session: Session;
   remotes: Remote[] = [];
-  isPoor = false;
   /** Server's clock minus the device's, in milliseconds. */
   clockOffset = 0;
   readonly devices: Devices;
+  /** How large the others' pictures are shown. */
+  readonly views: Views;
   readonly #connections: Connections;
   readonly #link: Link;
   readonly #listeners = new Set<() => void>();
   readonly #onNews: ((body: ServerBody) => void) | undefined;
-  #looked: Totals | null = null;
   /** Parts that aren't there, and so count as switched off without anybody having done so. */
   readonly #missing = new Set<PartName>();
 
@@ -41,6 +42,9 @@ export class Room {
         this.#changed();
       },
     });
+    this.views = new Views({
+      tell: async (tracks) => (await this.request({ type: "view", tracks })).type === "ok",
+    });
     this.#link = new Link(socketUrl(), identity, {
       onOpen: (now) => {
         this.clockOffset = now - Date.now();
@@ -50,11 +54,15 @@ export class Room {
       onClosed: (closed) => this.dispatch(closedEvent(closed)),
       onNews: (body) => this.#news(body),
     });
-    window.addEventListener("online", () => this.#link.wake());
-    document.addEventListener("visibilitychange", () => {
-      if (document.visibilityState === "visible") this.#link.wake();
+    watchNetwork(() => {
+      this.#link.wake();
+      this.dispatch({ type: "network_changed" });
     });
-    setInterval(() => void this.#look(), LOOK_EVERY_MS);
+    document.addEventListener("visibilitychange", () => {
+      const isVisible = document.visibilityState === "visible";
+      this.views.setHidden(!isVisible);
+      if (isVisible) this.#link.wake();
+    });
   }
 
   /** The server's clock now, in milliseconds. */
@@ -115,6 +123,7 @@ export class Room {
   }
 
   #news(body: ServerBody): void {
+    if (body.type === "admitted") this.#connections.useServers(body.ice_servers ?? []);
     switch (body.type) {
       case "consultation":
       case "consultations":
@@ -122,8 +131,14 @@ export class Room {
       case "offer":
       case "muted":
       case "participant_left":
+      case "paused":
+      case "speakers":
+      case "connection_quality":
       case "media_lost":
         this.dispatch(body);
+        break;
+      case "layers":
+        if (body.source === "camera") this.#connections.setLayers(body.rids);
         break;
     }
     this.#onNews?.(body);
@@ -138,7 +153,11 @@ export class Room {
         void this.#join(effect.token, effect.hasConnections);
         break;
       case "publish":
-        void this.#publish();
+        void this.#publish(false);
+        break;
+      case "restart":
+        void this.#publish(true);
+        void this.request({ type: "restart" });
         break;
       case "answer":
         void this.#answer(effect);
@@ -150,8 +169,6 @@ export class Room {
         void this.#end(effect.consultation);
         break;
       case "drop_connections":
-        this.#looked = null;
-        this.isPoor = false;
         this.#connections.drop();
         break;
       case "open_devices":
@@ -164,8 +181,14 @@ export class Room {
         this.devices.stop();
         break;
       case "resync":
-        if (effect.soon) this.#link.resync();
-        else setTimeout(() => this.#link.resync(), LATER_MS);
+        if (effect.afterMs === 0) this.#link.resync();
+        else setTimeout(() => this.#link.resync(), jittered(effect.afterMs, Math.random()));
+        break;
+      case "alarm":
+        setTimeout(() => this.dispatch({ type: "alarm", round: effect.round }), effect.afterMs);
+        break;
+      case "check_link":
+        this.#link.check();
         break;
       case "close_link":
         this.#link.close();
@@ -187,15 +210,17 @@ export class Room {
     if (answer.type !== "joined") return;
     performance.mark("joined");
     this.dispatch(answer);
+    if (answer.fresh) this.views.repeat();
   }
 
-  async #publish(): Promise<void> {
+  async #publish(isRestart: boolean): Promise<void> {
     await this.#negotiate(async (isCurrent) => {
-      const offer = await this.#connections.offer();
-      const answer = await this.request({ type: "publish", ...offer });
-      if (!isCurrent()) return;
-      if (answer.type !== "published") throw new Error("the offer was refused");
-      await this.#connections.published(answer.sdp);
+      await this.#connections.publish(isRestart, async (offer) => {
+        const answer = await this.request({ type: "publish", ...offer });
+        if (answer.type !== "published") throw new Error("the offer was refused");
+        return answer.sdp;
+      });
+      if (isRestart || !isCurrent()) return;
       for (const source of this.session.off) void this.request({ type: "mute", source, muted: true });
     });
   }
@@ -225,18 +250,24 @@ export class Room {
     // A lost link tells it again when it is back; an open one asks once more.
     if (this.#link.isOpen) setTimeout(() => void this.#end(consultation), LATER_MS);
   }
+}
 
-  async #look(): Promise<void> {
-    if (this.session.media !== "live") return;
-    const report = await this.#connections.stats();
-    if (!report) return;
-    const now = totals(report);
-    const isPoorNow = this.#looked !== null && isPoor(this.#looked, now);
-    this.#looked = now;
-    if (isPoorNow === this.isPoor) return;
-    this.isPoor = isPoorNow;
-    this.#changed();
-  }
+/** Calls back when the device has a network again, or goes by another kind of one, as far as the browser tells. */
+function watchNetwork(onChange: () => void): void {
+  window.addEventListener("online", onChange);
+  const connection = (navigator as { connection?: EventTarget & { type?: string } }).connection;
+  let before = connection?.type;
+  connection?.addEventListener("change", () => {
+    // Estimates of speed change all the time.
+    if (connection.type === before) return;
+    before = connection.type;
+    if (before !== "none") onChange();
+  });
+}
+
+/** A wait, give or take 30 %. `random` is from 0 to 1. */
+export function jittered(waitMs: number, random: number): number {
+  return waitMs * (1 - JITTER + 2 * JITTER * random);
 }
 
 /** The server has understood and won't change its mind: 4xx but for "too many". */

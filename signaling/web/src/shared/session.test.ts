@@ -88,7 +88,7 @@ test("an admission that came before the permission waits for the person, and its
   assert.equal(held.stage, "check");
   const [entered, effects] = run(held, { type: "devices", status: "ready" }, { type: "enter" });
   assert.equal(entered.stage, "waiting");
-  assert.deepEqual(effects, [{ do: "resync", soon: true }]);
+  assert.deepEqual(effects, [{ do: "resync", afterMs: 0 }]);
   assert.equal(run(entered, { type: "link_lost" }, open, news("admitted"), admitted)[0].stage, "call");
 });
 
@@ -114,15 +114,6 @@ test("a lost media node drops everything, and the next admission builds it anew"
   const [again, rebuilt] = run(lost, admitted);
   assert.deepEqual(names(rebuilt), ["drop_connections", "join", "publish"]);
   assert.equal(callStatus(again), "reconnecting", "not as if it were the first time");
-});
-
-test("a failed connection asks for a new admission; one that only stalls is left to recover", () => {
-  const [call] = run(resident(), ...talking);
-  const [stalled, nothing] = run(call, { type: "peer", which: "down", state: "disconnected" });
-  assert.deepEqual([callStatus(stalled), nothing], ["reconnecting", []]);
-  assert.equal(run(stalled, down)[0].media, "live");
-  const [, effects] = run(stalled, { type: "peer", which: "down", state: "failed" });
-  assert.deepEqual(effects, [{ do: "drop_connections" }, { do: "resync", soon: true }]);
 });
 
 test("without a media node the page waits for the server, and does not knock", () => {

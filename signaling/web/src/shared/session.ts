@@ -1,7 +1,16 @@
 // What a page is doing in a consultation: a pure machine. `step(state, event)` gives the next state and
 // the effects that the runner (room.ts) carries out; views are functions of the state. Invariant: effects
-// only ever follow from an event, and nothing here reads a clock, a device or the network.
-import { type Consultation, type MediaSource, type Problem, problemKind, type SubscribedTrack } from "./protocol.ts";
+// only ever follow from an event, and nothing here reads a clock, a device or the network. What happens in a call is in
+// media.ts.
+import { inStep, NO_MEDIA, NO_RECOVERY, onMedia, type Recovery } from "./media.ts";
+import {
+  type Consultation,
+  type MediaSource,
+  type Problem,
+  problemKind,
+  type Quality,
+  type SubscribedTrack,
+} from "./protocol.ts";
 
 /** Where the person is. `idle` is the staff's console; residents begin at `check`. */
 export type Stage = "check" | "waiting" | "call" | "ended" | "refused" | "elsewhere" | "login" | "idle";
@@ -11,7 +20,7 @@ export type DeviceStatus = "unknown" | "asking" | "opening" | "ready" | "failed"
 
 /**
  * none: not in a room. preparing: the server has no media node now. building: connections are being made.
- * live: both are connected. stalled: one is disconnected and may recover. lost: waits for a new admission.
+ * live: both are connected. stalled: one is disconnected and is to come back. lost: waits for a new admission.
  */
 export type MediaState = "none" | "preparing" | "building" | "live" | "stalled" | "lost";
 
@@ -34,12 +43,21 @@ export interface Session {
   heldToken: string | null;
   media: MediaState;
   peers: { up: PeerState; down: PeerState };
+  recovery: Recovery;
+  /** The media node knows that this link speaks for this page: it can be asked for something. */
+  isJoined: boolean;
   /** Media were seen at least once in this call: from now on a gap is a *re*connect. */
   wasLive: boolean;
   me: string | null;
   tracks: SubscribedTrack[];
   /** `participant/source` of others' muted tracks. */
   othersMuted: string[];
+  /** Tracks that are held back, because the link is too narrow for them. */
+  held: string[];
+  /** Who speaks, the loudest first. */
+  speakers: string[];
+  /** How well each participant's connection works, as far as that was told. */
+  qualities: Record<string, Quality>;
   /** Own sources that are switched off. */
   off: MediaSource[];
   /** The consultation that this page ends; told again until the server knows. */
@@ -65,7 +83,13 @@ export type Event =
   | { type: "offer"; revision: number; sdp: string; tracks: SubscribedTrack[] }
   | { type: "muted"; participant: string; source: MediaSource; muted: boolean }
   | { type: "participant_left"; participant: string }
+  | { type: "paused"; track: string; paused: boolean }
+  | { type: "speakers"; participants: string[] }
+  | { type: "connection_quality"; participant: string; quality: Quality }
   | { type: "media_lost" }
+  /** The device has another way to the internet, or one again. */
+  | { type: "network_changed" }
+  | { type: "alarm"; round: number }
   | { type: "devices"; status: DeviceStatus }
   | { type: "enter" }
   | { type: "peer"; which: "up" | "down"; state: PeerState }
@@ -83,7 +107,14 @@ export type Effect =
   | { do: "drop_connections" }
   | { do: "open_devices" }
   | { do: "stop_devices" }
-  | { do: "resync"; soon: boolean }
+  /** Has both connections look for new paths (ICE restart). */
+  | { do: "restart" }
+  /** Comes back as an event of the same round. */
+  | { do: "alarm"; round: number; afterMs: number }
+  /** Finds out at once whether the link to the server still works. */
+  | { do: "check_link" }
+  /** Waits about so long: not all pages at the same moment. */
+  | { do: "resync"; afterMs: number }
   | { do: "close_link" }
   | { do: "chime" };
 
@@ -101,29 +132,18 @@ export function newSession(role: "resident" | "staff", off: MediaSource[] = []):
     consultation: null,
     room: null,
     heldToken: null,
-    media: "none",
-    peers: { up: "new", down: "new" },
+    ...NO_MEDIA,
+    recovery: NO_RECOVERY,
     wasLive: false,
-    me: null,
-    tracks: [],
-    othersMuted: [],
     off,
     ending: null,
     refusal: null,
   };
 }
 
-const NO_MEDIA = {
-  media: "none",
-  peers: { up: "new", down: "new" },
-  me: null,
-  tracks: [],
-  othersMuted: [],
-} as const satisfies Partial<Session>;
-
-/** Whether both connections are worth keeping over a lost link. */
+/** Whether there are connections worth keeping over a lost link: a restart mends even those that have failed. */
 function hasConnections(s: Session): boolean {
-  return (s.media === "live" || s.media === "stalled") && s.peers.up !== "failed" && s.peers.down !== "failed";
+  return s.media === "live" || s.media === "stalled";
 }
 
 export function step(s: Session, event: Event): Step {
@@ -132,7 +152,7 @@ export function step(s: Session, event: Event): Step {
     case "link_open":
       return [{ ...s, link: "open", isReadyTold: false }, s.ending ? [{ do: "end", consultation: s.ending }] : []];
     case "link_lost":
-      return [{ ...s, link: "lost", heldToken: null }, []];
+      return [onLinkLost(s), []];
     case "refused":
       return leave({ ...s, stage: isDead(event.problem) ? "ended" : "refused", refusal: event.problem }, []);
     case "elsewhere":
@@ -162,6 +182,12 @@ export function step(s: Session, event: Event): Step {
     default:
       return s.stage === "call" ? onMedia(s, event) : [s, []];
   }
+}
+
+/** A restart that nobody may have heard of begins again when the server can be asked. */
+function onLinkLost(s: Session): Session {
+  const lost: Session = { ...s, link: "lost", isJoined: false, heldToken: null };
+  return s.recovery.step === "restarting" ? inStep(lost, "watching") : lost;
 }
 
 function isOver(s: Session): boolean {
@@ -196,7 +222,9 @@ function follow(s: Session): Step {
   if (s.isAllowed && phase !== "booked") s = { ...s, hasEntered: true };
   if (s.stage === "call") {
     // Asked back into the waiting room.
-    if (phase === "waiting") return [{ ...s, ...NO_MEDIA, wasLive: false, stage: "waiting" }, [{ do: "drop_connections" }]];
+    if (phase === "waiting") {
+      return [{ ...inStep(s, "none"), ...NO_MEDIA, wasLive: false, stage: "waiting" }, [{ do: "drop_connections" }]];
+    }
     return [s, []];
   }
   if (!s.hasEntered) return [s, []];
@@ -220,7 +248,7 @@ function onAdmitted(s: Session, id: string, token: string): Step {
   const next: Session = { ...s, stage: "call", room: id, hasEntered: true, heldToken: null };
   if (hasConnections(s)) return [next, [...effects, { do: "join", token, hasConnections: true }]];
   return [
-    { ...next, ...NO_MEDIA, media: "building", wasLive: isNew ? false : s.wasLive },
+    { ...inStep(next, "none"), ...NO_MEDIA, media: "building", wasLive: isNew ? false : s.wasLive },
     [...effects, { do: "drop_connections" }, { do: "join", token, hasConnections: false }, { do: "publish" }],
   ];
 }
@@ -238,7 +266,7 @@ function onEnter(s: Session): Step {
   if (s.stage !== "check") return [s, []];
   const next: Session = { ...s, hasEntered: true, heldToken: null };
   // The token may have grown old while the devices were being checked: ask for a new one.
-  if (s.heldToken) return [{ ...next, stage: "waiting" }, [{ do: "resync", soon: true }]];
+  if (s.heldToken) return [{ ...next, stage: "waiting" }, [{ do: "resync", afterMs: 0 }]];
   return follow(next);
 }
 
@@ -266,93 +294,14 @@ function over(s: Session): Step {
 
 function leave(s: Session, more: Effect[]): Step {
   return [
-    { ...s, ...NO_MEDIA, wasLive: false, heldToken: null },
+    { ...s, ...NO_MEDIA, recovery: fresh(s.recovery), wasLive: false, heldToken: null },
     [{ do: "drop_connections" }, { do: "stop_devices" }, ...more],
   ];
 }
 
-type MediaEvent = Extract<
-  Event,
-  {
-    type: "joined" | "join_failed" | "negotiation_failed" | "offer" | "muted" | "participant_left" | "media_lost" | "peer";
-  }
->;
-
-function onMedia(s: Session, event: MediaEvent): Step {
-  switch (event.type) {
-    case "joined":
-      return onJoined({ ...s, me: event.participant }, event.fresh);
-    case "join_failed":
-      return onJoinFailed(s, event.problem);
-    case "negotiation_failed":
-      return hasNothingToLose(s) ? [s, []] : rebuild(s, false);
-    case "offer":
-      return onOffer(s, event);
-    case "muted":
-      return [{ ...s, othersMuted: toggled(s.othersMuted, `${event.participant}/${event.source}`, event.muted) }, []];
-    case "participant_left":
-      return [
-        {
-          ...s,
-          tracks: s.tracks.filter((track) => track.participant !== event.participant),
-          othersMuted: s.othersMuted.filter((one) => !one.startsWith(`${event.participant}/`)),
-        },
-        [],
-      ];
-    case "media_lost":
-      return [{ ...s, ...NO_MEDIA, media: "lost" }, [{ do: "drop_connections" }]];
-    case "peer":
-      return onPeer(s, event.which, event.state);
-  }
-}
-
-function onJoined(s: Session, fresh: boolean): Step {
-  if (!fresh || s.media === "building") return [s, []];
-  // The node has forgotten this page: its connections lead nowhere.
-  const next: Session = { ...s, ...NO_MEDIA, me: s.me, media: "building" };
-  return [next, [{ do: "drop_connections" }, { do: "publish" }]];
-}
-
-function onJoinFailed(s: Session, problem: Problem): Step {
-  const kind = problemKind(problem);
-  if (kind === "no-media") return [{ ...s, ...NO_MEDIA, media: "preparing" }, [{ do: "drop_connections" }]];
-  // The link is down: it will tell everything again when it is back.
-  if (kind === "no-answer" && s.link !== "open") return [s, []];
-  return rebuild(s, false);
-}
-
-/** Not in a room at all, or the link is down and will tell everything again. */
-function hasNothingToLose(s: Session): boolean {
-  return s.media === "none" || s.media === "preparing" || s.media === "lost" || s.link !== "open";
-}
-
-/** Everything anew: the server gives a new token when the link says hello again. */
-function rebuild(s: Session, soon: boolean): Step {
-  return [{ ...s, ...NO_MEDIA, media: "lost" }, [{ do: "drop_connections" }, { do: "resync", soon }]];
-}
-
-function onOffer(s: Session, offer: { revision: number; sdp: string; tracks: SubscribedTrack[] }): Step {
-  const known = new Set(s.tracks.map((track) => track.participant));
-  const isSomebodyNew = offer.tracks.some((track) => !known.has(track.participant));
-  const effects: Effect[] = [{ do: "answer", revision: offer.revision, sdp: offer.sdp, tracks: offer.tracks }];
-  // Who has just come doesn't know what this page has switched off.
-  if (isSomebodyNew) for (const source of s.off) effects.push({ do: "mute", source, muted: true });
-  return [{ ...s, tracks: offer.tracks }, effects];
-}
-
-function onPeer(s: Session, which: "up" | "down", state: PeerState): Step {
-  if (s.media === "none" || s.media === "lost" || s.media === "preparing") return [s, []];
-  const peers = { ...s.peers, [which]: state };
-  const next: Session = { ...s, peers };
-  if (state === "failed") return rebuild(next, true);
-  if (state === "disconnected") return [{ ...next, media: "stalled" }, []];
-  const isLive = peers.up === "connected" && peers.down === "connected";
-  return [isLive ? { ...next, media: "live", wasLive: true } : next, []];
-}
-
-function toggled(list: string[], item: string, isIn: boolean): string[] {
-  const others = list.filter((one) => one !== item);
-  return isIn ? [...others, item] : others;
+/** As at the beginning, but for alarms that are still set. */
+function fresh({ round }: Recovery): Recovery {
+  return { ...NO_RECOVERY, round: round + 1 };
 }
 
 /** What the call's picture area says. `talking`: nothing, the other person is there. */

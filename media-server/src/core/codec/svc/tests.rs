@@ -419,7 +419,7 @@ fn a_restart_waits_for_the_next_key_frame() {
 }
 
 #[test]
-fn av1_without_a_readable_descriptor_is_left_out_only_where_others_have_one() {
+fn without_a_readable_descriptor_av1_is_left_out_only_where_others_have_one() {
     let mut selector = Selector::new(layers(0, 0));
     let mut select = |starts: bool, dependency: Option<&Frame>| {
         let payload = [if starts { 0x18 } else { 0x10 }, 6 << 3, 0xaa];
