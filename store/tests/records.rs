@@ -181,13 +181,13 @@ async fn broadcasts_end_once_each_by_hand_or_when_their_time_is_up(db: &Db) {
     );
     assert_eq!(
         broadcasts::take_over(db, &office(), later).await.unwrap(),
-        [short.clone()]
+        std::slice::from_ref(&short)
     );
     assert_eq!(broadcasts::take_over(db, &office(), later).await.unwrap(), []);
     assert_eq!(broadcasts::get(db, &office(), &short.id).await.unwrap(), None);
 
     let removed = broadcasts::remove(db, &office(), &long.id).await.unwrap();
-    assert_eq!(removed, Some(long.clone()));
+    assert_eq!(removed.as_ref(), Some(&long));
     assert_eq!(broadcasts::remove(db, &office(), &long.id).await.unwrap(), None);
     assert_eq!(broadcasts::open(db, &office(), NOW).await.unwrap(), []);
 }

@@ -315,3 +315,37 @@ fn offers_that_make_no_sense_open_nothing() {
     assert!(matches!(unknown, AnswerBody::Error { problem } if problem.status == 404));
     assert_eq!(world.sfu.counters().rooms, 0);
 }
+
+/// As libdatachannel, which OBS uses, describes its connection: what belongs to ICE and DTLS stands above the sections.
+const FROM_OBS: &str = "v=0\r\no=rtc 1234567890 0 IN IP4 127.0.0.1\r\ns=-\r\nt=0 0\r\na=group:BUNDLE 0 1\r\n\
+    a=group:LS 0 1\r\na=msid-semantic:WMS *\r\na=setup:actpass\r\na=ice-ufrag:Uw5N\r\n\
+    a=ice-pwd:Ms9Ue5kjGQh4vJxbVhTs3r\r\na=ice-options:trickle\r\na=fingerprint:sha-256 \
+    6B:8B:F0:65:5F:78:E2:51:3B:AC:6F:F3:3F:46:1B:35:DC:B8:5F:64:1A:24:C2:43:F0:A1:58:D0:A1:2C:19:08\r\n\
+    m=audio 9 UDP/TLS/RTP/SAVPF 111\r\nc=IN IP4 0.0.0.0\r\na=mid:0\r\na=sendonly\r\na=ssrc:11 cname:stream\r\n\
+    a=ssrc:11 msid:stream stream-audio\r\na=msid:stream stream-audio\r\na=rtcp-mux\r\na=rtpmap:111 opus/48000/2\r\n\
+    a=fmtp:111 minptime=10;maxaveragebitrate=96000;stereo=1;sprop-stereo=1;useinbandfec=1\r\n\
+    m=video 9 UDP/TLS/RTP/SAVPF 96\r\nc=IN IP4 0.0.0.0\r\na=mid:1\r\na=sendonly\r\na=ssrc:12 cname:stream\r\n\
+    a=ssrc:12 msid:stream stream-video\r\na=msid:stream stream-video\r\na=rtcp-mux\r\na=rtpmap:96 H264/90000\r\n\
+    a=rtcp-fb:96 nack\r\na=rtcp-fb:96 nack pli\r\na=rtcp-fb:96 goog-remb\r\n\
+    a=fmtp:96 profile-level-id=42e01f;packetization-mode=1;level-asymmetry-allowed=1\r\n";
+
+#[test]
+fn an_offer_as_obs_writes_it_is_taken_and_one_of_unknown_codecs_is_not() {
+    let mut world = World::new(8);
+    let ingest = |world: &mut World, sdp: &str| {
+        let grant = World::grant("obs", &BOTH);
+        let sdp = sdp.to_owned();
+        published(world.ask(SIGNALING, Request::Ingest { grant, sdp }))
+    };
+    let answer = ingest(&mut world, FROM_OBS).expect("taken");
+    assert_eq!(answer.matches("a=recvonly").count(), 2, "{answer}");
+    assert!(answer.contains("a=rtpmap:96 H264/90000") && answer.contains("a=rtpmap:111 opus/48000/2"));
+    assert!(answer.contains("a=setup:passive") && answer.contains("a=ice-lite"));
+    assert_eq!(world.sfu.counters().tracks, 2);
+    assert_eq!(world.leave("obs"), AnswerBody::Ok);
+
+    let unknown = FROM_OBS.replace("H264/90000", "H265/90000");
+    let problem = ingest(&mut world, &unknown).expect_err("refused");
+    assert_eq!(problem.status, 406, "{problem:?}");
+    assert_eq!(world.sfu.counters().rooms, 0);
+}

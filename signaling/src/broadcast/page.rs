@@ -36,7 +36,10 @@ async fn page(visitor: Visitor, Path(id): Path<String>) -> Result<Response, Refu
     let record = service::get(&visitor.app, &id).await?.ok_or(Fault::NotFound)?;
     rules::check_time(&record, runtime::now())?;
     let app = &visitor.app;
-    let servers = app.keys.turn.servers(&app.config, &ParticipantId::random(), runtime::now());
+    let servers = app
+        .keys
+        .turn
+        .servers(&app.config, &ParticipantId::random(), runtime::now());
     let page = html(&LivePage {
         page: visitor.page(),
         ice_servers: serde_json::to_string(&servers).unwrap_or_default(),
