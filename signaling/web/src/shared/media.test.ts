@@ -136,6 +136,7 @@ test("who speaks and how well it goes is known of everybody who is there", () =>
     { type: "connection_quality", participant: "me", quality: "good" },
   );
   assert.deepEqual([session.speakers, session.qualities], [["a", "me"], { a: "lost", me: "good" }]);
+  assert.deepEqual(run(session, peer("down", "disconnected"))[0].speakers, [], "nobody is heard now");
   const [alone] = run(session, { type: "participant_left", participant: "a" });
   assert.deepEqual([alone.speakers, alone.qualities], [["me"], { me: "good" }]);
 });

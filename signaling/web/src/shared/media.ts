@@ -154,7 +154,8 @@ function onPeer(before: Session, which: "up" | "down", state: Session["peers"]["
   if (state === "connected") return [bothConnected(s) ? live(s) : s, []];
   // What never worked has nothing to come back to.
   if (s.media === "building") return state === "failed" ? rebuild(s) : [s, []];
-  const stalled: Session = { ...s, media: "stalled" };
+  // Who spoke last says nothing about now.
+  const stalled: Session = { ...s, media: "stalled", speakers: [] };
   if (s.recovery.step !== "none") return [stalled, []];
   if (state === "failed") return restart(stalled);
   const watching = inStep(stalled, "watching");
