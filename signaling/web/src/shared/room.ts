@@ -60,7 +60,7 @@ export class Room {
       onNews: (body) => this.#news(body),
     });
     watchNetwork(() => {
-      this.#link.wake();
+      this.#link.networkChanged();
       this.dispatch({ type: "network_changed" });
     });
     setInterval(() => this.#listen(), LISTEN_EVERY_MS);
