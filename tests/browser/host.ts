@@ -49,6 +49,9 @@ export class OtherHost {
   #make(): void {
     ip(`netns add ${this.#name}`);
     ip(`link add ${this.#name} type veth peer name eth0 netns ${this.#name}`);
+    // Without addresses that come by themselves a moment later: browsers drop what they load when the network changes.
+    ip(`link set ${this.#name} addrgenmode none`);
+    this.#there("link set eth0 addrgenmode none");
     ip(`addr add ${this.here}/24 dev ${this.#name}`);
     ip(`link set ${this.#name} up`);
     this.#there(`addr add ${this.there}/24 dev eth0`);

@@ -126,6 +126,12 @@ export class Connections {
     void this.#up?.senders[part].sender.replaceTrack(track).catch(() => undefined);
   }
 
+  /** When the newest packet came from anybody, by the browser's own clock; 0: none lately. */
+  newestPacketAt(): number {
+    const sources = this.#down?.getReceivers().flatMap((one) => one.getSynchronizationSources()) ?? [];
+    return Math.max(0, ...sources.map((one) => one.timestamp));
+  }
+
   /** Drops what was in use. What was made ahead of time stays for the next call. */
   drop(): void {
     this.generation += 1;

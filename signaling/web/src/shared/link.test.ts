@@ -57,6 +57,7 @@ test("waits grow, stay below the limit, and differ between clients", () => {
   const longest = [0, 1, 2, 3, 20].map((attempt) => retryWaitMs(attempt, 1));
   assert.deepEqual(longest, [250, 500, 1000, 2000, 8000]);
   assert.equal(retryWaitMs(20, 0), 4000);
+  assert.equal(retryWaitMs(20, 1, true), 600, "in a hurry");
 });
 
 test("answers find their requests, in any order, and news come as they are", async () => {
@@ -109,6 +110,38 @@ test("silence is noticed although the socket says that it is open", () => {
   assert.equal(seen.lost, 1);
   assert.ok(FakeSocket.all[0]?.isClosed);
   link.close();
+});
+
+test("a link in doubt is asked, and replaced when it doesn't answer", () => {
+  const { link, seen, socket } = start();
+  const first = socket();
+  first.welcome();
+  mock.timers.tick(1_000);
+  link.check();
+  first.tell({ type: "pong" });
+  mock.timers.tick(2_000);
+  assert.equal(socket(), first, "it lives");
+  link.check();
+  mock.timers.tick(1_499);
+  assert.equal(seen.lost, 0);
+  mock.timers.tick(1);
+  assert.equal(seen.lost, 1);
+  mock.timers.tick(0);
+  assert.notEqual(socket(), first);
+});
+
+test("another network gets another socket at once, and attempts that hang are given up soon", () => {
+  const { link, socket } = start();
+  const first = socket();
+  first.welcome();
+  link.networkChanged();
+  mock.timers.tick(0);
+  const second = socket();
+  assert.deepEqual([second === first, first.isClosed], [false, true]);
+  mock.timers.tick(3_000);
+  assert.equal(second.isClosed, true);
+  mock.timers.tick(600);
+  assert.notEqual(socket(), second);
 });
 
 test("a refused hello is final, except when it is only the moment", async () => {

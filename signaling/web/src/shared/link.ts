@@ -93,20 +93,26 @@ export class Link {
     this.#lose(0);
   }
 
-  /**
-   * The device came back (network, screen): don't wait for the next attempt. One that is under way may have begun while
-   * there was no network, and would long be silent; and a socket that was open may lead nowhere.
-   */
+  /** Somebody looks at the page again: don't wait for the next attempt, and see whether a sleepy socket is alive. */
   wake(): void {
-    if (this.#isDone) return;
     if (this.#isOpen) this.check();
     else this.resync();
+  }
+
+  /**
+   * The device has another network, or one again. A socket that was open may lead nowhere, and an attempt that began
+   * without a network would long be silent: a new one is there before either is certain.
+   */
+  networkChanged(): void {
+    if (this.#isDone) return;
+    this.#hurry();
+    this.resync();
   }
 
   /** Something is wrong: finds out whether the link works, and doesn't dawdle while it doesn't. */
   check(): void {
     if (this.#isDone) return;
-    this.#hurriedUntil = Date.now() + HURRY_MS;
+    this.#hurry();
     if (!this.#isOpen) return;
     const socket = this.#socket;
     const askedAt = Date.now();
@@ -120,6 +126,10 @@ export class Link {
     this.#isDone = true;
     this.#dropSocket();
     clearTimeout(this.#retry);
+  }
+
+  #hurry(): void {
+    this.#hurriedUntil = Date.now() + HURRY_MS;
   }
 
   get #isHurried(): boolean {

@@ -80,6 +80,18 @@ test("a restart that nobody heard of is asked for again", () => {
   assert.deepEqual(names(run(waiting, open, admitted, joined(false))[1]), ["restart", "alarm"]);
 });
 
+test("a silence is nothing while the server is reached, and a broken connection when it isn't", () => {
+  const silence: Event = { type: "silence" };
+  const [doubting, doubt] = run(talking(), silence);
+  assert.deepEqual([callStatus(doubting), names(doubt)], ["talking", ["check_link", "alarm"]]);
+  const [calm, nothing] = run(doubting, ring(doubt));
+  assert.deepEqual([calm.recovery.step, nothing], ["none", []]);
+  const [unreached] = run(doubting, lost, ring(doubt));
+  assert.deepEqual(names(run(unreached, open, admitted, joined(false))[1]), ["restart", "alarm"]);
+  const [stalled, watch] = run(doubting, peer("up", "disconnected"));
+  assert.deepEqual([stalled.recovery.step, names(watch)], ["watching", ["check_link", "alarm"]]);
+});
+
 test("another network is taken at once, and nothing is lost when the old one was the same", () => {
   const [session, effects] = run(talking(), network);
   assert.deepEqual(names(effects), ["check_link", "restart", "alarm"]);

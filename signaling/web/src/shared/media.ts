@@ -5,17 +5,19 @@ import type { Effect, Event, Session, Step } from "./session.ts";
 
 /** A connection that is quiet for less than this often comes back by itself. */
 const STALL_MS = 1_500;
+/** How long a silence is only a reason to ask whether the server is still reached. */
+const DOUBT_MS = 2_500;
 /** An ICE restart that leads to nothing in this time is given up for connections made anew. */
 const RESTART_LIMIT_MS = 4_000;
 const FIRST_WAIT_MS = 500;
 const LONGEST_WAIT_MS = 8_000;
 
 /**
- * How a broken call comes back. watching: it may recover by itself, or the way to the server must come back first.
+ * How a broken call comes back. doubting: nothing comes any more, which may mean nothing. watching: it may recover by itself, or the way to the server must come back first.
  * restarting: both connections look for new paths (ICE restart).
  */
 export interface Recovery {
-  step: "none" | "watching" | "restarting";
+  step: "none" | "doubting" | "watching" | "restarting";
   /** Grows with every step: an alarm that was set in another round is stale. */
   round: number;
   /** How often everything was made anew since it last worked: the waits grow with it. */
@@ -61,6 +63,7 @@ export type MediaEvent = Extract<
       | "connection_quality"
       | "media_lost"
       | "network_changed"
+      | "silence"
       | "alarm"
       | "peer";
   }
@@ -90,6 +93,8 @@ export function onMedia(s: Session, event: MediaEvent): Step {
       return [{ ...inStep(s, "none"), ...NO_MEDIA, media: "lost" }, [{ do: "drop_connections" }]];
     case "network_changed":
       return onNetworkChanged(s);
+    case "silence":
+      return onSilence(s);
     case "alarm":
       return onAlarm(s, event.round);
     case "peer":
@@ -156,7 +161,7 @@ function onPeer(before: Session, which: "up" | "down", state: Session["peers"]["
   if (s.media === "building") return state === "failed" ? rebuild(s) : [s, []];
   // Who spoke last says nothing about now.
   const stalled: Session = { ...s, media: "stalled", speakers: [] };
-  if (s.recovery.step !== "none") return [stalled, []];
+  if (s.recovery.step === "watching" || s.recovery.step === "restarting") return [stalled, []];
   if (state === "failed") return restart(stalled);
   const watching = inStep(stalled, "watching");
   // By the time that the watch is over it is known whether the server can be reached at all.
@@ -180,6 +185,16 @@ function onNetworkChanged(s: Session): Step {
   return [next, [{ do: "check_link" }, ...effects]];
 }
 
+/**
+ * Browsers take seconds to find that a connection leads nowhere. When the server isn't reached either, that is certain
+ * sooner; when it is, the others have just nothing to say or to show.
+ */
+function onSilence(s: Session): Step {
+  if (s.media !== "live" || s.recovery.step !== "none") return [s, []];
+  const doubting = inStep(s, "doubting");
+  return [doubting, [{ do: "check_link" }, alarm(doubting, DOUBT_MS)]];
+}
+
 /** Has both connections look for new paths, as soon as the server can be asked for it. */
 function restart(s: Session): Step {
   if (!s.isJoined) return [inStep(s, "watching"), []];
@@ -191,6 +206,8 @@ function onAlarm(s: Session, round: number): Step {
   if (round !== s.recovery.round) return [s, []];
   if (s.recovery.step === "watching") return restart(s);
   if (s.recovery.step === "none") return [s, []];
+  // Still without a link: what comes after that is decided when there is one again.
+  if (s.recovery.step === "doubting") return [s.isJoined ? inStep(s, "none") : s, []];
   return bothConnected(s) ? [live(s), []] : rebuild(s);
 }
 

@@ -9,6 +9,9 @@ import { type Effect, type Event, newSession, type Session, step } from "./sessi
 import { Views } from "./views.ts";
 
 const LATER_MS = 2_000;
+const LISTEN_EVERY_MS = 500;
+/** Sound comes fifty times a second: this is no gap between two words. */
+const SILENCE_MS = 1_000;
 /** By how much waits are stretched or shortened, so that not all pages come at the same moment. */
 const JITTER = 0.3;
 const OFF_KEY = "madoguchi.off";
@@ -24,6 +27,8 @@ export class Room {
   readonly #connections: Connections;
   readonly #link: Link;
   readonly #listeners = new Set<() => void>();
+  /** The newest packet that was seen, and since when there is none newer. */
+  #heard = { packetAt: 0, since: 0, isTold: false };
   readonly #onNews: ((body: ServerBody) => void) | undefined;
   /** Parts that aren't there, and so count as switched off without anybody having done so. */
   readonly #missing = new Set<PartName>();
@@ -55,9 +60,10 @@ export class Room {
       onNews: (body) => this.#news(body),
     });
     watchNetwork(() => {
-      this.#link.wake();
+      this.#link.networkChanged();
       this.dispatch({ type: "network_changed" });
     });
+    setInterval(() => this.#listen(), LISTEN_EVERY_MS);
     document.addEventListener("visibilitychange", () => {
       const isVisible = document.visibilityState === "visible";
       this.views.setHidden(!isVisible);
@@ -197,6 +203,17 @@ export class Room {
         chime();
         break;
     }
+  }
+
+  /** Notices when nothing comes any more, once for each silence. */
+  #listen(): void {
+    if (this.session.media !== "live") return;
+    const packetAt = this.#connections.newestPacketAt();
+    const now = performance.now();
+    if (packetAt !== this.#heard.packetAt) this.#heard = { packetAt, since: now, isTold: packetAt === 0 };
+    if (this.#heard.isTold || now - this.#heard.since < SILENCE_MS) return;
+    this.#heard.isTold = true;
+    this.dispatch({ type: "silence" });
   }
 
   async #ready(): Promise<void> {

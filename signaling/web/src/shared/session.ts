@@ -89,6 +89,8 @@ export type Event =
   | { type: "media_lost" }
   /** The device has another way to the internet, or one again. */
   | { type: "network_changed" }
+  /** Nothing has come from the others for a moment, by connections that seem to be all right. */
+  | { type: "silence" }
   | { type: "alarm"; round: number }
   | { type: "devices"; status: DeviceStatus }
   | { type: "enter" }
