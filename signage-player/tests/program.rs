@@ -234,8 +234,8 @@ fn a_half_written_manifest_or_layout_leaves_name_and_clock() {
     assert_eq!(frames_at_least(&office, 10).page, "standby");
 }
 
-/// A virtual display of its own. `None` where Xvfb or xdotool isn't installed.
-fn display() -> Option<(Running, String)> {
+/// Whether a virtual display and a pointer can be had. Says what is missing.
+fn has_display() -> bool {
     for program in ["Xvfb", "xdotool"] {
         let found = Command::new("sh")
             .args(["-c", &format!("command -v {program}")])
@@ -243,11 +243,28 @@ fn display() -> Option<(Running, String)> {
             .expect("sh runs");
         if !found.status.success() {
             eprintln!("skipped: {program} is not installed");
-            return None;
+            return false;
         }
     }
-    let mut child = Command::new("Xvfb")
-        .args(["-displayfd", "1", "-screen", "0", "1400x900x24", "-nolisten", "tcp"])
+    true
+}
+
+/// A virtual display. It stays as it is when its last client leaves, as a started-anew one takes no other
+/// client for a moment.
+fn xvfb(which: &[&str]) -> Command {
+    let mut command = Command::new("Xvfb");
+    command
+        .args(which)
+        .args(["-screen", "0", "1400x900x24", "-nolisten", "tcp", "-noreset"]);
+    command
+}
+
+/// A virtual display of its own. `None` where Xvfb or xdotool isn't installed.
+fn display() -> Option<(Running, String)> {
+    if !has_display() {
+        return None;
+    }
+    let mut child = xvfb(&["-displayfd", "1"])
         .stdout(Stdio::piped())
         .stderr(Stdio::null())
         .spawn()
@@ -285,5 +302,33 @@ fn a_real_click_in_the_window_opens_the_reception() {
     wait_for("the way back", LIMIT, || {
         xdotool(&["mousemove", "--window", &window, "1068", "640", "click", "1"]);
         office.status().filter(|report| report.page == "home")
+    });
+}
+
+#[test]
+fn a_display_that_comes_up_after_the_player_is_waited_for() {
+    let Some((xvfb_before, display)) = display() else {
+        return;
+    };
+    drop(xvfb_before);
+    let office = Office::new();
+    let mut command = office.command(&[]);
+    command.env("DISPLAY", &display).env_remove("WAYLAND_DISPLAY");
+    let _player = Running(command.spawn().expect("starts"));
+    wait_for("the player to be at the display's door", LIMIT, || {
+        office.home().join("player.sock").exists().then_some(())
+    });
+    // It is refused a few times.
+    std::thread::sleep(Duration::from_millis(500));
+    let _xvfb = Running(
+        xvfb(&[&display])
+            .stderr(Stdio::null())
+            .spawn()
+            .expect("Xvfb starts again"),
+    );
+    wait_for("the window", LIMIT, || {
+        let search = ["search", "--onlyvisible", "--name", "."];
+        let found = Command::new("xdotool").args(search).env("DISPLAY", &display).output();
+        (!found.expect("xdotool runs").stdout.is_empty()).then_some(())
     });
 }

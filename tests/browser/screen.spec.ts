@@ -15,7 +15,9 @@ let office: Office;
 let display: ReturnType<typeof spawn>;
 
 before(async () => {
-  display = spawn("Xvfb", [DISPLAY, "-screen", "0", "1280x720x24", "-nolisten", "tcp"], { stdio: "ignore" });
+  // Without -noreset the display takes no client for a moment whenever its last one has left.
+  const settings = ["-screen", "0", "1280x720x24", "-nolisten", "tcp", "-noreset"];
+  display = spawn("Xvfb", [DISPLAY, ...settings], { stdio: "ignore" });
   process.env.MADOGUCHI_DISPLAY = DISPLAY;
   await eventually("the display is there", () =>
     run("xdotool", ["getdisplaygeometry"], { env: { ...process.env, DISPLAY } }).then(() => true),
@@ -86,17 +88,10 @@ test("a real click opens the reception page, the avatar moves, and the page goes
   const env = { ...process.env, DISPLAY };
   const button = zone("button");
   const [x, y] = [button.x + button.width / 2, button.y + button.height / 2];
-  const click = () => run("xdotool", ["mousemove", `${x}`, `${y}`, "click", "1"], { env });
-  await click();
-  let clicked = Date.now();
+  await run("xdotool", ["mousemove", `${x}`, `${y}`, "click", "1"], { env });
   const avatar = zone("avatar");
   const reception = await eventually("the reception page is shown", async () => {
     const now = await snapshot("screen-reception");
-    // On an overloaded machine a click can be over before the window sees it: as visitors do, it is clicked again.
-    if (isHome(now) && Date.now() - clicked > 8_000) {
-      await click();
-      clicked = Date.now();
-    }
     return !isHome(now) && spread(now, avatar) > 20 ? now : undefined;
   });
   await eventually("the avatar moves", async () => differs(reception, await snapshot("screen-reception-later"), avatar));

@@ -5,7 +5,7 @@
 
 use std::sync::Arc;
 use std::sync::atomic::{AtomicU64, Ordering};
-use std::time::Duration;
+use std::time::{Duration, Instant};
 
 use anyhow::{Context, Result};
 use gstreamer as gst;
@@ -27,6 +27,13 @@ const SLOTS: usize = 6;
 
 /// Frames waiting for the sink. When full, the oldest is dropped: the stage never waits for the sink.
 const QUEUE: u64 = 2;
+
+/// How long a display that the environment names may take to be there. An X server that was just started,
+/// or that starts anew because its last client left, takes no connection for a moment.
+const DISPLAY_PATIENCE: Duration = Duration::from_secs(10);
+
+/// From one try at the display to the next.
+const DISPLAY_RETRY: Duration = Duration::from_millis(200);
 
 /// Where the picture goes.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -268,24 +275,33 @@ fn open_sink(target: Target) -> Result<gst::Element> {
         Target::Auto if is_set("DISPLAY") => &["xvimagesink", "ximagesink"],
         Target::Auto => &[],
     };
-    for name in candidates {
-        let Ok(sink) = gst::ElementFactory::make(name).build() else {
-            continue;
-        };
-        // Ready opens the display: a server without the extension is told apart here.
-        if sink.set_state(gst::State::Ready).is_ok() {
-            tracing::info!(sink = name, "the picture goes to a window");
+    let begun = Instant::now();
+    while !candidates.is_empty() {
+        if let Some(sink) = candidates.iter().find_map(|name| open_display(name)) {
             return Ok(sink);
         }
-        let _ = sink.set_state(gst::State::Null);
-    }
-    if !candidates.is_empty() {
-        tracing::warn!("the display can't be opened; playing without a window");
+        if begun.elapsed() > DISPLAY_PATIENCE {
+            tracing::warn!("the display can't be opened; playing without a window");
+            break;
+        }
+        std::thread::sleep(DISPLAY_RETRY);
     }
     Ok(gst::ElementFactory::make("fakesink")
         .property("sync", true)
         .property("enable-last-sample", false)
         .build()?)
+}
+
+/// A window's sink, if its display takes it.
+fn open_display(name: &str) -> Option<gst::Element> {
+    let sink = gst::ElementFactory::make(name).build().ok()?;
+    // Ready opens the display: a server without the extension is told apart here.
+    if sink.set_state(gst::State::Ready).is_err() {
+        let _ = sink.set_state(gst::State::Null);
+        return None;
+    }
+    tracing::info!(sink = name, "the picture goes to a window");
+    Some(sink)
 }
 
 fn count_frames(sink: &gst::Element, counters: &Arc<Counters>) -> Result<()> {
