@@ -19,11 +19,13 @@ pub enum DropReason {
     NoCodec,
     /// Media that waited for a subscriber's narrow link behind too much else.
     TooSlow,
+    /// Media for a worker that has too much to do.
+    WorkerFull,
 }
 
 impl DropReason {
     /// All of them.
-    pub const ALL: [Self; 8] = [
+    pub const ALL: [Self; 9] = [
         Self::Oversize,
         Self::Stranger,
         Self::Garbage,
@@ -32,6 +34,7 @@ impl DropReason {
         Self::NotStarted,
         Self::NoCodec,
         Self::TooSlow,
+        Self::WorkerFull,
     ];
 
     /// The name in metrics.
@@ -46,6 +49,7 @@ impl DropReason {
             Self::NotStarted => "not_started",
             Self::NoCodec => "no_codec",
             Self::TooSlow => "too_slow",
+            Self::WorkerFull => "worker_full",
         }
     }
 }
@@ -71,6 +75,10 @@ pub struct Counters {
     pub packets_in: u64,
     /// Media packets to subscribers.
     pub packets_forwarded: u64,
+    /// Media packets to other workers.
+    pub packets_relayed: u64,
+    /// Participants now who are served by another worker than their room's.
+    pub spilled: u64,
     /// Packets that subscribers asked for again (RFC 4585 §6.2.1).
     pub nacks_in: u64,
     /// NACK messages to publishers. Brought up to date every few seconds.
@@ -129,6 +137,8 @@ impl Counters {
             (&mut self.bytes_out, other.bytes_out),
             (&mut self.packets_in, other.packets_in),
             (&mut self.packets_forwarded, other.packets_forwarded),
+            (&mut self.packets_relayed, other.packets_relayed),
+            (&mut self.spilled, other.spilled),
             (&mut self.nacks_in, other.nacks_in),
             (&mut self.nacks_out, other.nacks_out),
             (&mut self.key_frames_asked, other.key_frames_asked),

@@ -13,9 +13,11 @@ use super::counters::DropReason;
 use super::engine::Packet;
 use super::layers::Layer;
 use super::lipsync::captured_at;
+use super::relay::Relay;
 use super::room::Room;
 use super::sfu::Shared;
 use super::slot::Forwarded;
+use super::spill::Part;
 use super::{MAX_PAYLOAD, Seat};
 
 /// A layer of which packets wait to be sent on.
@@ -43,9 +45,8 @@ pub(crate) fn take(room: &mut Room, seat: Seat, packet: Arc<Packet>, now: Instan
     let Some(number) = track.layer_of(packet.rid) else {
         return shared.counters.dropped(DropReason::Unnamed);
     };
-    let layer = &mut track.layers[number];
-
     // Stamp: when was it captured?
+    let layer = &track.layers[number];
     let captured_at = captured_at(
         &publisher.clock,
         layer.report,
@@ -56,6 +57,20 @@ pub(crate) fn take(room: &mut Room, seat: Seat, packet: Arc<Packet>, now: Instan
     if let Some(level) = packet.extensions.audio_level {
         publisher.health.loudness.heard(level, packet.extensions.has_voice, now);
     }
+    lay(room, (seat, source, number), packet, captured_at, now);
+}
+
+/// Lays a packet of the track's layer with this number to the others of its batch.
+pub(super) fn lay(
+    room: &mut Room,
+    (seat, source, number): (Seat, MediaSource, usize),
+    packet: Arc<Packet>,
+    captured_at: Instant,
+    now: Instant,
+) {
+    let Some(layer) = room.track_mut(seat, source).and_then(|it| it.layers.get_mut(number)) else {
+        return;
+    };
     if let Some(facts) = packet.facts.filter(|facts| facts.starts_key_frame) {
         layer.keyframes.came();
         layer.height = facts.size.map(|(width, height)| width.min(height)).or(layer.height);
@@ -65,14 +80,15 @@ pub(crate) fn take(room: &mut Room, seat: Seat, packet: Arc<Packet>, now: Instan
     layer
         .rate
         .add(if is_of_key_frame { 0 } else { packet.payload.len() }, now);
-    if layer.pending.is_empty() {
+    let is_first = layer.pending.is_empty();
+    layer.pending.push((packet, captured_at));
+    if is_first {
         room.batches.push(Batch {
             seat,
             source,
             layer: number,
         });
     }
-    layer.pending.push((packet, captured_at));
 }
 
 /// Which source a packet is of, if it may go on.
@@ -132,6 +148,9 @@ pub(crate) fn fan_out(room: &mut Room, now: Instant, shared: &mut Shared) {
             shared.wake_down(down);
         }
 
+        if let Some(track) = room.track(batch.seat, batch.source) {
+            room.pass_to_branches(track, batch.layer, &pending, shared);
+        }
         if batch.source.is_video() {
             for (packet, captured_at) in pending {
                 recent.keep(packet, captured_at);
@@ -159,25 +178,38 @@ fn layer_mut(room: &mut Room, batch: Batch) -> Option<&mut Layer> {
     room.track_mut(batch.seat, batch.source)?.layers.get_mut(batch.layer)
 }
 
-/// Asks the publisher on `seat` for the key frames that are due, and has the room woken for those that
-/// aren't yet.
+/// Asks the publisher on `seat`, or the worker that it is on, for the key frames that are due, and has the room woken for
+/// those that aren't yet.
 pub(crate) fn ask_key_frames(room: &mut Room, seat: Seat, now: Instant, shared: &mut Shared) {
     let key = room.key;
     let Some(publisher) = room.participants.get_mut(&seat) else {
         return;
     };
     // Not connected yet: asked as soon as it is. Muted: asked when it isn't any more.
-    let Some(up) = publisher.up.as_mut().filter(|up| up.is_connected) else {
+    let mut up = publisher.up.as_mut().filter(|up| up.is_connected);
+    if up.is_none() && !publisher.is_elsewhere {
         return;
-    };
+    }
     for (source, track) in &mut publisher.tracks {
         if !source.is_video() || publisher.muted.contains(source) {
             continue;
         }
-        let Some(mid) = up.section_of(*source) else { continue };
-        for layer in &mut track.layers {
-            if layer.keyframes.take(now) && up.peer.ask_key_frame(mid, layer.rid, now, &mut shared.drain) {
-                shared.counters.key_frames_requested += 1;
+        for (number, layer) in track.layers.iter_mut().enumerate() {
+            if layer.keyframes.take(now) {
+                let section = up.as_mut().and_then(|up| Some((up.section_of(*source)?, up)));
+                match (section, &room.part) {
+                    (Some((mid, up)), _) => {
+                        let is_asked = up.peer.ask_key_frame(mid, layer.rid, now, &mut shared.drain);
+                        shared.counters.key_frames_requested += u64::from(is_asked);
+                    }
+                    (None, Part::Branch(branch)) => {
+                        let room = room.id.clone();
+                        let track = track.id.clone();
+                        let layer = number;
+                        shared.relay(branch.home, Relay::KeyFrame { room, track, layer });
+                    }
+                    (None, Part::Home(_)) => {}
+                }
             }
             if let Some(due) = layer.keyframes.due(now) {
                 shared.wake_room(key, due);

@@ -161,5 +161,6 @@ impl Room {
             }
             Side::Down => self.drop_down(from.seat, now, shared),
         }
+        self.tell_branches(shared);
     }
 }

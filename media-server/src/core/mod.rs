@@ -3,6 +3,7 @@
 
 mod allocate;
 mod bandwidth;
+mod branch;
 mod caller;
 mod clock;
 pub mod codec;
@@ -23,6 +24,7 @@ mod participant;
 mod picture;
 mod publish;
 mod quality;
+mod relay;
 mod rewrite;
 mod room;
 mod sfu;
@@ -30,6 +32,7 @@ mod shares;
 mod signs;
 mod slot;
 mod speakers;
+mod spill;
 mod timers;
 
 use std::net::SocketAddr;
@@ -42,6 +45,7 @@ use protocol::signal::{PublishTrack, TrackView};
 pub use clock::WallClock;
 pub use counters::{Counters, DropReason, LINK_BOUNDS_BPS};
 pub use outbox::{Datagram, Outbox};
+pub use relay::{Publishers, Relay, Spill, WorkerIndex};
 pub use sfu::{Settings, Sfu};
 
 /// The largest datagram that is looked at, in bytes: an Ethernet frame's payload. WebRTC sends less.

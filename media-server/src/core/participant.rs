@@ -1,7 +1,7 @@
 //! One participant: what it may, what it publishes, and its two connections.
 //!
 //! Invariant: a participant has a track for exactly those sections of its *up* connection that its grant
-//! names, and no track without that connection.
+//! names, and no track without that connection, unless both are another worker's.
 
 use std::collections::{BTreeMap, BTreeSet};
 use std::time::{Duration, Instant};
@@ -40,6 +40,8 @@ pub(crate) struct Participant {
     pub(crate) closed: Option<Side>,
     /// What a caller offered; none: it isn't one. See [`super::caller`].
     pub(crate) called_with: Option<Box<str>>,
+    /// Its connections are another worker's. See [`super::branch`].
+    pub(super) is_elsewhere: bool,
     heard_at: Instant,
 }
 
@@ -77,11 +79,28 @@ impl Up {
 impl Participant {
     pub(crate) fn new(grant: MediaGrant, connection: Option<ConnectionId>, now: Instant) -> Self {
         Self {
-            id: grant.participant,
-            role: grant.role,
             granted: grant.publish,
             may_subscribe: grant.subscribe,
             connection,
+            ..Self::bare(grant.participant, grant.role, now)
+        }
+    }
+
+    /// A publisher that is on another worker.
+    pub(super) fn elsewhere(id: ParticipantId, role: RoomRole, now: Instant) -> Self {
+        Self {
+            is_elsewhere: true,
+            ..Self::bare(id, role, now)
+        }
+    }
+
+    fn bare(id: ParticipantId, role: RoomRole, now: Instant) -> Self {
+        Self {
+            id,
+            role,
+            granted: Vec::new(),
+            may_subscribe: false,
+            connection: None,
             up: None,
             down: None,
             tracks: BTreeMap::new(),
@@ -91,6 +110,7 @@ impl Participant {
             health: Health::default(),
             closed: None,
             called_with: None,
+            is_elsewhere: false,
             heard_at: now,
         }
     }
@@ -106,9 +126,10 @@ impl Participant {
     }
 
     /// Whether nothing was heard for `limit`. Who has no connection (nothing to send, nothing to see yet) is
-    /// vouched for by signaling.
+    /// vouched for by signaling, who is on another worker by that.
     pub(crate) fn is_silent(&mut self, limit: Duration, now: Instant) -> bool {
-        if self.up.is_none() && self.down.is_none() && self.connection.is_some() && self.closed.is_none() {
+        let is_vouched_for = self.connection.is_some() || self.is_elsewhere;
+        if self.up.is_none() && self.down.is_none() && is_vouched_for && self.closed.is_none() {
             self.heard_at = now;
         }
         self.silent_for(now) >= limit

@@ -61,6 +61,11 @@ impl Health {
         self.told
     }
 
+    /// Another worker has judged it. Gives whether the word is a new one.
+    pub(super) fn take_word(&mut self, quality: Quality) -> bool {
+        self.told.replace(quality) != Some(quality)
+    }
+
     /// The word for it, if it is another than was told last.
     pub(crate) fn judge(&mut self, signs: Signs, now: Instant) -> Option<Quality> {
         let quality = signs.quality();

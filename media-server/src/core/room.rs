@@ -20,6 +20,7 @@ use super::layers::Track;
 use super::participant::Participant;
 use super::publish::{bad_sdp, not_granted};
 use super::sfu::{Asker, Shared};
+use super::spill::{Home, Part};
 use super::{PeerKey, RoomKey, Seat, Side};
 
 /// How often a room looks after its links, and how often one in which nothing is sent does.
@@ -38,6 +39,7 @@ pub(crate) struct Room {
     /// Who was last told to speak.
     pub(super) speakers: Vec<ParticipantId>,
     pub(super) judged_at: Option<Instant>,
+    pub(super) part: Part,
     next_seat: Seat,
 }
 
@@ -51,6 +53,7 @@ impl Room {
             batches: Vec::new(),
             speakers: Vec::new(),
             judged_at: None,
+            part: Part::Home(Home::default()),
             next_seat: 0,
         }
     }
@@ -85,6 +88,16 @@ impl Room {
                 }
             }
         }
+    }
+
+    pub(super) fn track(&self, seat: Seat, source: MediaSource) -> Option<&Track> {
+        self.participants.get(&seat)?.tracks.get(&source)
+    }
+
+    /// Whether nobody is in it, on whichever worker.
+    pub(super) fn is_empty(&self) -> bool {
+        let is_here = self.participants.values().any(|it| !it.is_elsewhere);
+        !is_here && !matches!(&self.part, Part::Home(home) if !home.is_alone())
     }
 
     pub(crate) fn track_mut(&mut self, seat: Seat, source: MediaSource) -> Option<&mut Track> {
@@ -131,9 +144,13 @@ impl Room {
     /// Gives somebody new a seat.
     pub(super) fn seat(&mut self, participant: Participant, now: Instant, shared: &mut Shared) -> Seat {
         tracing::info!(room = %self.id, participant = %participant.id, "joins");
+        shared.wake_room(self.key, now + LOOK);
+        self.take_seat(participant)
+    }
+
+    pub(super) fn take_seat(&mut self, participant: Participant) -> Seat {
         self.next_seat += 1;
         self.participants.insert(self.next_seat, participant);
-        shared.wake_room(self.key, now + LOOK);
         self.next_seat
     }
 
@@ -224,9 +241,23 @@ impl Room {
             participant.muted.remove(&source)
         };
         shared.answer(to, AnswerBody::Ok);
-        if !changed {
-            return;
+        if changed {
+            self.muting_changed(seat, source, muted, now, shared);
         }
+    }
+
+    /// Tells the others, and lets them begin anew with a key frame.
+    pub(super) fn muting_changed(
+        &mut self,
+        seat: Seat,
+        source: MediaSource,
+        muted: bool,
+        now: Instant,
+        shared: &mut Shared,
+    ) {
+        let Some(participant) = self.participants.get_mut(&seat) else {
+            return;
+        };
         let by = participant.id.clone();
         let subscribers = match participant.tracks.get_mut(&source) {
             Some(track) => {
@@ -258,6 +289,7 @@ impl Room {
     /// The room ends for all.
     pub(crate) fn close(&mut self, reason: OutReason, now: Instant, shared: &mut Shared) {
         for (_, participant) in std::mem::take(&mut self.participants) {
+            self.departs(&participant);
             self.say_goodbye(participant, reason, now, shared);
         }
     }
@@ -279,6 +311,7 @@ impl Room {
             ask_key_frames(self, seat, now, shared);
         }
         self.tell_signs(now, shared);
+        self.tell_branches(shared);
         let mut layers = self
             .participants
             .values()
@@ -309,21 +342,34 @@ impl Room {
         let Some(participant) = self.remove(seat, now, shared) else {
             return;
         };
+        self.tell_left(&participant.id, shared);
+        self.say_goodbye(participant, reason, now, shared);
+    }
+
+    pub(super) fn tell_left(&self, who: &ParticipantId, shared: &mut Shared) {
         for other in self.participants.values() {
             let told = AnswerBody::Left {
                 room: self.id.clone(),
                 participant: other.id.clone(),
-                who: participant.id.clone(),
+                who: who.clone(),
             };
             shared.tell(other.connection, told);
         }
-        self.say_goodbye(participant, reason, now, shared);
+    }
+
+    fn departs(&mut self, participant: &Participant) {
+        if let Part::Branch(branch) = &mut self.part
+            && !participant.is_elsewhere
+        {
+            branch.departed.push(participant.id.clone());
+        }
     }
 
     /// Takes a participant and its tracks out.
     pub(super) fn remove(&mut self, seat: Seat, now: Instant, shared: &mut Shared) -> Option<Participant> {
         self.drop_down(seat, now, shared);
         let mut participant = self.participants.remove(&seat)?;
+        self.departs(&participant);
         if let Some(up) = participant.up.take() {
             shared.close(up.peer, now);
         }

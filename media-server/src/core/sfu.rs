@@ -20,7 +20,9 @@ use super::engine::{Drain, Engine, Peer};
 use super::forward::fan_out;
 use super::kicked::Kicked;
 use super::outbox::Outbox;
+use super::relay::{Relay, Spill, WorkerIndex};
 use super::room::Room;
+use super::spill::Part;
 use super::timers::Timers;
 use super::{ConnectionId, MAX_DATAGRAM, PeerKey, Remote, Request, RoomKey, Seat, Side};
 
@@ -35,17 +37,19 @@ pub struct Settings {
     pub silence: Duration,
     /// What sender reports say the time is.
     pub clock: WallClock,
+    /// When rooms spill over to other workers.
+    pub spill: Spill,
 }
 
 /// Rooms behind one socket.
 #[derive(Debug)]
 pub struct Sfu {
-    rooms: BTreeMap<RoomKey, Room>,
-    names: HashMap<RoomId, RoomKey>,
+    pub(super) rooms: BTreeMap<RoomKey, Room>,
+    pub(super) names: HashMap<RoomId, RoomKey>,
     next_room: RoomKey,
-    kicked: Kicked,
+    pub(super) kicked: Kicked,
     is_draining: bool,
-    shared: Shared,
+    pub(super) shared: Shared,
 }
 
 /// What all rooms use.
@@ -57,6 +61,9 @@ pub(crate) struct Shared {
     pub(crate) counters: Counters,
     pub(crate) silence: Duration,
     pub(crate) clock: WallClock,
+    pub(crate) spill: Spill,
+    /// To other workers. Bounded as `frames`.
+    pub(super) relays: VecDeque<(WorkerIndex, Relay)>,
     /// Rooms in which packets wait to be sent on.
     waiting: Vec<RoomKey>,
     /// To signaling. Bounded by what one input can cause (some frames a participant): the shell empties it
@@ -126,6 +133,11 @@ impl Shared {
         }
     }
 
+    /// Tells another worker.
+    pub(super) fn relay(&mut self, to: WorkerIndex, relay: Relay) {
+        self.relays.push_back((to, relay));
+    }
+
     /// Answers a request.
     pub(crate) fn answer(&mut self, to: Asker, body: AnswerBody) {
         let frame = NodeFrame {
@@ -165,6 +177,8 @@ impl Sfu {
                 counters: Counters::default(),
                 silence: settings.silence,
                 clock: settings.clock,
+                spill: settings.spill,
+                relays: VecDeque::new(),
                 waiting: Vec::new(),
                 frames: VecDeque::new(),
                 timers: Timers::new(),
@@ -207,6 +221,9 @@ impl Sfu {
         let to = Asker {
             connection,
             request: id,
+        };
+        let Some(request) = self.pass_on(to, request, now) else {
+            return;
         };
         match request {
             Request::Join { grant, has_connections } => self.enter(to, grant, now, |room, grant, now, shared| {
@@ -342,6 +359,11 @@ impl Sfu {
         self.shared.counters.bytes_out += bytes;
     }
 
+    /// A batch of media for another worker was lost: that one has too much to do.
+    pub fn count_lost_between_workers(&mut self) {
+        self.shared.counters.dropped(DropReason::WorkerFull);
+    }
+
     /// When [`Sfu::handle_timeout`] wants to be called.
     #[must_use]
     pub fn next_timeout(&self) -> Option<Instant> {
@@ -351,9 +373,17 @@ impl Sfu {
     /// What happened so far, and what is there now.
     #[must_use]
     pub fn counters(&self) -> Counters {
-        let participants = || self.rooms.values().flat_map(|room| room.participants.values());
+        let all = || self.rooms.values().flat_map(|room| room.participants.values());
+        // Who is elsewhere is counted there, and so is a room.
+        let participants = || all().filter(|it| !it.is_elsewhere);
+        let homes = self.rooms.values().filter_map(|room| match &room.part {
+            Part::Home(home) => Some(home),
+            Part::Branch(_) => None,
+        });
         let mut counters = self.shared.counters;
-        counters.rooms = self.rooms.len() as u64;
+        (counters.rooms, counters.spilled) = homes.fold((0, 0), |(rooms, spilled), home| {
+            (rooms + 1, spilled + home.placed() as u64)
+        });
         counters.participants = participants().count() as u64;
         counters.tracks = participants().map(|it| it.tracks.len() as u64).sum();
         for participant in participants() {
@@ -390,16 +420,21 @@ impl Sfu {
                 .with_detail("まもなく終了するノードです。別のノードで入室してください。");
             return self.shared.refuse(to, problem);
         }
-        let key = *self.names.entry(grant.room.clone()).or_insert_with(|| {
-            self.next_room += 1;
-            self.next_room
-        });
+        let known = self.names.get(&grant.room).copied();
+        let key = known.unwrap_or_else(|| self.next_key());
+        self.names.insert(grant.room.clone(), key);
         let room = self.rooms.entry(key).or_insert_with(|| {
             tracing::info!(room = %grant.room, "a room opens");
             Room::new(key, grant.room.clone(), grant.encryption)
         });
         act(room, grant, now, &mut self.shared);
+        room.tell_branches(&mut self.shared);
         self.settle(key, now);
+    }
+
+    pub(super) fn next_key(&mut self) -> RoomKey {
+        self.next_room += 1;
+        self.next_room
     }
 
     fn kick(&mut self, to: Asker, room: RoomId, participant: ParticipantId, now: Instant) {
@@ -417,6 +452,7 @@ impl Sfu {
             && let Some(seat) = room.seat_of(participant)
         {
             room.put_out(seat, reason, now, &mut self.shared);
+            room.tell_branches(&mut self.shared);
         }
         self.settle(key, now);
     }
@@ -453,11 +489,12 @@ impl Sfu {
             return self.shared.refuse(to, problem);
         };
         act(room, seat, now, &mut self.shared);
+        room.tell_branches(&mut self.shared);
         self.settle(key, now);
     }
 
     /// Lets a room take in what its connections told; closes it when nobody is in it.
-    fn settle(&mut self, key: RoomKey, now: Instant) {
+    pub(super) fn settle(&mut self, key: RoomKey, now: Instant) {
         let Some(room) = self.rooms.get_mut(&key) else {
             return;
         };
@@ -471,7 +508,8 @@ impl Sfu {
         if pending > 0 && self.shared.waiting.last() != Some(&key) && !self.shared.waiting.contains(&key) {
             self.shared.waiting.push(key);
         }
-        if room.participants.is_empty() {
+        room.report_departed(&mut self.shared);
+        if room.is_empty() {
             tracing::info!(room = %room.id, "a room closes");
             self.names.remove(&room.id);
             self.rooms.remove(&key);

@@ -16,6 +16,7 @@ use super::forward::ask_key_frames;
 use super::layers::Track;
 use super::room::Room;
 use super::sfu::Shared;
+use super::spill::Part;
 
 /// What a layer is taken for that was never measured: bits a second for each line of its picture, and for a picture of
 /// unknown size.
@@ -199,6 +200,13 @@ impl Room {
         let Some(publisher) = self.participants.get_mut(&seat) else {
             return;
         };
+        // A home waits by itself.
+        let patience = if publisher.is_elsewhere {
+            Duration::ZERO
+        } else {
+            UNWATCHED_FOR
+        };
+        let mut told = Vec::new();
         for (source, rids) in news {
             let Some(track) = publisher.tracks.get_mut(&source) else {
                 continue;
@@ -212,7 +220,7 @@ impl Room {
                 .any(|rid| is_sent(&rid) && !rids.contains(&rid));
             let since = is_less.then(|| track.unwatched_since.unwrap_or(now));
             track.unwatched_since = since;
-            let is_long = since.is_some_and(|since| now.saturating_duration_since(since) >= UNWATCHED_FOR);
+            let is_long = since.is_some_and(|since| now.saturating_duration_since(since) >= patience);
             if !is_more && !is_long {
                 continue;
             }
@@ -234,6 +242,10 @@ impl Room {
             };
             track.told_rids = Some(rids);
             shared.tell(publisher.connection, body);
+            told.push(source);
+        }
+        for track in told.into_iter().filter_map(|source| self.track(seat, source)) {
+            self.ask_home_for_layers(track, shared);
         }
     }
 
@@ -265,16 +277,19 @@ impl Room {
                 is_watched[layer] = true;
             }
         }
+        if let Part::Home(home) = &self.part {
+            for rid in home.watched(&track.id) {
+                if let Some(layer) = track.layers.iter().position(|it| it.rid == Some(*rid)) {
+                    is_watched[layer] = true;
+                }
+            }
+        }
         let is_any = is_watched.contains(&true);
         let layers = track.layers.iter().zip(is_watched).enumerate();
         layers
             .filter(|(number, (_, is_watched))| *is_watched || (is_any && *number == 0))
             .filter_map(|(_, (layer, _))| layer.rid)
             .collect()
-    }
-
-    fn track(&self, seat: Seat, source: MediaSource) -> Option<&Track> {
-        self.participants.get(&seat)?.tracks.get(&source)
     }
 
     fn down_mut(&mut self, seat: Seat) -> Option<&mut Down> {

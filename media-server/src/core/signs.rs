@@ -14,6 +14,7 @@ use super::participant::Participant;
 use super::quality::{LOST_WHILE_FLOWING, LOST_WHILE_QUIET, Signs};
 use super::room::Room;
 use super::sfu::Shared;
+use super::spill::Part;
 
 /// How often connections are judged.
 const JUDGED: Duration = Duration::from_secs(1);
@@ -51,6 +52,10 @@ impl Room {
     }
 
     fn tell_speakers(&mut self, now: Instant, shared: &mut Shared) {
+        // A branch hears from the home who speaks.
+        if matches!(self.part, Part::Branch(_)) {
+            return;
+        }
         let all = self.participants.values_mut();
         let mut speaking: Vec<(f32, ParticipantId)> = all
             .filter_map(|it| Some((it.health.loudness.speaking(now)?, it.id.clone())))
@@ -62,21 +67,34 @@ impl Room {
         }
         speaking.sort_by(|a, b| b.0.total_cmp(&a.0));
         self.speakers = speaking.into_iter().map(|(_, id)| id).collect();
+        self.tell_speakers_to_all(shared);
+    }
+
+    pub(super) fn tell_speakers_to_all(&self, shared: &mut Shared) {
         for participant in self.participants.values() {
             shared.tell(participant.connection, self.speakers_for(participant));
         }
     }
 
+    /// Tells all how well a publisher's connection works.
+    pub(super) fn tell_quality(&self, who: &ParticipantId, quality: Quality, shared: &mut Shared) {
+        for participant in self.participants.values() {
+            shared.tell(participant.connection, self.quality_for(participant, who, quality));
+        }
+    }
+
     fn judge(&mut self, now: Instant, shared: &mut Shared) {
         let mut news = Vec::new();
-        for participant in self.participants.values_mut() {
+        for participant in self.participants.values_mut().filter(|it| !it.is_elsewhere) {
             let signs = signs(participant, now);
             if let Some(quality) = participant.health.judge(signs, now) {
                 news.push((participant.id.clone(), !participant.tracks.is_empty(), quality));
             }
         }
         for (who, is_published, quality) in news {
-            for participant in self.participants.values().filter(|it| is_published || it.id == who) {
+            if is_published {
+                self.tell_quality(&who, quality, shared);
+            } else if let Some(participant) = self.participants.values().find(|it| it.id == who) {
                 shared.tell(participant.connection, self.quality_for(participant, &who, quality));
             }
         }

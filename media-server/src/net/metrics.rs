@@ -30,6 +30,12 @@ pub fn text(node: &NodeId, report: &Report) -> String {
         "Participants in rooms.",
         counters.participants,
     );
+    gauge(
+        &mut out,
+        "participants_spilled",
+        "Participants who are served by another worker than their room's.",
+        counters.spilled,
+    );
     gauge(&mut out, "tracks", "Published tracks.", counters.tracks);
     gauge(
         &mut out,
@@ -62,6 +68,12 @@ pub fn text(node: &NodeId, report: &Report) -> String {
         "packets_total",
         "Media packets from publishers and to subscribers.",
         &both(counters.packets_in, counters.packets_forwarded),
+    );
+    family(
+        &mut out,
+        "packets_relayed_total",
+        "Media packets from a room's worker to others that serve a part of it.",
+        &[("direction=\"out\"", counters.packets_relayed)],
     );
     family(
         &mut out,

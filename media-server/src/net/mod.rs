@@ -3,6 +3,7 @@
 pub mod control;
 pub mod drain;
 pub mod latency;
+pub mod links;
 pub mod load;
 pub mod metrics;
 pub mod node;

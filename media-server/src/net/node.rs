@@ -18,8 +18,9 @@ use tokio::net::TcpListener;
 
 use super::control::{self, Control};
 use super::drain::Drain;
+use super::links;
 use super::load::LoadMeter;
-use super::worker::{self, Workers};
+use super::worker::{self, Plan, Workers};
 
 /// How long goodbye to Redis may take: meanwhile people in calls wait to be told.
 const GOODBYE: Duration = Duration::from_secs(1);
@@ -165,14 +166,22 @@ fn start_workers(media: &Media) -> anyhow::Result<(Workers, Vec<std::thread::Joi
         }
         address
     };
-    let start = |number| {
-        let (udp, tcp) = (on(media.udp, number), media.tcp.map(|it| on(it, number)));
-        worker::start(udp, tcp, &media.public_addresses, media.silence)
+    let start = |number, links| {
+        worker::start(Plan {
+            udp: on(media.udp, number),
+            tcp: media.tcp.map(|it| on(it, number)),
+            public: &media.public_addresses,
+            silence: media.silence,
+            spill_after: media.spill_after,
+            links,
+        })
     };
-    let (first, thread) = start(0)?;
+    let mut links = links::between(media.workers.into()).into_iter();
+    let first = links.next().context("media.workers is 0")?;
+    let (first, thread) = start(0, first)?;
     let (mut workers, mut threads) = (Workers::new(first), vec![thread]);
-    for number in 1..media.workers {
-        let (worker, thread) = start(number)?;
+    for (number, links) in (1..media.workers).zip(links) {
+        let (worker, thread) = start(number, links)?;
         workers.add(worker);
         threads.push(thread);
     }

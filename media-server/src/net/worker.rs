@@ -1,7 +1,8 @@
 //! A thread that owns whole rooms and their socket.
 //!
 //! Invariant: nothing on a datagram's way waits: no lock, no channel, no allocation beyond the packet's own.
-//! (What comes by TCP passes a channel within the thread.) Everybody else speaks to the thread by one bounded channel of commands, and hears by its connection's.
+//! (What comes by TCP passes a channel within the thread.) Everybody else speaks to the
+//! thread by one bounded channel of commands, and hears by its connection's; other workers by [`super::links`].
 
 use std::collections::HashMap;
 use std::net::{IpAddr, SocketAddr};
@@ -15,15 +16,19 @@ use protocol::ids::RoomId;
 use tokio::sync::{Notify, mpsc, oneshot};
 
 use super::latency::Latency;
+use super::links::Links;
 use super::tcp::{Arrival, Tcp, TcpCounts};
 use super::udp::Udp;
-use crate::core::{ConnectionId, Counters, Remote, Request, Settings, Sfu, Transport, WallClock};
+use crate::core::{ConnectionId, Counters, Relay, Remote, Request, Settings, Sfu, Transport, WallClock, WorkerIndex};
 
 /// Commands that wait. When full, who sends one waits: signaling is slowed, media isn't.
 const COMMANDS: usize = 256;
 
 /// Batches of datagrams taken before commands and timeouts get their turn.
 const BATCHES: usize = 8;
+
+/// What other workers say that is taken before datagrams get their turn.
+const RELAYS: usize = 64;
 
 /// How long the last words by TCP may take.
 const LAST_WORDS: Duration = Duration::from_secs(1);
@@ -183,16 +188,29 @@ impl Handle {
     }
 }
 
+/// What a worker is told at its start.
+#[derive(Debug)]
+pub struct Plan<'a> {
+    /// Where media comes.
+    pub udp: SocketAddr,
+    /// Where it comes by TCP; none: it doesn't.
+    pub tcp: Option<SocketAddr>,
+    /// Addresses told to browsers instead of the machine's own.
+    pub public: &'a [IpAddr],
+    /// A participant unheard for so long is out.
+    pub silence: Duration,
+    /// A room with so many participants here gives those who only watch to other workers.
+    pub spill_after: usize,
+    /// The ways to these.
+    pub links: Links,
+}
+
 /// Starts a worker on a thread of its own.
 ///
 /// # Errors
 /// When an address is taken.
-pub fn start(
-    udp: SocketAddr,
-    tcp: Option<SocketAddr>,
-    public: &[IpAddr],
-    silence: Duration,
-) -> anyhow::Result<(Handle, std::thread::JoinHandle<()>)> {
+pub fn start(plan: Plan<'_>) -> anyhow::Result<(Handle, std::thread::JoinHandle<()>)> {
+    let Plan { udp, tcp, public, .. } = plan;
     let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build()?;
     let within = runtime.enter();
     let socket = Udp::bind(udp, public).with_context(|| format!("media.udp: {udp} can't be used"))?;
@@ -209,14 +227,16 @@ pub fn start(
     let sfu = Sfu::new(Settings {
         addresses: socket.addresses().told().to_vec(),
         tcp_addresses: tcp.iter().flat_map(|it| it.addresses().told()).copied().collect(),
-        silence,
+        silence: plan.silence,
         clock: WallClock::new(Instant::now(), SystemTime::now()),
+        spill: plan.links.spill(plan.spill_after),
     });
     let mut worker = Worker {
         sfu,
         socket,
         tcp,
         inbox,
+        links: plan.links,
         connections: HashMap::new(),
         latency: Latency::default(),
     };
@@ -231,6 +251,7 @@ struct Worker {
     socket: Udp,
     tcp: Option<Tcp>,
     inbox: mpsc::Receiver<Command>,
+    links: Links,
     connections: HashMap<ConnectionId, Line>,
     latency: Latency,
 }
@@ -238,7 +259,11 @@ struct Worker {
 impl Worker {
     async fn run(&mut self) {
         loop {
-            let deadline = self.sfu.next_timeout();
+            let now = Instant::now();
+            let deadline = [self.sfu.next_timeout(), self.links.retry_at(now)]
+                .into_iter()
+                .flatten()
+                .min();
             tokio::select! {
                 biased;
                 ready = self.socket.readable() => {
@@ -256,6 +281,7 @@ impl Worker {
                     }
                     None => return self.goodbye().await,
                 },
+                relay = self.links.next() => self.take_relays(relay),
                 arrival = arrival(&mut self.tcp) => self.receive_by_tcp(arrival),
                 () = until(deadline) => {}
             }
@@ -265,6 +291,7 @@ impl Worker {
                     return self.goodbye().await;
                 }
             }
+            self.take_relays(None);
             self.receive_by_tcp(None);
             self.sfu.handle_timeout(Instant::now());
             self.flush();
@@ -281,6 +308,19 @@ impl Worker {
         tcp.take(first, now, |source, destination, bytes| {
             self.sfu.handle_datagram(source, destination, bytes, now);
         });
+    }
+
+    /// Hears what other workers say.
+    fn take_relays(&mut self, first: Option<(WorkerIndex, Relay)>) {
+        let now = Instant::now();
+        let mut next = first;
+        for _ in 0..RELAYS {
+            let Some((from, relay)) = next.or_else(|| self.links.try_next()) else {
+                return;
+            };
+            self.sfu.handle_relay(from, relay, now);
+            next = None;
+        }
     }
 
     fn receive(&mut self) {
@@ -348,6 +388,11 @@ impl Worker {
                 tracing::warn!(?connection, %error, "a control connection doesn't keep up");
                 line.overflow.notify_one();
                 self.close(connection);
+            }
+        }
+        while let Some((to, relay)) = self.sfu.poll_relay() {
+            if !self.links.send(to, relay) {
+                self.sfu.count_lost_between_workers();
             }
         }
         let outbox = self.sfu.outbox();

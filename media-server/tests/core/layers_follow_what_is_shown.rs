@@ -31,7 +31,7 @@ fn told_layers(world: &World, whose: &str) -> Option<Vec<String>> {
 }
 
 /// Does as the publisher was told.
-fn obey(world: &mut World, whose: &str) {
+pub fn obey(world: &mut World, whose: &str) {
     if let Some(rids) = told_layers(world, whose) {
         for layer in &mut world.client(whose).camera.as_mut().unwrap().layers {
             layer.is_active = rids.iter().any(|it| Some(it.as_str()) == layer.rid.as_deref());

@@ -10,6 +10,7 @@ mod entries;
 mod network;
 mod sim;
 
+mod a_big_room_spills;
 mod a_call_goes_on_through_loss;
 mod a_late_joiner_starts_sane;
 mod a_muted_track_forwards_nothing;

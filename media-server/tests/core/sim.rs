@@ -8,7 +8,7 @@ use std::collections::{BTreeMap, BinaryHeap};
 use std::net::SocketAddr;
 use std::time::{Duration, Instant, SystemTime};
 
-use media_server::core::{ConnectionId, Remote, Request, Settings, Sfu, Transport, WallClock};
+use media_server::core::{ConnectionId, Remote, Request, Settings, Sfu, Spill, Transport, WallClock, WorkerIndex};
 use protocol::control::{AnswerBody, NodeFrame};
 use protocol::grants::{Encryption, MediaGrant, MediaSource, RoomRole};
 use protocol::ids::{OfficeId, ParticipantId, RoomId};
@@ -30,6 +30,11 @@ pub fn server() -> SocketAddr {
     "192.0.2.1:7000".parse().unwrap()
 }
 
+/// Where a worker's media comes: the first one's is [`server`].
+fn worker_at(worker: WorkerIndex) -> SocketAddr {
+    SocketAddr::new(server().ip(), server().port() + worker as u16)
+}
+
 /// A datagram on its way.
 #[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord)]
 pub struct Wire {
@@ -43,6 +48,8 @@ pub struct World {
     pub start: Instant,
     pub now: Instant,
     pub sfu: Sfu,
+    /// The node's other workers.
+    pub more: Vec<Sfu>,
     pub clients: BTreeMap<String, Client>,
     pub frames: Vec<(ConnectionId, NodeFrame)>,
     /// The share of datagrams that get lost, each way.
@@ -53,6 +60,8 @@ pub struct World {
     pub from: BTreeMap<u16, Pipe>,
     /// All that came to the SFU, when kept.
     pub tape: Option<Vec<Wire>>,
+    /// What one worker sends to another doesn't arrive.
+    pub loses_relayed_media: bool,
     /// Of the rooms that are entered.
     pub encryption: Encryption,
     wires: BinaryHeap<Reverse<(Instant, u64, Wire)>>,
@@ -64,15 +73,12 @@ pub struct World {
 impl World {
     pub fn new(seed: u64) -> Self {
         let start = Instant::now();
+        let mut workers = World::workers(start, Spill::NEVER);
         Self {
             start,
             now: start,
-            sfu: Sfu::new(Settings {
-                addresses: vec![server()],
-                tcp_addresses: vec![server()],
-                silence: SILENCE,
-                clock: WallClock::new(start, SystemTime::now()),
-            }),
+            sfu: workers.remove(0),
+            more: workers,
             clients: BTreeMap::new(),
             frames: Vec::new(),
             loss: 0.0,
@@ -80,11 +86,45 @@ impl World {
             toward: BTreeMap::new(),
             from: BTreeMap::new(),
             tape: None,
+            loses_relayed_media: false,
             encryption: Encryption::Off,
             wires: BinaryHeap::new(),
             sent: 0,
             random: seed,
             request: 0,
+        }
+    }
+
+    /// With so many workers, and rooms that spill after so many participants.
+    pub fn with_workers(seed: u64, workers: usize, after: usize) -> Self {
+        let mut world = Self::new(seed);
+        let spill = Spill {
+            worker: 0,
+            workers,
+            after,
+        };
+        world.more = Self::workers(world.start, spill);
+        world.sfu = world.more.remove(0);
+        world
+    }
+
+    fn workers(start: Instant, spill: Spill) -> Vec<Sfu> {
+        let worker = |worker| {
+            Sfu::new(Settings {
+                addresses: vec![worker_at(worker)],
+                tcp_addresses: vec![worker_at(worker)],
+                silence: SILENCE,
+                clock: WallClock::new(start, SystemTime::now()),
+                spill: Spill { worker, ..spill },
+            })
+        };
+        (0..spill.workers).map(worker).collect()
+    }
+
+    fn worker(&mut self, worker: WorkerIndex) -> &mut Sfu {
+        match worker {
+            0 => &mut self.sfu,
+            more => &mut self.more[more - 1],
         }
     }
 
@@ -378,8 +418,10 @@ impl World {
             let Reverse((_, _, wire)) = self.wires.pop().unwrap();
             self.arrive(wire);
         }
-        if self.sfu.next_timeout().is_some_and(|at| at <= now) {
-            self.sfu.handle_timeout(now);
+        for sfu in std::iter::once(&mut self.sfu).chain(&mut self.more) {
+            if sfu.next_timeout().is_some_and(|at| at <= now) {
+                sfu.handle_timeout(now);
+            }
         }
         let before = self.frames.len();
         self.collect();
@@ -422,7 +464,7 @@ impl World {
 
     fn arrive(&mut self, wire: Wire) {
         let now = self.now;
-        if wire.to == server() {
+        if wire.to.ip() == server().ip() {
             if let Some(tape) = &mut self.tape {
                 tape.push(wire.clone());
             }
@@ -430,7 +472,8 @@ impl World {
                 transport: wire.transport,
                 address: wire.from,
             };
-            self.sfu.handle_datagram(source, wire.to, &wire.bytes, now);
+            let worker = usize::from(wire.to.port() - server().port());
+            self.worker(worker).handle_datagram(source, wire.to, &wire.bytes, now);
             let before = self.frames.len();
             self.collect();
             self.deliver_frames(before);
@@ -448,18 +491,41 @@ impl World {
     }
 
     fn collect(&mut self) {
-        self.sfu.flush(self.now);
-        while let Some(told) = self.sfu.poll_frame() {
-            self.frames.push(told);
+        // What one worker says may have another one say something.
+        loop {
+            let workers = std::iter::once(&mut self.sfu).chain(&mut self.more);
+            let mut relays = Vec::new();
+            for (worker, sfu) in workers.enumerate() {
+                sfu.flush(self.now);
+                relays.extend(std::iter::from_fn(|| sfu.poll_relay()).map(|(to, relay)| (worker, to, relay)));
+            }
+            if relays.is_empty() {
+                break;
+            }
+            for (from, to, relay) in relays {
+                if self.loses_relayed_media && relay.is_media() {
+                    self.worker(from).count_lost_between_workers();
+                    continue;
+                }
+                let now = self.now;
+                self.worker(to).handle_relay(from, relay, now);
+            }
         }
-        let outbox = std::mem::take(self.sfu.outbox());
-        for datagram in outbox.iter() {
-            self.send(Wire {
+        let mut wires = Vec::new();
+        for sfu in std::iter::once(&mut self.sfu).chain(&mut self.more) {
+            while let Some(told) = sfu.poll_frame() {
+                self.frames.push(told);
+            }
+            let outbox = std::mem::take(sfu.outbox());
+            wires.extend(outbox.iter().map(|datagram| Wire {
                 transport: datagram.path.transport,
                 from: datagram.path.ours,
                 to: datagram.path.theirs,
                 bytes: datagram.bytes.to_vec(),
-            });
+            }));
+        }
+        for wire in wires {
+            self.send(wire);
         }
     }
 
@@ -467,7 +533,7 @@ impl World {
         if self.chance() < self.loss {
             return;
         }
-        let (pipes, client) = if wire.to == server() {
+        let (pipes, client) = if wire.to.ip() == server().ip() {
             (&mut self.from, wire.from)
         } else {
             (&mut self.toward, wire.to)

@@ -14,7 +14,7 @@ use rtc::rtp;
 use rtc::rtp_transceiver::rtp_sender::{
     RTCRtpCodec, RTCRtpCodecParameters, RTCRtpCodingParameters, RTCRtpEncodingParameters, RtpCodecKind,
 };
-use tokio::sync::mpsc;
+use tokio::sync::{broadcast, mpsc};
 use webrtc::media_stream::track_local::TrackLocal;
 use webrtc::media_stream::track_local::static_rtp::TrackLocalStaticRTP;
 use webrtc::media_stream::track_remote::{TrackRemote, TrackRemoteEvent};
@@ -142,15 +142,8 @@ pub struct Peer {
 /// Joins, publishes camera and microphone, and answers offers until both connections stand.
 pub async fn enter(office: &Office, signaling: &Signaling, name: &str) -> Peer {
     let participant = ParticipantId::new(name).unwrap();
-    let mut offers = signaling.events.subscribe();
-    let join = RequestBody::Join {
-        token: office.media_token(name, &[MediaSource::Camera, MediaSource::Microphone]),
-        has_connections: false,
-    };
-    assert!(matches!(
-        signaling.ask(join).await,
-        AnswerBody::Joined { fresh: true, .. }
-    ));
+    let offers = signaling.events.subscribe();
+    join(office, signaling, name, &[MediaSource::Camera, MediaSource::Microphone]).await;
 
     let mut up = link().await;
     let mut tracks = Vec::new();
@@ -193,12 +186,47 @@ pub async fn enter(office: &Office, signaling: &Signaling, name: &str) -> Peer {
     let answer = RTCSessionDescription::answer(sdp).unwrap();
     up.peer.set_remote_description(answer).await.unwrap();
 
+    let (down, received) = answer_offers(signaling, participant, offers).await;
+    up.connected().await;
+    Peer {
+        received,
+        up,
+        down,
+        tracks,
+    }
+}
+
+/// Joins and watches: what comes, and the connection by which it comes.
+pub async fn watch(office: &Office, signaling: &Signaling, name: &str) -> (Received, Arc<dyn PeerConnection>) {
+    let offers = signaling.events.subscribe();
+    join(office, signaling, name, &[]).await;
+    let (down, received) = answer_offers(signaling, ParticipantId::new(name).unwrap(), offers).await;
+    (received, down)
+}
+
+async fn join(office: &Office, signaling: &Signaling, name: &str, publish: &[MediaSource]) {
+    let join = RequestBody::Join {
+        token: office.media_token(name, publish),
+        has_connections: false,
+    };
+    assert!(matches!(
+        signaling.ask(join).await,
+        AnswerBody::Joined { fresh: true, .. }
+    ));
+}
+
+/// Answers the offers for a participant from now on.
+async fn answer_offers(
+    signaling: &Signaling,
+    me: ParticipantId,
+    mut offers: broadcast::Receiver<AnswerBody>,
+) -> (Arc<dyn PeerConnection>, Received) {
     let mut down = link().await;
     let (peer, received) = (
         Arc::clone(&down.peer),
         std::mem::replace(&mut down.received, mpsc::channel(1).1),
     );
-    let (answers, me) = (signaling.clone_for_answers(), participant.clone());
+    let answers = signaling.clone_for_answers();
     tokio::spawn(async move {
         while let Ok(event) = offers.recv().await {
             if let AnswerBody::Offer {
@@ -222,13 +250,7 @@ pub async fn enter(office: &Office, signaling: &Signaling, name: &str) -> Peer {
             }
         }
     });
-    up.connected().await;
-    Peer {
-        received,
-        up,
-        down: peer,
-        tracks,
-    }
+    (peer, received)
 }
 
 /// Names an offer's sections by their kind.

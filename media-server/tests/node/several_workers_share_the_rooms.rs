@@ -10,7 +10,9 @@ use protocol::signal::PublishTrack;
 use str0m::Rtc;
 use str0m::media::{Direction, MediaKind};
 
-use crate::office::{Office, Signaling};
+use crate::office::{LIMIT, Office, Signaling, room};
+use crate::peers::{enter, watch};
+use crate::two_peers_of_another_make_talk::listen;
 
 #[tokio::test(flavor = "multi_thread")]
 async fn each_room_is_at_one_port_and_all_ports_are_used() {
@@ -38,6 +40,45 @@ async fn each_room_is_at_one_port_and_all_ports_are_used() {
         16,
         "metrics are those of all workers"
     );
+    office.close().await;
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_big_room_is_served_by_all_workers() {
+    let office = Office::open_with("workers = 2\nspill_after = 2").await;
+    let signaling = office.signaling().await;
+    let aoi = enter(&office, &signaling, "aoi").await;
+    let talking = aoi.talk("aoi");
+    let mut watchers = Vec::new();
+    for name in ["ren", "yui", "sora"] {
+        watchers.push(watch(&office, &signaling, name).await);
+    }
+    for (received, _) in &mut watchers {
+        listen(received, "aoi").await;
+    }
+    assert_eq!(office.metric("media_rooms").await, 1);
+    assert_eq!(office.metric("media_participants").await, 4);
+    assert_eq!(office.metric("media_participants_spilled").await, 2);
+    assert!(office.metric("media_packets_relayed_total{direction=\"out\"}").await > 100);
+
+    let mut events = signaling.events.subscribe();
+    assert_eq!(
+        signaling.ask(RequestBody::CloseRoom { room: room() }).await,
+        AnswerBody::Ok
+    );
+    let mut out = BTreeSet::new();
+    while out.len() < 4 {
+        let event = tokio::time::timeout(LIMIT, events.recv()).await;
+        if let AnswerBody::Out { participant, .. } = event.expect("in time").expect("an event") {
+            out.insert(participant.to_string());
+        }
+    }
+    assert_eq!(office.metric("media_participants").await, 0);
+    talking.abort();
+    aoi.close().await;
+    for (_, down) in watchers {
+        down.close().await.expect("closes");
+    }
     office.close().await;
 }
 

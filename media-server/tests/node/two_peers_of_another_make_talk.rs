@@ -11,7 +11,7 @@ use crate::peers::{Received, enter};
 const ENOUGH: usize = 60;
 
 /// Takes packets until there are enough of both kinds; asserts whose and in which order they are.
-async fn listen(received: &mut Received, from: &str) {
+pub async fn listen(received: &mut Received, from: &str) {
     let mut last = [None::<u32>; 2];
     let mut counts = [0; 2];
     while counts.iter().any(|count| *count < ENOUGH) {

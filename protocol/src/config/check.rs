@@ -154,6 +154,10 @@ fn check_media(config: &Config, checker: &Checker<'_>) -> Result<(), ConfigError
         let message = format!("{} is outside 1 to 64", media.workers);
         return checker.fail(None, "media.workers", message);
     }
+    if media.spill_after == 0 {
+        let message = "0 participants: expected at least 1".to_owned();
+        return checker.fail(None, "media.spill_after", message);
+    }
     let first = (media.udp, media.tcp, media.control);
     let more = media.more_nodes.iter().map(|node| (node.udp, node.tcp, node.control));
     let (mut udp, mut tcp) = (HashSet::new(), HashSet::new());
@@ -444,6 +448,11 @@ person_heights = [[0.3, 0.1], [0.9, 0.2]]
         assert!(
             still.contains("camera.still_for") && still.contains("\"20s\""),
             "{still}"
+        );
+        let spill = error(&GOOD.replace("[media]", "[media]\nspill_after = 0"));
+        assert!(
+            spill.contains("media.spill_after") && spill.contains("at least 1"),
+            "{spill}"
         );
         let workers = error(&GOOD.replace("[media]", "[media]\nworkers = 0"));
         assert!(

@@ -57,6 +57,10 @@ pub(super) fn workers() -> u16 {
     1
 }
 
+pub(super) fn spill_after() -> usize {
+    250
+}
+
 pub(super) fn still_for() -> Duration {
     Duration::from_secs(30)
 }

@@ -124,6 +124,9 @@ pub struct Media {
     /// Threads that carry media, each with whole rooms and ports of its own: `udp` and `tcp`, and those that follow.
     #[serde(default = "fields::workers")]
     pub workers: u16,
+    /// A room with so many participants on one worker gives those who come later and only watch to the others.
+    #[serde(default = "fields::spill_after")]
+    pub spill_after: usize,
     /// Where signaling speaks to the node.
     pub control: SocketAddr,
     /// Further nodes on the same machine; the first is the one above.

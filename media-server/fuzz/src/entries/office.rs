@@ -4,7 +4,7 @@ use std::collections::VecDeque;
 use std::net::{Ipv4Addr, SocketAddr};
 use std::time::{Duration, Instant, UNIX_EPOCH};
 
-use media_server::core::{ConnectionId, Remote, Request, Settings, Sfu, Transport, WallClock};
+use media_server::core::{ConnectionId, Remote, Request, Settings, Sfu, Spill, Transport, WallClock};
 use protocol::control::AnswerBody;
 use protocol::grants::{Encryption, MediaGrant, MediaSource, RoomRole};
 use protocol::ids::{OfficeId, ParticipantId, RoomId};
@@ -55,6 +55,7 @@ impl Office {
             tcp_addresses: Vec::new(),
             silence: Duration::from_secs(20),
             clock: WallClock::new(now, UNIX_EPOCH),
+            spill: Spill::NEVER,
         };
         Self {
             sfu: Sfu::new(settings),
