@@ -7,7 +7,6 @@ mod camera;
 mod client;
 #[path = "../../fuzz/src/entries/mod.rs"]
 mod entries;
-mod network;
 mod sim;
 
 mod a_big_room_spills;
