@@ -13,7 +13,7 @@ use protocol::grants::{MediaSource, RoomRole};
 use protocol::ids::{ParticipantId, TrackId};
 use protocol::signal::SubscribedTrack;
 
-use super::Seat;
+use super::{Path, Seat};
 use super::clock::WallClock;
 use super::counters::Counters;
 use super::egress::Egress;
@@ -46,6 +46,8 @@ pub(crate) struct Offer {
     pub(crate) revision: u32,
     pub(crate) sdp: String,
     pub(crate) tracks: Vec<SubscribedTrack>,
+    /// It has new ICE credentials.
+    is_restart: bool,
 }
 
 /// Why an answer wasn't taken.
@@ -67,6 +69,8 @@ pub(crate) struct Down {
     is_called: bool,
     /// The client's network has changed: the next offer says so.
     wants_restart: bool,
+    /// It has agreed on new ICE credentials, and hasn't chosen a path by them yet.
+    is_restarted: bool,
     /// When something was last made smaller for the link's sake.
     narrowed_at: Option<Instant>,
     /// When it wanted to be woken, when it was last asked.
@@ -86,6 +90,7 @@ impl Down {
             is_connected: false,
             is_called: false,
             wants_restart: false,
+            is_restarted: false,
             narrowed_at: None,
             said_deadline: None,
             revision: 0,
@@ -113,6 +118,24 @@ impl Down {
         if let Some(keys) = self.peer.keys() {
             self.egress.unlock(keys);
         }
+    }
+
+    /// The client was heard by this path, or has chosen it. True: it is another network, whose link is to be divided.
+    pub(crate) fn take_path(&mut self, path: Path, is_nominated: bool, now: Instant) -> bool {
+        if !is_nominated && self.egress.has_path() {
+            return false;
+        }
+        let is_restarted = is_nominated && std::mem::take(&mut self.is_restarted);
+        let is_anew = self.egress.take_path(path, is_restarted, now);
+        if is_anew {
+            self.narrowed_at = None;
+        }
+        is_anew
+    }
+
+    /// The client has agreed on new ICE credentials.
+    pub(crate) fn restarted(&mut self) {
+        self.is_restarted = true;
     }
 
     /// Something was made smaller because the link has become narrower.
@@ -273,6 +296,7 @@ impl Down {
             revision: self.revision,
             sdp,
             tracks: self.subscribed(),
+            is_restart: plan.restart,
         };
         self.outstanding = Some(offer.clone());
         Some(offer)
@@ -293,12 +317,13 @@ impl Down {
         if let Err(error @ EngineError::Unreadable(_)) = accepted {
             return Err(AnswerError::Sdp(error));
         }
-        self.outstanding = None;
+        let is_restart = self.outstanding.take().is_some_and(|offer| offer.is_restart);
         if let Err(error) = accepted {
             // As if the offer hadn't been made: the next one says the same again.
             self.slots.retain(|slot| !matches!(slot.state, State::Offered(_)));
             return Err(AnswerError::Sdp(error));
         }
+        self.is_restarted |= is_restart;
         for (number, slot) in self.slots.iter_mut().enumerate() {
             slot.state = match std::mem::replace(&mut slot.state, State::Free) {
                 State::Offered(feed) => {

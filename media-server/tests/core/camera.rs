@@ -255,10 +255,11 @@ impl Decoder {
             if ahead == 0 || ahead > 1000 || (ahead != 1 && !piece.is_key) {
                 self.faults.push(format!("picture {} after {id}", piece.picture_id));
             }
-            if piece.tl0.wrapping_sub(tl0) > 100 {
+            let ticks = piece.time.wrapping_sub(time);
+            // After an outage the count may have gone round.
+            if piece.tl0.wrapping_sub(tl0) > 100 && ticks < 3 * 90_000 {
                 self.faults.push(format!("tl0 {} after {tl0}", piece.tl0));
             }
-            let ticks = piece.time.wrapping_sub(time);
             if ticks == 0 || ticks > 90_000 * 60 {
                 self.faults.push(format!("time {} after {time}", piece.time));
             }

@@ -14,6 +14,7 @@ mod a_call_goes_on_through_loss;
 mod a_late_joiner_starts_sane;
 mod a_muted_track_forwards_nothing;
 mod a_narrow_link_keeps_the_voice;
+mod another_network_is_measured_anew;
 mod another_network_is_taken;
 mod callers_bring_and_watch;
 mod codecs_follow_the_rooms_encryption;
