@@ -13,13 +13,13 @@ use protocol::grants::{MediaSource, RoomRole};
 use protocol::ids::{ParticipantId, TrackId};
 use protocol::signal::SubscribedTrack;
 
-use super::{Path, Seat};
 use super::clock::WallClock;
 use super::counters::Counters;
 use super::egress::Egress;
 use super::engine::{Drain, EngineError, OfferPlan, Packet, Peer};
 use super::outbox::Outbox;
 use super::slot::{Forwarded, Slot, State};
+use super::{Path, Seat};
 
 /// How long after a step down there is none up.
 const RISES_AFTER: Duration = Duration::from_secs(4);

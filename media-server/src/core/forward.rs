@@ -61,6 +61,9 @@ pub(crate) fn take(room: &mut Room, seat: Seat, packet: Arc<Packet>, now: Instan
         layer.height = facts.size.map(|(width, height)| width.min(height)).or(layer.height);
         layer.key_time = Some(packet.time);
     }
+    if packet.facts.is_some() {
+        layer.frames.came(packet.time, now);
+    }
     let is_of_key_frame = source.is_video() && layer.key_time == Some(packet.time);
     layer
         .rate

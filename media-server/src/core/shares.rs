@@ -109,8 +109,8 @@ impl Room {
         let Some(track) = self.track(feed.seat, feed.source) else {
             return wanted;
         };
-        let is_running = |it: &usize| track.layers.get(*it).is_some_and(|layer| layer.rate.is_running(now));
-        (0..=wanted).rev().find(is_running).unwrap_or(wanted)
+        let mut down_from_wanted = (0..=wanted).rev();
+        down_from_wanted.find(|it| track.is_running(*it, now)).unwrap_or(wanted)
     }
 
     /// Has a slot show a layer. True: it isn't the one it was to show before.

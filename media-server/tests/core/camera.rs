@@ -49,6 +49,8 @@ impl Layer {
 pub struct Camera {
     pub mid: Mid,
     pub layers: Vec<Layer>,
+    /// From one picture to the next.
+    pub frame: Duration,
     next: Option<Instant>,
 }
 
@@ -57,6 +59,7 @@ impl Camera {
         Self {
             mid,
             layers,
+            frame: FRAME,
             next: None,
         }
     }
@@ -74,7 +77,7 @@ impl Camera {
         if now < next {
             return;
         }
-        self.next = Some(next + FRAME);
+        self.next = Some(next + self.frame);
         let ticks = ((now - start).as_micros() * 90 / 1000) as u32;
         for layer in self.layers.iter_mut().filter(|it| it.is_active) {
             layer.encode(self.mid, link, ticks, now);

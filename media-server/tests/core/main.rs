@@ -12,6 +12,7 @@ mod sim;
 
 mod a_call_goes_on_through_loss;
 mod a_late_joiner_starts_sane;
+mod a_layer_that_stops_is_left;
 mod a_muted_track_forwards_nothing;
 mod a_narrow_link_keeps_the_voice;
 mod another_network_is_measured_anew;
