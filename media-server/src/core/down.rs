@@ -19,6 +19,7 @@ use super::egress::Egress;
 use super::engine::{Drain, EngineError, OfferPlan, Packet, Peer};
 use super::outbox::Outbox;
 use super::slot::{Forwarded, Slot, State};
+use super::steps::Aim;
 use super::{Path, Seat};
 
 /// How long after a step down there is none up.
@@ -193,20 +194,20 @@ impl Down {
         self.slots.get(slot)?.feed()
     }
 
-    /// The layer that a section is to show.
-    pub(crate) fn target_of(&self, slot: usize) -> Option<usize> {
+    /// What a section is to show.
+    pub(crate) fn target_of(&self, slot: usize) -> Option<Aim> {
         self.slots.get(slot)?.target
     }
 
-    /// The layer that a section is to show as soon as it is sent.
-    pub(crate) fn intent_of(&self, slot: usize) -> Option<usize> {
+    /// What a section is to show as soon as it is sent.
+    pub(crate) fn intent_of(&self, slot: usize) -> Option<Aim> {
         self.slots.get(slot)?.intent
     }
 
-    /// A section is to show this layer as soon as it is sent.
-    pub(crate) fn intend(&mut self, slot: usize, layer: Option<usize>) {
+    /// A section is to show this as soon as it is sent.
+    pub(crate) fn intend(&mut self, slot: usize, intent: Option<Aim>) {
         if let Some(it) = self.slots.get_mut(slot) {
-            it.intent = layer;
+            it.intent = intent;
         }
     }
 
@@ -215,12 +216,16 @@ impl Down {
         self.slots.get(slot)?.layer
     }
 
-    /// Has a section show another layer, or none. The present one goes on until the other begins, unless it must
+    /// Has a section show something else, or nothing. The present layer goes on until another begins, unless it must
     /// `stop_at_once`.
-    pub(crate) fn aim(&mut self, slot: usize, target: Option<usize>, stop_at_once: bool) {
+    pub(crate) fn aim(&mut self, slot: usize, target: Option<Aim>, stop_at_once: bool) {
         let Some(it) = self.slots.get_mut(slot) else { return };
-        it.target = target;
-        if target.is_none() || (stop_at_once && it.layer != target) {
+        it.target = None;
+        if let Some(target) = target {
+            it.aim(target);
+        }
+        let encoding = target.map(|it| it.encoding);
+        if encoding.is_none() || (stop_at_once && it.layer != encoding) {
             it.layer = None;
             it.rewriter.pause();
             self.egress.drop_waiting(slot);

@@ -16,6 +16,7 @@ use super::lipsync::captured_at;
 use super::room::Room;
 use super::sfu::Shared;
 use super::slot::Forwarded;
+use super::steps::Inside;
 use super::{MAX_PAYLOAD, Seat};
 
 /// A layer of which packets wait to be sent on.
@@ -60,14 +61,15 @@ pub(crate) fn take(room: &mut Room, seat: Seat, packet: Arc<Packet>, now: Instan
         layer.keyframes.came();
         layer.height = facts.size.map(|(width, height)| width.min(height)).or(layer.height);
         layer.key_time = Some(packet.time);
-    }
-    if packet.facts.is_some() {
-        layer.frames.came(packet.time, now);
+        Inside::read_sizes(&mut layer.inside, &facts);
     }
     let is_of_key_frame = source.is_video() && layer.key_time == Some(packet.time);
-    layer
-        .rate
-        .add(if is_of_key_frame { 0 } else { packet.payload.len() }, now);
+    let bytes = if is_of_key_frame { 0 } else { packet.payload.len() };
+    layer.rate.add(bytes, now);
+    if let Some(facts) = &packet.facts {
+        layer.frames.came(packet.time, now);
+        Inside::add(&mut layer.inside, facts, bytes, now);
+    }
     if layer.pending.is_empty() {
         room.batches.push(Batch {
             seat,

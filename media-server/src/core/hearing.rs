@@ -57,7 +57,7 @@ impl Room {
         let Some(down) = self.participants.get(&seat).and_then(|it| it.down.as_ref()) else {
             return;
         };
-        let (layer, target) = (down.layer_of(slot), down.target_of(slot));
+        let (layer, target) = (down.layer_of(slot), down.target_of(slot).map(|it| it.encoding));
         let Some((publisher, source)) = down.feed_of(slot).map(|feed| (feed.seat, feed.source)) else {
             return;
         };

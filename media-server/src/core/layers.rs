@@ -13,6 +13,7 @@ use super::Seat;
 use super::engine::{Packet, Rid};
 use super::keyframes::KeyFrames;
 use super::lipsync::Report;
+use super::steps::Inside;
 
 /// The most layers that a track may have.
 pub(crate) const MAX_LAYERS: usize = 4;
@@ -103,6 +104,8 @@ pub(crate) struct Layer {
     pub(crate) recent: Recent,
     pub(crate) rate: Rate,
     pub(crate) frames: Frames,
+    /// The layers inside it, where it has some.
+    pub(crate) inside: Option<Box<Inside>>,
     /// Height in pixels, from its key frames.
     pub(crate) height: Option<u16>,
     /// The RTP time of its last key frame.
@@ -122,6 +125,7 @@ impl Layer {
             recent: Recent::default(),
             rate: Rate::default(),
             frames: Frames::default(),
+            inside: None,
             height: None,
             key_time: None,
             subscribers: Vec::new(),
@@ -250,7 +254,8 @@ mod tests {
         let mut track = Track::new(&["q", "f"].map(Rid::from));
         let mut frame = |layers: &[usize], ms: u64| {
             let now = start + Duration::from_millis(ms);
-            for layer in layers.iter().map(|it| &mut track.layers[*it]) {
+            for number in layers {
+                let layer = &mut track.layers[*number];
                 layer.frames.came(ms as u32 * 90, now);
                 layer.frames.came(ms as u32 * 90, now);
                 layer.rate.add(1000, now);

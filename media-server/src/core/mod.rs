@@ -25,11 +25,14 @@ mod publish;
 mod quality;
 mod rewrite;
 mod room;
+mod selection;
 mod sfu;
 mod shares;
 mod signs;
+mod skips;
 mod slot;
 mod speakers;
+mod steps;
 mod timers;
 
 use std::net::SocketAddr;
