@@ -27,12 +27,15 @@ mod quality;
 mod relay;
 mod rewrite;
 mod room;
+mod selection;
 mod sfu;
 mod shares;
 mod signs;
+mod skips;
 mod slot;
 mod speakers;
 mod spill;
+mod steps;
 mod timers;
 
 use std::net::SocketAddr;
