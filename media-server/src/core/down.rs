@@ -48,6 +48,17 @@ pub(crate) struct Offer {
     pub(crate) tracks: Vec<SubscribedTrack>,
 }
 
+/// Whether the connection has data channels.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+enum DataSection {
+    None,
+    /// The next offer has them.
+    Wanted,
+    /// The offer that waits has them.
+    Offered,
+    Agreed,
+}
+
 /// Why an answer wasn't taken.
 #[derive(Debug, PartialEq, Eq)]
 pub(crate) enum AnswerError {
@@ -63,6 +74,7 @@ pub(crate) struct Down {
     /// What leaves by it.
     pub(crate) egress: Egress,
     is_connected: bool,
+    data: DataSection,
     /// The client has offered its sections once and for all: see [`called`].
     is_called: bool,
     /// The client's network has changed: the next offer says so.
@@ -84,6 +96,7 @@ impl Down {
             peer,
             egress: Egress::new(clock, now),
             is_connected: false,
+            data: DataSection::None,
             is_called: false,
             wants_restart: false,
             narrowed_at: None,
@@ -124,6 +137,13 @@ impl Down {
     pub(crate) fn may_rise(&self, now: Instant) -> bool {
         self.narrowed_at
             .is_none_or(|at| now.saturating_duration_since(at) >= RISES_AFTER)
+    }
+
+    /// It is to have data channels.
+    pub(crate) fn want_data(&mut self) {
+        if self.data == DataSection::None {
+            self.data = DataSection::Wanted;
+        }
     }
 
     /// The client asks for new ICE credentials.
@@ -235,6 +255,7 @@ impl Down {
         }
         let mut plan = OfferPlan {
             restart: std::mem::take(&mut self.wants_restart),
+            data: self.data == DataSection::Wanted,
             ..OfferPlan::default()
         };
         for slot in &mut self.slots {
@@ -268,6 +289,9 @@ impl Down {
         for ((feed, is_video, lane), mid) in added.into_iter().zip(mids) {
             self.slots.push(Slot::new(mid, is_video, lane, State::Offered(feed)));
         }
+        if plan.data {
+            self.data = DataSection::Offered;
+        }
         self.revision += 1;
         let offer = Offer {
             revision: self.revision,
@@ -297,7 +321,13 @@ impl Down {
         if let Err(error) = accepted {
             // As if the offer hadn't been made: the next one says the same again.
             self.slots.retain(|slot| !matches!(slot.state, State::Offered(_)));
+            if self.data == DataSection::Offered {
+                self.data = DataSection::Wanted;
+            }
             return Err(AnswerError::Sdp(error));
+        }
+        if self.data == DataSection::Offered {
+            self.data = DataSection::Agreed;
         }
         for (number, slot) in self.slots.iter_mut().enumerate() {
             slot.state = match std::mem::replace(&mut slot.state, State::Free) {

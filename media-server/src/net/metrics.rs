@@ -6,7 +6,7 @@ use protocol::ids::NodeId;
 
 use super::latency::BOUNDS_US;
 use super::worker::Report;
-use crate::core::{DropReason, LINK_BOUNDS_BPS};
+use crate::core::{Counters, DataDrop, DropReason, LINK_BOUNDS_BPS};
 
 /// The media type of [`text`].
 pub const MEDIA_TYPE: &str = "text/plain; version=0.0.4; charset=utf-8";
@@ -114,6 +114,7 @@ pub fn text(node: &NodeId, report: &Report) -> String {
         "Media packets sent again to subscribers.",
         &[("direction=\"out\"", counters.packets_resent)],
     );
+    data(&mut out, counters);
     gauge(
         &mut out,
         "tracks_held_back",
@@ -140,6 +141,32 @@ pub fn text(node: &NodeId, report: &Report) -> String {
     };
     latency.write(&mut out, &BOUNDS_US.map(|it| it as f64 / 1e6), &report.latency.counts);
     out
+}
+
+/// Data messages.
+fn data(out: &mut String, counters: &Counters) {
+    let data = &counters.data;
+    let both = |inward, outward| [("direction=\"in\"", inward), ("direction=\"out\"", outward)];
+    family(
+        out,
+        "data_messages_total",
+        "Data messages from participants and to participants.",
+        &both(data.messages_in, data.messages_out),
+    );
+    family(
+        out,
+        "data_bytes_total",
+        "Bytes of data messages from participants and to participants.",
+        &both(data.bytes_in, data.bytes_out),
+    );
+    let labels = DataDrop::ALL.map(|reason| (format!("reason=\"{}\"", reason.name()), data.drops(reason)));
+    let drops = labels.each_ref().map(|(label, count)| (label.as_str(), *count));
+    family(
+        out,
+        "data_drops_total",
+        "Data messages that went no further, and channels that were refused.",
+        &drops,
+    );
 }
 
 /// A histogram's head; its buckets are written cumulated, as the format wants them.
@@ -191,6 +218,8 @@ mod tests {
         report.counters.rooms = 2;
         report.counters.packets_forwarded = 7;
         report.counters.dropped(DropReason::Muted);
+        report.counters.data.messages_out = 3;
+        report.counters.data.dropped(DataDrop::Full);
         report.counters.links[2] = 4;
         report.latency.add(std::time::Duration::from_micros(80), 5);
         let text = text(&NodeId::new("n1").expect("valid"), &report);
@@ -206,6 +235,9 @@ mod tests {
             "media_packets_total{direction=\"out\"} 7",
             "media_drops_total{reason=\"muted\"} 1",
             "media_drops_total{reason=\"unsent\"} 0",
+            "media_data_messages_total{direction=\"out\"} 3",
+            "media_data_drops_total{reason=\"full\"} 1",
+            "media_data_drops_total{reason=\"late\"} 0",
             "media_link_bandwidth_bps_bucket{le=\"300000\"} 0",
             "media_link_bandwidth_bps_bucket{le=\"600000\"} 4",
             "media_link_bandwidth_bps_bucket{le=\"+Inf\"} 4",

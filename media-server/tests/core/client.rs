@@ -16,6 +16,7 @@ use str0m::rtp::RtpWrite;
 use str0m::{Candidate, Event, Input, Output, Rtc};
 
 use crate::camera::{Camera, Decoder};
+use crate::chat::Chat;
 use crate::sim::{MS, Wire};
 
 /// What a subscriber got of one section.
@@ -189,6 +190,7 @@ pub struct Client {
     pub tracks: Vec<SubscribedTrack>,
     pub answers: bool,
     pub transport: Transport,
+    pub chat: Chat,
     got: BTreeMap<Mid, Got>,
     port: u16,
 }
@@ -206,6 +208,7 @@ impl Client {
             tracks: Vec::new(),
             answers: true,
             transport: Transport::Udp,
+            chat: Chat::default(),
             got: BTreeMap::new(),
             port,
         }
@@ -265,6 +268,7 @@ impl Client {
     }
 
     pub fn hear_up(&mut self, events: &[Event], now: Instant) {
+        self.chat.hear_up(events, now);
         for event in events {
             if let Event::KeyframeRequest(request) = event
                 && let Some(camera) = self.camera.as_mut().filter(|it| it.mid == request.mid)
@@ -281,6 +285,7 @@ impl Client {
     }
 
     pub fn hear_down(&mut self, events: Vec<Event>, now: Instant) {
+        self.chat.hear_down(&events, now);
         for event in events {
             let Event::RtpPacket(packet) = event else { continue };
             let rtc = &mut self.down.as_mut().unwrap().rtc;
