@@ -51,6 +51,17 @@ pub(crate) struct Offer {
     is_restart: bool,
 }
 
+/// Whether the connection has data channels.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+enum DataSection {
+    None,
+    /// The next offer has them.
+    Wanted,
+    /// The offer that waits has them.
+    Offered,
+    Agreed,
+}
+
 /// Why an answer wasn't taken.
 #[derive(Debug, PartialEq, Eq)]
 pub(crate) enum AnswerError {
@@ -66,6 +77,7 @@ pub(crate) struct Down {
     /// What leaves by it.
     pub(crate) egress: Egress,
     is_connected: bool,
+    data: DataSection,
     /// The client has offered its sections once and for all: see [`called`].
     is_called: bool,
     /// The client's network has changed: the next offer says so.
@@ -89,6 +101,7 @@ impl Down {
             peer,
             egress: Egress::new(clock, now),
             is_connected: false,
+            data: DataSection::None,
             is_called: false,
             wants_restart: false,
             is_restarted: false,
@@ -148,6 +161,13 @@ impl Down {
     pub(crate) fn may_rise(&self, now: Instant) -> bool {
         self.narrowed_at
             .is_none_or(|at| now.saturating_duration_since(at) >= RISES_AFTER)
+    }
+
+    /// It is to have data channels.
+    pub(crate) fn want_data(&mut self) {
+        if self.data == DataSection::None {
+            self.data = DataSection::Wanted;
+        }
     }
 
     /// The client asks for new ICE credentials.
@@ -263,6 +283,7 @@ impl Down {
         }
         let mut plan = OfferPlan {
             restart: std::mem::take(&mut self.wants_restart),
+            data: self.data == DataSection::Wanted,
             ..OfferPlan::default()
         };
         for slot in &mut self.slots {
@@ -296,6 +317,9 @@ impl Down {
         for ((feed, is_video, lane), mid) in added.into_iter().zip(mids) {
             self.slots.push(Slot::new(mid, is_video, lane, State::Offered(feed)));
         }
+        if plan.data {
+            self.data = DataSection::Offered;
+        }
         self.revision += 1;
         let offer = Offer {
             revision: self.revision,
@@ -326,9 +350,15 @@ impl Down {
         if let Err(error) = accepted {
             // As if the offer hadn't been made: the next one says the same again.
             self.slots.retain(|slot| !matches!(slot.state, State::Offered(_)));
+            if self.data == DataSection::Offered {
+                self.data = DataSection::Wanted;
+            }
             return Err(AnswerError::Sdp(error));
         }
         self.is_restarted |= is_restart;
+        if self.data == DataSection::Offered {
+            self.data = DataSection::Agreed;
+        }
         for (number, slot) in self.slots.iter_mut().enumerate() {
             slot.state = match std::mem::replace(&mut slot.state, State::Free) {
                 State::Offered(feed) => {

@@ -96,6 +96,18 @@ impl Room {
                     self.share_out(from.seat, now, shared);
                 }
             }
+            PeerEvent::ChannelOpen {
+                channel,
+                delivery,
+                is_ours,
+            } => self.channel_opened(from, channel, (delivery, is_ours), now, shared),
+            PeerEvent::ChannelClosed(channel) => self.channel_closed(from, channel),
+            PeerEvent::ChannelLow(_) => self.channel_low(from, now, shared),
+            PeerEvent::Message {
+                channel,
+                is_binary,
+                bytes,
+            } => self.take_message(from, channel, (is_binary, &bytes), now, shared),
             PeerEvent::Connected => self.connected(from, now, shared),
             PeerEvent::Closed => self.closed(from, now, shared),
             PeerEvent::Nacks(more) => shared.counters.nacks_out += more,

@@ -8,6 +8,7 @@ mod caller;
 mod clock;
 pub mod codec;
 pub mod counters;
+mod data;
 pub mod demux;
 mod down;
 mod egress;
@@ -46,7 +47,7 @@ use protocol::ids::{ParticipantId, RoomId};
 use protocol::signal::{PublishTrack, TrackView};
 
 pub use clock::WallClock;
-pub use counters::{Counters, DropReason, LINK_BOUNDS_BPS};
+pub use counters::{Counters, DataCounters, DataDrop, DropReason, LINK_BOUNDS_BPS};
 pub use outbox::{Datagram, Outbox};
 pub use relay::{Publishers, Relay, Spill, WorkerIndex};
 pub use sfu::{Settings, Sfu};

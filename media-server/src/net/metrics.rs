@@ -6,7 +6,7 @@ use protocol::ids::NodeId;
 
 use super::latency::BOUNDS_US;
 use super::worker::Report;
-use crate::core::{DropReason, LINK_BOUNDS_BPS};
+use crate::core::{DataCounters, DataDrop, DropReason, LINK_BOUNDS_BPS};
 
 /// The media type of [`text`].
 pub const MEDIA_TYPE: &str = "text/plain; version=0.0.4; charset=utf-8";
@@ -54,6 +54,7 @@ fn families(node: &NodeId, report: &Report, is_draining: bool) -> Families {
         &[("no_proof", report.tcp.refused)],
     );
     traffic(&mut out, report);
+    data(&mut out, &counters.data);
     let drops = DropReason::ALL.map(|reason| (reason.name(), counters.drops(reason)));
     let of_the_shell = [("unsent", report.unsent), ("tcp_full", report.tcp.lost)];
     out.counters(
@@ -141,6 +142,31 @@ fn traffic(out: &mut Families, report: &Report) {
         "packets_resent_total",
         "Media packets sent again to subscribers.",
         counters.packets_resent,
+    );
+}
+
+/// Data messages.
+fn data(out: &mut Families, data: &DataCounters) {
+    let mut both = |name, help, inward, outward| {
+        out.counters(name, help, "direction", &[("in", inward), ("out", outward)]);
+    };
+    both(
+        "data_messages_total",
+        "Data messages from participants and to participants.",
+        data.messages_in,
+        data.messages_out,
+    );
+    both(
+        "data_bytes_total",
+        "Bytes of data messages from participants and to participants.",
+        data.bytes_in,
+        data.bytes_out,
+    );
+    out.counters(
+        "data_drops_total",
+        "Data messages that went no further, and channels that were refused.",
+        "reason",
+        &DataDrop::ALL.map(|reason| (reason.name(), data.drops(reason))),
     );
 }
 

@@ -16,6 +16,7 @@ use str0m::rtp::RtpWrite;
 use str0m::{Candidate, Event, Input, Output, Rtc};
 
 use crate::camera::{Camera, Decoder};
+use crate::chat::Chat;
 use crate::sim::{MS, Wire};
 use crate::svc_camera::{SvcCamera, SvcDecoder};
 
@@ -193,6 +194,7 @@ pub struct Client {
     pub tracks: Vec<SubscribedTrack>,
     pub answers: bool,
     pub transport: Transport,
+    pub chat: Chat,
     got: BTreeMap<Mid, Got>,
     port: u16,
 }
@@ -212,6 +214,7 @@ impl Client {
             tracks: Vec::new(),
             answers: true,
             transport: Transport::Udp,
+            chat: Chat::default(),
             got: BTreeMap::new(),
             port,
         }
@@ -282,6 +285,7 @@ impl Client {
     }
 
     pub fn hear_up(&mut self, events: &[Event], now: Instant) {
+        self.chat.hear_up(events, now);
         for event in events {
             if let Event::KeyframeRequest(request) = event
                 && let Some(camera) = self.camera.as_mut().filter(|it| it.mid == request.mid)
@@ -303,6 +307,7 @@ impl Client {
     }
 
     pub fn hear_down(&mut self, events: Vec<Event>, now: Instant) {
+        self.chat.hear_down(&events, now);
         for event in events {
             let Event::RtpPacket(packet) = event else { continue };
             let rtc = &mut self.down.as_mut().unwrap().rtc;

@@ -4,6 +4,7 @@
 #![allow(clippy::unwrap_used, missing_docs)]
 
 mod camera;
+mod chat;
 mod client;
 #[path = "../../fuzz/src/entries/mod.rs"]
 mod entries;
@@ -17,6 +18,7 @@ mod a_late_joiner_starts_sane;
 mod a_layer_that_stops_is_left;
 mod a_muted_track_forwards_nothing;
 mod a_narrow_link_keeps_the_voice;
+mod a_slow_receiver_holds_nobody_up;
 mod another_network_is_measured_anew;
 mod another_network_is_taken;
 mod callers_bring_and_watch;
@@ -27,6 +29,8 @@ mod grants_are_enforced;
 mod layers_follow_what_is_shown;
 mod lips_and_voice_stay_together;
 mod media_survives_loss;
+mod messages_reach_the_others;
+mod messages_survive_loss;
 mod mutated_input_harms_nobody;
 mod real_encoders_are_understood;
 mod signaling_may_die;

@@ -10,7 +10,7 @@ use std::time::{Duration, Instant, SystemTime};
 
 use media_server::core::{ConnectionId, Remote, Request, Settings, Sfu, Spill, Transport, WallClock, WorkerIndex};
 use protocol::control::{AnswerBody, NodeFrame};
-use protocol::grants::{Encryption, MediaGrant, MediaSource, RoomRole};
+use protocol::grants::{DataGrant, Encryption, MediaGrant, MediaSource, RoomRole};
 use protocol::ids::{OfficeId, ParticipantId, RoomId};
 use protocol::problem::Problem;
 use protocol::signal::{PublishTrack, SubscribedTrack, TrackView};
@@ -19,6 +19,7 @@ use str0m::change::{SdpAnswer, SdpOffer};
 use str0m::media::{Direction, MediaKind, Mid, Simulcast, SimulcastLayer};
 
 use crate::camera::{Camera, Layer};
+use crate::chat::Chat;
 use crate::client::{Client, Encoder, Link};
 use crate::network::Pipe;
 use crate::svc_camera::SvcCamera;
@@ -137,6 +138,7 @@ impl World {
             role: RoomRole::Guest,
             publish: publish.to_vec(),
             subscribe: true,
+            data: DataGrant::None,
             encryption: Encryption::Off,
         }
     }
@@ -242,6 +244,9 @@ impl World {
             };
             let mid = changes.add_media(kind, Direction::SendOnly, Some("me".into()), None, None);
             encoders.push(Encoder::new(*source, mid));
+        }
+        if client.chat.is_wanted {
+            Chat::add_channels(&mut changes);
         }
         let (offer, pending) = changes.apply().expect("an offer");
         link.pending = Some(pending);
