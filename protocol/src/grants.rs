@@ -46,6 +46,41 @@ pub enum RoomRole {
     Guest,
 }
 
+/// What a participant may do with data messages. (See [`crate::data`].)
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq, Hash, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub enum DataGrant {
+    /// Nothing.
+    #[default]
+    None,
+    /// Receive what others send.
+    Receive,
+    /// Also send to staff.
+    ToStaff,
+    /// Also send to everybody.
+    ToAll,
+}
+
+impl DataGrant {
+    /// Whether messages may be received.
+    #[must_use]
+    pub fn may_receive(self) -> bool {
+        self != Self::None
+    }
+
+    /// Whether messages may be sent to somebody.
+    #[must_use]
+    pub fn may_send(self) -> bool {
+        matches!(self, Self::ToStaff | Self::ToAll)
+    }
+
+    /// Whether messages may be sent to who has this role.
+    #[must_use]
+    pub fn reaches(self, role: RoomRole) -> bool {
+        self == Self::ToAll || (self == Self::ToStaff && role == RoomRole::Staff)
+    }
+}
+
 /// Whether a room's media is encrypted from participant to participant, besides what protects it on its way to the node.
 #[derive(Debug, Clone, Copy, Default, PartialEq, Eq, Hash, Serialize, Deserialize)]
 #[serde(rename_all = "snake_case")]
@@ -74,6 +109,9 @@ pub struct MediaGrant {
     /// Whether others' tracks may be received.
     #[serde(default)]
     pub subscribe: bool,
+    /// Which data messages may be sent and received.
+    #[serde(default)]
+    pub data: DataGrant,
     /// The room's; the first who joins decides it for all.
     #[serde(default)]
     pub encryption: Encryption,
@@ -210,6 +248,7 @@ mod tests {
             role: RoomRole::Resident,
             publish: vec![MediaSource::Camera, MediaSource::Microphone],
             subscribe: true,
+            data: DataGrant::ToStaff,
             encryption: Encryption::Off,
         }
     }
@@ -225,7 +264,7 @@ mod tests {
         let expires = NOW.plus(std::time::Duration::from_secs(60));
         let token = key().sign(grant(), NOW, expires).expect("signs");
         let back: MediaGrant = key().verify(&token, NOW).expect("valid");
-        assert_eq!(back.publish, grant().publish);
+        assert_eq!((&back.publish, back.data), (&grant().publish, grant().data));
         assert_eq!(key().verify::<MediaGrant>(&token, expires), Err(TokenError::Expired));
     }
 
@@ -272,6 +311,18 @@ mod tests {
         };
         let token = key().sign(bare, NOW, UnixMillis(NOW.0 + 5000)).expect("signs");
         let grant: MediaGrant = key().verify(&token, NOW).expect("valid");
-        assert!(grant.publish.is_empty() && !grant.subscribe);
+        assert!(grant.publish.is_empty() && !grant.subscribe && !grant.data.may_receive());
+    }
+
+    #[test]
+    fn data_goes_to_whom_the_grant_names() {
+        use RoomRole::{Guest, Resident, Staff};
+        let reaches = |grant: DataGrant| [Resident, Staff, Guest].map(|role| grant.reaches(role));
+        assert_eq!(reaches(DataGrant::None), [false; 3]);
+        assert_eq!(reaches(DataGrant::Receive), [false; 3]);
+        assert_eq!(reaches(DataGrant::ToStaff), [false, true, false]);
+        assert_eq!(reaches(DataGrant::ToAll), [true; 3]);
+        assert!(!DataGrant::Receive.may_send() && DataGrant::Receive.may_receive());
+        assert!(DataGrant::ToStaff.may_send() && DataGrant::ToStaff.may_receive());
     }
 }

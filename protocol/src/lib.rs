@@ -7,6 +7,7 @@
 pub mod config;
 pub mod congestion;
 pub mod control;
+pub mod data;
 pub mod grants;
 pub mod ids;
 pub mod pose;

@@ -54,6 +54,102 @@ impl DropReason {
     }
 }
 
+/// Why a data message, or a channel for them, went no further.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
+pub enum DataDrop {
+    /// Its sender may not send, or not to this receiver, or opened too many channels.
+    NotGranted,
+    /// It can't be read.
+    Malformed,
+    /// It is larger than is passed on.
+    Oversize,
+    /// Its sender sends more than anybody may.
+    TooFast,
+    /// Nobody of its receiver's name receives messages.
+    NoReceiver,
+    /// So much waits for a receiver that this one misses it.
+    Full,
+    /// A newer one on a lossy channel took its place.
+    Late,
+    /// A receiver's end takes none so large.
+    Unfit,
+    /// An answer whose receiver doesn't read.
+    Unanswered,
+}
+
+impl DataDrop {
+    /// All of them.
+    pub const ALL: [Self; 9] = [
+        Self::NotGranted,
+        Self::Malformed,
+        Self::Oversize,
+        Self::TooFast,
+        Self::NoReceiver,
+        Self::Full,
+        Self::Late,
+        Self::Unfit,
+        Self::Unanswered,
+    ];
+
+    /// The name in metrics.
+    #[must_use]
+    pub fn name(self) -> &'static str {
+        match self {
+            Self::NotGranted => "not_granted",
+            Self::Malformed => "malformed",
+            Self::Oversize => "oversize",
+            Self::TooFast => "too_fast",
+            Self::NoReceiver => "no_receiver",
+            Self::Full => "full",
+            Self::Late => "late",
+            Self::Unfit => "unfit",
+            Self::Unanswered => "unanswered",
+        }
+    }
+}
+
+/// What happened to data messages.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
+pub struct DataCounters {
+    /// Messages from participants.
+    pub messages_in: u64,
+    /// Bytes of them.
+    pub bytes_in: u64,
+    /// Messages to participants.
+    pub messages_out: u64,
+    /// Bytes of them.
+    pub bytes_out: u64,
+    drops: [u64; DataDrop::ALL.len()],
+}
+
+impl DataCounters {
+    /// Counts a drop.
+    pub fn dropped(&mut self, reason: DataDrop) {
+        self.dropped_many(reason, 1);
+    }
+
+    /// Counts so many drops.
+    pub fn dropped_many(&mut self, reason: DataDrop, count: u64) {
+        self.drops[reason as usize] += count;
+    }
+
+    /// Drops for this reason.
+    #[must_use]
+    pub fn drops(&self, reason: DataDrop) -> u64 {
+        self.drops[reason as usize]
+    }
+
+    fn add(&mut self, other: &Self) {
+        self.messages_in += other.messages_in;
+        self.bytes_in += other.bytes_in;
+        self.messages_out += other.messages_out;
+        self.bytes_out += other.bytes_out;
+        for (mine, theirs) in self.drops.iter_mut().zip(other.drops) {
+            *mine += theirs;
+        }
+    }
+}
+
 /// What happened since the start, and what is there now.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
 pub struct Counters {
@@ -99,6 +195,8 @@ pub struct Counters {
     pub links: [u64; LINK_BOUNDS_BPS.len() + 1],
     /// The sum of these estimates, in bits a second.
     pub links_bps: u64,
+    /// Data messages.
+    pub data: DataCounters,
     drops: [u64; DropReason::ALL.len()],
 }
 
@@ -151,6 +249,7 @@ impl Counters {
         for (mine, theirs) in fields {
             *mine += theirs;
         }
+        self.data.add(&other.data);
         for (mine, theirs) in self.qualities.iter_mut().zip(other.qualities) {
             *mine += theirs;
         }

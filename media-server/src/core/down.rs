@@ -13,13 +13,14 @@ use protocol::grants::{MediaSource, RoomRole};
 use protocol::ids::{ParticipantId, TrackId};
 use protocol::signal::SubscribedTrack;
 
-use super::Seat;
 use super::clock::WallClock;
 use super::counters::Counters;
 use super::egress::Egress;
 use super::engine::{Drain, EngineError, OfferPlan, Packet, Peer};
 use super::outbox::Outbox;
 use super::slot::{Forwarded, Slot, State};
+use super::steps::Aim;
+use super::{Path, Seat};
 
 /// How long after a step down there is none up.
 const RISES_AFTER: Duration = Duration::from_secs(4);
@@ -46,6 +47,19 @@ pub(crate) struct Offer {
     pub(crate) revision: u32,
     pub(crate) sdp: String,
     pub(crate) tracks: Vec<SubscribedTrack>,
+    /// It has new ICE credentials.
+    is_restart: bool,
+}
+
+/// Whether the connection has data channels.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+enum DataSection {
+    None,
+    /// The next offer has them.
+    Wanted,
+    /// The offer that waits has them.
+    Offered,
+    Agreed,
 }
 
 /// Why an answer wasn't taken.
@@ -63,10 +77,13 @@ pub(crate) struct Down {
     /// What leaves by it.
     pub(crate) egress: Egress,
     is_connected: bool,
+    data: DataSection,
     /// The client has offered its sections once and for all: see [`called`].
     is_called: bool,
     /// The client's network has changed: the next offer says so.
     wants_restart: bool,
+    /// It has agreed on new ICE credentials, and hasn't chosen a path by them yet.
+    is_restarted: bool,
     /// When something was last made smaller for the link's sake.
     narrowed_at: Option<Instant>,
     /// When it wanted to be woken, when it was last asked.
@@ -84,8 +101,10 @@ impl Down {
             peer,
             egress: Egress::new(clock, now),
             is_connected: false,
+            data: DataSection::None,
             is_called: false,
             wants_restart: false,
+            is_restarted: false,
             narrowed_at: None,
             said_deadline: None,
             revision: 0,
@@ -115,6 +134,24 @@ impl Down {
         }
     }
 
+    /// The client was heard by this path, or has chosen it. True: it is another network, whose link is to be divided.
+    pub(crate) fn take_path(&mut self, path: Path, is_nominated: bool, now: Instant) -> bool {
+        if !is_nominated && self.egress.has_path() {
+            return false;
+        }
+        let is_restarted = is_nominated && std::mem::take(&mut self.is_restarted);
+        let is_anew = self.egress.take_path(path, is_restarted, now);
+        if is_anew {
+            self.narrowed_at = None;
+        }
+        is_anew
+    }
+
+    /// The client has agreed on new ICE credentials.
+    pub(crate) fn restarted(&mut self) {
+        self.is_restarted = true;
+    }
+
     /// Something was made smaller because the link has become narrower.
     pub(crate) fn narrowed(&mut self, now: Instant) {
         self.narrowed_at = Some(now);
@@ -124,6 +161,13 @@ impl Down {
     pub(crate) fn may_rise(&self, now: Instant) -> bool {
         self.narrowed_at
             .is_none_or(|at| now.saturating_duration_since(at) >= RISES_AFTER)
+    }
+
+    /// It is to have data channels.
+    pub(crate) fn want_data(&mut self) {
+        if self.data == DataSection::None {
+            self.data = DataSection::Wanted;
+        }
     }
 
     /// The client asks for new ICE credentials.
@@ -170,20 +214,20 @@ impl Down {
         self.slots.get(slot)?.feed()
     }
 
-    /// The layer that a section is to show.
-    pub(crate) fn target_of(&self, slot: usize) -> Option<usize> {
+    /// What a section is to show.
+    pub(crate) fn target_of(&self, slot: usize) -> Option<Aim> {
         self.slots.get(slot)?.target
     }
 
-    /// The layer that a section is to show as soon as it is sent.
-    pub(crate) fn intent_of(&self, slot: usize) -> Option<usize> {
+    /// What a section is to show as soon as it is sent.
+    pub(crate) fn intent_of(&self, slot: usize) -> Option<Aim> {
         self.slots.get(slot)?.intent
     }
 
-    /// A section is to show this layer as soon as it is sent.
-    pub(crate) fn intend(&mut self, slot: usize, layer: Option<usize>) {
+    /// A section is to show this as soon as it is sent.
+    pub(crate) fn intend(&mut self, slot: usize, intent: Option<Aim>) {
         if let Some(it) = self.slots.get_mut(slot) {
-            it.intent = layer;
+            it.intent = intent;
         }
     }
 
@@ -192,12 +236,16 @@ impl Down {
         self.slots.get(slot)?.layer
     }
 
-    /// Has a section show another layer, or none. The present one goes on until the other begins, unless it must
+    /// Has a section show something else, or nothing. The present layer goes on until another begins, unless it must
     /// `stop_at_once`.
-    pub(crate) fn aim(&mut self, slot: usize, target: Option<usize>, stop_at_once: bool) {
+    pub(crate) fn aim(&mut self, slot: usize, target: Option<Aim>, stop_at_once: bool) {
         let Some(it) = self.slots.get_mut(slot) else { return };
-        it.target = target;
-        if target.is_none() || (stop_at_once && it.layer != target) {
+        it.target = None;
+        if let Some(target) = target {
+            it.aim(target);
+        }
+        let encoding = target.map(|it| it.encoding);
+        if encoding.is_none() || (stop_at_once && it.layer != encoding) {
             it.layer = None;
             it.rewriter.pause();
             self.egress.drop_waiting(slot);
@@ -235,6 +283,7 @@ impl Down {
         }
         let mut plan = OfferPlan {
             restart: std::mem::take(&mut self.wants_restart),
+            data: self.data == DataSection::Wanted,
             ..OfferPlan::default()
         };
         for slot in &mut self.slots {
@@ -268,11 +317,15 @@ impl Down {
         for ((feed, is_video, lane), mid) in added.into_iter().zip(mids) {
             self.slots.push(Slot::new(mid, is_video, lane, State::Offered(feed)));
         }
+        if plan.data {
+            self.data = DataSection::Offered;
+        }
         self.revision += 1;
         let offer = Offer {
             revision: self.revision,
             sdp,
             tracks: self.subscribed(),
+            is_restart: plan.restart,
         };
         self.outstanding = Some(offer.clone());
         Some(offer)
@@ -293,11 +346,18 @@ impl Down {
         if let Err(error @ EngineError::Unreadable(_)) = accepted {
             return Err(AnswerError::Sdp(error));
         }
-        self.outstanding = None;
+        let is_restart = self.outstanding.take().is_some_and(|offer| offer.is_restart);
         if let Err(error) = accepted {
             // As if the offer hadn't been made: the next one says the same again.
             self.slots.retain(|slot| !matches!(slot.state, State::Offered(_)));
+            if self.data == DataSection::Offered {
+                self.data = DataSection::Wanted;
+            }
             return Err(AnswerError::Sdp(error));
+        }
+        self.is_restarted |= is_restart;
+        if self.data == DataSection::Offered {
+            self.data = DataSection::Agreed;
         }
         for (number, slot) in self.slots.iter_mut().enumerate() {
             slot.state = match std::mem::replace(&mut slot.state, State::Free) {

@@ -6,8 +6,10 @@
 //! str0m describes and opens both of a participant's connections and receives what publishers send. What goes to
 //! subscribers passes around it: see [`super::egress`].
 
+mod channels;
 mod keys;
 mod peer;
+mod streams;
 
 use std::collections::VecDeque;
 use std::net::SocketAddr;
@@ -24,11 +26,15 @@ use super::codec::{self, Facts, Video};
 use super::outbox::Outbox;
 use super::{Path, PeerKey, Side};
 
+pub use channels::{Delivery, Written};
 pub use keys::Keys;
 pub use peer::Peer;
 
 /// A media section's name within one connection, and a layer's name within one section (RFC 8851).
 pub use str0m::media::{Mid, Rid};
+
+/// A data channel's name within one connection.
+pub use str0m::channel::ChannelId;
 
 /// How often a publisher's connection tells its NACKs and losses.
 const COUNTING: Duration = Duration::from_secs(2);
@@ -177,6 +183,28 @@ pub enum PeerEvent {
     },
     /// A packet of a publisher.
     Packet(Arc<Packet>),
+    /// A data channel is open: one of ours, or one of the other end's.
+    ChannelOpen {
+        /// Which.
+        channel: ChannelId,
+        /// What it promises.
+        delivery: Delivery,
+        /// Whether this end opened it.
+        is_ours: bool,
+    },
+    /// A data channel is closed.
+    ChannelClosed(ChannelId),
+    /// A data channel takes more again.
+    ChannelLow(ChannelId),
+    /// A message came by a data channel.
+    Message {
+        /// By which.
+        channel: ChannelId,
+        /// Whether it is bytes; otherwise it is text.
+        is_binary: bool,
+        /// What is in it.
+        bytes: Vec<u8>,
+    },
     /// So many more NACK messages went to a publisher.
     Nacks(u64),
     /// The share of a publisher's packets that were lost lately, 0 to 1.
@@ -218,6 +246,8 @@ pub struct OfferPlan {
     pub pause: Vec<Mid>,
     /// New ICE credentials: the other end's network has changed. (RFC 8839 §4.4.1.1.1)
     pub restart: bool,
+    /// The section of data channels, and one channel of each kind in it.
+    pub data: bool,
 }
 
 /// Makes connections, all with one certificate and the same addresses.
@@ -239,6 +269,7 @@ impl Engine {
             .set_crypto_provider(Arc::new(provider))
             .set_rtp_mode(true)
             .set_ice_lite(true)
+            .set_sctp_max_message_size(channels::MAX_READ)
             .clear_codecs()
             .set_extension(5, Extension::AbsoluteCaptureTime)
             .set_extension(6, Extension::PlayoutDelay)
@@ -309,6 +340,13 @@ pub struct Stamp {
 #[cfg(test)]
 pub(crate) mod tests {
     use super::*;
+
+    /// A name of a channel.
+    pub(crate) fn channel() -> ChannelId {
+        let mut rtc = Rtc::builder().build(std::time::Instant::now());
+        rtc.direct_api()
+            .create_data_channel(str0m::channel::ChannelConfig::default())
+    }
 
     /// A packet of a picture.
     pub(crate) fn packet(seq: u64, payload: &[u8]) -> Packet {

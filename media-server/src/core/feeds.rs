@@ -64,13 +64,15 @@ impl Room {
 
     /// Offers a participant what it isn't shown yet, and takes away what is gone.
     pub(super) fn refresh(&mut self, seat: Seat, now: Instant, shared: &mut Shared) {
+        let wants_data = self.is_data_wanted(seat);
         let wanted = self.feeds_for(seat);
         let room = (self.key, self.encryption);
         let Some(participant) = self.participants.get_mut(&seat) else {
             return;
         };
         let is_closed = participant.closed == Some(Side::Down);
-        if !participant.may_subscribe || is_closed || (participant.down.is_none() && wanted.is_empty()) {
+        let has_nothing = participant.down.is_none() && wanted.is_empty() && !wants_data;
+        if is_closed || has_nothing {
             return;
         }
         if let Some(down) = participant.down.as_mut().filter(|it| it.is_called()) {
@@ -82,6 +84,9 @@ impl Room {
         let down = participant
             .down
             .get_or_insert_with(|| Down::new(shared.peer(room, seat, Side::Down, now), shared.clock, now));
+        if wants_data {
+            down.want_data();
+        }
         let before: Vec<Feed> = down.feeds().cloned().collect();
         let offer = down.next_offer(&wanted, now, &mut shared.drain);
         self.list_subscribers(seat);
@@ -91,9 +96,13 @@ impl Room {
         }
     }
 
-    /// All tracks of all others.
+    /// All tracks of all others, if they may be received.
     fn feeds_for(&self, seat: Seat) -> Vec<Feed> {
-        let others = self.participants.iter().filter(|(other, _)| **other != seat);
+        let may_subscribe = self.participants.get(&seat).is_some_and(|it| it.may_subscribe);
+        let others = self
+            .participants
+            .iter()
+            .filter(|(other, _)| may_subscribe && **other != seat);
         others
             .flat_map(|(other, it)| {
                 it.tracks.iter().map(|(source, track)| Feed {

@@ -9,6 +9,7 @@ use std::time::{Duration, Instant};
 use protocol::grants::{MediaGrant, MediaSource, RoomRole};
 use protocol::ids::{ParticipantId, TrackId};
 
+use super::data::Place;
 use super::down::Down;
 use super::engine::{Mid, Peer, Rid};
 use super::layers::Track;
@@ -30,6 +31,8 @@ pub(crate) struct Participant {
     pub(crate) up: Option<Up>,
     pub(crate) down: Option<Down>,
     pub(crate) tracks: BTreeMap<MediaSource, Track>,
+    /// What it sends and receives besides; none: nothing.
+    pub(super) data: Option<Box<Place>>,
     /// Muted sources, published or not.
     pub(crate) muted: BTreeSet<MediaSource>,
     pub(crate) clock: PublisherClock,
@@ -52,6 +55,8 @@ pub(crate) struct Up {
     /// Who wrote its offers. (RFC 8829 §5.2.1)
     pub(crate) session: String,
     pub(crate) sections: Vec<Section>,
+    /// Whether data channels can be opened on it.
+    pub(crate) has_data: bool,
     pub(crate) is_connected: bool,
 }
 
@@ -81,6 +86,7 @@ impl Participant {
         Self {
             granted: grant.publish,
             may_subscribe: grant.subscribe,
+            data: Place::granted(grant.data, now),
             connection,
             ..Self::bare(grant.participant, grant.role, now)
         }
@@ -104,6 +110,7 @@ impl Participant {
             up: None,
             down: None,
             tracks: BTreeMap::new(),
+            data: None,
             muted: BTreeSet::new(),
             clock: PublisherClock::default(),
             views: BTreeMap::new(),

@@ -47,6 +47,13 @@ impl Outline {
         self.sections.len()
     }
 
+    /// Whether data channels can be opened.
+    fn has_data(&self) -> bool {
+        self.sections
+            .iter()
+            .any(|it| it.kind == "application" && !it.is_rejected)
+    }
+
     /// What somebody publishes who doesn't say it: the first picture is a camera, the first sound a microphone.
     pub(crate) fn first_tracks(&self) -> Vec<PublishTrack> {
         let kinds = [("video", MediaSource::Camera), ("audio", MediaSource::Microphone)];
@@ -120,6 +127,7 @@ impl Room {
                     peer: shared.peer((key, encryption), seat, Side::Up, now),
                     session: outline.session.clone(),
                     sections: Vec::new(),
+                    has_data: false,
                     is_connected: false,
                 }
             }
@@ -136,6 +144,7 @@ impl Room {
             }
         };
         up.sections = sections;
+        up.has_data = outline.has_data();
         // An ICE restart gave the connection a new name.
         let name = up.peer.ufrag();
         shared.demux.name(up.peer.key(), name, now);

@@ -13,6 +13,7 @@ use protocol::ids::{ParticipantId, RoomId};
 use protocol::problem::Problem;
 use protocol::signal::TrackView;
 
+use super::data::Traffic;
 use super::down::AnswerError;
 use super::engine::Peer;
 use super::forward::{Batch, ask_key_frames};
@@ -40,6 +41,7 @@ pub(crate) struct Room {
     pub(super) speakers: Vec<ParticipantId>,
     pub(super) judged_at: Option<Instant>,
     pub(super) part: Part,
+    pub(super) traffic: Traffic,
     next_seat: Seat,
 }
 
@@ -54,6 +56,7 @@ impl Room {
             speakers: Vec::new(),
             judged_at: None,
             part: Part::Home(Home::default()),
+            traffic: Traffic::default(),
             next_seat: 0,
         }
     }
@@ -132,12 +135,14 @@ impl Room {
             self.repeat_news(seat, shared);
             return;
         }
-        if let Some(seat) = known {
-            self.remove(seat, now, shared);
+        let before = known.and_then(|seat| self.remove(seat, now, shared));
+        let id = grant.participant.clone();
+        let mut participant = Participant::new(grant, Some(to.connection), now);
+        if let (Some(data), Some(before)) = (participant.data.as_mut(), before.and_then(|it| it.data)) {
+            data.inherit(before);
         }
-        let participant = grant.participant.clone();
-        let seat = self.seat(Participant::new(grant, Some(to.connection), now), now, shared);
-        shared.answer(to, self.joined(&participant, true));
+        let seat = self.seat(participant, now, shared);
+        shared.answer(to, self.joined(&id, true));
         self.refresh(seat, now, shared);
     }
 
@@ -310,6 +315,7 @@ impl Room {
             self.look_at_layers(seat, now, shared);
             ask_key_frames(self, seat, now, shared);
         }
+        self.tick_data(now, shared);
         self.tell_signs(now, shared);
         self.tell_branches(shared);
         let mut layers = self
@@ -323,8 +329,13 @@ impl Room {
     }
 
     pub(super) fn drop_down(&mut self, seat: Seat, now: Instant, shared: &mut Shared) {
-        if let Some(down) = self.participants.get_mut(&seat).and_then(|it| it.down.take()) {
+        if let Some(participant) = self.participants.get_mut(&seat)
+            && let Some(down) = participant.down.take()
+        {
             shared.close(down.into_peer(), now);
+            if let Some(data) = participant.data.as_mut() {
+                data.down_closed();
+            }
         }
         self.list_subscribers(seat);
     }

@@ -364,7 +364,11 @@ impl Request {
     /// Whether somebody enters who may see and hear, and nothing else.
     fn only_watches(&self, encryption: Encryption) -> bool {
         match self {
-            Self::Join { grant, .. } => grant.publish.is_empty() && grant.subscribe && grant.encryption == encryption,
+            // Messages don't go between workers.
+            Self::Join { grant, .. } => {
+                let brings_nothing = grant.publish.is_empty() && !grant.data.may_receive();
+                brings_nothing && grant.subscribe && grant.encryption == encryption
+            }
             Self::Watch { grant, .. } => grant.subscribe && grant.encryption == encryption,
             _ => false,
         }

@@ -11,16 +11,18 @@ use std::time::{Duration, Instant, SystemTime};
 use impair::{Exits, Pipe, Random};
 use media_server::core::{ConnectionId, Remote, Request, Settings, Sfu, Spill, Transport, WallClock, WorkerIndex};
 use protocol::control::{AnswerBody, NodeFrame};
-use protocol::grants::{Encryption, MediaGrant, MediaSource, RoomRole};
+use protocol::grants::{DataGrant, Encryption, MediaGrant, MediaSource, RoomRole};
 use protocol::ids::{OfficeId, ParticipantId, RoomId};
 use protocol::problem::Problem;
 use protocol::signal::{PublishTrack, SubscribedTrack, TrackView};
 use str0m::Candidate;
 use str0m::change::{SdpAnswer, SdpOffer};
-use str0m::media::{Direction, MediaKind, Simulcast, SimulcastLayer};
+use str0m::media::{Direction, MediaKind, Mid, Simulcast, SimulcastLayer};
 
 use crate::camera::{Camera, Layer};
+use crate::chat::Chat;
 use crate::client::{Client, Encoder, Link};
+use crate::svc_camera::SvcCamera;
 
 pub const MS: Duration = Duration::from_millis(1);
 pub const SILENCE: Duration = Duration::from_secs(20);
@@ -136,6 +138,7 @@ impl World {
             role: RoomRole::Guest,
             publish: publish.to_vec(),
             subscribe: true,
+            data: DataGrant::None,
             encryption: Encryption::Off,
         }
     }
@@ -216,6 +219,15 @@ impl World {
         self.accept_published(name, request).expect("published");
     }
 
+    /// Joins and publishes a camera whose layers are in one stream.
+    pub fn enter_with_svc_camera(&mut self, name: &str, make: impl FnOnce(Mid) -> SvcCamera) {
+        let sources = [MediaSource::Camera, MediaSource::Microphone];
+        self.join_with(Self::grant(name, &sources));
+        self.publish(name, &sources).expect("published");
+        let client = self.client(name);
+        client.svc_camera = Some(make(client.encoders.remove(0).mid));
+    }
+
     /// Offers a new *up* connection with these sources.
     pub fn publish(&mut self, name: &str, sources: &[MediaSource]) -> Result<(), Problem> {
         let now = self.now;
@@ -232,6 +244,9 @@ impl World {
             };
             let mid = changes.add_media(kind, Direction::SendOnly, Some("me".into()), None, None);
             encoders.push(Encoder::new(*source, mid));
+        }
+        if client.chat.is_wanted {
+            Chat::add_channels(&mut changes);
         }
         let (offer, pending) = changes.apply().expect("an offer");
         link.pending = Some(pending);
@@ -442,6 +457,9 @@ impl World {
                     encoder.encode(link, ms, now);
                 }
                 if let Some(camera) = client.camera.as_mut() {
+                    camera.capture(link, start, now);
+                }
+                if let Some(camera) = client.svc_camera.as_mut() {
                     camera.capture(link, start, now);
                 }
             }

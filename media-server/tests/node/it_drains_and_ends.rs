@@ -6,7 +6,7 @@ use std::process::Stdio;
 
 use protocol::config::RedisAt;
 use protocol::control::{AnswerBody, OutReason, RequestBody};
-use protocol::grants::{NodeGrant, TokenKey};
+use protocol::grants::{DataGrant, NodeGrant, TokenKey};
 use protocol::ids::RoomId;
 use store::{Db, nodes};
 use tokio::process::{Child, Command};
@@ -146,7 +146,7 @@ async fn the_operators_command_drains_the_real_program_and_waits_for_its_end() {
     // A room that somebody is in, kept open by signaling.
     let keys = runtime::secrets::Secrets::open(&dir.path().join("secrets")).unwrap();
     let signaling = speak(&record, &keys.node_key().unwrap()).await;
-    let token = crate::office::sign_media(&keys.media_key().unwrap(), room(), "aoi", &[]);
+    let token = crate::office::sign_media(&keys.media_key().unwrap(), room(), "aoi", &[], DataGrant::None);
     let has_connections = false;
     let joined = signaling.ask(RequestBody::Join { token, has_connections }).await;
     assert!(matches!(joined, AnswerBody::Joined { .. }), "{joined:?}");

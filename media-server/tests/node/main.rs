@@ -15,6 +15,7 @@ mod tcp_peer;
 mod a_call_bears_a_bad_network;
 mod a_kicked_participant_stays_out;
 mod bad_input_disturbs_nobody;
+mod data_passes_between_peers_of_another_make;
 mod it_drains_and_ends;
 mod it_runs_without_redis_and_registers_when_it_comes;
 mod only_signaling_may_speak_to_it;

@@ -11,7 +11,7 @@ use futures_util::{SinkExt as _, StreamExt as _};
 use media_server::net::node::{Keys, Node};
 use protocol::config::Config;
 use protocol::control::{AnswerBody, NodeFrame, NodeRequest, RequestBody, VERSION};
-use protocol::grants::{Encryption, MediaGrant, MediaSource, NodeGrant, RoomRole, TokenKey};
+use protocol::grants::{DataGrant, Encryption, MediaGrant, MediaSource, NodeGrant, RoomRole, TokenKey};
 use protocol::ids::{NodeId, OfficeId, ParticipantId, RoomId};
 use runtime::Shutdown;
 use tokio::io::{AsyncReadExt as _, AsyncWriteExt as _};
@@ -86,7 +86,12 @@ impl Office {
     }
 
     pub fn media_token_for(&self, room: RoomId, name: &str, publish: &[MediaSource]) -> String {
-        sign_media(&self.media_key, room, name, publish)
+        sign_media(&self.media_key, room, name, publish, DataGrant::None)
+    }
+
+    /// One that also says what may be done with data messages.
+    pub fn talking_token(&self, name: &str, publish: &[MediaSource], data: DataGrant) -> String {
+        sign_media(&self.media_key, room(), name, publish, data)
     }
 
     /// Tries to open the control WebSocket. The HTTP status where it is refused.
@@ -117,7 +122,7 @@ impl Office {
     }
 }
 
-pub fn sign_media(key: &TokenKey, room: RoomId, name: &str, publish: &[MediaSource]) -> String {
+pub fn sign_media(key: &TokenKey, room: RoomId, name: &str, publish: &[MediaSource], data: DataGrant) -> String {
     let grant = MediaGrant {
         office: OfficeId::new("minami").unwrap(),
         room,
@@ -125,6 +130,7 @@ pub fn sign_media(key: &TokenKey, room: RoomId, name: &str, publish: &[MediaSour
         role: RoomRole::Guest,
         publish: publish.to_vec(),
         subscribe: true,
+        data,
         encryption: Encryption::Off,
     };
     key.sign(grant, runtime::now(), runtime::now().plus(LIMIT)).unwrap()

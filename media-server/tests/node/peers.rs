@@ -5,7 +5,7 @@ use std::time::Duration;
 
 use bytes::Bytes;
 use protocol::control::{AnswerBody, RequestBody};
-use protocol::grants::MediaSource;
+use protocol::grants::{DataGrant, MediaSource};
 use protocol::ids::ParticipantId;
 use protocol::signal::PublishTrack;
 use rtc::media_stream::MediaStreamTrack;
@@ -15,6 +15,7 @@ use rtc::rtp_transceiver::rtp_sender::{
     RTCRtpCodec, RTCRtpCodecParameters, RTCRtpCodingParameters, RTCRtpEncodingParameters, RtpCodecKind,
 };
 use tokio::sync::{broadcast, mpsc};
+use webrtc::data_channel::{DataChannel, DataChannelEvent, RTCDataChannelInit, RTCDataChannelMessage};
 use webrtc::media_stream::track_local::TrackLocal;
 use webrtc::media_stream::track_local::static_rtp::TrackLocalStaticRTP;
 use webrtc::media_stream::track_remote::{TrackRemote, TrackRemoteEvent};
@@ -29,11 +30,15 @@ use crate::office::{LIMIT, Office, Signaling, room};
 /// What a peer receives: kind and content of each packet.
 pub type Received = mpsc::Receiver<(RtpCodecKind, rtp::Packet)>;
 
+/// Messages with the labels of their channels.
+pub type Messages = mpsc::Receiver<(String, RTCDataChannelMessage)>;
+
 #[derive(Clone)]
 struct Handler {
     gathered: mpsc::Sender<()>,
     connected: mpsc::Sender<()>,
     received: mpsc::Sender<(RtpCodecKind, rtp::Packet)>,
+    messages: mpsc::Sender<(String, RTCDataChannelMessage)>,
 }
 
 #[async_trait::async_trait]
@@ -50,6 +55,10 @@ impl PeerConnectionEventHandler for Handler {
         }
     }
 
+    async fn on_data_channel(&self, channel: Arc<dyn DataChannel>) {
+        tokio::spawn(listen(channel, self.messages.clone()));
+    }
+
     async fn on_track(&self, track: Arc<dyn TrackRemote>) {
         let received = self.received.clone();
         tokio::spawn(async move {
@@ -64,11 +73,22 @@ impl PeerConnectionEventHandler for Handler {
     }
 }
 
+/// Passes on what comes by a channel; a test that has seen enough reads no more.
+async fn listen(channel: Arc<dyn DataChannel>, to: mpsc::Sender<(String, RTCDataChannelMessage)>) {
+    let label = channel.label().await.unwrap_or_default();
+    while let Some(event) = channel.poll().await {
+        if let DataChannelEvent::OnMessage(message) = event {
+            let _ = to.send((label.clone(), message)).await;
+        }
+    }
+}
+
 struct Link {
     peer: Arc<dyn PeerConnection>,
     gathered: mpsc::Receiver<()>,
     connected: mpsc::Receiver<()>,
     received: Received,
+    messages: Messages,
 }
 
 fn codec(kind: RtpCodecKind) -> RTCRtpCodecParameters {
@@ -94,10 +114,12 @@ async fn link() -> Link {
     let (gathered_out, gathered) = mpsc::channel(4);
     let (connected_out, connected) = mpsc::channel(4);
     let (received_out, received) = mpsc::channel(1024);
+    let (messages_out, messages) = mpsc::channel(1024);
     let handler = Handler {
         gathered: gathered_out,
         connected: connected_out,
         received: received_out,
+        messages: messages_out,
     };
     let peer = PeerConnectionBuilder::new()
         .with_media_engine(engine)
@@ -113,6 +135,7 @@ async fn link() -> Link {
         gathered,
         connected,
         received,
+        messages,
     }
 }
 
@@ -132,8 +155,21 @@ impl Link {
     }
 }
 
+/// A peer's data channels.
+pub struct Talk {
+    /// It sends by these.
+    pub reliable: Arc<dyn DataChannel>,
+    pub lossy: Arc<dyn DataChannel>,
+    /// What the node says to that.
+    pub answers: Messages,
+    /// What the others say.
+    pub heard: Messages,
+}
+
 pub struct Peer {
     pub received: Received,
+    /// None without a grant for data messages.
+    pub talk: Option<Talk>,
     up: Link,
     down: Arc<dyn PeerConnection>,
     tracks: Vec<(RtpCodecKind, u32, Arc<TrackLocalStaticRTP>)>,
@@ -141,9 +177,15 @@ pub struct Peer {
 
 /// Joins, publishes camera and microphone, and answers offers until both connections stand.
 pub async fn enter(office: &Office, signaling: &Signaling, name: &str) -> Peer {
+    enter_talking(office, signaling, name, DataGrant::None).await
+}
+
+/// The same, with another grant for data messages.
+pub async fn enter_talking(office: &Office, signaling: &Signaling, name: &str, data: DataGrant) -> Peer {
     let participant = ParticipantId::new(name).unwrap();
     let offers = signaling.events.subscribe();
-    join(office, signaling, name, &[MediaSource::Camera, MediaSource::Microphone]).await;
+    let sources = [MediaSource::Camera, MediaSource::Microphone];
+    join(signaling, office.talking_token(name, &sources, data)).await;
 
     let mut up = link().await;
     let mut tracks = Vec::new();
@@ -171,6 +213,10 @@ pub async fn enter(office: &Office, signaling: &Signaling, name: &str) -> Peer {
             .unwrap();
         tracks.push((kind, ssrc, track));
     }
+    let channels = match data {
+        DataGrant::None => None,
+        _ => Some(open_channels(&*up.peer).await),
+    };
     let offer = up.peer.create_offer(None).await.unwrap();
     up.peer.set_local_description(offer).await.unwrap();
     let sdp = up.complete().await;
@@ -186,27 +232,47 @@ pub async fn enter(office: &Office, signaling: &Signaling, name: &str) -> Peer {
     let answer = RTCSessionDescription::answer(sdp).unwrap();
     up.peer.set_remote_description(answer).await.unwrap();
 
-    let (down, received) = answer_offers(signaling, participant, offers).await;
+    let (down, received, heard) = answer_offers(signaling, participant, offers).await;
     up.connected().await;
     Peer {
         received,
+        talk: channels.map(|(reliable, lossy, answers)| Talk {
+            reliable,
+            lossy,
+            answers,
+            heard,
+        }),
         up,
         down,
         tracks,
     }
 }
 
+/// One of each kind, and what comes back by the first.
+async fn open_channels(peer: &dyn PeerConnection) -> (Arc<dyn DataChannel>, Arc<dyn DataChannel>, Messages) {
+    let lossy = RTCDataChannelInit {
+        ordered: false,
+        max_retransmits: Some(0),
+        ..RTCDataChannelInit::default()
+    };
+    let reliable = peer.create_data_channel("mine", None).await.unwrap();
+    let lossy = peer.create_data_channel("quick", Some(lossy)).await.unwrap();
+    let (answers_out, answers) = mpsc::channel(1024);
+    tokio::spawn(listen(Arc::clone(&reliable), answers_out));
+    (reliable, lossy, answers)
+}
+
 /// Joins and watches: what comes, and the connection by which it comes.
 pub async fn watch(office: &Office, signaling: &Signaling, name: &str) -> (Received, Arc<dyn PeerConnection>) {
     let offers = signaling.events.subscribe();
-    join(office, signaling, name, &[]).await;
-    let (down, received) = answer_offers(signaling, ParticipantId::new(name).unwrap(), offers).await;
+    join(signaling, office.media_token(name, &[])).await;
+    let (down, received, _) = answer_offers(signaling, ParticipantId::new(name).unwrap(), offers).await;
     (received, down)
 }
 
-async fn join(office: &Office, signaling: &Signaling, name: &str, publish: &[MediaSource]) {
+async fn join(signaling: &Signaling, token: String) {
     let join = RequestBody::Join {
-        token: office.media_token(name, publish),
+        token,
         has_connections: false,
     };
     assert!(matches!(
@@ -220,11 +286,12 @@ async fn answer_offers(
     signaling: &Signaling,
     me: ParticipantId,
     mut offers: broadcast::Receiver<AnswerBody>,
-) -> (Arc<dyn PeerConnection>, Received) {
+) -> (Arc<dyn PeerConnection>, Received, Messages) {
     let mut down = link().await;
-    let (peer, received) = (
+    let (peer, received, messages) = (
         Arc::clone(&down.peer),
         std::mem::replace(&mut down.received, mpsc::channel(1).1),
+        std::mem::replace(&mut down.messages, mpsc::channel(1).1),
     );
     let answers = signaling.clone_for_answers();
     tokio::spawn(async move {
@@ -250,7 +317,7 @@ async fn answer_offers(
             }
         }
     });
-    (peer, received)
+    (peer, received, messages)
 }
 
 /// Names an offer's sections by their kind.

@@ -8,7 +8,7 @@ use anyhow::{Context as _, Result, bail};
 use futures_util::{SinkExt as _, StreamExt as _};
 use protocol::config::Config;
 use protocol::control::{AnswerBody, NodeFrame, NodeRequest, RequestBody, VERSION};
-use protocol::grants::{Encryption, MediaGrant, MediaSource, NodeGrant, RoomRole, TokenKey};
+use protocol::grants::{DataGrant, Encryption, MediaGrant, MediaSource, NodeGrant, RoomRole, TokenKey};
 use protocol::ids::{OfficeId, ParticipantId, RoomId};
 use protocol::signal::PublishTrack;
 use runtime::secrets::Secrets;
@@ -134,6 +134,7 @@ impl Node {
             role: RoomRole::Guest,
             publish: vec![MediaSource::Microphone],
             subscribe: false,
+            data: DataGrant::None,
             encryption: Encryption::Off,
         };
         let (room, participant) = (grant.room.clone(), grant.participant.clone());

@@ -6,7 +6,7 @@ use std::time::Duration;
 
 use axum::response::{IntoResponse, Response};
 use protocol::control::{AnswerBody, DRAINING, IceCredentials, RequestBody};
-use protocol::grants::{Encryption, MEDIA_TOKEN_LASTS, MediaGrant, MediaSource, RoomRole};
+use protocol::grants::{DataGrant, Encryption, MEDIA_TOKEN_LASTS, MediaGrant, MediaSource, RoomRole};
 use protocol::ids::{BroadcastId, ParticipantId, RoomId};
 use protocol::problem::Problem;
 use store::broadcasts::{self, Record};
@@ -75,6 +75,7 @@ pub(super) async fn begin(app: &App, record: &Record, part: Part, sdp: String) -
             Part::Watch => Vec::new(),
         },
         subscribe: part == Part::Watch,
+        data: DataGrant::None,
         encryption: Encryption::Off,
     };
     let now = runtime::now();

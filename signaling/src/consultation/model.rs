@@ -1,6 +1,6 @@
 //! Consultations as pages see them, and who a participant is in the media room.
 
-use protocol::grants::{Encryption, MediaGrant, MediaSource, RoomRole};
+use protocol::grants::{DataGrant, Encryption, MediaGrant, MediaSource, RoomRole};
 use protocol::ids::{ConsultationId, OfficeId, ParticipantId, StaffId};
 use protocol::signal::Consultation;
 use sha2::{Digest, Sha256};
@@ -47,6 +47,7 @@ pub(crate) fn media_grant(office: &OfficeId, record: &Record, who: &Who) -> Medi
         role: who.role(),
         publish: vec![MediaSource::Camera, MediaSource::Microphone],
         subscribe: true,
+        data: DataGrant::ToAll,
         encryption: Encryption::Off,
     }
 }

@@ -11,7 +11,7 @@ use std::time::{Duration, Instant};
 
 use anyhow::{Context as _, bail};
 use protocol::control::{AnswerBody, NodeFrame, NodeRequest, RequestBody, VERSION};
-use protocol::grants::{Encryption, MediaGrant, MediaSource, NodeGrant, RoomRole, TokenKey};
+use protocol::grants::{DataGrant, Encryption, MediaGrant, MediaSource, NodeGrant, RoomRole, TokenKey};
 use protocol::ids::{NodeId, OfficeId, ParticipantId, RoomId};
 use protocol::signal::PublishTrack;
 use runtime::secrets::Secrets;
@@ -230,6 +230,7 @@ impl Conference for Office {
             role: RoomRole::Guest,
             publish,
             subscribe: seat.subscribes,
+            data: DataGrant::None,
             encryption: Encryption::Off,
         };
         let now = runtime::now();

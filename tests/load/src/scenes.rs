@@ -153,6 +153,10 @@ pub fn calibrate(shape: &Shape, bench: &mut Bench, mut say: impl FnMut(&str)) ->
         }
         is_doubted = false;
         if sample.loss_pct > LOSS_MOST || sample.busy_pct > *BUSY_ENOUGH.end() {
+            if load <= FIRST_LOAD {
+                // It can't be asked for less: the sounds alone are that much.
+                return Ok(load);
+            }
             ceiling = ceiling.min(load);
             load = (good + ceiling) / 2.0;
             before = None;

@@ -6,7 +6,7 @@ use std::time::{Duration, Instant, UNIX_EPOCH};
 
 use media_server::core::{ConnectionId, Remote, Request, Settings, Sfu, Spill, Transport, WallClock};
 use protocol::control::{AnswerBody, IceCredentials};
-use protocol::grants::{Encryption, MediaGrant, MediaSource, RoomRole};
+use protocol::grants::{DataGrant, Encryption, MediaGrant, MediaSource, RoomRole};
 use protocol::ids::{OfficeId, ParticipantId, RoomId};
 use protocol::signal::PublishTrack;
 use str0m::change::{SdpAnswer, SdpPendingOffer};
@@ -47,6 +47,7 @@ fn grant(name: &str) -> MediaGrant {
         role: RoomRole::Guest,
         publish: vec![MediaSource::Camera, MediaSource::Microphone, MediaSource::Screen],
         subscribe: true,
+        data: DataGrant::ToAll,
         encryption: Encryption::Off,
     }
 }

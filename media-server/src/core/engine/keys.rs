@@ -1,6 +1,7 @@
 //! Hands the keys of a connection's handshake (DTLS-SRTP, RFC 5764 §4.2) to whoever built the connection.
 //!
-//! Invariant: a slot is filled at most once, when its own connection's handshake is done, and by nobody else.
+//! Invariant: a slot is filled at most once, when its own connection's handshake is done, and by nobody else. Nothing else
+//! of the connection is changed, but that data of streams that aren't to be used isn't passed on ([`streams`]).
 //!
 //! str0m makes its DTLS by a provider that may be exchanged; [`Tap`] is the usual one with an ear on it.
 
@@ -12,6 +13,8 @@ use str0m::crypto::dtls::{
     DtlsCert, DtlsImplError, DtlsInstance, DtlsOutput, DtlsProvider, DtlsVersion, ProtocolVersion, SrtpProfile,
 };
 use str0m::crypto::{CryptoError, CryptoProvider, from_feature_flags};
+
+use super::streams;
 
 /// What a handshake agreed on.
 #[derive(Clone)]
@@ -93,6 +96,12 @@ impl DtlsInstance for Tapped {
 
     fn poll_output<'a>(&mut self, buf: &'a mut [u8]) -> DtlsOutput<'a> {
         let output = self.inner.poll_output(buf);
+        if let DtlsOutput::ApplicationData(packet) = &output
+            && streams::is_beyond(packet)
+        {
+            // Too short for a packet: as if it had got lost.
+            return DtlsOutput::ApplicationData(&[]);
+        }
         if let DtlsOutput::KeyingMaterial(material, profile) = &output {
             // Filled already: the first handshake's keys stay.
             let _ = self.slot.set(Keys {

@@ -11,8 +11,9 @@ use str0m::net::{Protocol, Receive, TcpType};
 use str0m::rtp::{Extension, ExtensionMap, ExtensionValues, RtpPacket, Ssrc};
 use str0m::{Candidate, Event, Input, Output, Rtc};
 
+use super::channels::{self, Delivery};
 use super::keys::Slot;
-use super::{Codec, Drain, EngineError, Extensions, Keys, Mid, OfferPlan, Packet, PeerEvent, Rid};
+use super::{ChannelId, Codec, Drain, EngineError, Extensions, Keys, Mid, OfferPlan, Packet, PeerEvent, Rid};
 use crate::core::codec::{self, Video};
 use crate::core::demux::is_media;
 use crate::core::egress::{ExtensionIds, StreamPlan};
@@ -25,9 +26,11 @@ const MOMENT: Duration = Duration::from_millis(1);
 /// One connection.
 pub struct Peer {
     key: PeerKey,
-    rtc: Rtc,
+    pub(super) rtc: Rtc,
     pending: Option<SdpPendingOffer>,
     keys: Slot,
+    /// Data channels that this end opens.
+    pub(super) channels: Vec<ChannelId>,
     /// Which section and layer an incoming source belongs to; found once for each. As long as the layers' list.
     streams: Vec<(Ssrc, Mid, Option<Rid>)>,
     /// The connectivity check that is being answered: by which way it came, and whether it nominates that.
@@ -62,6 +65,7 @@ impl Peer {
             rtc,
             pending: None,
             keys,
+            channels: Vec::new(),
             streams: Vec::new(),
             check: None,
             nacks: Vec::new(),
@@ -125,6 +129,11 @@ impl Peer {
         for (is_video, stream) in &plan.add {
             let kind = if *is_video { MediaKind::Video } else { MediaKind::Audio };
             added.push(changes.add_media(kind, Direction::SendOnly, Some(stream.clone()), None, None));
+        }
+        if plan.data {
+            for delivery in [Delivery::Reliable, Delivery::Lossy] {
+                self.channels.push(changes.add_channel_with_config(delivery.config()));
+            }
         }
         let made = changes.apply();
         self.tick(now, drain);
@@ -329,6 +338,13 @@ impl Peer {
                     None => return,
                 }
             }
+            Event::ChannelOpen(channel, _) => match self.channel_opened(channel) {
+                Some(opened) => opened,
+                None => return,
+            },
+            Event::ChannelClose(channel) => PeerEvent::ChannelClosed(channel),
+            Event::ChannelBufferedAmountLow(channel) => PeerEvent::ChannelLow(channel),
+            Event::ChannelData(data) => channels::message(data),
             Event::RtpPacket(packet) => match self.read(packet) {
                 Some(packet) => PeerEvent::Packet(Arc::new(packet)),
                 None => return,

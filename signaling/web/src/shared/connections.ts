@@ -1,6 +1,7 @@
 // The two peer connections of a participant: *up* (this page offers what it sends) and *down* (the server
 // offers what it forwards). Invariant: what belongs to dropped connections is never reported any more.
 import type { PartName } from "./devices.ts";
+import type { Data } from "./data.ts";
 import { activate, cameraEncodings, onlyEncoding } from "./encodings.ts";
 import type { IceServer, PublishTrack, RoomRole, SubscribedTrack } from "./protocol.ts";
 import type { PeerState } from "./session.ts";
@@ -43,9 +44,11 @@ export class Connections {
   #offering: Promise<unknown> = Promise.resolve();
   #tuning: Promise<unknown> = Promise.resolve();
   readonly #handlers: ConnectionHandlers;
+  readonly #data: Data;
 
-  constructor(handlers: ConnectionHandlers) {
+  constructor(handlers: ConnectionHandlers, data: Data) {
     this.#handlers = handlers;
+    this.#data = data;
   }
 
   /** Servers for what looks for paths from now on: new connections, one that was made ahead of time, and restarts. */
@@ -68,6 +71,7 @@ export class Connections {
       }),
       camera: addCamera(connection, this.#tracks.camera),
     };
+    this.#data.openOn(connection);
     this.#up = { connection, senders, offer: connection.createOffer(), isOffered: false };
     return this.#up;
   }
@@ -105,7 +109,7 @@ export class Connections {
 
   /** Answers a down offer; `null` when the connections were dropped meanwhile. */
   answer(sdp: string, tracks: SubscribedTrack[]): Promise<string | null> {
-    const down = this.#down ?? this.#connect("down");
+    const down = this.#down ?? this.#connectDown();
     this.#down = down;
     const answered = this.#answering.then(async () => {
       if (this.#down !== down) return null;
@@ -149,6 +153,14 @@ export class Connections {
   close(): void {
     if (this.#up) this.#up.isOffered = true;
     this.drop();
+  }
+
+  #connectDown(): RTCPeerConnection {
+    const down = this.#connect("down");
+    down.ondatachannel = ({ channel }) => {
+      this.#data.listenTo(channel, channel.ordered && channel.maxRetransmits === null);
+    };
+    return down;
   }
 
   #connect(which: "up" | "down"): RTCPeerConnection {
@@ -211,5 +223,6 @@ function fill(stream: MediaStream, wanted: (MediaStreamTrack | undefined)[]): vo
 
 function shut(connection: RTCPeerConnection): void {
   connection.onconnectionstatechange = null;
+  connection.ondatachannel = null;
   connection.close();
 }

@@ -1,4 +1,4 @@
-// The words of `/ws`, as `protocol/src/signal.rs` defines them, and of areas, as `congestion.rs` does.
+// The words of `/ws`, as `protocol/src/signal.rs` defines them, of data channels (`data.rs`) and of areas (`congestion.rs`).
 
 export const VERSION = 1;
 
@@ -94,6 +94,11 @@ export type ServerBody =
   | { type: "pong" };
 
 export type ServerFrame = ServerBody & { id?: number };
+
+/** What a media node says about a message on a reliable data channel. */
+export type DataAnswer =
+  | { type: "taken"; number: number; missed?: string[]; missed_more?: number }
+  | { type: "refused"; number?: number; problem: Problem };
 
 /** The last word of a problem's type: `link-used`. */
 export function problemKind(problem: Problem): string {

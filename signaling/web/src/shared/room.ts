@@ -1,6 +1,7 @@
 // Carries out what the session machine decides: the link, the devices, the connections. Pages subscribe
 // and draw what they find here; they change nothing but through `dispatch` and the methods below.
 import { Connections, type Remote } from "./connections.ts";
+import { Data } from "./data.ts";
 import { Devices, type PartName } from "./devices.ts";
 import { type Closed, Link, socketUrl } from "./link.ts";
 import { chime } from "./meter.ts";
@@ -24,6 +25,8 @@ export class Room {
   readonly devices: Devices;
   /** How large the others' pictures are shown. */
   readonly views: Views;
+  /** Messages to and from the others in the call. */
+  readonly data = new Data();
   readonly #connections: Connections;
   readonly #link: Link;
   readonly #listeners = new Set<() => void>();
@@ -46,7 +49,7 @@ export class Room {
         this.remotes = remotes;
         this.#changed();
       },
-    });
+    }, this.data);
     this.views = new Views({
       tell: async (tracks) => (await this.request({ type: "view", tracks })).type === "ok",
     });
@@ -82,8 +85,12 @@ export class Room {
   }
 
   dispatch(event: Event): void {
+    const before = callOf(this.session);
     const [next, effects] = step(this.session, event);
     this.session = next;
+    const call = callOf(next);
+    if (before !== null && before !== call) this.data.end();
+    if (call !== null && before !== call) this.data.begin();
     for (const effect of effects) this.#carryOut(effect);
     this.#changed();
   }
@@ -280,6 +287,11 @@ function watchNetwork(onChange: () => void): void {
     before = connection.type;
     if (before !== "none") onChange();
   });
+}
+
+/** Which call the page is in. */
+function callOf(session: Session): string | null {
+  return session.stage === "call" ? session.room : null;
 }
 
 /** A wait, give or take 30 %. `random` is from 0 to 1. */
