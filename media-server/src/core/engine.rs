@@ -7,6 +7,7 @@
 //! subscribers passes around it: see [`super::egress`].
 
 mod channels;
+mod checks;
 mod keys;
 mod peer;
 mod streams;

@@ -77,16 +77,8 @@ impl Subscriber {
     }
 
     fn check(&self) {
-        let estimate = self.estimator.estimate_bps();
+        let (estimate, loss) = (self.estimator.estimate_bps(), self.estimator.loss());
         assert!((1..=MOST_BPS).contains(&estimate), "{estimate}");
-        assert!(
-            (0.0..=1.0).contains(&self.estimator.loss()),
-            "{}",
-            self.estimator.loss()
-        );
-        assert!(
-            self.estimator.next_timeout().is_none_or(|at| at > self.now),
-            "it wants to be woken again and again"
-        );
+        assert!((0.0..=1.0).contains(&loss), "{loss}");
     }
 }

@@ -336,7 +336,7 @@ impl Estimator {
     }
 
     /// The round trip: reported, or at most what feedback took.
-    pub fn rtt(&self) -> Option<Duration> {
+    pub(crate) fn rtt(&self) -> Option<Duration> {
         let us = self.round_trip.us()?;
         Some(Duration::from_micros(us.unsigned_abs()))
     }
@@ -376,7 +376,7 @@ impl Estimator {
 
     /// When [`tick`](Self::tick) wants to be called. [`take_probe`](Self::take_probe) should be asked after it, and
     /// after each feedback.
-    pub fn next_timeout(&self) -> Option<Instant> {
+    pub(crate) fn next_timeout(&self) -> Option<Instant> {
         let silence_us = self.unanswered_since_us.map(|since_us| since_us + self.silence_us());
         let us = [silence_us, self.prober.give_up_us(), self.probe_us()]
             .into_iter()
