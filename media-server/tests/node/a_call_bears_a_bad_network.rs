@@ -2,6 +2,7 @@
 //! when: the machine has its own delays.
 
 use std::net::SocketAddr;
+use std::time::Duration;
 
 use impair::{Direction, Plan, Proxy, settings};
 
@@ -14,6 +15,9 @@ const PICTURES: usize = 150;
 /// How often a figure is made until it is good. A machine that stops for a second loses more than the network that is
 /// tested; a fault of ours would be in every one.
 const TRIES: usize = 8;
+/// How long anything may take before the test fails.
+const LIMIT: Duration = Duration::from_secs(60);
+
 /// Ticks of the RTP clock from one picture to the next, about.
 const PICTURE_TICKS: u32 = 33 * 90;
 
@@ -75,8 +79,30 @@ impl Call {
         }
     }
 
+    /// Waits until the condition holds; says how things are when it never does.
     async fn until(&self, what: &str, mut holds: impl FnMut(&Seen) -> bool) {
-        until(what, || holds(&self.ren.seen())).await;
+        let waiting = until(what, || holds(&self.ren.seen()));
+        if tokio::time::timeout(LIMIT, waiting).await.is_err() {
+            panic!("waited too long for: {what}; {}", self.state().await);
+        }
+    }
+
+    /// How things are, for the words of a failed test.
+    async fn state(&self) -> String {
+        let (of_aoi, of_ren) = (self.of_aoi.report().await, self.of_ren.report().await);
+        let resent = self.metric("media_packets_resent_total{direction=\"out\"}").await;
+        let asked = self.aoi.sent().key_frames_asked;
+        let seen = self.ren.seen();
+        let frames = &seen.decoder.frames;
+        let last = frames.last().map(|it| (it.height, it.at.elapsed()));
+        format!(
+            "{} pictures, the last {last:?} ago; {} times asked for a key frame, {asked} reached the publisher; {} of the \
+             voice; {resent} sent again; held back: {:?}; the publisher's network {of_aoi:?}, the watcher's {of_ren:?}",
+            frames.len(),
+            seen.decoder.asked.len(),
+            seen.voices.len(),
+            seen.paused
+        )
     }
 
     async fn metric(&self, name: &str) -> u64 {
@@ -104,8 +130,9 @@ impl Call {
         };
         self.until("pictures", |seen| seen.decoder.frames.len() > first + PICTURES)
             .await;
+        let state = self.state().await;
         let seen = self.ren.seen();
-        assert!(seen.decoder.faults.is_empty(), "{:?}", seen.decoder.faults);
+        assert!(seen.decoder.faults.is_empty(), "{:?}; {state}", seen.decoder.faults);
         let pictures = &seen.decoder.frames[first..];
         let mut numbers = seen.voices.keys().skip(heard);
         let (begin, end) = (numbers.next().unwrap(), numbers.next_back().unwrap());
@@ -118,8 +145,7 @@ impl Call {
     }
 
     async fn close(self, name: &str) {
-        println!("{name}: aoi's {:?}", self.of_aoi.report().await);
-        println!("{name}: ren's {:?}", self.of_ren.report().await);
+        println!("{name}: {}", self.state().await);
         drop((self.aoi, self.ren));
         self.office.close().await;
     }
