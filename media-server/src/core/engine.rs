@@ -9,7 +9,7 @@
 mod channels;
 mod keys;
 mod peer;
-mod streams;
+pub mod streams;
 
 use std::collections::VecDeque;
 use std::net::SocketAddr;

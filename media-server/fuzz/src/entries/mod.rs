@@ -8,7 +8,9 @@ use std::net::SocketAddr;
 
 use media_server::core::Request;
 use media_server::core::demux::Demux;
+use media_server::core::engine::streams::is_beyond;
 use protocol::control::{NodeRequest, RequestBody};
+use protocol::data::DataMessage;
 use protocol::grants::MediaGrant;
 
 use office::{Call, Office, STRANGER, by_udp};
@@ -85,6 +87,15 @@ pub fn an_undisturbed_call_connects() {
     call.publish(true, true, &[0x10, 0x00, 0x00]);
     call.run();
     assert_eq!(call.taken_in(), 1);
+}
+
+/// The head of a data message; an SCTP packet.
+pub fn messages(data: &[u8]) {
+    let _ = is_beyond(data);
+    if let Ok(message) = DataMessage::read(data) {
+        assert_eq!(DataMessage::number_of(data), Some(message.number));
+        assert_eq!(message.write(), data);
+    }
 }
 
 /// Lines of JSON: requests as signaling writes them, or grants, each of which is a join.
