@@ -71,7 +71,12 @@ function runsSmoothly(page: Page, isRight: (height: number) => boolean): Promise
   }, 60_000);
 }
 
-for (const oneStream of [{ codec: "VP9", mode: "L3T3_KEY" }] satisfies OneStream[]) {
+const STREAMS: OneStream[] = [
+  { codec: "VP9", mode: "L3T3_KEY" },
+  { codec: "AV1", mode: "L3T3_KEY" },
+];
+
+for (const oneStream of STREAMS) {
   describe(`${oneStream.codec} ${oneStream.mode}`, () => {
     let office: Office;
     let browser: Browser;

@@ -8,6 +8,7 @@ use std::time::Instant;
 use super::allocate::Offer;
 use super::codec::svc::Layers;
 use super::codec::{Facts, Header};
+use super::engine::Packet;
 use super::layers::{Layer, Rate, Track};
 
 /// Layers that are told apart; higher ones count as the highest of these.
@@ -71,17 +72,23 @@ impl Inside {
         inside.rates[spatial][temporal].add(bytes, now);
     }
 
-    /// Keeps the sizes that a packet tells.
-    pub(crate) fn read_sizes(inside: &mut Option<Box<Self>>, facts: &Facts) {
-        let Header::Vp9(descriptor) = facts.header else { return };
-        let Some(structure) = descriptor.structure.filter(|it| it.layers > 1) else {
-            return;
-        };
-        if let Some(sizes) = structure.sizes {
-            let inside = inside.get_or_insert_default();
-            for ((height, size), _) in inside.heights.iter_mut().zip(sizes).zip(0..structure.layers) {
-                *height = Some(size.0.min(size.1));
+    /// Keeps the sizes of the layers, where a key frame's first packet tells more than one.
+    pub(crate) fn read_sizes(inside: &mut Option<Box<Self>>, packet: &Packet) {
+        let size_of = |spatial: usize| match (packet.facts?.header, &packet.frame) {
+            (Header::Vp9(descriptor), _) => {
+                let structure = descriptor.structure?;
+                let sizes = structure.sizes?;
+                sizes.get(..usize::from(structure.layers))?.get(spatial).copied()
             }
+            (_, Some(frame)) => frame.structure.size_of(u8::try_from(spatial).ok()?),
+            _ => None,
+        };
+        if size_of(1).is_none() {
+            return;
+        }
+        let inside = inside.get_or_insert_default();
+        for (spatial, height) in inside.heights.iter_mut().enumerate() {
+            *height = size_of(spatial).map(|(width, height)| width.min(height));
         }
     }
 
