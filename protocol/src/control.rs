@@ -174,6 +174,23 @@ pub struct IceCredentials {
     pub pwd: String,
 }
 
+impl IceCredentials {
+    /// Those in a trickle ICE fragment, at either level; none: it doesn't have both. (RFC 8840 §9)
+    #[must_use]
+    pub fn of_fragment(fragment: &str) -> Option<Self> {
+        let value = |name| {
+            fragment
+                .lines()
+                .find_map(|line| line.strip_prefix(name))
+                .map(str::trim_end)
+        };
+        Some(Self {
+            ufrag: value("a=ice-ufrag:")?.to_owned(),
+            pwd: value("a=ice-pwd:")?.to_owned(),
+        })
+    }
+}
+
 /// A frame from a node.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
 pub struct NodeFrame {
@@ -341,6 +358,18 @@ pub enum OutReason {
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn a_fragment_s_credentials_are_found_at_either_level() {
+        let fragment = "a=ice-options:trickle\r\nm=audio 9 UDP/TLS/RTP/SAVPF 0\r\na=mid:0\r\na=ice-ufrag:ysXw\r\n\
+            a=ice-pwd:vw5LmwG4y/e6dPP/zAP9Gp5k\r\n";
+        let found = IceCredentials::of_fragment(fragment).expect("both");
+        assert_eq!(
+            (found.ufrag.as_str(), found.pwd.as_str()),
+            ("ysXw", "vw5LmwG4y/e6dPP/zAP9Gp5k")
+        );
+        assert_eq!(IceCredentials::of_fragment("a=ice-ufrag:ysXw\r\n"), None);
+    }
 
     #[test]
     fn requests_and_events_round_trip() {

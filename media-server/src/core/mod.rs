@@ -2,7 +2,7 @@
 //! and events to be polled. [`Sfu`] is the entry; [`forward`] is the way of a packet.
 
 mod allocate;
-mod bandwidth;
+pub mod bandwidth;
 mod branch;
 mod caller;
 mod clock;
@@ -11,7 +11,7 @@ pub mod counters;
 mod data;
 pub mod demux;
 mod down;
-mod egress;
+pub mod egress;
 pub mod engine;
 mod feeds;
 mod forward;
@@ -228,4 +228,23 @@ pub enum Request {
         /// The room.
         room: RoomId,
     },
+}
+
+impl Request {
+    /// The room that it is about.
+    #[must_use]
+    pub fn room(&self) -> &RoomId {
+        match self {
+            Self::Join { grant, .. } | Self::Ingest { grant, .. } | Self::Watch { grant, .. } => &grant.room,
+            Self::Publish { room, .. }
+            | Self::Answer { room, .. }
+            | Self::View { room, .. }
+            | Self::Restart { room, .. }
+            | Self::Mute { room, .. }
+            | Self::Leave { room, .. }
+            | Self::Kick { room, .. }
+            | Self::Ice { room, .. }
+            | Self::CloseRoom { room } => room,
+        }
+    }
 }

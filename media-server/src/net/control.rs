@@ -15,7 +15,7 @@ use protocol::control::{AnswerBody, NodeFrame, NodeRequest, RequestBody, VERSION
 use protocol::grants::{MediaGrant, NodeGrant, TokenKey};
 use protocol::ids::NodeId;
 use protocol::problem::Problem;
-use protocol::signal::{MAX_FRAME, MAX_VIEWS};
+use protocol::signal::MAX_FRAME;
 use runtime::Shutdown;
 use serde::Deserialize;
 use tokio::io::{AsyncRead, AsyncReadExt as _, AsyncWrite, AsyncWriteExt as _};
@@ -30,6 +30,7 @@ use tokio_tungstenite::tungstenite::protocol::WebSocketConfig;
 
 use super::drain::Drain;
 use super::metrics;
+use super::requests::for_worker;
 use super::worker::{Line, Workers};
 use crate::core::{ConnectionId, Request};
 
@@ -301,21 +302,7 @@ impl<S: AsyncRead + AsyncWrite + Unpin> Session<'_, S> {
                 self.answer(request.id, status).await?;
             }
             Ok(Understood::ByWorker(asked)) => {
-                let room = match &asked {
-                    Request::Join { grant, .. } | Request::Ingest { grant, .. } | Request::Watch { grant, .. } => {
-                        &grant.room
-                    }
-                    Request::Publish { room, .. }
-                    | Request::Answer { room, .. }
-                    | Request::View { room, .. }
-                    | Request::Restart { room, .. }
-                    | Request::Mute { room, .. }
-                    | Request::Leave { room, .. }
-                    | Request::Kick { room, .. }
-                    | Request::Ice { room, .. }
-                    | Request::CloseRoom { room } => room,
-                };
-                let worker = self.control.workers.of(room).clone();
+                let worker = self.control.workers.of(asked.room()).clone();
                 worker.ask(self.connection, request.id, asked).await;
             }
             Err(problem) => self.answer(request.id, AnswerBody::Error { problem }).await?,
@@ -338,93 +325,18 @@ impl<S: AsyncRead + AsyncWrite + Unpin> Session<'_, S> {
         if !self.said_hello {
             return Err(Problem::new(409, "hello-first", "最初に hello を送ってください"));
         }
-        let asked = match body {
-            RequestBody::Hello { .. } | RequestBody::Ping => return Ok(Understood::Here(AnswerBody::Ok)),
-            RequestBody::Status => return Ok(Understood::Status),
+        match body {
+            RequestBody::Status => Ok(Understood::Status),
             RequestBody::Drain { within_ms } => {
                 tracing::info!(connection = ?self.connection, within_ms, "no new rooms from now on: the node drains");
                 self.control.drain.begin(Duration::from_millis(within_ms));
-                return Ok(Understood::Status);
+                Ok(Understood::Status)
             }
-            RequestBody::Join { token, has_connections } => Request::Join {
-                grant: self.granted(&token)?,
-                has_connections,
-            },
-            RequestBody::Ingest { token, sdp } => Request::Ingest {
-                grant: self.granted(&token)?,
-                sdp,
-            },
-            RequestBody::Watch { token, sdp } => Request::Watch {
-                grant: self.granted(&token)?,
-                sdp,
-            },
-            RequestBody::Ice {
-                room,
-                participant,
-                restart,
-            } => Request::Ice {
-                room,
-                participant,
-                restart,
-            },
-            RequestBody::Publish {
-                room,
-                participant,
-                sdp,
-                tracks,
-            } => Request::Publish {
-                room,
-                participant,
-                sdp,
-                tracks,
-            },
-            RequestBody::Answer {
-                room,
-                participant,
-                revision,
-                sdp,
-            } => Request::Answer {
-                room,
-                participant,
-                revision,
-                sdp,
-            },
-            RequestBody::View {
-                room,
-                participant,
-                tracks,
-            } => {
-                if tracks.len() > MAX_VIEWS {
-                    return Err(Problem::new(400, "too-many-views", "映像の数が多すぎます")
-                        .with_detail(format!(
-                            "tracks が {} 件あります。{MAX_VIEWS} 件以下にしてください。",
-                            tracks.len()
-                        ))
-                        .with_field("tracks"));
-                }
-                Request::View {
-                    room,
-                    participant,
-                    tracks,
-                }
+            other => {
+                let asked = for_worker(other, |token| self.granted(token))?;
+                Ok(asked.map_or(Understood::Here(AnswerBody::Ok), Understood::ByWorker))
             }
-            RequestBody::Restart { room, participant } => Request::Restart { room, participant },
-            RequestBody::Mute {
-                room,
-                participant,
-                source,
-                muted,
-            } => Request::Mute {
-                room,
-                participant,
-                source,
-                muted,
-            },
-            RequestBody::Leave { room, participant } => Request::Leave { room, participant },
-            RequestBody::Kick { room, participant } => Request::Kick { room, participant },
-            RequestBody::CloseRoom { room } => Request::CloseRoom { room },
-        };
-        Ok(Understood::ByWorker(asked))
+        }
     }
 
     /// What a participant's token grants.

@@ -2,11 +2,13 @@
 
 pub mod control;
 pub mod drain;
+pub mod frames;
 pub mod latency;
 pub mod links;
 pub mod load;
 pub mod metrics;
 pub mod node;
+pub mod requests;
 pub mod tcp;
 pub mod udp;
 pub mod worker;

@@ -9,12 +9,13 @@ use std::io;
 use std::net::{IpAddr, SocketAddr};
 use std::time::{Duration, Instant};
 
-use tokio::io::{AsyncRead, AsyncReadExt as _, AsyncWrite, AsyncWriteExt as _, BufReader};
+use tokio::io::{AsyncRead, AsyncWrite, AsyncWriteExt as _, BufReader};
 use tokio::net::{TcpListener, TcpStream};
 use tokio::sync::mpsc;
 
+use super::frames::{push_frame, read_frame};
 use super::udp::Addresses;
-use crate::core::{Datagram, MAX_DATAGRAM, Remote, Transport};
+use crate::core::{Datagram, Remote, Transport};
 
 /// Connections at once. When full, a new one is closed at once.
 const MAX_LINKS: usize = 2048;
@@ -379,18 +380,13 @@ async fn serve(stream: TcpStream, id: LinkId, queue: mpsc::Receiver<Vec<u8>>, te
     let _ = tell.send(Arrival::Ended(id)).await;
 }
 
-/// Reads frames: two bytes of length, then as many of content. (RFC 4571 §2)
+/// Reads frames.
 async fn read(stream: impl AsyncRead + Unpin, id: LinkId, tell: &mpsc::Sender<Arrival>) -> io::Result<()> {
     let mut stream = BufReader::with_capacity(CHUNK, stream);
     loop {
-        let len = usize::from(stream.read_u16().await?);
-        if len > MAX_DATAGRAM {
-            return Err(io::Error::other(format!("a frame of {len} bytes is too long")));
-        }
-        let mut frame = vec![0; len];
-        stream.read_exact(&mut frame).await?;
+        let frame = read_frame(&mut stream).await?;
         // An empty frame says nothing, and may be sent to keep a way open.
-        if len > 0 && tell.send(Arrival::Frame(id, frame)).await.is_err() {
+        if !frame.is_empty() && tell.send(Arrival::Frame(id, frame)).await.is_err() {
             return Ok(());
         }
     }
@@ -415,15 +411,6 @@ async fn write(mut stream: impl AsyncWrite + Unpin, mut queue: mpsc::Receiver<Ve
     stream.shutdown().await
 }
 
-fn push_frame(chunk: &mut Vec<u8>, frame: &[u8]) {
-    // Longer than the length can say: not of WebRTC, and lost.
-    let Ok(len) = u16::try_from(frame.len()) else {
-        return;
-    };
-    chunk.extend_from_slice(&len.to_be_bytes());
-    chunk.extend_from_slice(frame);
-}
-
 /// RTP or RTCP, not STUN and not DTLS. (RFC 7983 §7)
 fn is_media(bytes: &[u8]) -> bool {
     bytes.first().is_some_and(|first| (128..192).contains(first))
@@ -436,8 +423,10 @@ fn is_stun_success(bytes: &[u8]) -> bool {
 
 #[cfg(test)]
 mod tests {
+    use tokio::io::AsyncReadExt as _;
+
     use super::*;
-    use crate::core::Path;
+    use crate::core::{MAX_DATAGRAM, Path};
 
     const SUCCESS: [u8; 20] = {
         let mut bytes = [0; 20];

@@ -2,6 +2,7 @@
 
 use std::time::Duration;
 
+use impair::Burst;
 use protocol::control::AnswerBody;
 use protocol::grants::MediaSource::Microphone;
 
@@ -50,7 +51,11 @@ fn bursts_jitter_and_reordering_are_survived() {
     for seed in 1..=3 {
         let mut world = call(seed, |world| {
             let pipe = world.toward("ren");
-            pipe.burst = Some((0.002, 0.25));
+            pipe.burst = Some(Burst {
+                begins: 0.002,
+                ends: 0.25,
+                loses: 1.0,
+            });
             pipe.jitter = 30 * MS;
         });
         let now = world.now;

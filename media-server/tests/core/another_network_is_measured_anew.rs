@@ -2,11 +2,11 @@
 
 use std::time::{Duration, Instant};
 
+use impair::Pipe;
 use protocol::control::AnswerBody;
 use protocol::grants::MediaSource::Microphone;
 
 use crate::layers_follow_what_is_shown::three_layers;
-use crate::network::Pipe;
 use crate::sim::{MS, World};
 
 /// The picture is back, and no longer held back, so soon after the network.

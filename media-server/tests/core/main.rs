@@ -8,7 +8,6 @@ mod chat;
 mod client;
 #[path = "../../fuzz/src/entries/mod.rs"]
 mod entries;
-mod network;
 mod sim;
 mod svc_camera;
 

@@ -1,18 +1,16 @@
 //! The fuzzers' entries, with known input that was changed a little: quick, seeded, and without a fuzzer.
 //! (`./madoguchi fuzz` runs the fuzzers themselves.)
 
+use impair::Random;
+
 use crate::entries::{self, seeds};
 
-/// SplitMix64.
-struct Random(u64);
+/// Changes bytes by chance.
+struct Mutator(Random);
 
-impl Random {
+impl Mutator {
     fn below(&mut self, limit: usize) -> usize {
-        self.0 = self.0.wrapping_add(0x9e37_79b9_7f4a_7c15);
-        let mut z = self.0;
-        z = (z ^ (z >> 30)).wrapping_mul(0xbf58_476d_1ce4_e5b9);
-        z = (z ^ (z >> 27)).wrapping_mul(0x94d0_49bb_1331_11eb);
-        ((z ^ (z >> 31)) % limit.max(1) as u64) as usize
+        (self.0.next() % limit.max(1) as u64) as usize
     }
 
     fn mutate(&mut self, bytes: &mut Vec<u8>, other: &[u8]) {
@@ -54,11 +52,11 @@ fn throw(name: &str, seeds: &[Vec<u8>], rounds: usize, entry: fn(&[u8])) {
     for seed in seeds {
         entry(seed);
     }
-    let mut random = Random(5);
+    let mut mutator = Mutator(Random::new(5));
     for round in 0..rounds {
         let mut bytes = seeds[round % seeds.len()].clone();
-        let other = &seeds[random.below(seeds.len())];
-        random.mutate(&mut bytes, other);
+        let other = &seeds[mutator.below(seeds.len())];
+        mutator.mutate(&mut bytes, other);
         entry(&bytes);
     }
 }
@@ -92,4 +90,29 @@ fn every_request_is_answered_once() {
 #[test]
 fn descriptions_are_taken_or_refused() {
     throw("descriptions", &seeds::descriptions(), 400, entries::descriptions);
+}
+
+#[test]
+fn callers_are_taken_or_refused() {
+    throw("callers", &seeds::callers(), 400, entries::callers);
+}
+
+#[test]
+fn dependency_descriptors_mean_the_same_to_who_has_seen_none_before() {
+    throw("dependencies", &seeds::dependencies(), 20_000, entries::dependencies);
+}
+
+#[test]
+fn frames_are_read_as_they_were_written() {
+    throw("frames", &seeds::frames(), 20_000, entries::frames);
+}
+
+#[test]
+fn repetitions_are_told_from_what_is_new() {
+    throw("repetitions", &seeds::repetitions(), 20_000, entries::repetitions);
+}
+
+#[test]
+fn whatever_is_reported_the_estimate_stays_in_its_bounds() {
+    throw("reports", &seeds::reports(), 20_000, entries::reports);
 }

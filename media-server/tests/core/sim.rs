@@ -8,6 +8,7 @@ use std::collections::{BTreeMap, BinaryHeap};
 use std::net::SocketAddr;
 use std::time::{Duration, Instant, SystemTime};
 
+use impair::{Exits, Pipe, Random};
 use media_server::core::{ConnectionId, Remote, Request, Settings, Sfu, Spill, Transport, WallClock, WorkerIndex};
 use protocol::control::{AnswerBody, NodeFrame};
 use protocol::grants::{DataGrant, Encryption, MediaGrant, MediaSource, RoomRole};
@@ -21,7 +22,6 @@ use str0m::media::{Direction, MediaKind, Mid, Simulcast, SimulcastLayer};
 use crate::camera::{Camera, Layer};
 use crate::chat::Chat;
 use crate::client::{Client, Encoder, Link};
-use crate::network::Pipe;
 use crate::svc_camera::SvcCamera;
 
 pub const MS: Duration = Duration::from_millis(1);
@@ -68,7 +68,7 @@ pub struct World {
     pub encryption: Encryption,
     wires: BinaryHeap<Reverse<(Instant, u64, Wire)>>,
     sent: u64,
-    random: u64,
+    random: Random,
     request: u64,
 }
 
@@ -92,7 +92,7 @@ impl World {
             encryption: Encryption::Off,
             wires: BinaryHeap::new(),
             sent: 0,
-            random: seed,
+            random: Random::new(seed),
             request: 0,
         }
     }
@@ -548,7 +548,7 @@ impl World {
     }
 
     fn send(&mut self, wire: Wire) {
-        if self.chance() < self.loss {
+        if self.random.chance() < self.loss {
             return;
         }
         let (pipes, client) = if wire.to.ip() == server().ip() {
@@ -556,19 +556,18 @@ impl World {
         } else {
             (&mut self.toward, wire.to)
         };
-        let mut random = self.random;
-        let at = match pipes.get_mut(&(client.port() / 1000)) {
-            Some(pipe) => pipe.pass(wire.bytes.len(), self.now, || chance(&mut random)),
-            None => Some(self.now),
+        let exits = match pipes.get_mut(&(client.port() / 1000)) {
+            Some(pipe) => pipe.pass(wire.bytes.len(), self.now, &mut self.random),
+            None => Exits {
+                at: Some(self.now),
+                copy: None,
+            },
         };
-        self.random = random;
-        let Some(at) = at.map(|at| at + self.delay) else { return };
-        self.sent += 1;
-        self.wires.push(Reverse((at, self.sent, wire)));
-    }
-
-    fn chance(&mut self) -> f64 {
-        chance(&mut self.random)
+        for at in [exits.at, exits.copy].into_iter().flatten() {
+            self.sent += 1;
+            let arrival = (at + self.delay, self.sent, wire.clone());
+            self.wires.push(Reverse(arrival));
+        }
     }
 
     fn deliver_frames(&mut self, from: usize) {
@@ -616,15 +615,6 @@ impl World {
         };
         assert_eq!(self.ask(SIGNALING, request), AnswerBody::Ok);
     }
-}
-
-/// From 0 to 1 (SplitMix64).
-fn chance(state: &mut u64) -> f64 {
-    *state = state.wrapping_add(0x9e37_79b9_7f4a_7c15);
-    let mut z = *state;
-    z = (z ^ (z >> 30)).wrapping_mul(0xbf58_476d_1ce4_e5b9);
-    z = (z ^ (z >> 27)).wrapping_mul(0x94d0_49bb_1331_11eb);
-    ((z ^ (z >> 31)) >> 11) as f64 / (1_u64 << 53) as f64
 }
 
 pub fn room() -> RoomId {

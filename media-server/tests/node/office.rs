@@ -25,6 +25,7 @@ pub const LIMIT: Duration = Duration::from_secs(20);
 pub struct Office {
     pub node_id: NodeId,
     pub control: SocketAddr,
+    pub udp: SocketAddr,
     pub tcp: SocketAddr,
     pub media_key: TokenKey,
     pub node_key: TokenKey,
@@ -53,10 +54,11 @@ impl Office {
         let shutdown = Shutdown::new();
         let node = Node::start(&config, keys, shutdown.clone()).await.unwrap();
         let (node_id, control) = (node.id().clone(), node.control());
-        let tcp = node.tcp().unwrap();
+        let (udp, tcp) = (node.udp(), node.tcp().unwrap());
         Self {
             node_id,
             control,
+            udp,
             tcp,
             media_key,
             node_key,

@@ -159,7 +159,7 @@ async fn change(
     let expected = headers.get(header::IF_MATCH).and_then(|it| it.to_str().ok());
     let expected = expected.ok_or(Fault::NoCondition)?;
     if expected.trim() == "*" {
-        let restart = credentials(&fragment).ok_or(Fault::BadRequest)?;
+        let restart = IceCredentials::of_fragment(&fragment).ok_or(Fault::BadRequest)?;
         let (ufrag, fragment) = service::ice(&visitor.app, &record.room, &session, Some(restart)).await?;
         let headers = [
             (header::CONTENT_TYPE, FRAGMENT.to_owned()),
@@ -238,14 +238,6 @@ fn value<'a>(sdp: &'a str, name: &str) -> Option<&'a str> {
     sdp.lines().find_map(|line| line.strip_prefix(name)).map(str::trim_end)
 }
 
-/// The client's ICE credentials in a fragment. (RFC 8840 §9)
-fn credentials(fragment: &str) -> Option<IceCredentials> {
-    Some(IceCredentials {
-        ufrag: value(fragment, "a=ice-ufrag:")?.to_owned(),
-        pwd: value(fragment, "a=ice-pwd:")?.to_owned(),
-    })
-}
-
 /// An ICE session as an entity tag. (RFC 9725 §4.3.1)
 fn entity_tag(ufrag: &str) -> String {
     format!("\"{ufrag}\"")
@@ -298,17 +290,5 @@ mod tests {
             "<turn:a.example:3478?transport=udp>; rel=\"ice-server\"; username=\"1700000000:abc\"; \
              credential=\"JHge=\"; credential-type=\"password\""
         );
-    }
-
-    #[test]
-    fn a_fragment_s_credentials_are_found_at_either_level() {
-        let fragment = "a=ice-options:trickle\r\nm=audio 9 UDP/TLS/RTP/SAVPF 0\r\na=mid:0\r\na=ice-ufrag:ysXw\r\n\
-            a=ice-pwd:vw5LmwG4y/e6dPP/zAP9Gp5k\r\n";
-        let found = credentials(fragment).expect("both");
-        assert_eq!(
-            (found.ufrag.as_str(), found.pwd.as_str()),
-            ("ysXw", "vw5LmwG4y/e6dPP/zAP9Gp5k")
-        );
-        assert_eq!(credentials("a=ice-ufrag:ysXw\r\n"), None);
     }
 }

@@ -1,21 +1,28 @@
 //! The entries. `media-server/tests/core` includes this file too, under its own compiler.
 
+mod frames;
 mod office;
+mod reports;
 pub mod seeds;
+mod sound;
 mod video;
 
 use std::net::SocketAddr;
 
-use media_server::core::Request;
 use media_server::core::demux::Demux;
 use media_server::core::engine::streams::is_beyond;
-use protocol::control::{NodeRequest, RequestBody};
+use media_server::net::requests::for_worker;
+use protocol::control::{IceCredentials, NodeRequest};
 use protocol::data::DataMessage;
 use protocol::grants::MediaGrant;
+use protocol::problem::Problem;
 
 use office::{Call, Office, STRANGER, by_udp};
 
-pub use video::payloads;
+pub use frames::frames;
+pub use reports::reports;
+pub use sound::repetitions;
+pub use video::{dependencies, payloads};
 
 /// A datagram that no connection is known for leads nowhere, whatever is in it.
 pub fn demultiplexer(data: &[u8]) {
@@ -98,65 +105,22 @@ pub fn messages(data: &[u8]) {
     }
 }
 
-/// Lines of JSON: requests as signaling writes them, or grants, each of which is a join.
+/// Lines of JSON: requests as signaling writes them. Here a token is what it grants, as JSON, and needs no signature.
 pub fn requests(data: &[u8]) {
+    let granted = |token: &str| {
+        let grant = serde_json::from_str::<MediaGrant>(token);
+        grant.map_err(|error| Problem::new(401, "bad-token", error.to_string()))
+    };
     let mut office = Office::new();
     office.join("aoi");
     for line in data.split(|byte| *byte == b'\n').take(32) {
-        if let Ok(grant) = serde_json::from_slice::<MediaGrant>(line) {
-            office.ask(Request::Join {
-                grant,
-                has_connections: line.len() % 2 == 0,
-            });
-        } else if let Ok(NodeRequest { body, .. }) = serde_json::from_slice(line)
-            && let Some(request) = request(body)
+        if let Ok(NodeRequest { body, .. }) = serde_json::from_slice(line)
+            && let Ok(Some(request)) = for_worker(body, granted)
         {
             office.ask(request);
         }
     }
     office.run();
-}
-
-/// What a node makes of a request, once it has checked the token. None: that it answers by itself.
-fn request(body: RequestBody) -> Option<Request> {
-    Some(match body {
-        RequestBody::Publish {
-            room,
-            participant,
-            sdp,
-            tracks,
-        } => Request::Publish {
-            room,
-            participant,
-            sdp,
-            tracks,
-        },
-        RequestBody::Answer {
-            room,
-            participant,
-            revision,
-            sdp,
-        } => Request::Answer {
-            room,
-            participant,
-            revision,
-            sdp,
-        },
-        RequestBody::Mute {
-            room,
-            participant,
-            source,
-            muted,
-        } => Request::Mute {
-            room,
-            participant,
-            source,
-            muted,
-        },
-        RequestBody::Leave { room, participant } => Request::Leave { room, participant },
-        RequestBody::CloseRoom { room } => Request::CloseRoom { room },
-        _ => return None,
-    })
 }
 
 /// SDP: as an offer, again as the next offer of the same connection, and as the answer to an offer of ours.
@@ -173,5 +137,27 @@ pub fn descriptions(data: &[u8]) {
     office.publish("aoi", &office::offer());
     office.join("ren");
     office.answer("ren", sdp);
+    office.run();
+}
+
+/// Callers' offers and fragments: parts that are parted by a zero byte, each with a first byte that says what it is.
+pub fn callers(data: &[u8]) {
+    let mut office = Office::new();
+    for part in data.split(|byte| *byte == 0).take(8) {
+        let Some((kind, text)) = part.split_first() else {
+            continue;
+        };
+        let Ok(text) = std::str::from_utf8(text) else { return };
+        match kind {
+            b'I' => office.ingest(text),
+            b'W' => office.watch(text),
+            b'P' => {
+                if let Some(credentials) = IceCredentials::of_fragment(text) {
+                    office.restart(credentials);
+                }
+            }
+            _ => office.run(),
+        }
+    }
     office.run();
 }

@@ -5,7 +5,7 @@ use std::net::{Ipv4Addr, SocketAddr};
 use std::time::{Duration, Instant, UNIX_EPOCH};
 
 use media_server::core::{ConnectionId, Remote, Request, Settings, Sfu, Spill, Transport, WallClock};
-use protocol::control::AnswerBody;
+use protocol::control::{AnswerBody, IceCredentials};
 use protocol::grants::{DataGrant, Encryption, MediaGrant, MediaSource, RoomRole};
 use protocol::ids::{OfficeId, ParticipantId, RoomId};
 use protocol::signal::PublishTrack;
@@ -38,6 +38,20 @@ fn participant(name: &str) -> ParticipantId {
     ParticipantId::new(name).expect("a good name")
 }
 
+/// Somebody who may do everything.
+fn grant(name: &str) -> MediaGrant {
+    MediaGrant {
+        office: OfficeId::new("minami").expect("a good name"),
+        room: room(),
+        participant: participant(name),
+        role: RoomRole::Guest,
+        publish: vec![MediaSource::Camera, MediaSource::Microphone, MediaSource::Screen],
+        subscribe: true,
+        data: DataGrant::ToAll,
+        encryption: Encryption::Off,
+    }
+}
+
 /// Rooms, and nobody at the other end.
 pub(super) struct Office {
     sfu: Sfu,
@@ -66,18 +80,8 @@ impl Office {
     }
 
     pub(super) fn join(&mut self, name: &str) {
-        let grant = MediaGrant {
-            office: OfficeId::new("minami").expect("a good name"),
-            room: room(),
-            participant: participant(name),
-            role: RoomRole::Guest,
-            publish: vec![MediaSource::Camera, MediaSource::Microphone, MediaSource::Screen],
-            subscribe: true,
-            data: DataGrant::ToAll,
-            encryption: Encryption::Off,
-        };
         self.ask(Request::Join {
-            grant,
+            grant: grant(name),
             has_connections: false,
         });
     }
@@ -96,6 +100,35 @@ impl Office {
                 .map(|(mid, source)| track(mid, source))
                 .collect(),
         })
+    }
+
+    /// A caller brings what it offers.
+    pub(super) fn ingest(&mut self, sdp: &str) {
+        self.ask(Request::Ingest {
+            grant: grant("bringer"),
+            sdp: sdp.into(),
+        });
+    }
+
+    /// A caller watches.
+    pub(super) fn watch(&mut self, sdp: &str) {
+        self.ask(Request::Watch {
+            grant: grant("watcher"),
+            sdp: sdp.into(),
+        });
+    }
+
+    /// Both callers come with new ICE credentials, and ask how they are called now.
+    pub(super) fn restart(&mut self, credentials: IceCredentials) {
+        for name in ["bringer", "watcher"] {
+            for restart in [Some(credentials.clone()), None] {
+                self.ask(Request::Ice {
+                    room: room(),
+                    participant: participant(name),
+                    restart,
+                });
+            }
+        }
     }
 
     pub(super) fn answer(&mut self, name: &str, sdp: &str) {

@@ -42,6 +42,26 @@ pub fn payloads(data: &[u8]) {
     }
 }
 
+/// Dependency descriptors of one stream, each behind its length: read as they come, and by a reader that has seen none before.
+pub fn dependencies(mut data: &[u8]) {
+    let mut structures = Structures::default();
+    while let [len, behind @ ..] = data {
+        let (descriptor, behind) = behind.split_at(behind.len().min(usize::from(*len)));
+        data = behind;
+        let read = structures.read(descriptor);
+        if let Ok(frame) = &read {
+            check_frame(frame);
+        }
+        // What can be read without what was before is the same with it.
+        if let Ok(alone) = Structures::default().read(descriptor) {
+            let frame = read.expect("it says all that is needed");
+            check_frame(&alone);
+            assert_eq!(frame.references.as_slice(), alone.references.as_slice());
+            assert_eq!(frame.structure.targets(), alone.structure.targets());
+        }
+    }
+}
+
 fn check_frame(frame: &Frame) {
     let structure = &frame.structure;
     let targets = structure.targets();

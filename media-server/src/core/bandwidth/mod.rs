@@ -69,16 +69,16 @@ const JUMP_US: i64 = 2_000_000;
 
 /// One packet's fate as the receiver reports it.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub(crate) struct Arrival {
+pub struct Arrival {
     /// The transport-wide sequence number, extended so that it does not wrap.
-    pub(crate) seq: u64,
+    pub seq: u64,
     /// When it came by the receiver's clock, microseconds; None: it has not come.
-    pub(crate) at_us: Option<i64>,
+    pub at_us: Option<i64>,
 }
 
 /// The estimator of one subscriber.
 #[derive(Debug)]
-pub(crate) struct Estimator {
+pub struct Estimator {
     /// Times inside are microseconds since then.
     origin: Instant,
     sent: Register,
@@ -114,7 +114,7 @@ struct News {
 
 impl Estimator {
     /// An estimator that begins with `initial_bps`, bits a second.
-    pub(crate) fn new(initial_bps: u64, now: Instant) -> Self {
+    pub fn new(initial_bps: u64, now: Instant) -> Self {
         Self {
             origin: now,
             sent: Register::default(),
@@ -145,7 +145,7 @@ impl Estimator {
 
     /// A packet leaves: `seq` counts up by one, `bytes` are those on the wire without IP and UDP, `probe` names the
     /// probe it belongs to.
-    pub(crate) fn sent(&mut self, seq: u64, bytes: usize, probe: Option<u32>, now: Instant) {
+    pub fn sent(&mut self, seq: u64, bytes: usize, probe: Option<u32>, now: Instant) {
         let now_us = self.us(now);
         self.sent.push(seq, bytes, now_us);
         if probe.is_some() {
@@ -156,7 +156,7 @@ impl Estimator {
 
     /// A transport feedback came. Gives the sequence numbers of which it is news that they have not come; they may
     /// still do.
-    pub(crate) fn feedback(&mut self, arrivals: &[Arrival], now: Instant) -> Vec<u64> {
+    pub fn feedback(&mut self, arrivals: &[Arrival], now: Instant) -> Vec<u64> {
         let now_us = self.us(now);
         self.losses.advance(now_us);
         let mut lost = Vec::new();
@@ -315,13 +315,13 @@ impl Estimator {
     }
 
     /// A round trip by a receiver report (RFC 3550 §6.4.1).
-    pub(crate) fn round_trip(&mut self, rtt: Duration) {
+    pub fn round_trip(&mut self, rtt: Duration) {
         self.round_trip.report(rtt);
     }
 
     /// What the subscriber's tracks would need in all at their best, bits a second; 0: nothing. The estimate does
     /// not grow far beyond.
-    pub(crate) fn want(&mut self, bps: u64, now: Instant) {
+    pub fn want(&mut self, bps: u64, now: Instant) {
         let wants_more = bps as f64 > self.want_bps * MORE;
         self.want_bps = bps as f64;
         if wants_more {
@@ -331,18 +331,18 @@ impl Estimator {
     }
 
     /// The present estimate, bits a second.
-    pub(crate) fn estimate_bps(&self) -> u64 {
+    pub fn estimate_bps(&self) -> u64 {
         self.rate.bps() as u64
     }
 
     /// The round trip: reported, or at most what feedback took.
-    pub(crate) fn rtt(&self) -> Option<Duration> {
+    pub fn rtt(&self) -> Option<Duration> {
         let us = self.round_trip.us()?;
         Some(Duration::from_micros(us.unsigned_abs()))
     }
 
     /// The share of packets lost in about the last second, 0..1.
-    pub(crate) fn loss(&self) -> f64 {
+    pub fn loss(&self) -> f64 {
         self.losses.share()
     }
 
@@ -376,7 +376,7 @@ impl Estimator {
 
     /// When [`tick`](Self::tick) wants to be called. [`take_probe`](Self::take_probe) should be asked after it, and
     /// after each feedback.
-    pub(crate) fn next_timeout(&self) -> Option<Instant> {
+    pub fn next_timeout(&self) -> Option<Instant> {
         let silence_us = self.unanswered_since_us.map(|since_us| since_us + self.silence_us());
         let us = [silence_us, self.prober.give_up_us(), self.probe_us()]
             .into_iter()
@@ -386,7 +386,7 @@ impl Estimator {
     }
 
     /// The time of [`next_timeout`](Self::next_timeout) has come.
-    pub(crate) fn tick(&mut self, now: Instant) {
+    pub fn tick(&mut self, now: Instant) {
         let now_us = self.us(now);
         self.losses.advance(now_us);
         self.prober.tick(now_us);

@@ -12,7 +12,7 @@ const REFERENCE_WRAP: i64 = 1 << 24;
 
 /// Reads the feedback of one connection.
 #[derive(Debug, Default)]
-pub(crate) struct FeedbackReader {
+pub struct FeedbackReader {
     /// The last reference time, extended.
     reference: Option<i64>,
     arrivals: Vec<Arrival>,
@@ -20,7 +20,7 @@ pub(crate) struct FeedbackReader {
 
 impl FeedbackReader {
     /// Reads one feedback. `newest` is the transport-wide sequence number that was sent last. None: it can't be read.
-    pub(crate) fn read(&mut self, bytes: &[u8], newest: u64) -> Option<&[Arrival]> {
+    pub fn read(&mut self, bytes: &[u8], newest: u64) -> Option<&[Arrival]> {
         let head = bytes.get(..8)?;
         let first = u16::from_be_bytes([head[0], head[1]]);
         let count = usize::from(u16::from_be_bytes([head[2], head[3]]));

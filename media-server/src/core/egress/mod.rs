@@ -4,13 +4,13 @@
 //! Invariant: a packet leaves only when the handshake's keys and the nominated path are there; every packet with a
 //! transport-wide sequence number is told to the estimator, in the order of the numbers.
 
-mod feedback;
+pub mod feedback;
 mod history;
 mod losses;
 mod pacer;
 mod probe;
 mod reports;
-mod rtcp;
+pub mod rtcp;
 mod rtp;
 mod srtp;
 mod stream;

@@ -17,9 +17,10 @@ const FULL_INTRA: u8 = 4;
 
 /// What a subscriber reports.
 #[derive(Debug, PartialEq, Eq)]
-pub(crate) enum Report<'a> {
+pub enum Report<'a> {
     /// How one source is received. (RFC 3550 §6.4.1)
     Reception {
+        /// The source.
         ssrc: u32,
         /// Lost since the last report, in 256ths.
         lost: u8,
@@ -30,15 +31,25 @@ pub(crate) enum Report<'a> {
     },
     /// Packets of a source are missing: this sequence number, and for each set bit n of the mask the one n + 1 later.
     /// (RFC 4585 §6.2.1)
-    Missing { ssrc: u32, seq: u16, mask: u16 },
+    Missing {
+        /// The source.
+        ssrc: u32,
+        /// The first.
+        seq: u16,
+        /// Which of those behind it.
+        mask: u16,
+    },
     /// A decoder can't go on without a key frame. (RFC 4585 §6.3.1, RFC 5104 §4.3.1)
-    KeyFrame { ssrc: u32 },
+    KeyFrame {
+        /// The source.
+        ssrc: u32,
+    },
     /// When which packets came, to be read by [`super::feedback`].
     Transport(&'a [u8]),
 }
 
 /// Reads a compound packet.
-pub(crate) fn read<'a>(compound: &'a [u8], mut each: impl FnMut(Report<'a>)) {
+pub fn read<'a>(compound: &'a [u8], mut each: impl FnMut(Report<'a>)) {
     let mut rest = compound;
     while let Some((head, kind, body)) = take_packet(&mut rest) {
         let count = head & 0x1f;

@@ -1,0 +1,5 @@
+//! Fuzzes dependency descriptors.
+
+#![no_main]
+
+libfuzzer_sys::fuzz_target!(|data: &[u8]| media_server_fuzz::dependencies(data));
