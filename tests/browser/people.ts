@@ -66,6 +66,27 @@ function relayEverything(): void {
   };
 }
 
+/** How a camera is sent in one stream with layers inside: the codec's name, and the scalability mode of WebRTC-SVC. */
+export interface OneStream {
+  codec: string;
+  mode: string;
+}
+
+/** As a page that sends its camera so. */
+function sendInOneStream({ codec, mode }: OneStream): void {
+  const prototype = RTCPeerConnection.prototype;
+  const original = prototype.addTransceiver;
+  prototype.addTransceiver = function (this: RTCPeerConnection, what: MediaStreamTrack | string, init?: RTCRtpTransceiverInit) {
+    const isPicture = (typeof what === "string" ? what : what.kind) === "video";
+    if (!isPicture || init?.direction !== "sendonly") return original.call(this, what, init);
+    const sendEncodings = [{ scalabilityMode: mode, maxBitrate: 1_500_000 } as RTCRtpEncodingParameters];
+    const transceiver = original.call(this, what, { ...init, sendEncodings });
+    const known = RTCRtpSender.getCapabilities("video")?.codecs ?? [];
+    transceiver.setCodecPreferences(known.filter(({ mimeType }) => [`video/${codec}`, "video/rtx"].includes(mimeType)));
+    return transceiver;
+  } as typeof original;
+}
+
 /** The way that each living connection of a page takes: kind of its own candidate, and protocol. */
 export function ways(page: Page): Promise<{ kind: string; protocol: string; relayProtocol?: string }[]> {
   return page.evaluate(async () => {
@@ -99,6 +120,7 @@ export async function newPerson(
     trustsAnybody?: boolean;
     onlyRelayed?: boolean;
     cores?: number;
+    oneStream?: OneStream;
   } = {},
 ): Promise<Person> {
   const context = await browser.newContext({
@@ -109,6 +131,7 @@ export async function newPerson(
     permissions: ["camera", "microphone", "clipboard-write"],
   });
   if (options.onlyRelayed) await context.addInitScript(relayEverything);
+  if (options.oneStream) await context.addInitScript(sendInOneStream, options.oneStream);
   await context.addInitScript(rememberConnections);
   if (options.cores !== undefined) {
     await context.addInitScript((value) => {

@@ -4,13 +4,15 @@
 //! larger layers step by step. What is given never takes more than the budget, but for the sounds and for a smallest layer
 //! that was given already and nearly fits; and nobody is given more than is shown.
 
-/// A layer as it can be had.
+/// A layer as it can be had: see [`super::steps`].
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(crate) struct Offer {
     /// Bits a second.
     pub(crate) bps: u64,
     /// Height in pixels.
     pub(crate) height: u32,
+    /// It has fewer frames than the next one, of the same height.
+    pub(crate) is_partial: bool,
 }
 
 /// A picture that a subscriber is shown.
@@ -56,7 +58,7 @@ impl Wish {
             Some(0) => None,
             None => Some(last),
             Some(height) => {
-                let enough = |it: &Offer| it.height * ENOUGH_DENOMINATOR >= height * ENOUGH_NUMERATOR;
+                let enough = |it: &Offer| !it.is_partial && it.height * ENOUGH_DENOMINATOR >= height * ENOUGH_NUMERATOR;
                 Some(self.layers.iter().position(enough).unwrap_or(last))
             }
         }
@@ -137,7 +139,11 @@ mod tests {
     fn wish(height: Option<u32>) -> Wish {
         Wish {
             layers: [(150_000, 180), (500_000, 360), (1_500_000, 720)]
-                .map(|(bps, height)| Offer { bps, height })
+                .map(|(bps, height)| Offer {
+                    bps,
+                    height,
+                    is_partial: false,
+                })
                 .to_vec(),
             height,
             priority: 0,
@@ -191,6 +197,22 @@ mod tests {
         one[0].given = Some(1);
         assert_eq!(given(40_000 + 520_000, &one), [Some(1)]);
         assert_eq!(given(40_000 + 490_000, &one), [Some(0)]);
+    }
+
+    #[test]
+    fn half_of_the_frames_are_a_step_but_never_the_best_of_a_height() {
+        let mut one = wish(Some(360));
+        one.layers.insert(
+            1,
+            Offer {
+                bps: 300_000,
+                height: 360,
+                is_partial: true,
+            },
+        );
+        assert_eq!(one.best(), Some(2));
+        assert_eq!(given(40_000 + 340_000, &[one.clone()]), [Some(1)]);
+        assert_eq!(given(40_000 + 560_000, &[one]), [Some(2)]);
     }
 
     #[test]

@@ -173,6 +173,9 @@ impl Room {
             .map_err(|error| bad_sdp(&error))?;
         let (key, ufrag) = (peer.key(), peer.ufrag());
         shared.demux.name(key, ufrag.clone(), now);
+        if let Some(down) = participant.down.as_mut() {
+            down.restarted();
+        }
         participant.called_with = Some(offer.into());
         participant.heard(now);
         Ok((ufrag, Some(fragment_of(&answer))))

@@ -13,13 +13,14 @@ use protocol::grants::{MediaSource, RoomRole};
 use protocol::ids::{ParticipantId, TrackId};
 use protocol::signal::SubscribedTrack;
 
-use super::Seat;
 use super::clock::WallClock;
 use super::counters::Counters;
 use super::egress::Egress;
 use super::engine::{Drain, EngineError, OfferPlan, Packet, Peer};
 use super::outbox::Outbox;
 use super::slot::{Forwarded, Slot, State};
+use super::steps::Aim;
+use super::{Path, Seat};
 
 /// How long after a step down there is none up.
 const RISES_AFTER: Duration = Duration::from_secs(4);
@@ -46,6 +47,8 @@ pub(crate) struct Offer {
     pub(crate) revision: u32,
     pub(crate) sdp: String,
     pub(crate) tracks: Vec<SubscribedTrack>,
+    /// It has new ICE credentials.
+    is_restart: bool,
 }
 
 /// Whether the connection has data channels.
@@ -79,6 +82,8 @@ pub(crate) struct Down {
     is_called: bool,
     /// The client's network has changed: the next offer says so.
     wants_restart: bool,
+    /// It has agreed on new ICE credentials, and hasn't chosen a path by them yet.
+    is_restarted: bool,
     /// When something was last made smaller for the link's sake.
     narrowed_at: Option<Instant>,
     /// When it wanted to be woken, when it was last asked.
@@ -99,6 +104,7 @@ impl Down {
             data: DataSection::None,
             is_called: false,
             wants_restart: false,
+            is_restarted: false,
             narrowed_at: None,
             said_deadline: None,
             revision: 0,
@@ -126,6 +132,24 @@ impl Down {
         if let Some(keys) = self.peer.keys() {
             self.egress.unlock(keys);
         }
+    }
+
+    /// The client was heard by this path, or has chosen it. True: it is another network, whose link is to be divided.
+    pub(crate) fn take_path(&mut self, path: Path, is_nominated: bool, now: Instant) -> bool {
+        if !is_nominated && self.egress.has_path() {
+            return false;
+        }
+        let is_restarted = is_nominated && std::mem::take(&mut self.is_restarted);
+        let is_anew = self.egress.take_path(path, is_restarted, now);
+        if is_anew {
+            self.narrowed_at = None;
+        }
+        is_anew
+    }
+
+    /// The client has agreed on new ICE credentials.
+    pub(crate) fn restarted(&mut self) {
+        self.is_restarted = true;
     }
 
     /// Something was made smaller because the link has become narrower.
@@ -190,20 +214,20 @@ impl Down {
         self.slots.get(slot)?.feed()
     }
 
-    /// The layer that a section is to show.
-    pub(crate) fn target_of(&self, slot: usize) -> Option<usize> {
+    /// What a section is to show.
+    pub(crate) fn target_of(&self, slot: usize) -> Option<Aim> {
         self.slots.get(slot)?.target
     }
 
-    /// The layer that a section is to show as soon as it is sent.
-    pub(crate) fn intent_of(&self, slot: usize) -> Option<usize> {
+    /// What a section is to show as soon as it is sent.
+    pub(crate) fn intent_of(&self, slot: usize) -> Option<Aim> {
         self.slots.get(slot)?.intent
     }
 
-    /// A section is to show this layer as soon as it is sent.
-    pub(crate) fn intend(&mut self, slot: usize, layer: Option<usize>) {
+    /// A section is to show this as soon as it is sent.
+    pub(crate) fn intend(&mut self, slot: usize, intent: Option<Aim>) {
         if let Some(it) = self.slots.get_mut(slot) {
-            it.intent = layer;
+            it.intent = intent;
         }
     }
 
@@ -212,12 +236,16 @@ impl Down {
         self.slots.get(slot)?.layer
     }
 
-    /// Has a section show another layer, or none. The present one goes on until the other begins, unless it must
+    /// Has a section show something else, or nothing. The present layer goes on until another begins, unless it must
     /// `stop_at_once`.
-    pub(crate) fn aim(&mut self, slot: usize, target: Option<usize>, stop_at_once: bool) {
+    pub(crate) fn aim(&mut self, slot: usize, target: Option<Aim>, stop_at_once: bool) {
         let Some(it) = self.slots.get_mut(slot) else { return };
-        it.target = target;
-        if target.is_none() || (stop_at_once && it.layer != target) {
+        it.target = None;
+        if let Some(target) = target {
+            it.aim(target);
+        }
+        let encoding = target.map(|it| it.encoding);
+        if encoding.is_none() || (stop_at_once && it.layer != encoding) {
             it.layer = None;
             it.rewriter.pause();
             self.egress.drop_waiting(slot);
@@ -297,6 +325,7 @@ impl Down {
             revision: self.revision,
             sdp,
             tracks: self.subscribed(),
+            is_restart: plan.restart,
         };
         self.outstanding = Some(offer.clone());
         Some(offer)
@@ -317,7 +346,7 @@ impl Down {
         if let Err(error @ EngineError::Unreadable(_)) = accepted {
             return Err(AnswerError::Sdp(error));
         }
-        self.outstanding = None;
+        let is_restart = self.outstanding.take().is_some_and(|offer| offer.is_restart);
         if let Err(error) = accepted {
             // As if the offer hadn't been made: the next one says the same again.
             self.slots.retain(|slot| !matches!(slot.state, State::Offered(_)));
@@ -326,6 +355,7 @@ impl Down {
             }
             return Err(AnswerError::Sdp(error));
         }
+        self.is_restarted |= is_restart;
         if self.data == DataSection::Offered {
             self.data = DataSection::Agreed;
         }

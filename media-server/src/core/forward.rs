@@ -18,6 +18,7 @@ use super::room::Room;
 use super::sfu::Shared;
 use super::slot::Forwarded;
 use super::spill::Part;
+use super::steps::Inside;
 use super::{MAX_PAYLOAD, Seat};
 
 /// A layer of which packets wait to be sent on.
@@ -75,11 +76,15 @@ pub(super) fn lay(
         layer.keyframes.came();
         layer.height = facts.size.map(|(width, height)| width.min(height)).or(layer.height);
         layer.key_time = Some(packet.time);
+        Inside::read_sizes(&mut layer.inside, &packet);
     }
     let is_of_key_frame = source.is_video() && layer.key_time == Some(packet.time);
-    layer
-        .rate
-        .add(if is_of_key_frame { 0 } else { packet.payload.len() }, now);
+    let bytes = if is_of_key_frame { 0 } else { packet.payload.len() };
+    layer.rate.add(bytes, now);
+    if let Some(facts) = &packet.facts {
+        layer.frames.came(packet.time, now);
+        Inside::add(&mut layer.inside, facts, bytes, now);
+    }
     let is_first = layer.pending.is_empty();
     layer.pending.push((packet, captured_at));
     if is_first {

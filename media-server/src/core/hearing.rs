@@ -44,8 +44,8 @@ impl Room {
         for slot in wanted {
             self.want_key_frame(from.seat, slot, now, shared);
         }
-        let has_narrowed = self.participants.get(&from.seat).and_then(|it| it.down.as_ref());
-        if has_narrowed.is_some_and(|down| down.egress.has_narrowed()) {
+        let down = self.participants.get(&from.seat).and_then(|it| it.down.as_ref());
+        if down.is_some_and(|down| down.egress.is_other()) {
             self.share_out(from.seat, now, shared);
         }
         true
@@ -57,7 +57,7 @@ impl Room {
         let Some(down) = self.participants.get(&seat).and_then(|it| it.down.as_ref()) else {
             return;
         };
-        let (layer, target) = (down.layer_of(slot), down.target_of(slot));
+        let (layer, target) = (down.layer_of(slot), down.target_of(slot).map(|it| it.encoding));
         let Some((publisher, source)) = down.feed_of(slot).map(|feed| (feed.seat, feed.source)) else {
             return;
         };
@@ -91,9 +91,9 @@ impl Room {
                 participant.heard(now);
                 shared.demux.prove(path.remote(), from);
                 if let Some(down) = participant.down.as_mut().filter(|_| from.side == Side::Down)
-                    && (is_nominated || !down.egress.has_path())
+                    && down.take_path(path, is_nominated, now)
                 {
-                    down.egress.take_path(path);
+                    self.share_out(from.seat, now, shared);
                 }
             }
             PeerEvent::ChannelOpen {

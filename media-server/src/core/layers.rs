@@ -13,6 +13,7 @@ use super::Seat;
 use super::engine::{Packet, Rid};
 use super::keyframes::KeyFrames;
 use super::lipsync::Report;
+use super::steps::Inside;
 
 /// The most layers that a track may have.
 pub(crate) const MAX_LAYERS: usize = 4;
@@ -24,6 +25,15 @@ const RECENT_PACKETS: usize = 64;
 /// Over what time a rate is taken, and after what time without a packet it is nothing.
 const RATE_WINDOW: Duration = Duration::from_millis(500);
 const RATE_FADES: Duration = Duration::from_secs(2);
+
+/// A layer from which no frame came for so long, while a smaller one brought so many, has stopped. (Of a screen frames are few
+/// and far between, but a publisher encodes each in all of the layers that it sends.)
+const STOPPED_FOR: Duration = Duration::from_millis(500);
+const FRAMES_AHEAD: usize = 4;
+
+/// Frames that are no farther apart are quick: about 18 a second. A pause counts as no more than this.
+const QUICK: Duration = Duration::from_millis(55);
+const LONGEST_INTERVAL: Duration = Duration::from_millis(500);
 
 /// What a participant publishes.
 #[derive(Debug)]
@@ -71,6 +81,16 @@ impl Track {
         self.layers.iter().position(|it| it.rid == rid)
     }
 
+    /// Whether a layer is sent now, as far as packets and its smaller ones tell.
+    pub(crate) fn is_running(&self, number: usize, now: Instant) -> bool {
+        let Some((layer, smaller)) = self.layers.get(number).zip(self.layers.get(..number)) else {
+            return false;
+        };
+        let is_silent = layer.frames.is_silent(now);
+        let has_stopped = is_silent && smaller.iter().any(|it| it.frames.is_ahead_of(&layer.frames));
+        layer.rate.is_running(now) && !has_stopped
+    }
+
     /// Takes a subscriber's slot from every layer's list.
     pub(crate) fn unlist(&mut self, subscriber: (Seat, usize)) {
         for layer in &mut self.layers {
@@ -87,6 +107,9 @@ pub(crate) struct Layer {
     pub(crate) report: Option<Report>,
     pub(crate) recent: Recent,
     pub(crate) rate: Rate,
+    pub(crate) frames: Frames,
+    /// The layers inside it, where it has some.
+    pub(crate) inside: Option<Box<Inside>>,
     /// Height in pixels, from its key frames.
     pub(crate) height: Option<u16>,
     /// The RTP time of its last key frame.
@@ -105,6 +128,8 @@ impl Layer {
             report: None,
             recent: Recent::default(),
             rate: Rate::default(),
+            frames: Frames::default(),
+            inside: None,
             height: None,
             key_time: None,
             subscribers: Vec::new(),
@@ -129,6 +154,45 @@ impl Recent {
     pub(crate) fn after<'a>(&'a self, first: &Packet) -> impl Iterator<Item = &'a (Arc<Packet>, Instant)> + use<'a> {
         let (ssrc, seq) = (first.ssrc, first.seq);
         self.0.iter().filter(move |(it, _)| it.ssrc == ssrc && it.seq > seq)
+    }
+}
+
+/// When the last frames began to come.
+#[derive(Debug, Default)]
+pub(crate) struct Frames {
+    /// The RTP time of the newest.
+    time: Option<u32>,
+    /// The newest first.
+    came_at: [Option<Instant>; FRAMES_AHEAD],
+    /// From one to the next, smoothed; pauses don't count.
+    interval: Option<Duration>,
+}
+
+impl Frames {
+    /// A packet of the frame of this RTP time came.
+    pub(crate) fn came(&mut self, time: u32, now: Instant) {
+        if self.time.replace(time) != Some(time) {
+            if let Some(last) = self.came_at[0] {
+                let interval = now.saturating_duration_since(last).min(LONGEST_INTERVAL);
+                self.interval = Some(self.interval.map_or(interval, |it| (it * 15 + interval) / 16));
+            }
+            self.came_at.rotate_right(1);
+            self.came_at[0] = Some(now);
+        }
+    }
+
+    /// Whether half of them still move.
+    pub(crate) fn are_quick(&self) -> bool {
+        self.interval.is_some_and(|it| it <= QUICK)
+    }
+
+    fn is_silent(&self, now: Instant) -> bool {
+        self.came_at[0].is_none_or(|at| now.saturating_duration_since(at) >= STOPPED_FOR)
+    }
+
+    /// Whether several came since the other's newest.
+    fn is_ahead_of(&self, other: &Self) -> bool {
+        self.came_at[FRAMES_AHEAD - 1].is_some_and(|at| other.came_at[0].is_none_or(|newest| newest < at))
     }
 }
 
@@ -197,6 +261,38 @@ mod tests {
             (bps + 13_333) / 2 / 1000,
             "the pause doesn't count"
         );
+    }
+
+    #[test]
+    fn a_layer_has_stopped_when_a_smaller_one_goes_on() {
+        let start = Instant::now();
+        let mut track = Track::new(&["q", "f"].map(Rid::from));
+        let mut frame = |layers: &[usize], ms: u64| {
+            let now = start + Duration::from_millis(ms);
+            for number in layers {
+                let layer = &mut track.layers[*number];
+                layer.frames.came(ms as u32 * 90, now);
+                layer.frames.came(ms as u32 * 90, now);
+                layer.rate.add(1000, now);
+            }
+            (track.is_running(0, now), track.is_running(1, now))
+        };
+        assert_eq!(frame(&[0], 0), (true, false), "it never came");
+        for ms in (33..1000).step_by(33) {
+            assert_eq!(frame(&[0, 1], ms), (true, true));
+        }
+        for ms in (1000..1400).step_by(33) {
+            assert_eq!(frame(&[0], ms), (true, true), "{ms}: one frame may take long");
+        }
+        assert_eq!(frame(&[0], 1500), (true, false));
+        assert_eq!(frame(&[0, 1], 1533), (true, true), "and is back");
+        // A screen that hardly changes: no frame of any layer for long, or one that comes a little later.
+        assert_eq!(frame(&[0], 3000), (true, true));
+        assert_eq!(frame(&[1], 3100), (true, true));
+        for ms in (4000..9000).step_by(1000) {
+            assert_eq!(frame(&[0], ms), (true, true));
+            assert_eq!(frame(&[1], ms + 200), (true, true));
+        }
     }
 
     #[test]

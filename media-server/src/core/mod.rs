@@ -28,12 +28,15 @@ mod quality;
 mod relay;
 mod rewrite;
 mod room;
+mod selection;
 mod sfu;
 mod shares;
 mod signs;
+mod skips;
 mod slot;
 mod speakers;
 mod spill;
+mod steps;
 mod timers;
 
 use std::net::SocketAddr;
@@ -44,7 +47,7 @@ use protocol::ids::{ParticipantId, RoomId};
 use protocol::signal::{PublishTrack, TrackView};
 
 pub use clock::WallClock;
-pub use counters::{Counters, DataDrop, DropReason, LINK_BOUNDS_BPS};
+pub use counters::{Counters, DataCounters, DataDrop, DropReason, LINK_BOUNDS_BPS};
 pub use outbox::{Datagram, Outbox};
 pub use relay::{Publishers, Relay, Spill, WorkerIndex};
 pub use sfu::{Settings, Sfu};

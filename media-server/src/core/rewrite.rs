@@ -1,14 +1,16 @@
 //! Sequence numbers and times toward one subscriber.
 //!
 //! Invariant: what comes out of one rewriter is one stream: its sequence numbers begin below 65,536 and
-//! grow without a gap that the publisher's didn't have, its times only grow, whatever came in was muted,
+//! grow without a gap that the publisher's didn't have (what is left out on purpose leaves none), its times only grow, whatever came in was muted,
 //! replaced or republished meanwhile. It begins, and begins again, only where a decoder can.
 
 use std::time::Instant;
 
 use super::codec::Facts;
+use super::codec::dependency::Frame;
 use super::engine::Patch;
 use super::picture::PictureNumbers;
+use super::skips::{Skipped, Skips};
 
 /// A stream's first sequence number is below this, so that it is far from the first wrap, whose count the
 /// receiver couldn't know. (RFC 3711 §3.3.1)
@@ -22,6 +24,8 @@ pub(crate) struct Rewriter {
     /// The timeline that came in last, and how far ours is from it.
     timeline: Option<(u32, u32)>,
     last: Option<Last>,
+    /// Since something was first left out of the run.
+    skips: Option<Box<Skips>>,
     pictures: PictureNumbers,
 }
 
@@ -70,6 +74,7 @@ impl Rewriter {
             run: None,
             timeline: None,
             last: None,
+            skips: None,
             pictures: PictureNumbers::default(),
         }
     }
@@ -100,7 +105,12 @@ impl Rewriter {
             None if packet.is_start => (self.begin(packet), true),
             None => return None,
         };
-        let seq = run.first_out + packet.seq.checked_sub(run.first_in)?;
+        packet.seq.checked_sub(run.first_in)?;
+        let left_out = match &mut self.skips {
+            Some(skips) => skips.pass(packet.seq)?,
+            None => 0,
+        };
+        let seq = run.place(packet.seq, left_out);
         let time = packet.time.wrapping_add(self.timeline.map_or(0, |(_, offset)| offset));
         if self.last.is_none_or(|last| seq > last.seq) {
             self.last = Some(Last {
@@ -112,9 +122,38 @@ impl Rewriter {
         Some(Rewritten { seq, time, begins })
     }
 
+    /// A packet that came is left out. Gives the sequence number that stays empty, and the time, where later packets went out
+    /// already: it must be filled, or it would be waited for.
+    pub(crate) fn skip(&mut self, packet: Incoming, facts: Option<&Facts>) -> Option<(u64, u32)> {
+        let run = self.run?;
+        let (ssrc, offset) = self.timeline?;
+        if ssrc != packet.ssrc || packet.seq < run.first_in {
+            return None;
+        }
+        self.pictures.skip(facts);
+        let newest_out = self.last?.seq;
+        let skips = self.skips.get_or_insert_with(|| {
+            let newest = run.first_in + newest_out.saturating_sub(run.first_out);
+            Box::new(Skips::after(newest))
+        });
+        match skips.skip(packet.seq) {
+            Skipped::Late(before) => Some((run.place(packet.seq, before), packet.time.wrapping_add(offset))),
+            Skipped::Closed | Skipped::Lost => None,
+        }
+    }
+
+    /// The source that goes out, and the time of its newest picture, as they came in.
+    pub(crate) fn newest(&self) -> Option<(u32, u32)> {
+        let (ssrc, offset) = self.timeline?;
+        Some((ssrc, self.last?.time.wrapping_sub(offset)))
+    }
+
     /// What the packet's picture is called. To be asked once for each packet that goes out, in their order.
-    pub(crate) fn name_picture(&mut self, facts: Option<&Facts>) -> Patch {
-        self.pictures.name(facts)
+    pub(crate) fn name_picture(&mut self, facts: Option<&Facts>, frame: Option<&Frame>) -> Patch {
+        match frame {
+            Some(frame) => self.pictures.name_frame(frame.number),
+            None => self.pictures.name(facts),
+        }
     }
 
     fn begin(&mut self, packet: Incoming) -> Run {
@@ -136,7 +175,15 @@ impl Rewriter {
             first_out: self.last.map_or(self.first_seq, |last| last.seq + 1),
         };
         self.run = Some(run);
+        self.skips = None;
         run
+    }
+}
+
+impl Run {
+    /// The sequence number of a packet before which so many were left out.
+    fn place(self, seq: u64, left_out: u64) -> u64 {
+        self.first_out + (seq - self.first_in) - left_out
     }
 }
 
@@ -193,6 +240,24 @@ mod tests {
         assert_eq!(to.rewrite(packet(1, 500, 7000, false, now)), None);
         assert_eq!(of(to.rewrite(packet(1, 501, 8000, true, now))), Some((6, 8000)));
         assert_eq!(to.rewrite(packet(1, 499, 6000, false, now)), None);
+    }
+
+    #[test]
+    fn what_is_left_out_leaves_no_gap() {
+        let now = Instant::now();
+        let mut to = Rewriter::new(5);
+        let at = |seq: u64, is_start| packet(1, seq, seq as u32 * 10, is_start, now);
+        assert_eq!(to.skip(at(9, false), None), None, "it hasn't begun");
+        assert_eq!(of(to.rewrite(at(10, true))), Some((5, 100)));
+        assert_eq!(to.skip(at(11, false), None), None);
+        assert_eq!(of(to.rewrite(at(12, false))), Some((6, 120)));
+        // 13 is missing.
+        assert_eq!(of(to.rewrite(at(14, false))), Some((8, 140)));
+        assert_eq!(to.skip(at(13, false), None), Some((7, 130)), "its place is taken");
+        assert_eq!(to.newest(), Some((1, 140)));
+        to.pause();
+        assert_eq!(of(to.rewrite(at(20, true))), Some((9, 200)));
+        assert_eq!(of(to.rewrite(at(21, false))), Some((10, 210)));
     }
 
     #[test]

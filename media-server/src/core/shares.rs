@@ -9,25 +9,18 @@ use protocol::control::AnswerBody;
 use protocol::grants::MediaSource;
 
 use super::Seat;
-use super::allocate::{Offer, Shares, Wish, divide};
+use super::allocate::{Shares, Wish, divide};
 use super::down::{Down, Feed};
 use super::engine::Rid;
 use super::forward::ask_key_frames;
-use super::layers::Track;
+use super::layers::{Layer, Track};
 use super::room::Room;
 use super::sfu::Shared;
 use super::spill::Part;
-
-/// What a layer is taken for that was never measured: bits a second for each line of its picture, and for a picture of
-/// unknown size.
-const BPS_PER_LINE: u64 = 1_500;
-const UNKNOWN_BPS: u64 = 300_000;
+use super::steps::{Aim, Step, step_of, steps, with_headers};
 
 /// What a sound is taken for that was never measured, with its headers.
 const SOUND_BPS: u64 = 48_000;
-
-/// Headers and tags, as a share of a picture's payload, in percent.
-const OVERHEAD_PERCENT: u64 = 5;
 
 /// A publisher is told to stop a layer when nobody has watched it for so long.
 const UNWATCHED_FOR: Duration = Duration::from_secs(2);
@@ -42,7 +35,7 @@ impl Room {
             return;
         };
         let Some(down) = subscriber.down.as_ref() else { return };
-        let mut slots: Vec<(usize, Feed)> = Vec::new();
+        let mut slots: Vec<(usize, Feed, Vec<Step>)> = Vec::new();
         let mut wishes = Vec::new();
         let mut sound_bps = 0;
         for (slot, feed) in down.live() {
@@ -52,18 +45,20 @@ impl Room {
             if !feed.source.is_video() {
                 sound_bps += track.layers[0].rate.last_bps().map_or(SOUND_BPS, with_headers);
             }
+            let is_screen = feed.source == MediaSource::Screen;
+            let steps = steps(track, is_screen, now);
             wishes.push(Wish {
-                layers: offers(track),
+                layers: steps.iter().map(|it| it.offer).collect(),
                 height: subscriber
                     .views
                     .get(&feed.track)
                     .copied()
                     .filter(|_| feed.source.is_video()),
-                priority: u8::from(feed.source == MediaSource::Screen),
-                given: down.intent_of(slot),
+                priority: u8::from(is_screen),
+                given: down.intent_of(slot).map(|aim| step_of(&steps, aim)),
                 may_rise: down.may_rise(now),
             });
-            slots.push((slot, feed.clone()));
+            slots.push((slot, feed.clone(), steps));
         }
         let (pictures, sounds): (Vec<usize>, Vec<usize>) =
             (0..slots.len()).partition(|it| slots[*it].1.source.is_video());
@@ -79,25 +74,25 @@ impl Room {
             down.egress.want(wanted_bps, now);
         }
         for it in sounds {
-            self.show(seat, slots[it].0, &slots[it].1.clone(), Some(0), false);
+            self.show(seat, slots[it].0, &slots[it].1.clone(), Some(Aim::all(0)), false);
         }
         let mut publishers = Vec::new();
         for ((it, layer), wish) in pictures.into_iter().zip(layers).zip(&of_pictures) {
-            let (slot, feed) = &slots[it];
+            let (slot, feed, steps) = &slots[it];
             let is_less = wish.given.is_some_and(|given| layer.is_none_or(|layer| layer < given));
             let is_for_the_link = is_less && wish.best() >= wish.given;
             if let Some(down) = self.down_mut(seat) {
-                down.intend(*slot, layer);
+                down.intend(*slot, layer.map(|it| steps[it].aim));
                 if is_for_the_link {
                     down.narrowed(now);
                 }
             }
-            let layer = layer.map(|wanted| self.running_layer(feed, wanted, now));
+            let aim = layer.map(|wanted| self.running_step(feed, &steps[..=wanted], steps[wanted].aim, now));
             // A layer that is too much for the link makes room at once; one that fits goes on until the next begins.
-            if self.show(seat, *slot, feed, layer, is_over) {
+            if self.show(seat, *slot, feed, aim, is_over) {
                 publishers.push(feed.seat);
             }
-            self.tell_held_back(seat, *slot, feed, layer.is_none() && wish.best().is_some(), shared);
+            self.tell_held_back(seat, *slot, feed, aim.is_none() && wish.best().is_some(), shared);
         }
         for publisher in publishers {
             self.look_at_layers(publisher, now, shared);
@@ -105,22 +100,35 @@ impl Room {
         }
     }
 
-    /// The layer that can be shown until the wanted one is sent (again): the next smaller one that is, or else itself.
-    fn running_layer(&self, feed: &Feed, wanted: usize, now: Instant) -> usize {
+    /// What can be shown until the wanted is sent (again): the next smaller step that is, or else itself.
+    fn running_step(&self, feed: &Feed, steps: &[Step], wanted: Aim, now: Instant) -> Aim {
         let Some(track) = self.track(feed.seat, feed.source) else {
             return wanted;
         };
-        let is_running = |it: &usize| track.layers.get(*it).is_some_and(|layer| layer.rate.is_running(now));
-        (0..=wanted).rev().find(is_running).unwrap_or(wanted)
+        let mut down_from_wanted = steps.iter().rev().map(|it| it.aim);
+        let running = down_from_wanted.find(|it| track.is_running(it.encoding, now));
+        running.unwrap_or(wanted)
     }
 
-    /// Has a slot show a layer. True: it isn't the one it was to show before.
-    fn show(&mut self, seat: Seat, slot: usize, feed: &Feed, layer: Option<usize>, stop_at_once: bool) -> bool {
+    /// Has a slot show something. True: it isn't what it was to show before.
+    fn show(&mut self, seat: Seat, slot: usize, feed: &Feed, aim: Option<Aim>, stop_at_once: bool) -> bool {
         let Some(down) = self.down_mut(seat) else { return false };
-        if down.target_of(slot) == layer {
+        let before = down.target_of(slot);
+        if before == aim {
             return false;
         }
-        down.aim(slot, layer, stop_at_once);
+        down.aim(slot, aim, stop_at_once);
+        let layer = aim.map(|it| it.encoding);
+        // Only more or less of the same one: more pictures come by themselves, larger ones with a key frame.
+        if before.map(|it| it.encoding) == layer {
+            let is_larger = |it: Aim| before.is_some_and(|before| before.layers.spatial < it.layers.spatial);
+            if aim.is_some_and(is_larger)
+                && let Some(layer) = self.layer_mut(feed, layer)
+            {
+                layer.keyframes.want();
+            }
+            return true;
+        }
         let shown = [down.layer_of(slot), layer];
         if let Some(track) = self.track_mut(feed.seat, feed.source) {
             track.unlist((seat, slot));
@@ -193,7 +201,7 @@ impl Room {
         for (source, track) in &publisher.tracks {
             // A single layer is sent whether or not it is watched: there is no name to call it by.
             if source.is_video() && track.layers.len() > 1 {
-                news.push((*source, self.watched(track)));
+                news.push((*source, self.watched(track, now)));
             }
         }
         let room = self.id.clone();
@@ -251,24 +259,26 @@ impl Room {
 
     /// The layers that somebody is shown, is about to be shown, or would be shown on a wider link; and, as long as anybody is
     /// shown any, the smallest, to fall back on.
-    fn watched(&self, track: &Track) -> Vec<Rid> {
+    fn watched(&self, track: &Track, now: Instant) -> Vec<Rid> {
         let mut is_watched = vec![false; track.layers.len()];
+        // Which encodings there are doesn't depend on what it is of.
+        let steps = steps(track, false, now);
         for (seat, slot) in &track.subscribers {
             let Some(subscriber) = self.participants.get(seat) else {
                 continue;
             };
             let Some(down) = subscriber.down.as_ref() else { continue };
             let wish = Wish {
-                layers: offers(track),
+                layers: steps.iter().map(|it| it.offer).collect(),
                 height: subscriber.views.get(&track.id).copied(),
                 priority: 0,
                 given: None,
                 may_rise: true,
             };
             for layer in [
-                wish.best(),
-                down.intent_of(*slot),
-                down.target_of(*slot),
+                wish.best().map(|it| steps[it].aim.encoding),
+                down.intent_of(*slot).map(|it| it.encoding),
+                down.target_of(*slot).map(|it| it.encoding),
                 down.layer_of(*slot),
             ]
             .into_iter()
@@ -292,28 +302,11 @@ impl Room {
             .collect()
     }
 
+    fn layer_mut(&mut self, feed: &Feed, layer: Option<usize>) -> Option<&mut Layer> {
+        self.track_mut(feed.seat, feed.source)?.layers.get_mut(layer?)
+    }
+
     fn down_mut(&mut self, seat: Seat) -> Option<&mut Down> {
         self.participants.get_mut(&seat)?.down.as_mut()
     }
-}
-
-/// What can be had of a track. Layers whose height isn't known yet are taken for half of the next larger one.
-fn offers(track: &Track) -> Vec<Offer> {
-    let mut offers: Vec<Offer> = Vec::with_capacity(track.layers.len());
-    let mut next = None;
-    for layer in track.layers.iter().rev() {
-        let height = layer.height.map(u32::from).or(next.map(|it: u32| it / 2));
-        next = height.or(next);
-        let guess = height.map_or(UNKNOWN_BPS, |height| u64::from(height) * BPS_PER_LINE);
-        offers.push(Offer {
-            bps: layer.rate.last_bps().map_or(guess, with_headers),
-            height: height.unwrap_or(0),
-        });
-    }
-    offers.reverse();
-    offers
-}
-
-fn with_headers(bps: u64) -> u64 {
-    bps + bps * OVERHEAD_PERCENT / 100
 }

@@ -1,16 +1,20 @@
 //! A media section of a *down* connection: which track it shows, in which layer, under which numbers.
 //!
-//! Invariant: one layer at a time goes out; another takes over only where a decoder can begin with it.
+//! Invariant: one layer at a time goes out, or what is selected of it; another takes over only where a decoder can begin
+//! with it.
 
 use std::sync::Arc;
 use std::time::Instant;
 
+use super::codec::svc::Layers;
 use super::counters::{Counters, DropReason};
 use super::down::Feed;
 use super::egress::{Egress, Outcome};
-use super::engine::{Mid, Packet, Stamp};
+use super::engine::{Extensions, Mid, Packet, Patch, Stamp};
 use super::outbox::Outbox;
 use super::rewrite::{Incoming, Rewriter};
+use super::selection::Selection;
+use super::steps::Aim;
 
 /// A media section.
 #[derive(Debug)]
@@ -20,11 +24,13 @@ pub(super) struct Slot {
     pub(super) lane: usize,
     pub(super) state: State,
     pub(super) rewriter: Rewriter,
-    /// Which layer goes out, and which one is to: it takes over where a decoder can begin with it.
+    /// Which layer goes out, and what is to: it takes over where a decoder can begin with it.
     pub(super) layer: Option<usize>,
-    pub(super) target: Option<usize>,
-    /// Which one is to go out as soon as its publisher sends it.
-    pub(super) intent: Option<usize>,
+    pub(super) target: Option<Aim>,
+    /// What is to go out as soon as its publisher sends it.
+    pub(super) intent: Option<Aim>,
+    /// What goes out of the layer; none: all of it.
+    selection: Option<Box<Selection>>,
     /// Its client was told that it is held back.
     pub(super) is_held_back: bool,
 }
@@ -55,6 +61,7 @@ impl Slot {
             layer: None,
             target: None,
             intent: None,
+            selection: None,
             is_held_back: false,
         }
     }
@@ -91,16 +98,35 @@ impl Slot {
         out: (&mut Outbox, &mut Counters),
     ) -> Forwarded {
         if self.layer == Some(layer) {
-            let begins = write(egress, number, self, packet, *captured_at, now, out);
+            let mut wants_key_frame = false;
+            let marker = match &mut self.selection {
+                None => Some(packet.marker),
+                Some(selection) => {
+                    let marker = selection.select(packet);
+                    wants_key_frame = selection.wants_key_frame();
+                    if selection.is_over() {
+                        self.selection = None;
+                    }
+                    marker
+                }
+            };
+            let begins = match marker {
+                Some(marker) => write(egress, number, self, (packet, marker), *captured_at, now, out),
+                None => {
+                    self.leave_out(egress, number, packet, *captured_at, now, out);
+                    false
+                }
+            };
             return match (begins, self.rewriter.is_waiting()) {
                 (_, true) => Forwarded::Waits,
                 (true, false) => Forwarded::Began,
+                (false, false) if wants_key_frame => Forwarded::Waits,
                 (false, false) => Forwarded::Done,
             };
         }
-        if self.target != Some(layer) {
+        let Some(target) = self.target.filter(|it| it.encoding == layer) else {
             return Forwarded::Done;
-        }
+        };
         if !packet.is_start() {
             out.1.dropped(DropReason::NotStarted);
             return Forwarded::Waits;
@@ -108,8 +134,75 @@ impl Slot {
         let before = self.layer.replace(layer);
         self.rewriter.pause();
         egress.drop_waiting(number);
-        write(egress, number, self, packet, *captured_at, now, out);
+        let mut marker = packet.marker;
+        self.selection = None;
+        if target.layers != Layers::ALL {
+            let mut selection = Selection::new(target.layers);
+            marker = selection.select(packet).unwrap_or(marker);
+            self.selection = Some(Box::new(selection));
+        }
+        write(egress, number, self, (packet, marker), *captured_at, now, out);
         Forwarded::Switched(before)
+    }
+
+    /// What is to go out from now on, of the layer that goes out now or of another.
+    pub(super) fn aim(&mut self, target: Aim) {
+        self.target = Some(target);
+        if self.layer != Some(target.encoding) {
+            return;
+        }
+        match &mut self.selection {
+            Some(selection) => selection.aim(target.layers),
+            None if target.layers == Layers::ALL => {}
+            None => {
+                let selection = match self.rewriter.newest() {
+                    Some(newest) => Selection::from_all(newest, target.layers),
+                    None => Selection::new(target.layers),
+                };
+                self.selection = Some(Box::new(selection));
+            }
+        }
+    }
+
+    /// A packet isn't for this section. One that comes late leaves an empty one in its place, or it would be asked for.
+    fn leave_out(
+        &mut self,
+        egress: &mut Egress,
+        number: usize,
+        packet: &Arc<Packet>,
+        captured_at: Instant,
+        now: Instant,
+        (out, _): (&mut Outbox, &mut Counters),
+    ) {
+        let Some((seq, time)) = self.rewriter.skip(incoming(packet, captured_at), packet.facts.as_ref()) else {
+            return;
+        };
+        let empty = Packet {
+            facts: None,
+            frame: None,
+            marker: false,
+            extensions: Extensions::default(),
+            payload: [].into(),
+            ..Packet::clone(packet)
+        };
+        let stamp = Stamp {
+            seq,
+            time,
+            marker: false,
+            wallclock: captured_at.min(now),
+        };
+        egress.send(number, &Arc::new(empty), Patch::default(), stamp, now, out);
+    }
+}
+
+fn incoming(packet: &Packet, captured_at: Instant) -> Incoming {
+    Incoming {
+        ssrc: packet.ssrc,
+        seq: packet.seq,
+        time: packet.time,
+        clock_rate: packet.codec.clock_rate(),
+        is_start: packet.is_start(),
+        captured_at,
     }
 }
 
@@ -131,28 +224,22 @@ fn write(
     egress: &mut Egress,
     number: usize,
     slot: &mut Slot,
-    packet: &Arc<Packet>,
+    (packet, marker): (&Arc<Packet>, bool),
     captured_at: Instant,
     now: Instant,
     (out, counters): (&mut Outbox, &mut Counters),
 ) -> bool {
-    let incoming = Incoming {
-        ssrc: packet.ssrc,
-        seq: packet.seq,
-        time: packet.time,
-        clock_rate: packet.codec.clock_rate(),
-        is_start: packet.is_start(),
-        captured_at,
-    };
-    let Some(rewritten) = slot.rewriter.rewrite(incoming) else {
+    let Some(rewritten) = slot.rewriter.rewrite(incoming(packet, captured_at)) else {
         counters.dropped(DropReason::NotStarted);
         return false;
     };
-    let patch = slot.rewriter.name_picture(packet.facts.as_ref());
+    let patch = slot
+        .rewriter
+        .name_picture(packet.facts.as_ref(), packet.frame.as_deref());
     let stamp = Stamp {
         seq: rewritten.seq,
         time: rewritten.time,
-        marker: packet.marker,
+        marker,
         wallclock: captured_at.min(now),
     };
     match egress.send(number, packet, patch, stamp, now, out) {

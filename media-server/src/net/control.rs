@@ -124,7 +124,11 @@ async fn meet(
         .await
         .context("no request came")??;
     if head.starts_with(b"GET /metrics ") {
-        let body = metrics::text(&control.node, &control.workers.report().await);
+        let body = metrics::text(
+            &control.node,
+            &control.workers.report().await,
+            control.drain.ends_at().is_some(),
+        );
         return respond(&mut stream, "200 OK", metrics::MEDIA_TYPE, &body).await;
     }
     if !head.to_ascii_lowercase().windows(10).any(|it| it == b"\nupgrade: ") {

@@ -1,6 +1,6 @@
 //! A simulcast camera: layers of VP8-like frames, each at its own rate, and what a decoder makes of what arrives.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 use std::time::{Duration, Instant};
 
 use str0m::format::Codec;
@@ -11,6 +11,8 @@ use crate::client::Link;
 
 const FRAME: Duration = Duration::from_millis(33);
 const PAYLOAD: usize = 1100;
+/// The temporal layer of each frame in turn, and whether it needs only the last one of layer 0.
+const PATTERN: [(u8, bool); 4] = [(0, false), (2, true), (1, true), (2, false)];
 
 /// One encoding.
 pub struct Layer {
@@ -18,6 +20,8 @@ pub struct Layer {
     pub height: u16,
     pub bps: u64,
     pub is_active: bool,
+    /// At three frame rates: see [`PATTERN`].
+    pub has_rates: bool,
     pub key_frames_asked: Vec<Instant>,
     needs_key: bool,
     seq: u64,
@@ -25,6 +29,8 @@ pub struct Layer {
     picture_id: u16,
     tl0: u8,
     frames: u32,
+    /// Since the last key frame.
+    turn: usize,
 }
 
 impl Layer {
@@ -34,6 +40,7 @@ impl Layer {
             height,
             bps,
             is_active: true,
+            has_rates: false,
             key_frames_asked: Vec::new(),
             needs_key: true,
             seq: 60_000 + u64::from(height),
@@ -41,6 +48,7 @@ impl Layer {
             picture_id: 0x7ff0 + height,
             tl0: 250,
             frames: 0,
+            turn: 0,
         }
     }
 }
@@ -49,6 +57,8 @@ impl Layer {
 pub struct Camera {
     pub mid: Mid,
     pub layers: Vec<Layer>,
+    /// From one picture to the next.
+    pub frame: Duration,
     next: Option<Instant>,
 }
 
@@ -57,6 +67,7 @@ impl Camera {
         Self {
             mid,
             layers,
+            frame: FRAME,
             next: None,
         }
     }
@@ -74,7 +85,7 @@ impl Camera {
         if now < next {
             return;
         }
-        self.next = Some(next + FRAME);
+        self.next = Some(next + self.frame);
         let ticks = ((now - start).as_micros() * 90 / 1000) as u32;
         for layer in self.layers.iter_mut().filter(|it| it.is_active) {
             layer.encode(self.mid, link, ticks, now);
@@ -88,7 +99,8 @@ impl Layer {
         let bytes = (self.bps as f64 * FRAME.as_secs_f64() / 8.0) as usize * if is_key { 4 } else { 1 };
         let packets = bytes.div_ceil(PAYLOAD).max(1);
         self.picture_id = self.picture_id.wrapping_add(1) & 0x7fff;
-        self.tl0 = self.tl0.wrapping_add(1);
+        self.turn = if is_key || !self.has_rates { 0 } else { self.turn + 1 };
+        self.tl0 = self.tl0.wrapping_add(u8::from(PATTERN[self.turn % 4].0 == 0));
         self.frames += 1;
         let params = link
             .rtc
@@ -116,7 +128,9 @@ impl Layer {
         let [high, low] = self.picture_id.to_be_bytes();
         let start = if number == 0 { 0x10 } else { 0 };
         // X, and S on a frame's first packet; I, L and T.
-        let mut bytes = vec![0x80 | start, 0xe0, 0x80 | high, low, self.tl0, 0];
+        let (temporal, is_sync) = PATTERN[self.turn % 4];
+        let layer = temporal << 6 | u8::from(is_sync) << 5;
+        let mut bytes = vec![0x80 | start, 0xe0, 0x80 | high, low, self.tl0, layer];
         if number == 0 {
             bytes.push(u8::from(!is_key));
             bytes.extend([0, 0, 0x9d, 0x01, 0x2a]);
@@ -139,6 +153,7 @@ pub struct Frame {
     pub picture_id: u16,
     pub time: u32,
     pub is_key: bool,
+    pub temporal: u8,
 }
 
 #[derive(Debug, Clone, Copy)]
@@ -149,6 +164,8 @@ struct Piece {
     picture_id: u16,
     tl0: u8,
     is_key: bool,
+    temporal: u8,
+    is_sync: bool,
     time: u32,
 }
 
@@ -158,9 +175,15 @@ pub struct Decoder {
     pub frames: Vec<Frame>,
     /// Whatever a real decoder would have choked on.
     pub faults: Vec<String>,
+    /// Packets without anything in them.
+    pub empty: BTreeSet<u64>,
+    /// One was passed: its picture's number may be missing too.
+    may_miss: bool,
     pieces: BTreeMap<u64, Piece>,
     next: Option<u64>,
     last: Option<(u16, u8, u32)>,
+    /// The `tl0` of the last frame of each temporal layer.
+    decoded: [Option<u8>; 3],
     stuck_since: Option<Instant>,
     pub asked: Vec<Instant>,
 }
@@ -174,6 +197,11 @@ const PATIENCE: Duration = Duration::from_millis(250);
 
 impl Decoder {
     pub fn take(&mut self, seq: u64, time: u32, payload: &[u8], now: Instant) {
+        // Nothing is in it: what came late was not for this subscriber.
+        if payload.is_empty() {
+            self.empty.insert(seq);
+            return self.decode(now);
+        }
         let is_first = payload[0] & 0x10 != 0;
         let rest = if is_first { &payload[16..] } else { &payload[6..] };
         let piece = Piece {
@@ -183,6 +211,8 @@ impl Decoder {
             picture_id: u16::from_be_bytes([payload[2] & 0x7f, payload[3]]),
             tl0: payload[4],
             is_key: is_first && payload[6] & 1 == 0,
+            temporal: payload[5] >> 6,
+            is_sync: payload[5] & 0x20 != 0,
             time,
         };
         if self.next.is_some_and(|next| seq < next) {
@@ -214,6 +244,10 @@ impl Decoder {
 
     fn decode(&mut self, now: Instant) {
         loop {
+            while let Some(next) = self.next.filter(|it| self.empty.contains(it)) {
+                self.next = Some(next + 1);
+                self.may_miss = true;
+            }
             // Begin, or begin again, with a whole key frame; what is before it is given up.
             let found = self.whole_frame(self.next).or_else(|| {
                 let keys = self.pieces.iter().filter(|(_, it)| it.is_key).map(|(seq, _)| *seq);
@@ -227,6 +261,7 @@ impl Decoder {
                 picture_id: piece.picture_id,
                 time: piece.time,
                 is_key: piece.is_key,
+                temporal: piece.temporal,
             });
             let next = first + u64::from(piece.packets);
             self.pieces = self.pieces.split_off(&next);
@@ -252,17 +287,32 @@ impl Decoder {
     fn judge(&mut self, piece: &Piece) {
         if let Some((id, tl0, time)) = self.last {
             let ahead = piece.picture_id.wrapping_sub(id) & 0x7fff;
-            if ahead == 0 || ahead > 1000 || (ahead != 1 && !piece.is_key) {
+            let is_next = ahead == 1 || piece.is_key || std::mem::take(&mut self.may_miss);
+            if ahead == 0 || ahead > 1000 || !is_next {
                 self.faults.push(format!("picture {} after {id}", piece.picture_id));
             }
-            if piece.tl0.wrapping_sub(tl0) > 100 {
+            let ticks = piece.time.wrapping_sub(time);
+            // After an outage the count may have gone round.
+            if piece.tl0.wrapping_sub(tl0) > 100 && ticks < 3 * 90_000 {
                 self.faults.push(format!("tl0 {} after {tl0}", piece.tl0));
             }
-            let ticks = piece.time.wrapping_sub(time);
             if ticks == 0 || ticks > 90_000 * 60 {
                 self.faults.push(format!("time {} after {time}", piece.time));
             }
         }
+        let needed = match piece.temporal {
+            0 => 0..0,
+            1 => 0..1,
+            _ if piece.is_sync => 0..1,
+            _ => 0..2,
+        };
+        if needed.into_iter().any(|it| self.decoded[it] != Some(piece.tl0)) {
+            self.faults.push(format!(
+                "picture {} of layer {} after {:?}",
+                piece.picture_id, piece.temporal, self.decoded
+            ));
+        }
+        self.decoded[usize::from(piece.temporal)] = Some(piece.tl0);
         self.last = Some((piece.picture_id, piece.tl0, piece.time));
     }
 }
@@ -296,6 +346,12 @@ impl Decoder {
         let gaps = shown.windows(2).map(|pair| pair[1] - pair[0]);
         let limit = FRAME + Duration::from_millis(150);
         gaps.filter(|gap| *gap > limit.max(3 * FRAME)).sum()
+    }
+
+    /// Pictures a second between two moments.
+    pub fn rate(&self, from: Instant, to: Instant) -> f64 {
+        let shown = self.frames.iter().filter(|it| (from..to).contains(&it.at));
+        shown.count() as f64 / (to - from).as_secs_f64()
     }
 
     /// The heights shown between two moments.

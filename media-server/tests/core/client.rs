@@ -18,6 +18,7 @@ use str0m::{Candidate, Event, Input, Output, Rtc};
 use crate::camera::{Camera, Decoder};
 use crate::chat::Chat;
 use crate::sim::{MS, Wire};
+use crate::svc_camera::{SvcCamera, SvcDecoder};
 
 /// What a subscriber got of one section.
 #[derive(Debug)]
@@ -103,6 +104,7 @@ impl Link {
             .clear_codecs()
             .enable_opus(true, false)
             .enable_vp8(true)
+            .enable_vp9(true)
             .build(now);
         let candidate = match transport {
             Transport::Udp => Candidate::builder().udp().host(address).build(),
@@ -185,7 +187,9 @@ pub struct Client {
     pub down: Option<Link>,
     pub encoders: Vec<Encoder>,
     pub camera: Option<Camera>,
+    pub svc_camera: Option<SvcCamera>,
     pub decoders: BTreeMap<Mid, Decoder>,
+    pub svc_decoders: BTreeMap<Mid, SvcDecoder>,
     pub offers: Vec<(u32, Vec<SubscribedTrack>)>,
     pub tracks: Vec<SubscribedTrack>,
     pub answers: bool,
@@ -203,7 +207,9 @@ impl Client {
             down: None,
             encoders: Vec::new(),
             camera: None,
+            svc_camera: None,
             decoders: BTreeMap::new(),
+            svc_decoders: BTreeMap::new(),
             offers: Vec::new(),
             tracks: Vec::new(),
             answers: true,
@@ -235,13 +241,24 @@ impl Client {
             .expect("something came")
     }
 
+    /// What came of a publisher's camera with layers in one stream.
+    pub fn svc_decoder(&self, whose: &str) -> &SvcDecoder {
+        let is_meant = |it: &&SubscribedTrack| it.participant.as_str() == whose && it.source == MediaSource::Camera;
+        let track = self.tracks.iter().find(is_meant).expect("a camera is shown");
+        let mid = Mid::from(track.mid.as_str());
+        self.svc_decoders.get(&mid).expect("something came")
+    }
+
     /// Asks for the key frames that its decoders need.
     pub fn ask_key_frames(&mut self, now: Instant) {
         let Some(down) = self.down.as_mut() else { return };
-        for (mid, decoder) in &mut self.decoders {
-            if decoder.needs_key_frame(now)
-                && let Some(stream) = down.rtc.direct_api().stream_rx_by_mid(*mid, None)
-            {
+        let decoders = self.decoders.iter_mut().map(|(mid, it)| (mid, it.needs_key_frame(now)));
+        let others = self
+            .svc_decoders
+            .iter_mut()
+            .map(|(mid, it)| (mid, it.needs_key_frame(now)));
+        for (mid, needs_key_frame) in decoders.chain(others) {
+            if needs_key_frame && let Some(stream) = down.rtc.direct_api().stream_rx_by_mid(*mid, None) {
                 stream.request_keyframe(KeyframeRequestKind::Pli);
             }
         }
@@ -276,6 +293,11 @@ impl Client {
                 camera.want_key_frame(request.rid, now);
             }
             if let Event::KeyframeRequest(request) = event
+                && let Some(camera) = self.svc_camera.as_mut().filter(|it| it.mid == request.mid)
+            {
+                camera.want_key_frame(now);
+            }
+            if let Event::KeyframeRequest(request) = event
                 && let Some(encoder) = self.encoders.iter_mut().find(|it| it.mid == request.mid)
             {
                 encoder.needs_key = true;
@@ -293,8 +315,15 @@ impl Client {
                 continue;
             };
             let payload = &packet.payload;
-            // An extended descriptor: of a camera with layers.
-            if payload[0] & 0x80 != 0 {
+            let params = rtc.codec_config().find(|it| it.pt() == packet.header.payload_type);
+            if params.is_some_and(|it| it.spec().codec == Codec::Vp9) {
+                let decoder = self.svc_decoders.entry(mid).or_default();
+                let header = &packet.header;
+                decoder.take(*packet.seq_no, (header.timestamp, header.marker), payload, now);
+                continue;
+            }
+            // An extended descriptor: of a camera with layers. Nothing: something of it was left out.
+            if payload.first().is_none_or(|it| it & 0x80 != 0) {
                 let decoder = self.decoders.entry(mid).or_default();
                 decoder.take(*packet.seq_no, packet.header.timestamp, payload, now);
                 continue;

@@ -16,12 +16,13 @@ use protocol::problem::Problem;
 use protocol::signal::{PublishTrack, SubscribedTrack, TrackView};
 use str0m::Candidate;
 use str0m::change::{SdpAnswer, SdpOffer};
-use str0m::media::{Direction, MediaKind, Simulcast, SimulcastLayer};
+use str0m::media::{Direction, MediaKind, Mid, Simulcast, SimulcastLayer};
 
 use crate::camera::{Camera, Layer};
 use crate::chat::Chat;
 use crate::client::{Client, Encoder, Link};
 use crate::network::Pipe;
+use crate::svc_camera::SvcCamera;
 
 pub const MS: Duration = Duration::from_millis(1);
 pub const SILENCE: Duration = Duration::from_secs(20);
@@ -216,6 +217,15 @@ impl World {
                 .to_vec(),
         };
         self.accept_published(name, request).expect("published");
+    }
+
+    /// Joins and publishes a camera whose layers are in one stream.
+    pub fn enter_with_svc_camera(&mut self, name: &str, make: impl FnOnce(Mid) -> SvcCamera) {
+        let sources = [MediaSource::Camera, MediaSource::Microphone];
+        self.join_with(Self::grant(name, &sources));
+        self.publish(name, &sources).expect("published");
+        let client = self.client(name);
+        client.svc_camera = Some(make(client.encoders.remove(0).mid));
     }
 
     /// Offers a new *up* connection with these sources.
@@ -447,6 +457,9 @@ impl World {
                     encoder.encode(link, ms, now);
                 }
                 if let Some(camera) = client.camera.as_mut() {
+                    camera.capture(link, start, now);
+                }
+                if let Some(camera) = client.svc_camera.as_mut() {
                     camera.capture(link, start, now);
                 }
             }

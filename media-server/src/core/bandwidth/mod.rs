@@ -134,6 +134,15 @@ impl Estimator {
         }
     }
 
+    /// One for another link toward the same subscriber: as new, but what is wanted is known, so the first feedback is
+    /// followed by a probe.
+    pub(crate) fn anew(&self, initial_bps: u64, now: Instant) -> Self {
+        Self {
+            want_bps: self.want_bps,
+            ..Self::new(initial_bps, now)
+        }
+    }
+
     /// A packet leaves: `seq` counts up by one, `bytes` are those on the wire without IP and UDP, `probe` names the
     /// probe it belongs to.
     pub(crate) fn sent(&mut self, seq: u64, bytes: usize, probe: Option<u32>, now: Instant) {

@@ -13,7 +13,7 @@ use super::dependency::Frame;
 use super::{Facts, Header};
 
 /// How far up: the highest spatial and temporal layer.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
 pub struct Layers {
     /// 0 is the smallest picture. A stream may have fewer layers than are named here.
     pub spatial: u8,
@@ -92,6 +92,18 @@ impl Selector {
             },
             has_dependencies: false,
         }
+    }
+
+    /// The subscriber was given everything so far; the newest picture was of RTP time `time`.
+    #[must_use]
+    pub fn from_all(time: u32, target: Layers) -> Self {
+        let mut selector = Self::new(target);
+        selector.rule = Some(Rule {
+            from: time,
+            layers: Layers::ALL,
+        });
+        selector.show(time);
+        selector
     }
 
     /// What the subscriber is to be given from now on. Down takes effect with the next picture, up as soon as

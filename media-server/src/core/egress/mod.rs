@@ -38,6 +38,9 @@ pub(crate) use stream::StreamPlan;
 /// What a link is taken for until something is known of it, in bits a second.
 const FIRST_ESTIMATE_BPS: u64 = 1_000_000;
 
+/// What another network is taken for at least.
+const LEAST_ESTIMATE_BPS: u64 = FIRST_ESTIMATE_BPS / 2;
+
 /// Between sender reports.
 const REPORTS: Duration = Duration::from_secs(1);
 
@@ -107,6 +110,8 @@ pub(crate) struct Egress {
     is_proven: bool,
     /// The estimate by which the link was divided last.
     divided_bps: u64,
+    /// What is known of the link is new, and it wasn't divided by it yet.
+    is_anew: bool,
     scratch: Vec<u8>,
 }
 
@@ -142,6 +147,7 @@ impl Egress {
             measured_last: None,
             is_proven: false,
             divided_bps: FIRST_ESTIMATE_BPS,
+            is_anew: false,
             scratch: Vec::new(),
         }
     }
@@ -153,9 +159,17 @@ impl Egress {
         }
     }
 
-    /// The other end has chosen this path.
-    pub(crate) fn take_path(&mut self, path: Path) {
-        self.path = Some(path);
+    /// The other end has chosen this path; `is_restarted`: by new ICE credentials. True: what was measured says nothing of
+    /// it, and is forgotten.
+    pub(crate) fn take_path(&mut self, path: Path, is_restarted: bool, now: Instant) -> bool {
+        let is_other = self.path.replace(path).is_some_and(|before| before != path);
+        // New credentials by the old way: it was broken, unless it carries as much as an unknown one is taken for.
+        let is_worse = self.estimator.estimate_bps() < LEAST_ESTIMATE_BPS;
+        let is_anew = self.has_feedback && (is_other || (is_restarted && is_worse));
+        if is_anew {
+            self.begin_anew_elsewhere(now);
+        }
+        is_anew
     }
 
     /// Whether it is known where to send.
@@ -199,9 +213,10 @@ impl Egress {
         self.is_proven
     }
 
-    /// Whether the link carries much less than when it was divided last.
-    pub(crate) fn has_narrowed(&self) -> bool {
-        self.has_feedback && self.estimator.estimate_bps() < self.divided_bps / 100 * NARROWER_PERCENT
+    /// Whether the link is to be divided at once: it carries much less than when it was last, or is measured anew.
+    pub(crate) fn is_other(&self) -> bool {
+        let is_narrower = || self.estimator.estimate_bps() < self.divided_bps / 100 * NARROWER_PERCENT;
+        self.has_feedback && (self.is_anew || is_narrower())
     }
 
     /// The link has been divided: what all tracks would take at their best, in bits a second.
@@ -209,6 +224,7 @@ impl Egress {
         if self.has_feedback {
             self.estimator.want(bps, now);
             self.divided_bps = self.estimator.estimate_bps();
+            self.is_anew = false;
         }
     }
 
@@ -371,6 +387,7 @@ impl Egress {
             mid: (!stream.is_acknowledged).then_some(&*stream.plan.mid),
             transport_seq: transport_seq.map(|it| it as u16),
             send_time: self.clock.send_time(now),
+            frame_number: content.patch.0.map(|it| it.0),
         };
         let (bytes, start) = out.begin();
         let header = write_header(bytes, head, ids, way, &content.packet.extensions);

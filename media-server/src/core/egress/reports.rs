@@ -8,8 +8,7 @@ use std::time::{Duration, Instant};
 use super::history::Kept;
 use super::rtcp::{self, Report};
 use super::rtp::Head;
-use super::{Content, Egress, FIRST_ESTIMATE_BPS, Outbox, RESEND_BURST_BYTES, Told};
-use crate::core::bandwidth::Estimator;
+use super::{Content, Egress, FIRST_ESTIMATE_BPS, LEAST_ESTIMATE_BPS, Outbox, RESEND_BURST_BYTES, Told};
 
 /// Nothing is sent again before an answer to the first time could have come.
 const FIRST_ROUND_TRIP: Duration = Duration::from_millis(60);
@@ -100,6 +99,14 @@ impl Egress {
         }
     }
 
+    /// Another network, of which nothing is known: as with a new connection, but carefully where the old one was narrow.
+    pub(super) fn begin_anew_elsewhere(&mut self, now: Instant) {
+        let guess = self.estimator.estimate_bps();
+        self.begin_anew(guess.clamp(LEAST_ESTIMATE_BPS, FIRST_ESTIMATE_BPS), now);
+        self.round_trip = None;
+        self.reported_loss = 0.0;
+    }
+
     /// A network that was gone, and perhaps is another one now, is measured anew: what it carried before is a better guess
     /// than the nothing that came through meanwhile.
     fn begin_anew_after_silence(&mut self, now: Instant) {
@@ -109,11 +116,18 @@ impl Egress {
         if now.saturating_duration_since(last) < GONE {
             return;
         }
-        self.estimator = Estimator::new(estimate.clamp(FIRST_ESTIMATE_BPS / 4, FIRST_ESTIMATE_BPS * 2), now);
+        self.begin_anew(estimate.clamp(FIRST_ESTIMATE_BPS / 4, FIRST_ESTIMATE_BPS * 2), now);
+    }
+
+    fn begin_anew(&mut self, guess_bps: u64, now: Instant) {
+        self.estimator = self.estimator.anew(guess_bps, now);
         self.probe = None;
         self.measured_since = None;
+        self.measured_last = Some((now, guess_bps));
         self.is_proven = false;
+        self.is_anew = true;
         self.pacer.forget(|_| true);
+        self.pacer.pace(guess_bps, now);
     }
 
     /// Sends again what a feedback reports as lost: sounds, which nobody asks for, and pictures' packets before somebody does.
