@@ -9,6 +9,7 @@ pub mod congestion;
 pub mod control;
 pub mod grants;
 pub mod ids;
+pub mod keys;
 pub mod pose;
 pub mod problem;
 pub mod screen;
