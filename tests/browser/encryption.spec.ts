@@ -44,10 +44,8 @@ function sameCode(one: Person, other: Person, before?: string): Promise<string> 
 }
 
 /** The worker through which a page's frames go. */
-function framesWorker({ page }: Person): Worker {
-  const worker = page.workers().find((one) => one.url().includes("frames"));
-  assert.ok(worker, "the page has a worker for its frames");
-  return worker;
+function framesWorker({ page }: Person): Promise<Worker> {
+  return eventually("the page has a worker for its frames", () => page.workers().find((one) => one.url().includes("frames")));
 }
 
 interface Counts {
@@ -61,8 +59,9 @@ interface Counts {
 }
 
 /** Asks the worker as the page does. */
-function countsOf(person: Person): Promise<Counts> {
-  return framesWorker(person).evaluate(() => {
+async function countsOf(person: Person): Promise<Counts> {
+  const worker = await framesWorker(person);
+  return worker.evaluate(() => {
     const scope = self as unknown as { onmessage(event: object): void; postMessage(message: unknown): void };
     const original = scope.postMessage;
     return new Promise<Counts>((answer) => {
@@ -198,13 +197,14 @@ const difference = (a: number[], b: number[]) => a.reduce((sum, value, at) => su
 
 test("what the media node forwards can't be decoded without the key, and can with it", async () => {
   const staff = await newStaff(browser, office);
-  await framesWorker(staff).evaluate(capture);
+  const worker = await framesWorker(staff);
+  await worker.evaluate(capture);
   const resident = await newPerson(browser);
   // The resident's page, so that the secrets are the sender's own.
   await resident.context.addInitScript(rememberSecrets);
   await inCall(staff, resident);
   const forwarded = await eventually("a key frame and some sound", async () => {
-    const all = await framesWorker(staff).evaluate(() => (self as unknown as { captured: { kind: string; bytes: number[] }[] }).captured);
+    const all = await worker.evaluate(() => (self as unknown as { captured: { kind: string; bytes: number[] }[] }).captured);
     const isEnough = all.some(({ kind, bytes }) => kind === "video" && ((bytes[0] ?? 1) & 1) === 0) && all.filter((one) => one.kind === "audio").length > 50;
     return isEnough && all;
   });

@@ -4,22 +4,38 @@ import { Agreement, type Privacy } from "./agreement.ts";
 import { canEncrypt, Frames } from "./frames.ts";
 import type { KeyMessage } from "./round.ts";
 
+/** A worker that couldn't be loaded is tried again. */
+const RESTART_MS = 1_000;
+
 export interface EncryptionHandlers {
   send(to: string | undefined, message: KeyMessage): void;
   onChange(): void;
+  /** There are other `frames` now: whatever went through the ones before must begin anew. */
+  onBroken(): void;
 }
 
 export class Encryption {
   /** `null`: this browser can't. */
-  readonly frames: Frames | null;
+  frames: Frames | null;
   #agreement: Agreement | null = null;
   #call = "";
   readonly #handlers: EncryptionHandlers;
 
   /** `worker`: the address of its script. Loaded at once, so that it is there when a call begins. */
   constructor(worker: string, handlers: EncryptionHandlers) {
-    this.frames = canEncrypt() && worker !== "" ? new Frames(worker) : null;
     this.#handlers = handlers;
+    this.frames = canEncrypt() && worker !== "" ? this.#start(worker) : null;
+  }
+
+  #start(worker: string): Frames {
+    return new Frames(worker, () => {
+      // Whoever lost the keys' counters never uses those keys again.
+      this.leave();
+      setTimeout(() => {
+        this.frames = this.#start(worker);
+        this.#handlers.onBroken();
+      }, RESTART_MS);
+    });
   }
 
   get privacy(): Privacy {

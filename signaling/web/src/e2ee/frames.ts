@@ -45,9 +45,14 @@ export class Frames {
   readonly #senders = new WeakMap<RTCRtpReceiver, string>();
   #nextId = 1;
 
-  /** `address`: of the worker's script. */
-  constructor(address: string) {
+  /** `address`: of the worker's script. `onBroken`: it is of no use any more, nor is what was given to it. */
+  constructor(address: string, onBroken: () => void) {
     this.#worker = new Worker(address, { type: "module", name: "frames" });
+    // Its script couldn't be loaded, or it failed as a whole: no frame passes it any more.
+    this.#worker.onerror = () => {
+      this.#worker.terminate();
+      onBroken();
+    };
     this.#worker.onmessage = ({ data }: MessageEvent<FromWorker>) => {
       this.#waiting.get(data.id)?.(data.result);
       this.#waiting.delete(data.id);

@@ -66,6 +66,10 @@ export class Room {
     this.encryption = new Encryption(framesWorker, {
       send: (to, message) => void this.request({ type: "keys", message, ...(to === undefined ? {} : { to }) }),
       onChange: () => this.#changed(),
+      onBroken: () => {
+        if (this.#isEncrypted || isEncryptionWanted) this.#connections.useFrames(this.encryption.frames);
+        if (this.#isEncrypted) this.dispatch({ type: "negotiation_failed" });
+      },
     });
     if (isEncryptionWanted) this.#connections.useFrames(this.encryption.frames);
     this.views = new Views({
