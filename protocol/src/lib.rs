@@ -10,6 +10,7 @@ pub mod control;
 pub mod data;
 pub mod grants;
 pub mod ids;
+pub mod keys;
 pub mod pose;
 pub mod problem;
 pub mod screen;

@@ -9,6 +9,11 @@ pub fn wake(office: &OfficeId) -> String {
     format!("mg:{office}:wake")
 }
 
+/// The pub/sub channel by which an office's servers pass on what pages tell each other.
+pub(crate) fn relay(office: &OfficeId) -> String {
+    format!("mg:{office}:relay")
+}
+
 pub(crate) fn area(office: &OfficeId, area: &AreaId, part: &str) -> String {
     format!("mg:{{{office}:area:{area}}}:{part}")
 }

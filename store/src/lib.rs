@@ -16,6 +16,7 @@ pub mod nodes;
 pub mod presence;
 pub mod private;
 pub mod redis;
+pub mod relay;
 pub mod screens;
 pub mod staff;
 

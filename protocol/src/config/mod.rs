@@ -37,6 +37,9 @@ pub struct Config {
     /// Redis.
     #[serde(default)]
     pub redis: Redis,
+    /// How consultations are held.
+    #[serde(default)]
+    pub consultation: Consultation,
     /// Sections that give consultations.
     #[serde(default, rename = "section")]
     pub sections: Vec<Section>,
@@ -106,6 +109,28 @@ pub struct Web {
     /// How long a login holds without use.
     #[serde(default = "fields::session_lifetime", deserialize_with = "fields::duration")]
     pub session_lifetime: Duration,
+}
+
+/// How consultations are held.
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct Consultation {
+    /// Whether calls are encrypted from end to end.
+    #[serde(default)]
+    pub encryption: EncryptionPolicy,
+}
+
+/// Whether calls are encrypted from end to end: between the browsers, so that the media node carries what it can't read.
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq, Hash, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub enum EncryptionPolicy {
+    /// All are; who comes with a browser that can't is told so, and what to do.
+    #[default]
+    Require,
+    /// Those are whose two browsers can; the others aren't, and both pages say so.
+    Allow,
+    /// None is.
+    Off,
 }
 
 /// The media node.
