@@ -16,7 +16,7 @@ pub struct InvalidId {
     text: String,
 }
 
-const MAX_LEN: usize = 40;
+pub(crate) const MAX_LEN: usize = 40;
 
 fn is_valid(text: &str) -> bool {
     (1..=MAX_LEN).contains(&text.len())
