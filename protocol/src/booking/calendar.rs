@@ -121,9 +121,10 @@ impl Calendar {
     /// Whether the office is open on a day at all.
     #[must_use]
     pub fn is_open_on(&self, date: Date) -> bool {
-        !self.closed_weekdays.contains(&date.weekday())
-            && !(self.closes_on_holidays && holidays::is_holiday(date))
-            && !self.closed_dates.iter().any(|closed| closed.is(date))
+        let is_closed = self.closed_weekdays.contains(&date.weekday())
+            || (self.closes_on_holidays && holidays::is_holiday(date))
+            || self.closed_dates.iter().any(|closed| closed.is(date));
+        !is_closed
     }
 
     /// The day on the office's calendar at a point in time.
