@@ -141,6 +141,21 @@ id!(
     "broadcast id"
 );
 id!(
+    /// Something that may be booked.
+    BookingId,
+    "booking id"
+);
+id!(
+    /// What an appointment is about, or a question asked before it.
+    TopicId,
+    "topic id"
+);
+id!(
+    /// One appointment (予約).
+    AppointmentId,
+    "appointment id"
+);
+id!(
     /// One media session on a node.
     RoomId,
     "room id"

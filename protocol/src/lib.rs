@@ -4,6 +4,7 @@
 
 #![forbid(unsafe_code)]
 
+pub mod booking;
 pub mod config;
 pub mod congestion;
 pub mod control;

@@ -7,6 +7,7 @@
 
 #![forbid(unsafe_code)]
 
+pub mod appointments;
 pub mod areas;
 pub mod broadcasts;
 pub mod cameras;

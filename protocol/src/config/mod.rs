@@ -3,7 +3,9 @@
 //!
 //! Relative paths in it are relative to the file's own folder; [`Config::resolve`] makes them whole.
 
+mod booking;
 mod check;
+mod check_booking;
 mod fields;
 
 use std::net::{IpAddr, SocketAddr};
@@ -13,9 +15,10 @@ use std::time::Duration;
 use serde::Deserialize;
 use toml::Spanned;
 
-use crate::ids::{AreaId, CameraId, OfficeId, ScreenId, SectionId, StaffId};
+use crate::ids::{AreaId, BookingId, CameraId, OfficeId, ScreenId, SectionId, StaffId};
 use crate::screen::Text;
 
+pub use booking::{Booking, Kind, OfficeHours, Topic, Words};
 pub use check::ConfigError;
 pub use fields::duration_of;
 
@@ -43,6 +46,12 @@ pub struct Config {
     /// Sections that give consultations.
     #[serde(default, rename = "section")]
     pub sections: Vec<Section>,
+    /// When the office is open.
+    #[serde(default)]
+    pub calendar: OfficeHours,
+    /// What may be booked.
+    #[serde(default, rename = "booking")]
+    pub bookings: Vec<Booking>,
     /// Areas whose crowding is shown.
     #[serde(default, rename = "area")]
     pub areas: Vec<Area>,
@@ -467,6 +476,12 @@ impl Config {
     #[must_use]
     pub fn area(&self, id: &AreaId) -> Option<&Area> {
         self.areas.iter().find(|area| area.id == *id)
+    }
+
+    /// What may be booked, by its id.
+    #[must_use]
+    pub fn booking(&self, id: &BookingId) -> Option<&Booking> {
+        self.bookings.iter().find(|booking| booking.id == *id)
     }
 
     /// A section by its id.
