@@ -7,6 +7,7 @@
 //! subscribers passes around it: see [`super::egress`].
 
 mod channels;
+mod checks;
 mod described;
 mod keys;
 mod peer;

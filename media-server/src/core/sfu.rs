@@ -210,6 +210,9 @@ impl Sfu {
         let Some(peer) = room.peer(key) else {
             return counters.dropped(DropReason::Stranger);
         };
+        if peer.is_overheard(source, bytes) {
+            return self.shared.counters.dropped(DropReason::Stranger);
+        }
         if !peer.receive(source, destination, bytes, now, &mut self.shared.drain) {
             self.shared.counters.dropped(DropReason::Garbage);
         }

@@ -1,5 +1,6 @@
 //! Whatever comes from the network is dropped and counted, unless it proves itself.
 
+use std::collections::BTreeSet;
 use std::net::SocketAddr;
 use std::time::Duration;
 
@@ -111,5 +112,20 @@ fn a_check_with_a_wrong_signature_proves_no_address() {
     let before = world.sfu.counters().drops(DropReason::Stranger);
     world.inject(stranger(), vec![0x80; 60]);
     assert_eq!(world.sfu.counters().drops(DropReason::Stranger), before + 1);
+    assert_undisturbed(&mut world);
+}
+
+#[test]
+fn an_overheard_check_proves_no_other_address() {
+    let mut world = running(19);
+    let tape = world.tape.take().unwrap();
+    let checks: Vec<_> = tape.into_iter().filter(|wire| wire.bytes[..2] == [0, 1]).collect();
+    let connections: BTreeSet<SocketAddr> = checks.iter().map(|wire| wire.from).collect();
+    assert_eq!(connections.len(), 2, "one that publishes, one that watches");
+    let (before, sent) = (world.sfu.counters().drops(DropReason::Stranger), checks.len() as u64);
+    for check in checks {
+        world.inject(stranger(), check.bytes);
+    }
+    assert_eq!(world.sfu.counters().drops(DropReason::Stranger), before + sent);
     assert_undisturbed(&mut world);
 }

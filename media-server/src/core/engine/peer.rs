@@ -13,6 +13,7 @@ use str0m::rtp::{Extension, ExtensionMap, ExtensionValues, RtpPacket, Ssrc};
 use str0m::{Candidate, Event, Input, Output, Rtc};
 
 use super::channels::{self, Delivery};
+use super::checks::Answered;
 use super::described::{self, Descriptions};
 use super::keys::Slot;
 use super::{ChannelId, Codec, Drain, EngineError, Extensions, Keys, Mid, OfferPlan, Packet, PeerEvent, Rid};
@@ -38,6 +39,8 @@ pub struct Peer {
     descriptions: Descriptions,
     /// The connectivity check that is being answered: by which way it came, and whether it nominates that.
     check: Option<(Path, bool)>,
+    /// Those that were answered.
+    answered: Answered,
     /// NACK messages of a section, when last looked at.
     nacks: Vec<(Mid, u64)>,
     deadline: Instant,
@@ -72,6 +75,7 @@ impl Peer {
             streams: Vec::new(),
             descriptions: Descriptions::default(),
             check: None,
+            answered: Answered::default(),
             nacks: Vec::new(),
             deadline: now,
             is_closed: false,
@@ -233,6 +237,12 @@ impl Peer {
         true
     }
 
+    /// Whether this is a check that came from elsewhere before.
+    #[must_use]
+    pub fn is_overheard(&self, source: Remote, bytes: &[u8]) -> bool {
+        is_check(bytes) && self.answered.is_overheard(bytes, source)
+    }
+
     /// Moves the connection's time on.
     pub fn tick(&mut self, now: Instant, drain: &mut Drain) {
         self.drain(now, drain);
@@ -320,6 +330,11 @@ impl Peer {
             && path.theirs == destination
             && is_stun_success(answer)
         {
+            let way = Remote {
+                transport: path.transport,
+                address: path.theirs,
+            };
+            self.answered.remember(answer, way);
             let proven = PeerEvent::Proven { path, is_nominated };
             drain.events.push_back((self.key, proven));
         }
