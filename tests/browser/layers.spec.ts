@@ -84,7 +84,7 @@ for (const oneStream of STREAMS) {
     let resident: Person;
 
     before(async () => {
-      office = await Office.open({ isBare: true });
+      office = await Office.open({ isBare: true, encryption: "off" });
       browser = await startBrowser(FEW_FRAMES);
       staff = await newStaff(browser, office, "hanako");
       const { url, id } = await newLink(staff);
