@@ -112,7 +112,7 @@ mod tests {
     use super::*;
 
     fn longest() -> KeyMessage {
-        let participant = || ParticipantId::new("p".repeat(64)).expect("valid");
+        let participant = || ParticipantId::new("p".repeat(40)).expect("valid");
         KeyMessage::Commit {
             round: Round {
                 number: u32::MAX,
