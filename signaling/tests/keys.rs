@@ -40,7 +40,7 @@ fn is_refused(answer: &ServerBody, kind: &str) -> bool {
 }
 
 /// Two in a call: staff on one server, the resident wherever its browser is.
-async fn call(office: &Office, mut resident_browser: Browser) -> (Live, Live, ConsultationId) {
+async fn call(office: &Office, resident_browser: Browser) -> (Live, Live, ConsultationId) {
     let mut console = office.staff("hanako").await;
     let mut staff = console.live(Identity::Staff).await;
     let (id, link) = console.create("kosodate").await;
