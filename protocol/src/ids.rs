@@ -16,7 +16,7 @@ pub struct InvalidId {
     text: String,
 }
 
-const MAX_LEN: usize = 40;
+pub(crate) const MAX_LEN: usize = 40;
 
 fn is_valid(text: &str) -> bool {
     (1..=MAX_LEN).contains(&text.len())
@@ -139,6 +139,21 @@ id!(
     /// One broadcast (中継), as long as it may be watched.
     BroadcastId,
     "broadcast id"
+);
+id!(
+    /// Something that may be booked.
+    BookingId,
+    "booking id"
+);
+id!(
+    /// What an appointment is about, or a question asked before it.
+    TopicId,
+    "topic id"
+);
+id!(
+    /// One appointment (予約).
+    AppointmentId,
+    "appointment id"
 );
 id!(
     /// One media session on a node.

@@ -4,12 +4,14 @@
 
 #![forbid(unsafe_code)]
 
+pub mod booking;
 pub mod config;
 pub mod congestion;
 pub mod control;
 pub mod data;
 pub mod grants;
 pub mod ids;
+pub mod keys;
 pub mod pose;
 pub mod problem;
 pub mod screen;

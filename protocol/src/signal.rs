@@ -7,8 +7,9 @@
 
 use serde::{Deserialize, Serialize};
 
-use crate::grants::{MediaSource, RoomRole};
+use crate::grants::{Encryption, MediaSource, RoomRole};
 use crate::ids::{ConsultationId, ParticipantId, SectionId, StaffId, TrackId};
+use crate::keys::KeyMessage;
 use crate::problem::Problem;
 use crate::time::UnixMillis;
 use crate::turn::IceServer;
@@ -55,11 +56,18 @@ pub enum ClientBody {
         identity: Identity,
     },
     /// The resident has passed the device check and waits.
-    Ready,
+    Ready {
+        /// Whether the page's browser can encrypt a call from end to end.
+        #[serde(default)]
+        can_encrypt: bool,
+    },
     /// Staff ask the resident in.
     Admit {
         /// Which consultation.
         consultation: ConsultationId,
+        /// Whether the page's browser can encrypt a call from end to end.
+        #[serde(default)]
+        can_encrypt: bool,
     },
     /// Either end hangs up, or staff withdraw the link: the consultation is over.
     End {
@@ -104,6 +112,14 @@ pub enum ClientBody {
         source: MediaSource,
         /// True: nothing to see or hear for now.
         muted: bool,
+    },
+    /// Tells the others in the room something of keys. Signaling passes it on as it is, to those who are there.
+    Keys {
+        /// To whom; none: to all others.
+        #[serde(default, skip_serializing_if = "Option::is_none")]
+        to: Option<ParticipantId>,
+        /// What.
+        message: KeyMessage,
     },
     /// Proves that the link works. Answered by [`ServerBody::Pong`].
     Ping,
@@ -207,6 +223,9 @@ pub enum ServerBody {
         /// Servers that help where the node can't be reached directly.
         #[serde(default, skip_serializing_if = "Vec::is_empty")]
         ice_servers: Vec<IceServer>,
+        /// Whether the call is encrypted from end to end.
+        #[serde(default)]
+        encryption: Encryption,
     },
     /// You are in the room.
     Joined {
@@ -268,6 +287,13 @@ pub enum ServerBody {
         participant: ParticipantId,
         /// How well.
         quality: Quality,
+    },
+    /// Another participant tells something of keys.
+    Keys {
+        /// Who, by their seat.
+        from: ParticipantId,
+        /// What.
+        message: KeyMessage,
     },
     /// The media node is gone: drop both connections, and join again when told [`ServerBody::Admitted`].
     MediaLost,
@@ -358,9 +384,9 @@ mod tests {
         round_trip(
             &ClientFrame {
                 id: None,
-                body: ClientBody::Ready,
+                body: ClientBody::Ready { can_encrypt: true },
             },
-            r#"{"type":"ready"}"#,
+            r#"{"type":"ready","can_encrypt":true}"#,
         );
         round_trip(
             &ClientFrame {

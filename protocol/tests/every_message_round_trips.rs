@@ -7,8 +7,9 @@ use std::fmt::Debug;
 
 use protocol::congestion::{AreaState, Level};
 use protocol::control::{AnswerBody, IceCredentials, NodeFrame, NodeRequest, OutReason, RequestBody};
-use protocol::grants::{MediaSource, RoomRole};
+use protocol::grants::{Encryption, MediaSource, RoomRole};
 use protocol::ids::{AreaId, ConsultationId, NodeId, ParticipantId, RoomId, ScreenId, SectionId, StaffId, TrackId};
+use protocol::keys::{KeyMessage, Member, Round};
 use protocol::problem::Problem;
 use protocol::screen::{Content, Layout, Manifest, Report, ScreenFrame, ToScreen};
 use protocol::signal::{
@@ -100,6 +101,44 @@ fn problem() -> Problem {
         .with_field("consultation")
 }
 
+fn key_messages() -> Vec<KeyMessage> {
+    let round = || Round {
+        number: 7,
+        opener: participant(),
+        nonce: "bm9uY2U".into(),
+    };
+    let all = vec![
+        KeyMessage::Hello {
+            instance: "aW5zdGFuY2U".into(),
+            number: 6,
+        },
+        KeyMessage::Commit {
+            round: round(),
+            members: vec![Member {
+                participant: participant(),
+                instance: "aW5zdGFuY2U".into(),
+            }],
+            commitment: "aGFzaA".into(),
+        },
+        KeyMessage::Reveal {
+            round: round(),
+            public_key: "cG9pbnQ".into(),
+        },
+        KeyMessage::Wrap {
+            round: round(),
+            wrapped: "a2V5".into(),
+        },
+        KeyMessage::Have { round: round() },
+    ];
+    for message in &all {
+        match message {
+            KeyMessage::Hello { .. } | KeyMessage::Commit { .. } | KeyMessage::Reveal { .. } => {}
+            KeyMessage::Wrap { .. } | KeyMessage::Have { .. } => {}
+        }
+    }
+    all
+}
+
 #[test]
 fn what_clients_ask() {
     let id = ConsultationId::random();
@@ -112,9 +151,10 @@ fn what_clients_ask() {
             version: 1,
             identity: Identity::Resident { code: "secret".into() },
         },
-        ClientBody::Ready,
+        ClientBody::Ready { can_encrypt: true },
         ClientBody::Admit {
             consultation: id.clone(),
+            can_encrypt: true,
         },
         ClientBody::End { consultation: id },
         ClientBody::Join {
@@ -137,11 +177,19 @@ fn what_clients_ask() {
         },
         ClientBody::Ping,
     ];
-    for body in all {
+    let keys = key_messages().into_iter().flat_map(|message| {
+        [None, Some(participant())].map(|to| ClientBody::Keys {
+            to,
+            message: message.clone(),
+        })
+    });
+    for body in all.into_iter().chain(keys) {
         match &body {
-            ClientBody::Hello { .. } | ClientBody::Ready | ClientBody::Admit { .. } | ClientBody::End { .. } => {}
+            ClientBody::Hello { .. } | ClientBody::Ready { .. } | ClientBody::Admit { .. } | ClientBody::End { .. } => {
+            }
             ClientBody::Join { .. } | ClientBody::Publish { .. } | ClientBody::Answer { .. } => {}
             ClientBody::View { .. } | ClientBody::Restart | ClientBody::Mute { .. } | ClientBody::Ping => {}
+            ClientBody::Keys { message, .. } => assert!(message.is_within_bounds()),
         }
         comes_back(&ClientFrame { id: Some(1), body });
     }
@@ -176,6 +224,7 @@ fn what_clients_are_told() {
                 username: "1700000000:abc".into(),
                 credential: "c2VjcmV0".into(),
             }],
+            encryption: Encryption::Require,
         },
         ServerBody::Joined {
             participant: participant(),
@@ -213,13 +262,18 @@ fn what_clients_are_told() {
         ServerBody::MediaLost,
         ServerBody::Pong,
     ];
-    for body in all {
+    let keys = key_messages().into_iter().map(|message| ServerBody::Keys {
+        from: participant(),
+        message,
+    });
+    for body in all.into_iter().chain(keys) {
         match &body {
             ServerBody::Ok | ServerBody::Error { .. } | ServerBody::Welcome { .. } | ServerBody::Pong => {}
             ServerBody::Consultation { .. } | ServerBody::Consultations { .. } | ServerBody::Admitted { .. } => {}
             ServerBody::Joined { .. } | ServerBody::Published { .. } | ServerBody::Offer { .. } => {}
             ServerBody::Muted { .. } | ServerBody::ParticipantLeft { .. } | ServerBody::MediaLost => {}
             ServerBody::Layers { .. } | ServerBody::Paused { .. } | ServerBody::Speakers { .. } => {}
+            ServerBody::Keys { message, .. } => assert!(message.is_within_bounds()),
             ServerBody::ConnectionQuality {
                 quality: Quality::Excellent | Quality::Good | Quality::Poor | Quality::Lost,
                 ..

@@ -8,6 +8,7 @@ use axum::middleware::{from_fn, from_fn_with_state};
 use axum::routing::get;
 use protocol::config::Config;
 use protocol::grants::TokenKey;
+use protocol::ids::ParticipantId;
 use protocol::turn::TurnSecret;
 use runtime::Shutdown;
 use runtime::secrets::Secrets;
@@ -48,6 +49,8 @@ pub(crate) struct App {
     pub(crate) feed: Feed,
     pub(crate) hub: Arc<Hub>,
     pub(crate) nodes: Nodes,
+    /// This server's own name among those of the office, for as long as it runs.
+    pub(crate) instance: String,
     pub(crate) library: Library,
     pub(crate) passwords: Passwords,
     pub(crate) wrong_links: Throttle,
@@ -87,6 +90,7 @@ impl App {
             keys,
             hub,
             nodes,
+            instance: ParticipantId::random().to_string(),
             shutdown,
         }))
     }
@@ -95,6 +99,7 @@ impl App {
     pub(crate) fn start_tasks(self: &Arc<Self>) {
         self.shutdown.spawn(congestion::follow(Arc::clone(self)));
         self.shutdown.spawn(live::follow(Arc::clone(self)));
+        self.shutdown.spawn(live::follow_relay(Arc::clone(self)));
         self.shutdown.spawn(live::call_in_those_due(Arc::clone(self)));
         self.shutdown.spawn(broadcast::end_those_over(Arc::clone(self)));
         self.shutdown.spawn(signage::follow_files(Arc::clone(self)));

@@ -2,6 +2,8 @@
 
 use std::sync::Arc;
 
+use protocol::config::EncryptionPolicy;
+
 use crate::app::App;
 use crate::texts::Lang;
 
@@ -53,6 +55,15 @@ impl Page {
         match self.lang {
             Lang::Ja => Lang::En.tag(),
             Lang::En => Lang::Ja.tag(),
+        }
+    }
+
+    /// `require`, `allow` or `off`.
+    pub(crate) fn encryption(&self) -> &'static str {
+        match self.app.config.consultation.encryption {
+            EncryptionPolicy::Require => "require",
+            EncryptionPolicy::Allow => "allow",
+            EncryptionPolicy::Off => "off",
         }
     }
 

@@ -64,12 +64,14 @@ pub(crate) enum Fault {
     NoCondition,
     /// There are as many broadcasts as there may be.
     BroadcastsFull,
+    /// The office wants calls encrypted from end to end, and one of the browsers can't.
+    CantEncrypt,
 }
 
 impl Fault {
     /// All of them, for the test that every text exists.
     #[cfg(test)]
-    pub(crate) const ALL: [Self; 23] = [
+    pub(crate) const ALL: [Self; 24] = [
         Self::LinkUnknown,
         Self::LinkUsed,
         Self::LinkExpired,
@@ -93,6 +95,7 @@ impl Fault {
         Self::OldSession,
         Self::NoCondition,
         Self::BroadcastsFull,
+        Self::CantEncrypt,
     ];
 
     fn row(self) -> (StatusCode, &'static str) {
@@ -120,6 +123,7 @@ impl Fault {
             Self::OldSession => (StatusCode::PRECONDITION_FAILED, "old_session"),
             Self::NoCondition => (StatusCode::PRECONDITION_REQUIRED, "no_condition"),
             Self::BroadcastsFull => (StatusCode::CONFLICT, "broadcasts_full"),
+            Self::CantEncrypt => (StatusCode::CONFLICT, "cant_encrypt"),
         }
     }
 

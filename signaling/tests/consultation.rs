@@ -51,9 +51,13 @@ impl Call {
         let mut staff = console.live(Identity::Staff).await;
         let (consultation, link) = console.create("kosodate").await;
         let mut resident = office.browser().resident(&link).await;
-        assert_eq!(resident.ask(ClientBody::Ready).await, ServerBody::Ok);
+        assert_eq!(
+            resident.ask(ClientBody::Ready { can_encrypt: true }).await,
+            ServerBody::Ok
+        );
         let admit = ClientBody::Admit {
             consultation: id(&consultation),
+            can_encrypt: true,
         };
         assert_eq!(staff.ask(admit).await, ServerBody::Ok);
         let (staff_token, token) = (staff.admitted().await, resident.admitted().await);
@@ -106,13 +110,17 @@ async fn a_whole_consultation() {
         .await;
     let admit = || ClientBody::Admit {
         consultation: id(&consultation),
+        can_encrypt: true,
     };
     let refused = staff.ask(admit()).await;
     assert!(matches!(refused, ServerBody::Error { problem } if problem.kind.ends_with("not-waiting")));
 
-    assert_eq!(resident.ask(ClientBody::Ready).await, ServerBody::Ok);
     assert_eq!(
-        resident.ask(ClientBody::Ready).await,
+        resident.ask(ClientBody::Ready { can_encrypt: true }).await,
+        ServerBody::Ok
+    );
+    assert_eq!(
+        resident.ask(ClientBody::Ready { can_encrypt: true }).await,
         ServerBody::Ok,
         "twice is as good"
     );
@@ -269,7 +277,10 @@ async fn the_line_moves_up() {
     for _ in 0..3 {
         let (consultation, link) = console.create("kosodate").await;
         let mut resident = office.browser().resident(&link).await;
-        assert_eq!(resident.ask(ClientBody::Ready).await, ServerBody::Ok);
+        assert_eq!(
+            resident.ask(ClientBody::Ready { can_encrypt: true }).await,
+            ServerBody::Ok
+        );
         residents.push((consultation, resident));
     }
     let (_, last) = &mut residents[2];
@@ -277,12 +288,14 @@ async fn the_line_moves_up() {
     let mut staff = console.live(Identity::Staff).await;
     let admit = ClientBody::Admit {
         consultation: id(&residents[0].0),
+        can_encrypt: true,
     };
     assert_eq!(staff.ask(admit).await, ServerBody::Ok);
     let (_, last) = &mut residents[2];
     assert_eq!(last.phase(Phase::Waiting).await.ahead, Some(1));
     let second = ClientBody::Admit {
         consultation: id(&residents[1].0),
+        can_encrypt: true,
     };
     let refused = staff.ask(second).await;
     assert!(
@@ -347,9 +360,10 @@ async fn without_a_node_everybody_waits_and_is_called_in_when_there_is_one() {
     let mut staff = console.live(Identity::Staff).await;
     let (consultation, link) = console.create("kosodate").await;
     let mut resident = office.browser().resident(&link).await;
-    resident.ask(ClientBody::Ready).await;
+    resident.ask(ClientBody::Ready { can_encrypt: true }).await;
     let admit = ClientBody::Admit {
         consultation: id(&consultation),
+        can_encrypt: true,
     };
     assert_eq!(staff.ask(admit).await, ServerBody::Ok);
     resident.phase(Phase::Admitted).await;
@@ -366,7 +380,10 @@ async fn redis_falls_in_the_middle_and_nothing_is_lost() {
     let mut console = office.staff("taro").await;
     let (waiting, link) = console.create("kaigo").await;
     let mut resident = office.browser().resident(&link).await;
-    assert_eq!(resident.ask(ClientBody::Ready).await, ServerBody::Ok);
+    assert_eq!(
+        resident.ask(ClientBody::Ready { can_encrypt: true }).await,
+        ServerBody::Ok
+    );
 
     office.kill_redis();
     let consultation = call.id.clone();
@@ -393,6 +410,7 @@ async fn redis_falls_in_the_middle_and_nothing_is_lost() {
     assert_eq!(found.id.as_str(), waiting, "who waited still waits");
     let admit = ClientBody::Admit {
         consultation: id(&waiting),
+        can_encrypt: true,
     };
     assert_eq!(staff.ask(admit).await, ServerBody::Ok);
     resident.admitted().await;

@@ -26,9 +26,20 @@ impl Call {
         let mut staff = console.live(Identity::Staff).await;
         let (id, link) = console.create(section).await;
         let mut resident = office.browser().resident(&link).await;
-        assert_eq!(resident.ask(ClientBody::Ready).await, ServerBody::Ok);
+        assert_eq!(
+            resident.ask(ClientBody::Ready { can_encrypt: true }).await,
+            ServerBody::Ok
+        );
         let consultation = ConsultationId::new(&id).unwrap();
-        assert_eq!(staff.ask(ClientBody::Admit { consultation }).await, ServerBody::Ok);
+        assert_eq!(
+            staff
+                .ask(ClientBody::Admit {
+                    consultation,
+                    can_encrypt: true
+                })
+                .await,
+            ServerBody::Ok
+        );
         resident.phase(Phase::Admitted).await;
         Self { link, staff, resident }
     }

@@ -12,6 +12,7 @@ const ENTRIES = {
   home: "src/public/main.ts",
   "home-style": "src/public/home.css",
   call: "src/call/main.tsx",
+  frames: "src/e2ee/worker.ts",
   "call-style": "src/shared/call.css",
   live: "src/live/main.tsx",
   "live-style": "src/live/live.css",

@@ -6,6 +6,7 @@
 use std::sync::LazyLock;
 use std::time::Duration;
 
+use protocol::grants::Encryption;
 use protocol::ids::{ConsultationId, OfficeId, RoomId, SectionId, StaffId};
 use protocol::signal::Phase;
 use protocol::time::UnixMillis;
@@ -46,6 +47,12 @@ pub struct Record {
     pub ended_at: Option<UnixMillis>,
     /// The media room.
     pub room: RoomId,
+    /// Whether the browser with which the resident waits can encrypt a call from end to end.
+    #[serde(default)]
+    pub can_encrypt: bool,
+    /// Whether the call is; decided when the resident is asked in.
+    #[serde(default)]
+    pub encryption: Encryption,
 }
 
 /// The secret of a link: 128 random bits as text, as it stands in the URL.

@@ -1,12 +1,20 @@
 //! The names of all keys. `mg:{tag}:…`: what must change together shares a hash tag; different areas and
 //! different offices have different ones, so that a cluster spreads them.
 
-use protocol::ids::{AreaId, BroadcastId, CameraId, ConsultationId, NodeId, OfficeId, RoomId, ScreenId, StaffId};
+use protocol::ids::{
+    AppointmentId, AreaId, BookingId, BroadcastId, CameraId, ConsultationId, NodeId, OfficeId, RoomId, ScreenId,
+    StaffId,
+};
 
 /// The pub/sub channel that wakes an office's listeners.
 #[must_use]
 pub fn wake(office: &OfficeId) -> String {
     format!("mg:{office}:wake")
+}
+
+/// The pub/sub channel by which an office's servers pass on what pages tell each other.
+pub(crate) fn relay(office: &OfficeId) -> String {
+    format!("mg:{office}:relay")
 }
 
 pub(crate) fn area(office: &OfficeId, area: &AreaId, part: &str) -> String {
@@ -23,6 +31,26 @@ pub(crate) fn consultations_open(office: &OfficeId) -> String {
 
 pub(crate) fn link(office: &OfficeId, hash: &str) -> String {
     format!("mg:{{{office}:consultations}}:link:{hash}")
+}
+
+pub(crate) fn appointment(office: &OfficeId, id: &AppointmentId) -> String {
+    format!("mg:{{{office}:appointments}}:one:{id}")
+}
+
+pub(crate) fn appointment_person(office: &OfficeId, id: &AppointmentId) -> String {
+    format!("mg:{{{office}:appointments}}:person:{id}")
+}
+
+pub(crate) fn appointment_link(office: &OfficeId, hash: &str) -> String {
+    format!("mg:{{{office}:appointments}}:link:{hash}")
+}
+
+pub(crate) fn appointments_taken(office: &OfficeId, booking: &BookingId, day: &str) -> String {
+    format!("mg:{{{office}:appointments}}:taken:{booking}:{day}")
+}
+
+pub(crate) fn appointments_agenda(office: &OfficeId) -> String {
+    format!("mg:{{{office}:appointments}}:agenda")
 }
 
 pub(crate) fn broadcast(office: &OfficeId, id: &BroadcastId) -> String {

@@ -7,6 +7,7 @@
 
 #![forbid(unsafe_code)]
 
+pub mod appointments;
 pub mod areas;
 pub mod broadcasts;
 pub mod cameras;
@@ -16,6 +17,7 @@ pub mod nodes;
 pub mod presence;
 pub mod private;
 pub mod redis;
+pub mod relay;
 pub mod screens;
 pub mod staff;
 

@@ -6,6 +6,7 @@ mod common;
 use std::time::Duration;
 
 use common::office;
+use protocol::grants::Encryption;
 use protocol::ids::{BroadcastId, ConsultationId, RoomId, SectionId, StaffId};
 use protocol::signal::Phase;
 use protocol::time::UnixMillis;
@@ -30,6 +31,8 @@ fn record() -> Record {
         staff: None,
         ended_at: None,
         room: RoomId::random(),
+        can_encrypt: false,
+        encryption: Encryption::Off,
     }
 }
 

@@ -1,4 +1,4 @@
-// join: from opening a link (already admitted), and from a reload, to the first decoded remote frame
+// join: from opening a link (already admitted), and from a reload, to the first decoded remote frame; --clear: not encrypted
 import type { Browser } from "playwright-core";
 import { eventually, Office } from "../browser/office.ts";
 import { admit, enterWaiting, hangUp, newLink, newPerson, newStaff, type Person, received, seesAndHears, startBrowser } from "../browser/people.ts";
@@ -7,7 +7,7 @@ import { finish, median, option, percentile, round, say, table } from "./lib/rep
 const CALLS = option("calls", 20);
 const WARM_UP = 2;
 
-const office = await Office.open();
+const office = await Office.open(process.argv.includes("--clear") ? { encryption: "off" } : {});
 // Each end has a browser of its own, as in life.
 const browsers: Browser[] = await Promise.all([startBrowser(), startBrowser()]);
 const [opened, reloaded]: [number[], number[]] = [[], []];

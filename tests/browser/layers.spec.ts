@@ -71,7 +71,12 @@ function runsSmoothly(page: Page, isRight: (height: number) => boolean): Promise
   }, 60_000);
 }
 
-for (const oneStream of [{ codec: "VP9", mode: "L3T3_KEY" }] satisfies OneStream[]) {
+const STREAMS: OneStream[] = [
+  { codec: "VP9", mode: "L3T3_KEY" },
+  { codec: "AV1", mode: "L3T3_KEY" },
+];
+
+for (const oneStream of STREAMS) {
   describe(`${oneStream.codec} ${oneStream.mode}`, () => {
     let office: Office;
     let browser: Browser;
@@ -79,7 +84,7 @@ for (const oneStream of [{ codec: "VP9", mode: "L3T3_KEY" }] satisfies OneStream
     let resident: Person;
 
     before(async () => {
-      office = await Office.open({ isBare: true });
+      office = await Office.open({ isBare: true, encryption: "off" });
       browser = await startBrowser(FEW_FRAMES);
       staff = await newStaff(browser, office, "hanako");
       const { url, id } = await newLink(staff);

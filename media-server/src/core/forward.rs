@@ -76,7 +76,7 @@ pub(super) fn lay(
         layer.keyframes.came();
         layer.height = facts.size.map(|(width, height)| width.min(height)).or(layer.height);
         layer.key_time = Some(packet.time);
-        Inside::read_sizes(&mut layer.inside, &facts);
+        Inside::read_sizes(&mut layer.inside, &packet);
     }
     let is_of_key_frame = source.is_video() && layer.key_time == Some(packet.time);
     let bytes = if is_of_key_frame { 0 } else { packet.payload.len() };

@@ -31,6 +31,10 @@ const RATE_FADES: Duration = Duration::from_secs(2);
 const STOPPED_FOR: Duration = Duration::from_millis(500);
 const FRAMES_AHEAD: usize = 4;
 
+/// Frames that are no farther apart are quick: about 18 a second. A pause counts as no more than this.
+const QUICK: Duration = Duration::from_millis(55);
+const LONGEST_INTERVAL: Duration = Duration::from_millis(500);
+
 /// What a participant publishes.
 #[derive(Debug)]
 pub(crate) struct Track {
@@ -160,15 +164,26 @@ pub(crate) struct Frames {
     time: Option<u32>,
     /// The newest first.
     came_at: [Option<Instant>; FRAMES_AHEAD],
+    /// From one to the next, smoothed; pauses don't count.
+    interval: Option<Duration>,
 }
 
 impl Frames {
     /// A packet of the frame of this RTP time came.
     pub(crate) fn came(&mut self, time: u32, now: Instant) {
         if self.time.replace(time) != Some(time) {
+            if let Some(last) = self.came_at[0] {
+                let interval = now.saturating_duration_since(last).min(LONGEST_INTERVAL);
+                self.interval = Some(self.interval.map_or(interval, |it| (it * 15 + interval) / 16));
+            }
             self.came_at.rotate_right(1);
             self.came_at[0] = Some(now);
         }
+    }
+
+    /// Whether half of them still move.
+    pub(crate) fn are_quick(&self) -> bool {
+        self.interval.is_some_and(|it| it <= QUICK)
     }
 
     fn is_silent(&self, now: Instant) -> bool {

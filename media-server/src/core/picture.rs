@@ -1,4 +1,5 @@
-//! A picture's own numbers toward one subscriber: VP8's picture id and `tl0_pic_idx`. (RFC 7741 §4.2)
+//! A picture's own numbers toward one subscriber: VP8's and VP9's picture id and `tl0_pic_idx` (RFC 7741 §4.2, RFC 9628
+//! §4.2), AV1's frame numbers.
 //!
 //! Invariant: across layers and pauses they go on by one, as if one encoder had counted; within a run they keep the
 //! publisher's own gaps, but for VP8's pictures that were left out on purpose. (VP9's references are counted in them.)
@@ -41,6 +42,18 @@ impl PictureNumbers {
         if let Some(number) = extend(facts, skips.newest()) {
             skips.skip(number);
         }
+    }
+
+    /// How AV1's frame is called: by 16 bits, and with gaps, for references are counted in them.
+    pub(crate) fn name_frame(&mut self, number: u16) -> Patch {
+        let last = self.last.map(|it| it.0);
+        let next = || last.map_or(0, |last| last.wrapping_add(1).wrapping_sub(number));
+        let offset = self.offset.get_or_insert_with(|| (next(), 0)).0;
+        let named = number.wrapping_add(offset);
+        if last.is_none_or(|last| named.wrapping_sub(last) < 1 << 15) {
+            self.last = Some((named, 0));
+        }
+        Patch((offset != 0).then_some((named, 0)))
     }
 
     /// How a packet's picture is called.
@@ -133,6 +146,23 @@ mod tests {
         numbers.begin();
         assert_eq!(numbers.name(Some(&facts(3, 3))), Patch(Some((3, 2))));
         assert_eq!(numbers.name(None), Patch(None));
+    }
+
+    #[test]
+    fn frames_go_on_after_the_last_one_of_another_encoder() {
+        let mut numbers = PictureNumbers::default();
+        assert_eq!(numbers.name_frame(65_535), Patch(None));
+        assert_eq!(numbers.name_frame(2), Patch(None), "a gap in is a gap out");
+        numbers.begin();
+        assert_eq!(numbers.name_frame(900), Patch(Some((3, 0))));
+        assert_eq!(numbers.name_frame(905), Patch(Some((8, 0))));
+        assert_eq!(
+            numbers.name_frame(904),
+            Patch(Some((7, 0))),
+            "what is late finds its place"
+        );
+        numbers.begin();
+        assert_eq!(numbers.name_frame(9), Patch(None), "by chance it is the next");
     }
 
     #[test]

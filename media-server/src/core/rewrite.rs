@@ -7,6 +7,7 @@
 use std::time::Instant;
 
 use super::codec::Facts;
+use super::codec::dependency::Frame;
 use super::engine::Patch;
 use super::picture::PictureNumbers;
 use super::skips::{Skipped, Skips};
@@ -148,8 +149,11 @@ impl Rewriter {
     }
 
     /// What the packet's picture is called. To be asked once for each packet that goes out, in their order.
-    pub(crate) fn name_picture(&mut self, facts: Option<&Facts>) -> Patch {
-        self.pictures.name(facts)
+    pub(crate) fn name_picture(&mut self, facts: Option<&Facts>, frame: Option<&Frame>) -> Patch {
+        match frame {
+            Some(frame) => self.pictures.name_frame(frame.number),
+            None => self.pictures.name(facts),
+        }
     }
 
     fn begin(&mut self, packet: Incoming) -> Run {

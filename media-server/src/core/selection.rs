@@ -55,7 +55,7 @@ impl Selection {
         let facts = packet.facts.as_ref()?;
         let selected = self.selector.select(svc::Packet {
             facts,
-            dependency: None,
+            dependency: packet.frame.as_deref(),
             time: packet.time,
             marker: packet.marker,
         })?;

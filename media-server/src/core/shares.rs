@@ -45,7 +45,8 @@ impl Room {
             if !feed.source.is_video() {
                 sound_bps += track.layers[0].rate.last_bps().map_or(SOUND_BPS, with_headers);
             }
-            let steps = steps(track, now);
+            let is_screen = feed.source == MediaSource::Screen;
+            let steps = steps(track, is_screen, now);
             wishes.push(Wish {
                 layers: steps.iter().map(|it| it.offer).collect(),
                 height: subscriber
@@ -53,7 +54,7 @@ impl Room {
                     .get(&feed.track)
                     .copied()
                     .filter(|_| feed.source.is_video()),
-                priority: u8::from(feed.source == MediaSource::Screen),
+                priority: u8::from(is_screen),
                 given: down.intent_of(slot).map(|aim| step_of(&steps, aim)),
                 may_rise: down.may_rise(now),
             });
@@ -260,7 +261,8 @@ impl Room {
     /// shown any, the smallest, to fall back on.
     fn watched(&self, track: &Track, now: Instant) -> Vec<Rid> {
         let mut is_watched = vec![false; track.layers.len()];
-        let steps = steps(track, now);
+        // Which encodings there are doesn't depend on what it is of.
+        let steps = steps(track, false, now);
         for (seat, slot) in &track.subscribers {
             let Some(subscriber) = self.participants.get(seat) else {
                 continue;

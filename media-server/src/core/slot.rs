@@ -10,7 +10,7 @@ use super::codec::svc::Layers;
 use super::counters::{Counters, DropReason};
 use super::down::Feed;
 use super::egress::{Egress, Outcome};
-use super::engine::{Mid, Packet, Patch, Stamp};
+use super::engine::{Extensions, Mid, Packet, Patch, Stamp};
 use super::outbox::Outbox;
 use super::rewrite::{Incoming, Rewriter};
 use super::selection::Selection;
@@ -179,7 +179,9 @@ impl Slot {
         };
         let empty = Packet {
             facts: None,
+            frame: None,
             marker: false,
+            extensions: Extensions::default(),
             payload: [].into(),
             ..Packet::clone(packet)
         };
@@ -231,7 +233,9 @@ fn write(
         counters.dropped(DropReason::NotStarted);
         return false;
     };
-    let patch = slot.rewriter.name_picture(packet.facts.as_ref());
+    let patch = slot
+        .rewriter
+        .name_picture(packet.facts.as_ref(), packet.frame.as_deref());
     let stamp = Stamp {
         seq: rewritten.seq,
         time: rewritten.time,

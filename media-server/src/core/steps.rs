@@ -8,6 +8,7 @@ use std::time::Instant;
 use super::allocate::Offer;
 use super::codec::svc::Layers;
 use super::codec::{Facts, Header};
+use super::engine::Packet;
 use super::layers::{Layer, Rate, Track};
 
 /// Layers that are told apart; higher ones count as the highest of these.
@@ -71,17 +72,23 @@ impl Inside {
         inside.rates[spatial][temporal].add(bytes, now);
     }
 
-    /// Keeps the sizes that a packet tells.
-    pub(crate) fn read_sizes(inside: &mut Option<Box<Self>>, facts: &Facts) {
-        let Header::Vp9(descriptor) = facts.header else { return };
-        let Some(structure) = descriptor.structure.filter(|it| it.layers > 1) else {
-            return;
-        };
-        if let Some(sizes) = structure.sizes {
-            let inside = inside.get_or_insert_default();
-            for ((height, size), _) in inside.heights.iter_mut().zip(sizes).zip(0..structure.layers) {
-                *height = Some(size.0.min(size.1));
+    /// Keeps the sizes of the layers, where a key frame's first packet tells more than one.
+    pub(crate) fn read_sizes(inside: &mut Option<Box<Self>>, packet: &Packet) {
+        let size_of = |spatial: usize| match (packet.facts?.header, &packet.frame) {
+            (Header::Vp9(descriptor), _) => {
+                let structure = descriptor.structure?;
+                let sizes = structure.sizes?;
+                sizes.get(..usize::from(structure.layers))?.get(spatial).copied()
             }
+            (_, Some(frame)) => frame.structure.size_of(u8::try_from(spatial).ok()?),
+            _ => None,
+        };
+        if size_of(1).is_none() {
+            return;
+        }
+        let inside = inside.get_or_insert_default();
+        for (spatial, height) in inside.heights.iter_mut().enumerate() {
+            *height = size_of(spatial).map(|(width, height)| width.min(height));
         }
     }
 
@@ -111,14 +118,14 @@ impl Sent {
     }
 }
 
-/// What can be had of a track, ascending; never nothing.
-pub(crate) fn steps(track: &Track, now: Instant) -> Vec<Step> {
+/// What can be had of a track (of a screen, or of a camera), ascending; never nothing.
+pub(crate) fn steps(track: &Track, is_screen: bool, now: Instant) -> Vec<Step> {
     let mut steps = Vec::with_capacity(track.layers.len());
     let wholes = wholes(track);
     for (encoding, (layer, whole)) in track.layers.iter().zip(wholes).enumerate() {
         let sent = layer.inside.as_ref().and_then(|it| it.sent(now));
         match sent {
-            Some(sent) => add_inside(&mut steps, encoding, layer, whole, &sent),
+            Some(sent) => add_inside(&mut steps, encoding, layer, whole, &sent, is_screen),
             None => steps.push(Step {
                 aim: Aim::all(encoding),
                 offer: whole,
@@ -128,13 +135,19 @@ pub(crate) fn steps(track: &Track, now: Instant) -> Vec<Step> {
     steps
 }
 
-/// The layers inside an encoding. Of each size all frames, and before that half of them; of the very smallest first as few
-/// as there can be.
-fn add_inside(steps: &mut Vec<Step>, encoding: usize, layer: &Layer, whole: Offer, sent: &Sent) {
+/// The layers inside an encoding. Of each size all frames, and before that half of them, unless a smaller size moves better;
+/// of the very smallest first as few as there can be, before none at all.
+fn add_inside(steps: &mut Vec<Step>, encoding: usize, layer: &Layer, whole: Offer, sent: &Sent, is_screen: bool) {
     let sizes = sent.bps.len();
+    // Of a screen every line counts.
+    let has_halves = is_screen || layer.frames.are_quick();
     for (spatial, rates) in sent.bps.iter().enumerate() {
         let highest = rates.len() - 1;
-        let least = if steps.is_empty() { 0 } else { highest.saturating_sub(1) };
+        let least = match steps.is_empty() {
+            true => 0,
+            false if has_halves => highest.saturating_sub(1),
+            false => highest,
+        };
         for temporal in least..=highest {
             let is_partial = temporal < highest;
             let known = layer.inside.as_ref().and_then(|it| it.heights[spatial]);
@@ -191,19 +204,21 @@ mod tests {
     use super::*;
     use crate::core::codec::{Video, read};
 
-    /// A second of VP9 at 30 pictures a second: in each these bytes of each spatial layer.
-    fn second(track: &mut Track, sizes: &[usize], temporal: impl Fn(u64) -> u8, start: Instant) -> Instant {
+    /// Two seconds of VP9: in each picture these bytes of each spatial layer.
+    fn seconds(track: &mut Track, sizes: &[usize], interval_ms: u64, start: Instant) -> Instant {
         let layer = &mut track.layers[0];
-        for picture in 0..60 {
-            let now = start + Duration::from_millis(33 * picture);
+        let pictures = 2000 / interval_ms;
+        for picture in 0..pictures {
+            let now = start + Duration::from_millis(interval_ms * picture);
             for (spatial, bytes) in sizes.iter().enumerate() {
-                let byte = temporal(picture) << 5 | (spatial as u8) << 1;
+                let byte = [0, 2, 1, 2][picture as usize % 4] << 5 | (spatial as u8) << 1;
                 let facts = read(Video::Vp9, &[0x3c, byte, 7], true, None).expect("VP9");
                 layer.rate.add(*bytes, now);
+                layer.frames.came(now.duration_since(start).as_millis() as u32, now);
                 Inside::add(&mut layer.inside, &facts, *bytes, now);
             }
         }
-        start + Duration::from_millis(33 * 59)
+        start + Duration::from_millis(interval_ms * (pictures - 1))
     }
 
     fn of(steps: &[Step]) -> Vec<(u8, u8, u32)> {
@@ -215,17 +230,13 @@ mod tests {
     fn one_stream_with_sizes_and_rates_has_a_step_for_each() {
         let mut track = Track::new(&[]);
         track.layers[0].height = Some(540);
+        let steps = |track: &Track, now| steps(track, false, now);
         assert_eq!(
             of(&steps(&track, Instant::now())),
             [(255, 255, 540)],
             "nothing came yet"
         );
-        let now = second(
-            &mut track,
-            &[400, 1200, 3600],
-            |n| [0, 2, 1, 2][n as usize % 4],
-            Instant::now(),
-        );
+        let now = seconds(&mut track, &[400, 1200, 3600], 33, Instant::now());
         let all = steps(&track, now);
         let expected = [
             (0, 0, 135),
@@ -251,23 +262,22 @@ mod tests {
                 .all(|it| it.offer.is_partial == (it.aim.layers.temporal < 255))
         );
         // A size that isn't sent any more is no step.
-        let now = second(
-            &mut track,
-            &[400, 1200],
-            |n| [0, 2, 1, 2][n as usize % 4],
-            now + 3 * RATE,
-        );
+        let now = seconds(&mut track, &[400, 1200], 33, now + 3 * SECOND);
         assert_eq!(steps(&track, now).last().map(|it| it.aim.layers), Some(Layers::ALL));
         assert_eq!(steps(&track, now).len(), 5);
+        // Half of few frames don't move, but a screen is read.
+        let now = seconds(&mut track, &[400, 1200], 100, now + 3 * SECOND);
+        assert_eq!(of(&steps(&track, now)).len(), 4);
+        assert_eq!(super::steps(&track, true, now).len(), 5);
     }
 
-    const RATE: Duration = Duration::from_secs(1);
+    const SECOND: Duration = Duration::from_secs(1);
 
     #[test]
     fn an_aim_that_is_no_step_any_more_is_the_next_lower_one() {
         let mut track = Track::new(&["q", "f"].map(crate::core::engine::Rid::from));
         track.layers[1].height = Some(720);
-        let all = steps(&track, Instant::now());
+        let all = steps(&track, false, Instant::now());
         assert_eq!(all.iter().map(|it| it.offer.height).collect::<Vec<_>>(), [360, 720]);
         let partial = Aim {
             encoding: 1,

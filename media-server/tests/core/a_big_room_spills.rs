@@ -35,7 +35,7 @@ fn watchers_are_spread_over_the_workers_and_all_see_one_stream() {
             world.enter(name, &[]);
             world.run(200 * MS);
         }
-        world.run(Duration::from_secs(8));
+        world.run(Duration::from_secs(13));
         assert_eq!(served(&world), [2, 2, 2], "seed {seed}");
         let home = world.sfu.counters();
         assert_eq!((home.rooms, home.spilled, home.tracks), (1, 4, 2));

@@ -214,6 +214,35 @@ fn who_sends_too_fast_is_refused_and_harms_nobody() {
 }
 
 #[test]
+fn a_stream_that_nobody_may_use_leads_nowhere() {
+    let mut world = three(9);
+    let now = world.now;
+    let link = world.client("yui").up.as_mut().expect("a connection");
+    let far = link.rtc.direct_api().create_data_channel(ChannelConfig {
+        label: "far".to_owned(),
+        negotiated: Some(1000),
+        ..ChannelConfig::default()
+    });
+    link.drain(now);
+    world.run(100 * MS);
+    let forged = DataMessage {
+        number: 1,
+        peer: None,
+        is_private: false,
+        body: b"from afar",
+    };
+    let link = world.client("yui").up.as_mut().expect("a connection");
+    let mut channel = link.rtc.channel(far).expect("it is open at its end");
+    assert!(channel.write(true, &forged.write()).expect("it is written"));
+    world.run(Duration::from_secs(2));
+    let number = world.say("aoi", "mine", None, b"undisturbed");
+    world.run(Duration::from_millis(300));
+    assert_eq!(world.chat("ren").numbers(), [number]);
+    assert_eq!(world.sfu.counters().data.messages_in, 1);
+    assert!(world.client("ren").got("aoi", Camera).assert_whole() > 0);
+}
+
+#[test]
 fn further_channels_are_closed_once_there_are_too_many() {
     let mut world = three(8);
     let now = world.now;

@@ -72,6 +72,11 @@ fn payloads_and_their_descriptors_are_read_or_refused() {
 }
 
 #[test]
+fn data_messages_and_their_packets_are_read_or_refused() {
+    throw("messages", &seeds::messages(), 20_000, entries::messages);
+}
+
+#[test]
 fn a_connection_bears_what_happens_on_the_way() {
     entries::an_undisturbed_call_connects();
     throw("datagrams", &seeds::datagrams(), 300, entries::datagrams);

@@ -15,7 +15,9 @@ use rtc::rtp_transceiver::rtp_sender::{
     RTCRtpCodec, RTCRtpCodecParameters, RTCRtpCodingParameters, RTCRtpEncodingParameters, RtpCodecKind,
 };
 use tokio::sync::{broadcast, mpsc};
-use webrtc::data_channel::{DataChannel, DataChannelEvent, RTCDataChannelInit, RTCDataChannelMessage};
+use webrtc::data_channel::{
+    DataChannel, DataChannelEvent, RTCDataChannelInit, RTCDataChannelMessage, RTCDataChannelState,
+};
 use webrtc::media_stream::track_local::TrackLocal;
 use webrtc::media_stream::track_local::static_rtp::TrackLocalStaticRTP;
 use webrtc::media_stream::track_remote::{TrackRemote, TrackRemoteEvent};
@@ -234,6 +236,13 @@ pub async fn enter_talking(office: &Office, signaling: &Signaling, name: &str, d
 
     let (down, received, heard) = answer_offers(signaling, participant, offers).await;
     up.connected().await;
+    if let Some((reliable, lossy, _)) = &channels {
+        for channel in [reliable, lossy] {
+            while matches!(channel.ready_state().await, Ok(RTCDataChannelState::Connecting)) {
+                tokio::time::sleep(Duration::from_millis(5)).await;
+            }
+        }
+    }
     Peer {
         received,
         talk: channels.map(|(reliable, lossy, answers)| Talk {

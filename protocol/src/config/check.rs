@@ -75,13 +75,13 @@ fn field_at(text: &str, offset: usize) -> String {
     }
 }
 
-struct Checker<'a> {
+pub(super) struct Checker<'a> {
     file: &'a Path,
     text: &'a str,
 }
 
 impl Checker<'_> {
-    fn fail<T>(&self, span: Option<Range<usize>>, field: &str, message: String) -> Result<T, ConfigError> {
+    pub(super) fn fail<T>(&self, span: Option<Range<usize>>, field: &str, message: String) -> Result<T, ConfigError> {
         let line = span.map(|span| line_of(self.text, span.start));
         Err(ConfigError {
             file: self.file.to_owned(),
@@ -91,7 +91,7 @@ impl Checker<'_> {
         })
     }
 
-    fn unique<'i>(&self, table: &str, ids: impl Iterator<Item = &'i str>) -> Result<(), ConfigError> {
+    pub(super) fn unique<'i>(&self, table: &str, ids: impl Iterator<Item = &'i str>) -> Result<(), ConfigError> {
         let mut seen = HashSet::new();
         for id in ids {
             if !seen.insert(id) {
@@ -118,6 +118,7 @@ pub(super) fn check(config: &Config, file: &Path, text: &str) -> Result<(), Conf
     check_turn(config, &checker)?;
     check_areas(config, &checker)?;
     check_cameras(config, &checker)?;
+    super::check_booking::check(config, &checker)?;
     for staff in &config.demo_staff {
         if config.section(staff.section.get_ref()).is_none() {
             let message = format!("there is no [[section]] with id {:?}", staff.section.get_ref().as_str());

@@ -8,6 +8,8 @@ use serde::Deserialize;
 use serde::de::{self, Deserializer, Visitor};
 
 use super::RedisAt;
+use super::booking::Day;
+use crate::booking::{ClosedDay, Hours};
 
 pub(super) fn tokyo() -> String {
     "Asia/Tokyo".to_owned()
@@ -59,6 +61,45 @@ pub(super) fn workers() -> u16 {
 
 pub(super) fn spill_after() -> usize {
     250
+}
+
+/// When ward offices are open.
+pub(super) fn office_hours() -> Vec<Hours> {
+    let (from, to) = (jiff::civil::time(9, 0, 0, 0), jiff::civil::time(17, 30, 0, 0));
+    vec![Hours { from, to }]
+}
+
+pub(super) fn weekend() -> Vec<Day> {
+    [jiff::civil::Weekday::Saturday, jiff::civil::Weekday::Sunday]
+        .map(Day)
+        .into()
+}
+
+/// 年末年始 as most local governments keep it; 1 January is a holiday anyway.
+pub(super) fn turn_of_the_year() -> Vec<ClosedDay> {
+    [(12, 29), (12, 30), (12, 31), (1, 2), (1, 3)]
+        .map(|(month, day)| ClosedDay::Yearly { month, day })
+        .into()
+}
+
+pub(super) fn yes() -> bool {
+    true
+}
+
+pub(super) fn keep_personal() -> Duration {
+    Duration::from_secs(24 * 3600)
+}
+
+pub(super) fn opens_before() -> Duration {
+    Duration::from_secs(10 * 60)
+}
+
+pub(super) fn web_closes() -> Duration {
+    Duration::from_secs(3600)
+}
+
+pub(super) fn days_ahead() -> u32 {
+    30
 }
 
 pub(super) fn still_for() -> Duration {
@@ -120,6 +161,11 @@ pub(super) fn duration<'de, D: Deserializer<'de>>(deserializer: D) -> Result<Dur
     }
 
     deserializer.deserialize_any(Units)
+}
+
+/// The same where none may be given.
+pub(super) fn some_duration<'de, D: Deserializer<'de>>(deserializer: D) -> Result<Option<Duration>, D::Error> {
+    duration(deserializer).map(Some)
 }
 
 /// The path without `.` and, where a name stands before it, without `..`.

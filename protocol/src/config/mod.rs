@@ -3,7 +3,9 @@
 //!
 //! Relative paths in it are relative to the file's own folder; [`Config::resolve`] makes them whole.
 
+mod booking;
 mod check;
+mod check_booking;
 mod fields;
 
 use std::net::{IpAddr, SocketAddr};
@@ -13,9 +15,10 @@ use std::time::Duration;
 use serde::Deserialize;
 use toml::Spanned;
 
-use crate::ids::{AreaId, CameraId, OfficeId, ScreenId, SectionId, StaffId};
+use crate::ids::{AreaId, BookingId, CameraId, OfficeId, ScreenId, SectionId, StaffId};
 use crate::screen::Text;
 
+pub use booking::{Booking, Kind, OfficeHours, Topic, Words};
 pub use check::ConfigError;
 pub use fields::duration_of;
 
@@ -37,9 +40,18 @@ pub struct Config {
     /// Redis.
     #[serde(default)]
     pub redis: Redis,
+    /// How consultations are held.
+    #[serde(default)]
+    pub consultation: Consultation,
     /// Sections that give consultations.
     #[serde(default, rename = "section")]
     pub sections: Vec<Section>,
+    /// When the office is open.
+    #[serde(default)]
+    pub calendar: OfficeHours,
+    /// What may be booked.
+    #[serde(default, rename = "booking")]
+    pub bookings: Vec<Booking>,
     /// Areas whose crowding is shown.
     #[serde(default, rename = "area")]
     pub areas: Vec<Area>,
@@ -106,6 +118,28 @@ pub struct Web {
     /// How long a login holds without use.
     #[serde(default = "fields::session_lifetime", deserialize_with = "fields::duration")]
     pub session_lifetime: Duration,
+}
+
+/// How consultations are held.
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct Consultation {
+    /// Whether calls are encrypted from end to end.
+    #[serde(default)]
+    pub encryption: EncryptionPolicy,
+}
+
+/// Whether calls are encrypted from end to end: between the browsers, so that the media node carries what it can't read.
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq, Hash, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub enum EncryptionPolicy {
+    /// All are; who comes with a browser that can't is told so, and what to do.
+    #[default]
+    Require,
+    /// Those are whose two browsers can; the others aren't, and both pages say so.
+    Allow,
+    /// None is.
+    Off,
 }
 
 /// The media node.
@@ -442,6 +476,12 @@ impl Config {
     #[must_use]
     pub fn area(&self, id: &AreaId) -> Option<&Area> {
         self.areas.iter().find(|area| area.id == *id)
+    }
+
+    /// What may be booked, by its id.
+    #[must_use]
+    pub fn booking(&self, id: &BookingId) -> Option<&Booking> {
+        self.bookings.iter().find(|booking| booking.id == *id)
     }
 
     /// A section by its id.

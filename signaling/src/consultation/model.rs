@@ -1,5 +1,6 @@
 //! Consultations as pages see them, and who a participant is in the media room.
 
+use protocol::config::EncryptionPolicy;
 use protocol::grants::{DataGrant, Encryption, MediaGrant, MediaSource, RoomRole};
 use protocol::ids::{ConsultationId, OfficeId, ParticipantId, StaffId};
 use protocol::signal::Consultation;
@@ -38,6 +39,25 @@ impl Who {
     }
 }
 
+/// What is to be known of a page before a call with it: what the office wants, and what its browser can.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) struct Means {
+    pub(crate) policy: EncryptionPolicy,
+    pub(crate) can_encrypt: bool,
+}
+
+impl Means {
+    /// How a call is held between this page and another that can encrypt or can't; `None`: not at all.
+    pub(crate) fn encryption_with(self, other_can_encrypt: bool) -> Option<Encryption> {
+        match self.policy {
+            EncryptionPolicy::Off => Some(Encryption::Off),
+            _ if self.can_encrypt && other_can_encrypt => Some(Encryption::Require),
+            EncryptionPolicy::Allow => Some(Encryption::Off),
+            EncryptionPolicy::Require => None,
+        }
+    }
+}
+
 /// What somebody may do in the room of an admitted consultation.
 pub(crate) fn media_grant(office: &OfficeId, record: &Record, who: &Who) -> MediaGrant {
     MediaGrant {
@@ -48,7 +68,7 @@ pub(crate) fn media_grant(office: &OfficeId, record: &Record, who: &Who) -> Medi
         publish: vec![MediaSource::Camera, MediaSource::Microphone],
         subscribe: true,
         data: DataGrant::ToAll,
-        encryption: Encryption::Off,
+        encryption: record.encryption,
     }
 }
 

@@ -10,7 +10,7 @@ use protocol::signal::Phase;
 use protocol::time::UnixMillis;
 use store::consultations::Record;
 
-use super::model::Who;
+use super::model::{Means, Who};
 use crate::problem::Fault;
 
 /// A call that has begun isn't cut by its link's end before it lasted so long.
@@ -20,9 +20,9 @@ pub(crate) const CALL_LASTS: Duration = Duration::from_secs(4 * 3600);
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(crate) enum Event {
     /// The resident has passed the device check.
-    Ready,
+    Ready(Means),
     /// Staff ask the resident in.
-    Admit,
+    Admit(Means),
     /// Either side ends it, or staff withdraw the link.
     End,
 }
@@ -36,22 +36,31 @@ pub(crate) fn apply(record: &Record, event: Event, who: &Who, now: UnixMillis) -
         return Err(Fault::Forbidden);
     }
     match event {
-        Event::Ready => ready(record, who, now),
-        Event::Admit => admit(record, who, now),
+        Event::Ready(means) => ready(record, who, means, now),
+        Event::Admit(means) => admit(record, who, means, now),
         Event::End if record.phase == Phase::Ended => Ok(None),
         Event::End => Ok(Some(ended(record, now))),
     }
 }
 
-fn ready(record: &Record, who: &Who, now: UnixMillis) -> Result<Option<Record>, Fault> {
+fn ready(record: &Record, who: &Who, means: Means, now: UnixMillis) -> Result<Option<Record>, Fault> {
     if matches!(who, Who::Staff(_)) {
         return Err(Fault::Forbidden);
     }
     check_link(record, now)?;
+    // Whether staff's browser can is seen when they ask the resident in.
+    means.encryption_with(true).ok_or(Fault::CantEncrypt)?;
+    let can_encrypt = means.can_encrypt;
     match record.phase {
         Phase::Booked => Ok(Some(Record {
             phase: Phase::Waiting,
             waiting_since: Some(now),
+            can_encrypt,
+            ..record.clone()
+        })),
+        // Back with another browser.
+        Phase::Waiting if record.can_encrypt != can_encrypt => Ok(Some(Record {
+            can_encrypt,
             ..record.clone()
         })),
         // Ended was refused above.
@@ -59,7 +68,7 @@ fn ready(record: &Record, who: &Who, now: UnixMillis) -> Result<Option<Record>, 
     }
 }
 
-fn admit(record: &Record, who: &Who, now: UnixMillis) -> Result<Option<Record>, Fault> {
+fn admit(record: &Record, who: &Who, means: Means, now: UnixMillis) -> Result<Option<Record>, Fault> {
     let Who::Staff(staff) = who else {
         return Err(Fault::Forbidden);
     };
@@ -70,6 +79,7 @@ fn admit(record: &Record, who: &Who, now: UnixMillis) -> Result<Option<Record>, 
             admitted_at: Some(now),
             staff: Some(staff.clone()),
             expires_at: record.expires_at.max(now.plus(CALL_LASTS)),
+            encryption: means.encryption_with(record.can_encrypt).ok_or(Fault::CantEncrypt)?,
             ..record.clone()
         })),
         Phase::Admitted if record.staff.as_ref() == Some(staff) => Ok(None),
@@ -126,8 +136,16 @@ pub(crate) fn check_free<'a>(
 #[cfg(test)]
 mod tests {
     use super::*;
+    use protocol::config::EncryptionPolicy;
+    use protocol::grants::Encryption;
     use protocol::ids::{ConsultationId, RoomId, SectionId, StaffId};
 
+    const CAN: Means = Means {
+        policy: EncryptionPolicy::Require,
+        can_encrypt: true,
+    };
+    const READY: Event = Event::Ready(CAN);
+    const ADMIT: Event = Event::Admit(CAN);
     const NOW: UnixMillis = UnixMillis(1_700_000_000_000);
     const LATER: UnixMillis = UnixMillis(NOW.0 + 60_000);
     const EXPIRES: UnixMillis = UnixMillis(NOW.0 + 3_600_000);
@@ -154,18 +172,20 @@ mod tests {
             staff: None,
             ended_at: None,
             room: RoomId::random(),
+            can_encrypt: false,
+            encryption: Encryption::Off,
         }
     }
 
     fn waiting() -> Record {
         let record = booked();
-        apply(&record, Event::Ready, &resident(&record), NOW)
+        apply(&record, READY, &resident(&record), NOW)
             .expect("allowed")
             .expect("changed")
     }
 
     fn admitted() -> Record {
-        apply(&waiting(), Event::Admit, &staff("hanako"), LATER)
+        apply(&waiting(), ADMIT, &staff("hanako"), LATER)
             .expect("allowed")
             .expect("changed")
     }
@@ -187,44 +207,29 @@ mod tests {
     #[test]
     fn every_event_may_come_twice() {
         let record = waiting();
-        assert_eq!(apply(&record, Event::Ready, &resident(&record), LATER), Ok(None));
+        assert_eq!(apply(&record, READY, &resident(&record), LATER), Ok(None));
         let record = admitted();
-        assert_eq!(apply(&record, Event::Ready, &resident(&record), LATER), Ok(None));
-        assert_eq!(apply(&record, Event::Admit, &staff("hanako"), LATER), Ok(None));
+        assert_eq!(apply(&record, READY, &resident(&record), LATER), Ok(None));
+        assert_eq!(apply(&record, ADMIT, &staff("hanako"), LATER), Ok(None));
         let over = ended(&record, LATER);
         assert_eq!(apply(&over, Event::End, &staff("hanako"), LATER), Ok(None));
     }
 
     #[test]
     fn only_who_waits_is_admitted_and_only_once() {
-        assert_eq!(
-            apply(&booked(), Event::Admit, &staff("hanako"), NOW),
-            Err(Fault::NotWaiting)
-        );
-        assert_eq!(
-            apply(&admitted(), Event::Admit, &staff("taro"), LATER),
-            Err(Fault::Taken)
-        );
+        assert_eq!(apply(&booked(), ADMIT, &staff("hanako"), NOW), Err(Fault::NotWaiting));
+        assert_eq!(apply(&admitted(), ADMIT, &staff("taro"), LATER), Err(Fault::Taken));
         let over = ended(&waiting(), LATER);
-        assert_eq!(
-            apply(&over, Event::Admit, &staff("hanako"), LATER),
-            Err(Fault::LinkUsed)
-        );
+        assert_eq!(apply(&over, ADMIT, &staff("hanako"), LATER), Err(Fault::LinkUsed));
     }
 
     #[test]
     fn each_side_does_only_its_own_part() {
         let record = waiting();
-        assert_eq!(
-            apply(&record, Event::Admit, &resident(&record), NOW),
-            Err(Fault::Forbidden)
-        );
-        assert_eq!(
-            apply(&booked(), Event::Ready, &staff("hanako"), NOW),
-            Err(Fault::Forbidden)
-        );
+        assert_eq!(apply(&record, ADMIT, &resident(&record), NOW), Err(Fault::Forbidden));
+        assert_eq!(apply(&booked(), READY, &staff("hanako"), NOW), Err(Fault::Forbidden));
         let stranger = Who::Resident(ConsultationId::random());
-        for event in [Event::Ready, Event::Admit, Event::End] {
+        for event in [READY, ADMIT, Event::End] {
             assert_eq!(apply(&record, event, &stranger, NOW), Err(Fault::Forbidden));
         }
     }
@@ -237,10 +242,7 @@ mod tests {
                     .expect("allowed")
                     .expect("changed");
                 assert_eq!((over.phase, over.ended_at), (Phase::Ended, Some(LATER)));
-                assert_eq!(
-                    apply(&over, Event::Ready, &resident(&record), LATER),
-                    Err(Fault::LinkUsed)
-                );
+                assert_eq!(apply(&over, READY, &resident(&record), LATER), Err(Fault::LinkUsed));
             }
         }
     }
@@ -251,11 +253,11 @@ mod tests {
         assert_eq!(check_link(&record, UnixMillis(EXPIRES.0 - 1)), Ok(()));
         assert_eq!(check_link(&record, EXPIRES), Err(Fault::LinkExpired));
         assert_eq!(
-            apply(&record, Event::Ready, &resident(&record), EXPIRES),
+            apply(&record, READY, &resident(&record), EXPIRES),
             Err(Fault::LinkExpired)
         );
         assert_eq!(
-            apply(&waiting(), Event::Admit, &staff("hanako"), EXPIRES),
+            apply(&waiting(), ADMIT, &staff("hanako"), EXPIRES),
             Err(Fault::LinkExpired)
         );
         assert_eq!(expire(&record, UnixMillis(EXPIRES.0 - 1)), None);
@@ -269,7 +271,7 @@ mod tests {
     fn a_call_is_not_cut_by_its_links_end() {
         let record = waiting();
         let last_minute = UnixMillis(EXPIRES.0 - 60_000);
-        let record = apply(&record, Event::Admit, &staff("hanako"), last_minute)
+        let record = apply(&record, ADMIT, &staff("hanako"), last_minute)
             .expect("allowed")
             .expect("changed");
         assert_eq!(record.expires_at, last_minute.plus(CALL_LASTS));
@@ -282,5 +284,40 @@ mod tests {
         assert_eq!(check_free(all.iter(), &next.id, &staff("hanako")), Err(Fault::InCall));
         assert_eq!(check_free(all.iter(), &call.id, &staff("hanako")), Ok(()));
         assert_eq!(check_free(all.iter(), &next.id, &staff("taro")), Ok(()));
+    }
+
+    /// A resident's browser and a member of staff's, and what they get under a policy.
+    fn held(policy: EncryptionPolicy, resident_can: bool, staff_can: bool) -> Result<Encryption, Fault> {
+        let means = |can_encrypt| Means { policy, can_encrypt };
+        let record = booked();
+        let waiting = apply(&record, Event::Ready(means(resident_can)), &resident(&record), NOW)?.expect("changed");
+        let admitted = apply(&waiting, Event::Admit(means(staff_can)), &staff("hanako"), NOW)?.expect("changed");
+        Ok(admitted.encryption)
+    }
+
+    #[test]
+    fn a_call_is_encrypted_as_the_office_wants_and_the_browsers_can() {
+        use EncryptionPolicy::{Allow, Off, Require};
+        assert_eq!(held(Require, true, true), Ok(Encryption::Require));
+        assert_eq!(held(Allow, true, true), Ok(Encryption::Require));
+        assert_eq!(held(Off, true, true), Ok(Encryption::Off));
+        for (resident_can, staff_can) in [(true, false), (false, true), (false, false)] {
+            assert_eq!(held(Require, resident_can, staff_can), Err(Fault::CantEncrypt));
+            assert_eq!(held(Allow, resident_can, staff_can), Ok(Encryption::Off));
+            assert_eq!(held(Off, resident_can, staff_can), Ok(Encryption::Off));
+        }
+    }
+
+    #[test]
+    fn who_comes_back_with_another_browser_says_so_and_keeps_the_place() {
+        let can_not = Event::Ready(Means {
+            policy: EncryptionPolicy::Allow,
+            can_encrypt: false,
+        });
+        let record = waiting();
+        let again = apply(&record, can_not, &resident(&record), LATER)
+            .expect("allowed")
+            .expect("changed");
+        assert_eq!((again.can_encrypt, again.waiting_since), (false, Some(NOW)));
     }
 }

@@ -1,5 +1,6 @@
 //! The rules in the store: every change is read, decided and written by compare-and-set.
 
+use protocol::grants::Encryption;
 use protocol::ids::{ConsultationId, RoomId, SectionId, StaffId};
 use protocol::signal::Phase;
 use protocol::time::UnixMillis;
@@ -30,6 +31,8 @@ pub(crate) async fn create(
         staff: None,
         ended_at: None,
         room: RoomId::random(),
+        can_encrypt: false,
+        encryption: Encryption::Off,
     };
     let code = consultations::new_code();
     consultations::create(&app.store.ledger, &app.config.office.id, &record, &code, now).await?;
@@ -56,7 +59,7 @@ pub(crate) async fn happen(
     now: UnixMillis,
 ) -> Result<Record, Refusal> {
     let (ledger, office) = (&app.store.ledger, &app.config.office.id);
-    if event == Event::Admit {
+    if matches!(event, Event::Admit(_)) {
         let open = consultations::open(ledger, office, now).await?;
         rules::check_free(open.iter(), id, who)?;
     }

@@ -35,8 +35,16 @@ const CLOSED_IN: Duration = Duration::from_secs(1);
 /// A login is looked at so often.
 const SESSION_EVERY: Duration = Duration::from_secs(15);
 /// Frames at once, and how long it takes until one more is allowed.
-const BURST: u32 = 100;
-const FRAME_EVERY: Duration = Duration::from_millis(50);
+const FRAMES: Rate = Rate {
+    burst: 100,
+    every: Duration::from_millis(50),
+};
+/// The same of messages about keys, each of which goes to all who are in the room. One who comes or goes costs a page as
+/// many as there are others, and three.
+const KEY_MESSAGES: Rate = Rate {
+    burst: 80,
+    every: Duration::from_millis(200),
+};
 
 /// What the upgrade request said of its sender.
 pub(super) struct Caller {
@@ -54,6 +62,7 @@ pub(super) struct Client {
     /// Who it is, once it has said so.
     pub(super) entered: Option<(ClientId, Who)>,
     allowance: Allowance,
+    pub(super) key_messages: Allowance,
 }
 
 /// Serves one socket to its end.
@@ -66,7 +75,8 @@ pub(super) async fn serve(app: Arc<App>, socket: WebSocket, caller: Caller) {
         caller,
         outbox,
         entered: None,
-        allowance: Allowance::default(),
+        allowance: Allowance::new(FRAMES),
+        key_messages: Allowance::new(KEY_MESSAGES),
     };
     let writing = async {
         write(&app, sink, frames, &end).await;
@@ -205,27 +215,35 @@ fn id_of(text: &str) -> Option<u64> {
     serde_json::from_str::<Numbered>(text).ok().map(|frame| frame.id)
 }
 
+/// So many at once, and one more after each while.
+#[derive(Clone, Copy)]
+struct Rate {
+    burst: u32,
+    every: Duration,
+}
+
 /// How many frames a client may still send now.
-struct Allowance {
+pub(super) struct Allowance {
+    rate: Rate,
     left: f64,
     at: Option<Instant>,
 }
 
-impl Default for Allowance {
-    fn default() -> Self {
+impl Allowance {
+    fn new(rate: Rate) -> Self {
         Self {
-            left: f64::from(BURST),
+            rate,
+            left: f64::from(rate.burst),
             at: None,
         }
     }
-}
 
-impl Allowance {
-    fn take(&mut self, now: Instant) -> bool {
+    /// Takes one; false: it must wait.
+    pub(super) fn take(&mut self, now: Instant) -> bool {
         let since = self.at.map_or(Duration::ZERO, |at| now.saturating_duration_since(at));
         self.at = Some(now);
-        let gained = since.as_secs_f64() / FRAME_EVERY.as_secs_f64();
-        self.left = (self.left + gained).min(f64::from(BURST));
+        let gained = since.as_secs_f64() / self.rate.every.as_secs_f64();
+        self.left = (self.left + gained).min(f64::from(self.rate.burst));
         if self.left < 1.0 {
             return false;
         }
@@ -241,11 +259,13 @@ mod tests {
     #[test]
     fn a_burst_is_allowed_a_flood_is_not() {
         let start = Instant::now();
-        let mut allowance = Allowance::default();
-        assert!((0..BURST).all(|_| allowance.take(start)));
-        assert!(!allowance.take(start));
-        assert!(allowance.take(start + FRAME_EVERY));
-        assert!(!allowance.take(start + FRAME_EVERY));
+        for rate in [FRAMES, KEY_MESSAGES] {
+            let mut allowance = Allowance::new(rate);
+            assert!((0..rate.burst).all(|_| allowance.take(start)));
+            assert!(!allowance.take(start));
+            assert!(allowance.take(start + rate.every));
+            assert!(!allowance.take(start + rate.every));
+        }
     }
 
     #[test]

@@ -121,6 +121,7 @@ async fn call_in(app: Arc<App>, due: Due) {
         return;
     }
     let grant = model::media_grant(&app.config.office.id, &due.record, &due.who);
+    let encryption = grant.encryption;
     let now = runtime::now();
     let ice_servers = app.keys.turn.servers(&app.config, &grant.participant, now);
     match app.keys.media.sign(grant, now, now.plus(MEDIA_TOKEN_LASTS)) {
@@ -130,6 +131,7 @@ async fn call_in(app: Arc<App>, due: Due) {
                 consultation: due.record.id,
                 token,
                 ice_servers,
+                encryption,
             },
         ),
         Err(error) => tracing::error!(%error, "a media token can't be signed"),

@@ -6,6 +6,7 @@ mod feed;
 mod hub;
 mod media;
 mod outbox;
+mod relay;
 mod requests;
 
 use std::sync::Arc;
@@ -24,6 +25,7 @@ use crate::{security, staff};
 
 pub(crate) use feed::{call_in_those_due, follow};
 pub(crate) use hub::Hub;
+pub(crate) use relay::follow as follow_relay;
 
 /// How many pages may be open at once; more are asked to come back.
 const CLIENTS: i64 = 10_000;

@@ -6,14 +6,17 @@ use std::sync::Arc;
 use protocol::control::{AnswerBody, DRAINING, KICKED, RequestBody};
 use protocol::grants::{MediaGrant, TokenError};
 use protocol::ids::{ConsultationId, ParticipantId, RoomId};
+use protocol::keys::KeyMessage;
 use protocol::signal::{ClientBody, Identity, Phase, ServerBody, VERSION};
+use tokio::time::Instant;
 
 use super::client::Client;
 use super::feed;
 use super::hub::ClientId;
 use super::outbox::code;
+use super::relay::{self, Parcel};
 use crate::app::App;
-use crate::consultation::model::Who;
+use crate::consultation::model::{Means, Who};
 use crate::consultation::rules::{self, Event};
 use crate::consultation::{self, service};
 use crate::nodes::{Link, Reply};
@@ -48,19 +51,23 @@ impl Client {
     }
 
     async fn entered_asked(
-        &self,
+        &mut self,
         id: Option<u64>,
         client: ClientId,
         who: &Who,
         body: ClientBody,
     ) -> Result<(), Refusal> {
         match body {
-            ClientBody::Ready => match who {
-                Who::Resident(own) => self.happen(id, own, Event::Ready, who).await,
+            ClientBody::Ready { can_encrypt } => match who {
+                Who::Resident(own) => self.happen(id, own, Event::Ready(self.means(can_encrypt)), who).await,
                 Who::Staff(_) => Err(Fault::Forbidden.into()),
             },
-            ClientBody::Admit { consultation } => {
-                self.happen(id, &consultation, Event::Admit, who).await?;
+            ClientBody::Admit {
+                consultation,
+                can_encrypt,
+            } => {
+                let event = Event::Admit(self.means(can_encrypt));
+                self.happen(id, &consultation, event, who).await?;
                 self.app.hub.take_seat(client, &consultation);
                 Ok(())
             }
@@ -100,9 +107,41 @@ impl Client {
                 source,
                 muted,
             }),
+            ClientBody::Keys { to, message } => {
+                self.relay(client, to, message).await?;
+                self.outbox.send(id, ServerBody::Ok);
+                Ok(())
+            }
             // Answered before.
             ClientBody::Ping | ClientBody::Hello { .. } => Ok(()),
         }
+    }
+
+    fn means(&self, can_encrypt: bool) -> Means {
+        Means {
+            policy: self.app.config.consultation.encryption,
+            can_encrypt,
+        }
+    }
+
+    /// Passes on what a page tells the others of keys: to who is connected here at once, to the rest by their servers.
+    async fn relay(&mut self, client: ClientId, to: Option<ParticipantId>, message: KeyMessage) -> Result<(), Refusal> {
+        if !message.is_within_bounds() {
+            return Err(Refusal::of_field(Fault::BadRequest, "message"));
+        }
+        if !self.key_messages.take(Instant::now()) {
+            return Err(Fault::TooMany.into());
+        }
+        let (record, from) = self.app.hub.seat_of(client).ok_or(Fault::NotWaiting)?;
+        let parcel = Parcel {
+            consultation: record.id,
+            from,
+            to,
+            message,
+        };
+        self.app.hub.deliver(&parcel);
+        relay::pass_on(&self.app, &parcel).await;
+        Ok(())
     }
 
     async fn hello(&mut self, id: Option<u64>, version: u32, identity: Identity) -> Result<(), Refusal> {

@@ -10,8 +10,10 @@ mod video;
 use std::net::SocketAddr;
 
 use media_server::core::demux::Demux;
+use media_server::core::engine::streams::is_beyond;
 use media_server::net::requests::for_worker;
 use protocol::control::{IceCredentials, NodeRequest};
+use protocol::data::DataMessage;
 use protocol::grants::MediaGrant;
 use protocol::problem::Problem;
 
@@ -94,11 +96,20 @@ pub fn an_undisturbed_call_connects() {
     assert_eq!(call.taken_in(), 1);
 }
 
+/// The head of a data message; an SCTP packet.
+pub fn messages(data: &[u8]) {
+    let _ = is_beyond(data);
+    if let Ok(message) = DataMessage::read(data) {
+        assert_eq!(DataMessage::number_of(data), Some(message.number));
+        assert_eq!(message.write(), data);
+    }
+}
+
 /// Lines of JSON: requests as signaling writes them. Here a token is what it grants, as JSON, and needs no signature.
 pub fn requests(data: &[u8]) {
     let granted = |token: &str| {
         let grant = serde_json::from_str::<MediaGrant>(token);
-        grant.map_err(|error| Problem::new(401, "bad-token", &error.to_string()))
+        grant.map_err(|error| Problem::new(401, "bad-token", error.to_string()))
     };
     let mut office = Office::new();
     office.join("aoi");

@@ -76,9 +76,19 @@ impl Subscriber {
         }
     }
 
-    fn check(&self) {
-        let (estimate, loss) = (self.estimator.estimate_bps(), self.estimator.loss());
+    fn check(&mut self) {
+        let estimate = self.estimator.estimate_bps();
         assert!((1..=MOST_BPS).contains(&estimate), "{estimate}");
-        assert!((0.0..=1.0).contains(&loss), "{loss}");
+        assert!(
+            (0.0..=1.0).contains(&self.estimator.loss()),
+            "{}",
+            self.estimator.loss()
+        );
+        // A probe may be due at once; then the estimator was asked, and waits.
+        self.estimator.tick(self.now);
+        assert!(
+            self.estimator.next_timeout().is_none_or(|at| at > self.now),
+            "it wants to be woken again and again"
+        );
     }
 }

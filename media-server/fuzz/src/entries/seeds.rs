@@ -1,5 +1,8 @@
 //! Known good input to begin from: what browsers sent, and what the project's own parts write.
 
+use protocol::data::DataMessage;
+use protocol::ids::ParticipantId;
+
 use super::office;
 
 /// What Chromium sent, a packet a line; `tests/core/captures/README.md` says how.
@@ -52,6 +55,21 @@ pub fn datagrams() -> Vec<Vec<u8>> {
         ]
         .concat(),
     ]
+}
+
+/// For [`super::messages`].
+pub fn messages() -> Vec<Vec<u8>> {
+    // A header of twelve bytes; a selective acknowledgement, then data of stream 1.
+    let mut packet = vec![19, 136, 19, 136, 1, 2, 3, 4, 0, 0, 0, 0];
+    packet.extend([3, 0, 0, 16, 0, 0, 0, 9, 0, 1, 0, 0, 0, 0, 0, 0]);
+    packet.extend([0, 3, 0, 18, 0, 0, 0, 1, 0, 1, 0, 0, 0, 0, 0, 53, b'h', b'i', 0, 0]);
+    let message = |peer: Option<&str>, is_private| DataMessage {
+        number: 0x0102_0304,
+        peer: peer.map(|it| ParticipantId::new(it).expect("a good name")),
+        is_private,
+        body: b"hello",
+    };
+    vec![packet, message(None, false).write(), message(Some("aoi"), true).write()]
 }
 
 /// For [`super::payloads`].

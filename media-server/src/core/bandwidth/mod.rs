@@ -376,7 +376,7 @@ impl Estimator {
 
     /// When [`tick`](Self::tick) wants to be called. [`take_probe`](Self::take_probe) should be asked after it, and
     /// after each feedback.
-    pub(crate) fn next_timeout(&self) -> Option<Instant> {
+    pub fn next_timeout(&self) -> Option<Instant> {
         let silence_us = self.unanswered_since_us.map(|since_us| since_us + self.silence_us());
         let us = [silence_us, self.prober.give_up_us(), self.probe_us()]
             .into_iter()

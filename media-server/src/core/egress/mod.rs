@@ -387,6 +387,7 @@ impl Egress {
             mid: (!stream.is_acknowledged).then_some(&*stream.plan.mid),
             transport_seq: transport_seq.map(|it| it as u16),
             send_time: self.clock.send_time(now),
+            frame_number: content.patch.0.map(|it| it.0),
         };
         let (bytes, start) = out.begin();
         let header = write_header(bytes, head, ids, way, &content.packet.extensions);

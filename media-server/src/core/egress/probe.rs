@@ -130,6 +130,7 @@ impl Egress {
             mid: Some(&stream.plan.mid),
             transport_seq: Some(transport_seq as u16),
             send_time: self.clock.send_time(now),
+            frame_number: None,
         };
         let (bytes, start) = out.begin();
         let header = write_header(bytes, head, &stream.plan.ids, way, &Extensions::default());

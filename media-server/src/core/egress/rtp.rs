@@ -44,6 +44,8 @@ pub(crate) struct Way<'a> {
     pub(crate) mid: Option<&'a str>,
     pub(crate) transport_seq: Option<u16>,
     pub(crate) send_time: u32,
+    /// The frame's number in its dependency descriptor; none: as it came.
+    pub(crate) frame_number: Option<u16>,
 }
 
 const ONE_BYTE: [u8; 2] = [0xbe, 0xde];
@@ -93,8 +95,11 @@ pub(crate) fn write_header(out: &mut Vec<u8>, head: Head, ids: &ExtensionIds, wa
             }
         }
     }
-    if let (Some(id), Some(dependency)) = (ids.dependency, dependency) {
-        writer.write_slice(id, dependency);
+    if let (Some(id), Some(dependency)) = (ids.dependency, dependency)
+        && writer.write_slice(id, dependency)
+        && let Some(number) = way.frame_number
+    {
+        writer.number_frame(dependency.len(), number);
     }
     if out.len() == first {
         out.truncate(first - 4);
@@ -119,18 +124,29 @@ impl Writer<'_> {
         }
     }
 
-    fn write_slice(&mut self, id: u8, value: &[u8]) {
+    /// Gives the descriptor that was written last another frame number. (AV1 RTP specification, A.8.2: its second and third
+    /// byte.)
+    fn number_frame(&mut self, len: usize, number: u16) {
+        let start = self.out.len() - len;
+        if let Some(bytes) = self.out.get_mut(start + 1..start + 3) {
+            bytes.copy_from_slice(&number.to_be_bytes());
+        }
+    }
+
+    /// False: it can't be said.
+    fn write_slice(&mut self, id: u8, value: &[u8]) -> bool {
         if value.is_empty() || value.len() > 255 {
-            return;
+            return false;
         }
         if self.is_long {
             self.out.extend_from_slice(&[id, value.len() as u8]);
         } else if value.len() <= ONE_BYTE_MAX && id < 15 {
             self.out.push(id << 4 | (value.len() - 1) as u8);
         } else {
-            return;
+            return false;
         }
         self.out.extend_from_slice(value);
+        true
     }
 }
 
@@ -172,6 +188,7 @@ mod tests {
             mid: Some("0"),
             transport_seq: Some(0xabcd),
             send_time: 7,
+            frame_number: None,
         };
         let of = Extensions {
             audio_level: Some(-37),
@@ -209,5 +226,37 @@ mod tests {
         assert_eq!(len % 4, 0);
         assert_eq!(out[12..16], [0x10, 0x00, 0, 7]);
         assert_eq!(out[16..22], [3, 2, 0, 1, 9, 20]);
+    }
+
+    #[test]
+    fn a_frame_s_number_is_changed_and_nothing_else_of_its_descriptor() {
+        let ids = ExtensionIds {
+            dependency: Some(9),
+            ..ExtensionIds::default()
+        };
+        for len in [3, 20] {
+            let of = Extensions {
+                dependency: Some(vec![5; len].into()),
+                ..Extensions::default()
+            };
+            let header = |frame_number| {
+                let mut out = Vec::new();
+                let way = Way {
+                    frame_number,
+                    ..Way::default()
+                };
+                write_header(&mut out, HEAD, &ids, way, &of);
+                out
+            };
+            let (plain, changed) = (header(None), header(Some(0xabcd)));
+            let descriptor = plain[12..].windows(len).position(|it| it.iter().all(|byte| *byte == 5));
+            let at = 12 + descriptor.expect("is there");
+            assert_eq!(changed[at..at + 3], [5, 0xab, 0xcd], "{len}");
+            assert_eq!(
+                (&changed[..=at], &changed[at + 3..]),
+                (&plain[..=at], &plain[at + 3..]),
+                "{len}"
+            );
+        }
     }
 }

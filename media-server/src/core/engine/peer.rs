@@ -1,5 +1,6 @@
 //! One connection at work.
 
+use std::borrow::Cow;
 use std::net::SocketAddr;
 use std::sync::Arc;
 use std::time::{Duration, Instant};
@@ -13,6 +14,7 @@ use str0m::{Candidate, Event, Input, Output, Rtc};
 
 use super::channels::{self, Delivery};
 use super::checks::Checks;
+use super::described::{self, Descriptions};
 use super::keys::Slot;
 use super::{ChannelId, Codec, Drain, EngineError, Extensions, Keys, Mid, OfferPlan, Packet, PeerEvent, Rid};
 use crate::core::codec::{self, Video};
@@ -34,6 +36,7 @@ pub struct Peer {
     pub(super) channels: Vec<ChannelId>,
     /// Which section and layer an incoming source belongs to; found once for each. As long as the layers' list.
     streams: Vec<(Ssrc, Mid, Option<Rid>)>,
+    descriptions: Descriptions,
     /// The connectivity check that is being answered: by which way it came, and whether it nominates that.
     check: Option<(Path, bool)>,
     /// Those that came.
@@ -70,6 +73,7 @@ impl Peer {
             keys,
             channels: Vec::new(),
             streams: Vec::new(),
+            descriptions: Descriptions::default(),
             check: None,
             checks: Checks::default(),
             nacks: Vec::new(),
@@ -107,7 +111,11 @@ impl Peer {
     /// # Errors
     /// [`EngineError`]; the connection may be half changed and is best dropped when it was new.
     pub fn accept_offer(&mut self, sdp: &str, now: Instant, drain: &mut Drain) -> Result<String, EngineError> {
-        let offer = SdpOffer::from_sdp_string(sdp).map_err(|error| EngineError::Unreadable(error.to_string()))?;
+        let sdp = match self.key.side {
+            Side::Up => described::only_for_av1(sdp),
+            Side::Down => Cow::Borrowed(sdp),
+        };
+        let offer = SdpOffer::from_sdp_string(&sdp).map_err(|error| EngineError::Unreadable(error.to_string()))?;
         self.streams.clear();
         let answer = self.rtc.sdp_api().accept_offer(offer);
         self.tick(now, drain);
@@ -383,8 +391,15 @@ impl Peer {
             Codec::Opus if params.red() == Some(named) => Codec::Red,
             codec => codec,
         };
+        let described = match codec {
+            Codec::Video(Video::Av1) => described::bytes(&header.ext_vals),
+            _ => None,
+        };
+        let frame = described
+            .as_ref()
+            .and_then(|it| self.descriptions.read(*header.ssrc, it));
         let facts = match codec {
-            Codec::Video(video) => codec::read(video, &packet.payload, header.marker, None),
+            Codec::Video(video) => codec::read(video, &packet.payload, header.marker, frame.as_ref()),
             Codec::Opus | Codec::Red => None,
         };
         Some(Packet {
@@ -396,7 +411,11 @@ impl Peer {
             time: header.timestamp,
             marker: header.marker,
             facts,
-            extensions: extensions(&header.ext_vals),
+            frame: frame.map(Arc::new),
+            extensions: Extensions {
+                dependency: described,
+                ..extensions(&header.ext_vals)
+            },
             payload: packet.payload,
         })
     }
@@ -425,6 +444,9 @@ impl Peer {
         // A publisher that changes its source replaces the layer's entry.
         self.streams.retain(|(_, known, layer)| (*known, *layer) != (mid, rid));
         self.streams.push((ssrc, mid, rid));
+        let streams = &self.streams;
+        self.descriptions
+            .retain(|ssrc| streams.iter().any(|(known, ..)| **known == ssrc));
         Some((mid, rid))
     }
 }
@@ -457,7 +479,7 @@ fn extension_ids(map: &ExtensionMap) -> ExtensionIds {
         capture_time: id(Extension::AbsoluteCaptureTime),
         playout_delay: id(Extension::PlayoutDelay),
         content_type: id(Extension::VideoContentType),
-        dependency: None,
+        dependency: id(described::extension()),
     }
 }
 

@@ -12,8 +12,9 @@ const CHUNK_HEADER: usize = 4;
 /// DATA, and I-DATA (RFC 8260 §2.1): both begin with a transmission sequence number and the stream.
 const DATA: [u8; 2] = [0, 64];
 
-/// Whether an SCTP packet carries data of a stream that isn't to be used.
-pub(super) fn is_beyond(packet: &[u8]) -> bool {
+/// Whether an SCTP packet carries data of a stream that isn't to be used, or can't be read.
+#[must_use]
+pub fn is_beyond(packet: &[u8]) -> bool {
     let mut rest = packet.get(PACKET_HEADER..).unwrap_or_default();
     while let Some((&[kind, _, len_high, len_low], body)) = rest.split_first_chunk::<CHUNK_HEADER>() {
         if DATA.contains(&kind)
@@ -22,7 +23,10 @@ pub(super) fn is_beyond(packet: &[u8]) -> bool {
         {
             return true;
         }
-        let len = usize::from(u16::from_be_bytes([len_high, len_low])).max(CHUNK_HEADER);
+        let len = usize::from(u16::from_be_bytes([len_high, len_low]));
+        if len < CHUNK_HEADER {
+            return true;
+        }
         rest = rest.get(len.next_multiple_of(4)..).unwrap_or_default();
     }
     false
@@ -62,6 +66,6 @@ mod tests {
         // A chunk that says it has no length.
         let mut stuck = packet(&[(3, 0)]);
         stuck[PACKET_HEADER + 2..PACKET_HEADER + 4].fill(0);
-        assert!(!is_beyond(&stuck));
+        assert!(is_beyond(&stuck));
     }
 }

@@ -166,8 +166,12 @@ const TROUBLE: Record<DeviceProblem, { title: TextKey; text: TextKey; steps?: Te
   insecure: { title: "check.insecure.title", text: "check.insecure.text" },
   unsupported: { title: "check.unsupported.title", text: "check.unsupported.text", steps: "check.unsupported.steps" },
   in_app: { title: "check.in_app.title", text: "check.in_app.text", steps: "check.in_app.steps" },
+  no_encryption: { title: "check.no_encryption.title", text: "check.no_encryption.text", steps: "check.no_encryption.steps" },
   unknown: { title: "check.unknown.title", text: "check.unknown.text", steps: "check.unknown.steps" },
 };
+
+/** No other try in the same browser helps. */
+const HOPELESS: DeviceProblem[] = ["insecure", "unsupported", "in_app", "no_encryption"];
 
 interface TroubleProps {
   problem: DeviceProblem;
@@ -181,7 +185,7 @@ function Trouble({ problem, room, environment, onIgnore }: TroubleProps) {
   const { title, text } = TROUBLE[problem];
   const steps: TextKey | undefined =
     problem === "denied" ? `check.denied.steps_${platformOf(environment)}` : TROUBLE[problem].steps;
-  const canTryAgain = problem !== "insecure" && problem !== "unsupported" && problem !== "in_app";
+  const canTryAgain = !HOPELESS.includes(problem);
   return (
     <div data-test="device-trouble" data-problem={problem}>
       <Heading key={problem}>{t(title)}</Heading>

@@ -14,9 +14,9 @@ import { WaitingView } from "./waiting.tsx";
 
 performance.mark("link-open");
 
-const environment = thisEnvironment();
 const code = location.pathname.split("/").pop() ?? "";
 const { root, texts, facts } = pageCatalogue();
+const environment = thisEnvironment(facts.encryption === "require");
 const section = root.dataset.section ?? "";
 
 function App({ room }: { room: Room }) {
@@ -59,7 +59,7 @@ function confirmTexts() {
   };
 }
 
-const room = new Room({ kind: "resident", code });
+const room = new Room({ kind: "resident", code }, { framesWorker: facts.framesWorker, isEncryptionWanted: facts.encryption !== "off" });
 render(
   <Facts.Provider value={facts}>
     <App room={room} />

@@ -1,8 +1,9 @@
 // The console's state beside the room: the list, the link just made, words for the person. Changes only
 // here; the views draw it.
+import { canEncrypt } from "../e2ee/frames.ts";
 import { chime } from "../shared/meter.ts";
 import type { Consultation, Problem, ServerBody } from "../shared/protocol.ts";
-import { Room } from "../shared/room.ts";
+import { Room, type RoomOptions } from "../shared/room.ts";
 import { type Consultations, newlyWaiting, withNews } from "./list.ts";
 
 /** A link that was made; it holds the secret, so it lives in this page's memory only. */
@@ -30,10 +31,10 @@ export class Console {
   readonly #csrf: string;
   readonly #listeners = new Set<() => void>();
 
-  constructor(csrf: string) {
+  constructor(csrf: string, options: Omit<RoomOptions, "onNews">) {
     this.#csrf = csrf;
     this.isSoundOn = readSound();
-    this.room = new Room({ kind: "staff" }, (body) => this.#news(body));
+    this.room = new Room({ kind: "staff" }, { ...options, onNews: (body) => this.#news(body) });
   }
 
   subscribe(listener: () => void): () => void {
@@ -65,7 +66,7 @@ export class Console {
     this.#change({ problem: null });
     // The browser's question, if there is one, belongs to the press of the button.
     void this.room.openDevices("asking");
-    const answer = await this.room.request({ type: "admit", consultation: id });
+    const answer = await this.room.request({ type: "admit", consultation: id, can_encrypt: canEncrypt() });
     if (answer.type !== "error") return;
     this.room.dispatch({ type: "not_admitted" });
     this.#change({ problem: answer.problem });

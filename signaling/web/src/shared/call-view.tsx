@@ -5,6 +5,7 @@ import { Confirm, type ConfirmTexts, Icon, OwnVideo, SignalBars, useFacts, useRo
 import type { Remote } from "./connections.ts";
 import type { PartName } from "./devices.ts";
 import { stopwatch } from "./format.ts";
+import { LockButton, LockTrouble } from "./lock.tsx";
 import type { Quality } from "./protocol.ts";
 import type { Room } from "./room.ts";
 import { type CallStatus, callStatus, type Session } from "./session.ts";
@@ -45,6 +46,7 @@ export function CallView({ room, heading, confirm, children }: CallViewProps) {
       <header class="call-head">
         {heading}
         <div class="call-facts">
+          <LockButton room={room} />
           <OwnSignal session={session} />
           <Elapsed room={room} />
         </div>
@@ -57,6 +59,7 @@ export function CallView({ room, heading, confirm, children }: CallViewProps) {
         <StatusLine session={session} status={status} />
         <OwnView room={room} />
       </div>
+      <LockTrouble room={room} />
       <DeviceTrouble room={room} />
       <div class="controls">
         <Switch room={room} part="microphone" />

@@ -12,9 +12,13 @@ export interface PageFacts {
   lang: string;
   telephone: string;
   office: string;
+  /** `require`, `allow` or `off`: what the office wants of calls. */
+  encryption: string;
+  /** The address of the script through which encrypted frames go. */
+  framesWorker: string;
 }
 
-export const Facts = createContext<PageFacts>({ t: (key) => key, lang: "ja", telephone: "", office: "" });
+export const Facts = createContext<PageFacts>({ t: (key) => key, lang: "ja", telephone: "", office: "", encryption: "require", framesWorker: "" });
 export const useFacts = () => useContext(Facts);
 
 /** Draws anew whenever the room changes. */
@@ -97,6 +101,8 @@ const ICONS = {
   camera: "M4 7h10a1.5 1.5 0 0 1 1.5 1.5v7A1.5 1.5 0 0 1 14 17H4a1.5 1.5 0 0 1-1.5-1.5v-7A1.5 1.5 0 0 1 4 7M15.5 11l6-3.2v8.4l-6-3.2",
   hangup: "M2.5 14.5c0-1 .4-1.9 1.3-2.6 4.7-3.9 11.7-3.9 16.4 0 .9.7 1.3 1.6 1.3 2.600v1.200c0 .6-.5 1-1.1.9l-3.4-.6c-.5-.1-.8-.5-.8-1v-1.900a13 13 0 0 0-8.4 0V15c0 .5-.3.9-.8 1l-3.4.6c-.6.1-1.1-.3-1.1-.9z",
   sound: "M4 9.500v5h3.500l5 4v-13l-5 4zM16 9a4 4 0 0 1 0 6M18.5 6.500a8 8 0 0 1 0 11",
+  lock: "M6 11h12v9H6zM8.500 11V8a3.500 3.500 0 0 1 7 0v3M12 14.500v2",
+  unlock: "M6 11h12v9H6zM8.500 11V7a3.500 3.500 0 0 1 6.800-1.200M12 14.500v2",
 } as const;
 
 export function Icon({ name, isCrossed = false }: { name: keyof typeof ICONS; isCrossed?: boolean }) {

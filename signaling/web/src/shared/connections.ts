@@ -1,5 +1,6 @@
 // The two peer connections of a participant: *up* (this page offers what it sends) and *down* (the server
 // offers what it forwards). Invariant: what belongs to dropped connections is never reported any more.
+import type { Frames } from "../e2ee/frames.ts";
 import type { PartName } from "./devices.ts";
 import type { Data } from "./data.ts";
 import { activate, cameraEncodings, onlyEncoding } from "./encodings.ts";
@@ -38,6 +39,8 @@ export class Connections {
   #down: RTCPeerConnection | null = null;
   #remotes: Remote[] = [];
   #servers: IceServer[] = [];
+  /** What all frames go through, in a call that is encrypted from end to end. */
+  #frames: Frames | null = null;
   #tracks: Record<PartName, MediaStreamTrack | null> = { camera: null, microphone: null };
   /** Offers are answered one after the other, our own are made one after the other, and so are changes of encodings. */
   #answering: Promise<unknown> = Promise.resolve();
@@ -59,6 +62,17 @@ export class Connections {
     }
   }
 
+  /** What connections carry that begin from now on goes through `frames`; `null`: as it is. */
+  useFrames(frames: Frames | null): void {
+    if (this.#frames === frames) return;
+    this.#frames = frames;
+    // What was made ahead of time carries it the other way, and can't be changed any more: see `#seal`.
+    if (this.#up && !this.#up.isOffered) {
+      shut(this.#up.connection);
+      this.#up = null;
+    }
+  }
+
   /** Makes the up connection and its offer ahead of time: certificates and codecs take a while on phones. */
   prepare(): Up {
     if (this.#up) return this.#up;
@@ -72,6 +86,7 @@ export class Connections {
       camera: addCamera(connection, this.#tracks.camera),
     };
     this.#data.openOn(connection);
+    this.#seal(senders);
     this.#up = { connection, senders, offer: connection.createOffer(), isOffered: false };
     return this.#up;
   }
@@ -114,6 +129,7 @@ export class Connections {
     const answered = this.#answering.then(async () => {
       if (this.#down !== down) return null;
       await down.setRemoteDescription({ type: "offer", sdp });
+      this.#openAll(down, tracks);
       await down.setLocalDescription(await down.createAnswer());
       if (this.#down !== down) return null;
       this.#regroup(down, tracks);
@@ -161,6 +177,24 @@ export class Connections {
       this.#data.listenTo(channel, channel.ordered && channel.maxRetransmits === null);
     };
     return down;
+  }
+
+  /**
+   * In the task in which the senders were made: Chromium passes by a transform that comes later, and what should be sealed
+   * would go out in the clear.
+   */
+  #seal({ microphone, camera }: Up["senders"]): void {
+    this.#frames?.seal(microphone.sender, "audio");
+    this.#frames?.seal(camera.sender, "video");
+  }
+
+  /** Before anything comes: each receiver opens what its participant sends, and nobody else. */
+  #openAll(down: RTCPeerConnection, tracks: SubscribedTrack[]): void {
+    const byMid = new Map(down.getTransceivers().map((one) => [one.mid, one.receiver]));
+    for (const { mid, participant, source } of tracks) {
+      const receiver = byMid.get(mid);
+      if (receiver) this.#frames?.open(receiver, source === "microphone" ? "audio" : "video", participant);
+    }
   }
 
   #connect(which: "up" | "down"): RTCPeerConnection {

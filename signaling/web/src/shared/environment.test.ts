@@ -12,6 +12,7 @@ const of = (userAgent: string, more: Partial<Environment> = {}): Environment => 
   isSecure: true,
   hasDevices: true,
   hasConnections: true,
+  lacksEncryption: false,
   ...more,
 });
 
@@ -28,6 +29,7 @@ test("what is missing is named, the most fundamental first", () => {
   assert.equal(environmentProblem(of(MAC, { isSecure: false, hasDevices: false })), "insecure");
   assert.equal(environmentProblem(of(MAC, { hasDevices: false })), "unsupported");
   assert.equal(environmentProblem(of(MAC, { hasConnections: false })), "unsupported");
+  assert.equal(environmentProblem(of(MAC, { lacksEncryption: true })), "no_encryption");
 });
 
 test("an iPad that says it is a Mac is an iPad", () => {

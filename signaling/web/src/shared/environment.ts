@@ -1,6 +1,8 @@
 // What the browser can do, and why a camera or microphone can't be had: kinds that the texts explain.
 
-export type DeviceProblem = "denied" | "missing" | "busy" | "insecure" | "unsupported" | "in_app" | "unknown";
+import { canEncrypt } from "../e2ee/frames.ts";
+
+export type DeviceProblem = "denied" | "missing" | "busy" | "insecure" | "unsupported" | "in_app" | "no_encryption" | "unknown";
 export type Platform = "ios" | "android" | "desktop";
 
 /** What is asked of the browser; a plain value, so that tests can give any. */
@@ -10,15 +12,19 @@ export interface Environment {
   isSecure: boolean;
   hasDevices: boolean;
   hasConnections: boolean;
+  /** The office wants calls encrypted from end to end, and this browser can't. */
+  lacksEncryption: boolean;
 }
 
-export function thisEnvironment(): Environment {
+/** `isEncryptionWanted`: the office holds encrypted calls only. */
+export function thisEnvironment(isEncryptionWanted: boolean): Environment {
   return {
     userAgent: navigator.userAgent,
     maxTouchPoints: navigator.maxTouchPoints,
     isSecure: window.isSecureContext,
     hasDevices: typeof navigator.mediaDevices?.getUserMedia === "function",
     hasConnections: typeof RTCPeerConnection === "function" && "addTransceiver" in RTCPeerConnection.prototype,
+    lacksEncryption: isEncryptionWanted && !canEncrypt(),
   };
 }
 
@@ -43,6 +49,7 @@ export function environmentProblem(environment: Environment): DeviceProblem | nu
   if (!environment.isSecure) return "insecure";
   if (isInApp(environment)) return "in_app";
   if (!environment.hasDevices || !environment.hasConnections) return "unsupported";
+  if (environment.lacksEncryption) return "no_encryption";
   return null;
 }
 

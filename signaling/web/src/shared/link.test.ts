@@ -64,7 +64,7 @@ test("answers find their requests, in any order, and news come as they are", asy
   const { link, seen, socket } = start();
   socket().welcome();
   assert.equal(seen.opened, 1);
-  const [a, b] = [link.request({ type: "ready" }), link.request({ type: "ready" })];
+  const [a, b] = [link.request({ type: "ready", can_encrypt: true }), link.request({ type: "ready", can_encrypt: true })];
   const [, first, second] = socket().sent;
   socket().tell({ type: "media_lost" });
   socket().tell({ id: second?.id, type: "error", problem: { type: "x:y", title: "", status: 409 } });
@@ -77,9 +77,9 @@ test("answers find their requests, in any order, and news come as they are", asy
 
 test("a request without an answer ends by its limit, and one on a lost link at once", async () => {
   const { link, socket } = start();
-  assert.equal((await link.request({ type: "ready" })).type, "error", "not open yet");
+  assert.equal((await link.request({ type: "ready", can_encrypt: true })).type, "error", "not open yet");
   socket().welcome();
-  const asked = link.request({ type: "ready" });
+  const asked = link.request({ type: "ready", can_encrypt: true });
   socket().onclose?.({ code: 1006 });
   const answer = await asked;
   assert.ok(answer.type === "error" && answer.problem.status === 0);

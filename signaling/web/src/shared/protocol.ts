@@ -1,4 +1,6 @@
-// The words of `/ws`, as `protocol/src/signal.rs` defines them, of data channels (`data.rs`) and of areas (`congestion.rs`).
+// The words of `/ws`, as `protocol/src/signal.rs` defines them (of keys: `keys.rs`), of data channels (`data.rs`) and of areas
+// (`congestion.rs`).
+import type { KeyMessage } from "../e2ee/round.ts";
 
 export const VERSION = 1;
 
@@ -63,8 +65,8 @@ export type Identity = { kind: "resident"; code: string } | { kind: "staff" };
 
 export type ClientBody =
   | { type: "hello"; version: number; identity: Identity }
-  | { type: "ready" }
-  | { type: "admit"; consultation: string }
+  | { type: "ready"; can_encrypt: boolean }
+  | { type: "admit"; consultation: string; can_encrypt: boolean }
   | { type: "end"; consultation: string }
   | { type: "join"; token: string; has_connections: boolean }
   | { type: "publish"; sdp: string; tracks: PublishTrack[] }
@@ -72,6 +74,7 @@ export type ClientBody =
   | { type: "view"; tracks: TrackView[] }
   | { type: "restart" }
   | { type: "mute"; source: MediaSource; muted: boolean }
+  | { type: "keys"; to?: string; message: KeyMessage }
   | { type: "ping" };
 
 export type ServerBody =
@@ -80,7 +83,7 @@ export type ServerBody =
   | { type: "welcome"; now: number }
   | { type: "consultation"; consultation: Consultation }
   | { type: "consultations"; consultations: Consultation[]; now: number }
-  | { type: "admitted"; consultation: string; token: string; ice_servers?: IceServer[] }
+  | { type: "admitted"; consultation: string; token: string; ice_servers?: IceServer[]; encryption: "off" | "require" }
   | { type: "joined"; participant: string; fresh: boolean }
   | { type: "published"; sdp: string }
   | { type: "offer"; revision: number; sdp: string; tracks: SubscribedTrack[] }
@@ -90,6 +93,7 @@ export type ServerBody =
   | { type: "paused"; track: string; paused: boolean }
   | { type: "speakers"; participants: string[] }
   | { type: "connection_quality"; participant: string; quality: Quality }
+  | { type: "keys"; from: string; message: KeyMessage }
   | { type: "media_lost" }
   | { type: "pong" };
 

@@ -1,5 +1,8 @@
 // Carries out what the session machine decides: the link, the devices, the connections. Pages subscribe
 // and draw what they find here; they change nothing but through `dispatch` and the methods below.
+import type { Privacy } from "../e2ee/agreement.ts";
+import { Encryption } from "../e2ee/encryption.ts";
+import { canEncrypt } from "../e2ee/frames.ts";
 import { Connections, type Remote } from "./connections.ts";
 import { Data } from "./data.ts";
 import { Devices, type PartName } from "./devices.ts";
@@ -17,6 +20,17 @@ const SILENCE_MS = 1_000;
 const JITTER = 0.3;
 const OFF_KEY = "madoguchi.off";
 
+/** Whether the call is encrypted from end to end; off: it isn't to be. */
+export type Lock = Privacy | "off";
+
+export interface RoomOptions {
+  /** The address of the script through which encrypted frames go. */
+  framesWorker: string;
+  /** What the office wants; a call may still be held otherwise. */
+  isEncryptionWanted: boolean;
+  onNews?(body: ServerBody): void;
+}
+
 export class Room {
   session: Session;
   remotes: Remote[] = [];
@@ -27,6 +41,8 @@ export class Room {
   readonly views: Views;
   /** Messages to and from the others in the call. */
   readonly data = new Data();
+  readonly encryption: Encryption;
+  #isEncrypted = false;
   readonly #connections: Connections;
   readonly #link: Link;
   readonly #listeners = new Set<() => void>();
@@ -36,7 +52,7 @@ export class Room {
   /** Parts that aren't there, and so count as switched off without anybody having done so. */
   readonly #missing = new Set<PartName>();
 
-  constructor(identity: Identity, onNews?: (body: ServerBody) => void) {
+  constructor(identity: Identity, { framesWorker, isEncryptionWanted, onNews }: RoomOptions) {
     this.session = newSession(identity.kind, remembered());
     this.#onNews = onNews;
     this.devices = new Devices({
@@ -50,6 +66,15 @@ export class Room {
         this.#changed();
       },
     }, this.data);
+    this.encryption = new Encryption(framesWorker, {
+      send: (to, message) => void this.request({ type: "keys", message, ...(to === undefined ? {} : { to }) }),
+      onChange: () => this.#changed(),
+      onBroken: () => {
+        if (this.#isEncrypted || isEncryptionWanted) this.#connections.useFrames(this.encryption.frames);
+        if (this.#isEncrypted) this.dispatch({ type: "negotiation_failed" });
+      },
+    });
+    if (isEncryptionWanted) this.#connections.useFrames(this.encryption.frames);
     this.views = new Views({
       tell: async (tracks) => (await this.request({ type: "view", tracks })).type === "ok",
     });
@@ -79,6 +104,15 @@ export class Room {
     return Date.now() + this.clockOffset;
   }
 
+  get lock(): Lock {
+    return this.#isEncrypted ? this.encryption.privacy : "off";
+  }
+
+  /** The digits that both sides compare. */
+  get code(): string | null {
+    return this.encryption.code;
+  }
+
   subscribe(listener: () => void): () => void {
     this.#listeners.add(listener);
     return () => this.#listeners.delete(listener);
@@ -91,6 +125,7 @@ export class Room {
     const call = callOf(next);
     if (before !== null && before !== call) this.data.end();
     if (call !== null && before !== call) this.data.begin();
+    if (next.stage !== "call") this.encryption.leave();
     for (const effect of effects) this.#carryOut(effect);
     this.#changed();
   }
@@ -136,7 +171,7 @@ export class Room {
   }
 
   #news(body: ServerBody): void {
-    if (body.type === "admitted") this.#connections.useServers(body.ice_servers ?? []);
+    if (body.type === "admitted" && !this.#admitted(body)) return;
     switch (body.type) {
       case "consultation":
       case "consultations":
@@ -150,11 +185,29 @@ export class Room {
       case "media_lost":
         this.dispatch(body);
         break;
+      case "keys":
+        this.encryption.heard(body.from, body.message);
+        break;
       case "layers":
         if (body.source === "camera") this.#connections.setLayers(body.rids);
         break;
     }
+    if (body.type === "offer") this.encryption.seen(body.tracks.map((track) => track.participant));
+    if (body.type === "participant_left") this.encryption.left(body.participant);
     this.#onNews?.(body);
+  }
+
+  /** Makes the connections as the call is to be held. False: this browser can't hold it so. */
+  #admitted({ encryption, ice_servers }: Extract<ServerBody, { type: "admitted" }>): boolean {
+    this.#isEncrypted = encryption === "require";
+    if (this.#isEncrypted && !this.encryption.frames) {
+      const problem = { type: "urn:madoguchi:problem:cant-encrypt", title: "", status: 409 };
+      this.dispatch({ type: "refused", problem });
+      return false;
+    }
+    this.#connections.useFrames(this.#isEncrypted ? this.encryption.frames : null);
+    this.#connections.useServers(ice_servers ?? []);
+    return true;
   }
 
   #carryOut(effect: Effect): void {
@@ -224,7 +277,7 @@ export class Room {
   }
 
   async #ready(): Promise<void> {
-    const answer = await this.request({ type: "ready" });
+    const answer = await this.request({ type: "ready", can_encrypt: canEncrypt() });
     if (answer.type === "error") setTimeout(() => this.dispatch({ type: "ready_failed" }), LATER_MS);
   }
 
@@ -234,6 +287,8 @@ export class Room {
     if (answer.type !== "joined") return;
     performance.mark("joined");
     this.dispatch(answer);
+    const { room, stage } = this.session;
+    if (this.#isEncrypted && room && stage === "call") this.encryption.enter(room, answer.participant);
     if (answer.fresh) this.views.repeat();
   }
 

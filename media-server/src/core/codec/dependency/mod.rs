@@ -31,7 +31,7 @@ pub enum Unread {
 }
 
 /// What a packet's descriptor says of its frame.
-#[derive(Debug, Clone)]
+#[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Frame {
     /// The packet begins the frame.
     pub starts: bool,
