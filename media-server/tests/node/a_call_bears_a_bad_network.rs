@@ -97,10 +97,11 @@ impl Call {
         let last = frames.last().map(|it| (it.height, it.at.elapsed()));
         format!(
             "{} pictures, the last {last:?} ago; {} times asked for a key frame, {asked} reached the publisher; {} of the \
-             voice; {resent} sent again; held back: {:?}; the publisher's network {of_aoi:?}, the watcher's {of_ren:?}",
+             voice, the most missing in a row {}; {resent} sent again; held back: {:?}; the publisher's network {of_aoi:?}, the watcher's {of_ren:?}",
             frames.len(),
             seen.decoder.asked.len(),
             seen.voices.len(),
+            seen.most_missing(),
             seen.paused
         )
     }
@@ -243,6 +244,7 @@ async fn a_link_that_narrows_keeps_the_voice_and_gets_its_picture_back() {
     })
     .await;
     assert!(call.ren.seen().decoder.faults.is_empty());
+    call.assert_no_long_silence().await;
     call.close("narrow").await;
 }
 
@@ -261,10 +263,17 @@ async fn a_picture_of_one_size_that_does_not_fit_is_held_back_and_comes_back() {
         .await;
     call.until("the picture", |seen| seen.decoder.frames.len() > shown + 30)
         .await;
+    call.assert_no_long_silence().await;
     call.close("held back").await;
 }
 
 impl Call {
+    /// Half a second at most: a machine that stops sends all at once then, and the queue is full.
+    async fn assert_no_long_silence(&self) {
+        let missing = self.ren.seen().most_missing();
+        assert!(missing <= 25, "{missing} packets in a row; {}", self.state().await);
+    }
+
     /// Waits for four seconds of which the voice came.
     async fn voice_flows(&self, what: &str) {
         let last = |seen: &Seen| seen.voices.last_key_value().map_or(0, |(number, _)| *number);

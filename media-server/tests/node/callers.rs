@@ -244,6 +244,13 @@ pub async fn watch(office: &Office, signaling: &Signaling, name: &str, server: S
 }
 
 impl Seen {
+    /// The most packets of the voice that are missing in a row.
+    pub fn most_missing(&self) -> u32 {
+        let numbers = self.voices.keys();
+        let pairs = numbers.clone().zip(numbers.skip(1));
+        pairs.map(|(one, next)| next - one - 1).max().unwrap_or(0)
+    }
+
     fn take(&mut self, link: &mut Link, packet: RtpPacket) {
         let now = Instant::now();
         let params = link.rtc.codec_config().params().iter();
