@@ -52,13 +52,16 @@ export class Office {
   readonly log: string;
   /** Where each media node is spoken to, in the order of their numbers. */
   readonly controls: string[];
+  /** Where each media node's media comes by UDP, likewise. */
+  readonly media: string[];
   #child: ChildProcess;
   #dir: string;
 
-  private constructor(dir: string, url: string, config: string, controls: string[], lan: string | undefined) {
+  private constructor(dir: string, url: string, config: string, media: { udp: string; control: string }[], lan: string | undefined) {
     this.#dir = dir;
     this.url = url;
-    this.controls = controls;
+    this.controls = media.map((node) => node.control);
+    this.media = media.map((node) => node.udp);
     this.run = join(dir, "run");
     this.config = config;
     this.log = join(dir, "office.log");
@@ -100,7 +103,7 @@ export class Office {
       control: `127.0.0.1:${ports[2 * n + 1]}`,
     }));
     writeFileSync(config, ownConfig(dir, { web, url, media, isBare, relay: turn ? relay : undefined, encryption }));
-    const office = new Office(dir, url, config, media.map((node) => node.control), lan);
+    const office = new Office(dir, url, config, media, lan);
     try {
       await eventually(
         "the office is open",

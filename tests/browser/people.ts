@@ -87,6 +87,23 @@ function sendInOneStream({ codec, mode }: OneStream): void {
   } as typeof original;
 }
 
+/** As if the media server were at this address, and could be reached by UDP only. */
+function leadThrough(address: string): void {
+  const colon = address.lastIndexOf(":");
+  const lead = (line: string) => {
+    if (!line.startsWith("a=candidate:")) return line;
+    const words = line.split(" ");
+    if (words[2] !== "udp") return null;
+    return [...words.slice(0, 4), address.slice(0, colon), address.slice(colon + 1), ...words.slice(6)].join(" ");
+  };
+  const { prototype } = RTCPeerConnection;
+  const original: (description: RTCSessionDescriptionInit) => Promise<void> = prototype.setRemoteDescription;
+  prototype.setRemoteDescription = function (this: RTCPeerConnection, { type, sdp = "" }: RTCSessionDescriptionInit) {
+    const lines = sdp.split("\r\n").map(lead).filter((line) => line !== null);
+    return original.call(this, { type, sdp: lines.join("\r\n") });
+  };
+}
+
 /** The way that each living connection of a page takes: kind of its own candidate, and protocol. */
 export function ways(page: Page): Promise<{ kind: string; protocol: string; relayProtocol?: string }[]> {
   return page.evaluate(async () => {
@@ -121,6 +138,8 @@ export async function newPerson(
     onlyRelayed?: boolean;
     cores?: number;
     oneStream?: OneStream;
+    /** Where it reaches the media server, if not by itself. */
+    through?: string;
   } = {},
 ): Promise<Person> {
   const context = await browser.newContext({
@@ -132,6 +151,7 @@ export async function newPerson(
   });
   if (options.onlyRelayed) await context.addInitScript(relayEverything);
   if (options.oneStream) await context.addInitScript(sendInOneStream, options.oneStream);
+  if (options.through) await context.addInitScript(leadThrough, options.through);
   await context.addInitScript(rememberConnections);
   if (options.cores !== undefined) {
     await context.addInitScript((value) => {
@@ -154,7 +174,7 @@ export async function newStaff(
   browser: Browser,
   office: Office,
   id = "hanako",
-  options: { cores?: number } = {},
+  options: { cores?: number; through?: string } = {},
 ): Promise<Person> {
   const person = await newPerson(browser, { width: 1280, height: 800, ...options });
   const password = office.logins().get(id);

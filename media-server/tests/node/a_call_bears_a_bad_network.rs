@@ -2,6 +2,7 @@
 //! when: the machine has its own delays.
 
 use std::net::SocketAddr;
+use std::time::Duration;
 
 use impair::{Direction, Plan, Proxy, settings};
 
@@ -14,6 +15,9 @@ const PICTURES: usize = 150;
 /// How often a figure is made until it is good. A machine that stops for a second loses more than the network that is
 /// tested; a fault of ours would be in every one.
 const TRIES: usize = 8;
+/// How long anything may take before the test fails.
+const LIMIT: Duration = Duration::from_secs(60);
+
 /// Ticks of the RTP clock from one picture to the next, about.
 const PICTURE_TICKS: u32 = 33 * 90;
 
@@ -53,7 +57,7 @@ impl Call {
         let signaling = office.signaling().await;
         let (of_aoi, of_ren) = (network(&office, 1, text).await, network(&office, 2, text).await);
         let way = ("aoi", of_aoi.address());
-        let aoi = callers::publish(&office, &signaling, way, layers, false).await;
+        let aoi = callers::publish(&office, &signaling, way, layers).await;
         let ren = callers::watch(&office, &signaling, "ren", of_ren.address()).await;
         until("pictures", || ren.seen().decoder.frames.len() > 60).await;
         Self {
@@ -75,8 +79,31 @@ impl Call {
         }
     }
 
+    /// Waits until the condition holds; says how things are when it never does.
     async fn until(&self, what: &str, mut holds: impl FnMut(&Seen) -> bool) {
-        until(what, || holds(&self.ren.seen())).await;
+        let waiting = until(what, || holds(&self.ren.seen()));
+        if tokio::time::timeout(LIMIT, waiting).await.is_err() {
+            panic!("waited too long for: {what}; {}", self.state().await);
+        }
+    }
+
+    /// How things are, for the words of a failed test.
+    async fn state(&self) -> String {
+        let (of_aoi, of_ren) = (self.of_aoi.report().await, self.of_ren.report().await);
+        let resent = self.metric("media_packets_resent_total{direction=\"out\"}").await;
+        let asked = self.aoi.sent().key_frames_asked;
+        let seen = self.ren.seen();
+        let frames = &seen.decoder.frames;
+        let last = frames.last().map(|it| (it.height, it.at.elapsed()));
+        format!(
+            "{} pictures, the last {last:?} ago; {} times asked for a key frame, {asked} reached the publisher; {} of the \
+             voice, the most missing in a row {}; {resent} sent again; held back: {:?}; the publisher's network {of_aoi:?}, the watcher's {of_ren:?}",
+            frames.len(),
+            seen.decoder.asked.len(),
+            seen.voices.len(),
+            seen.most_missing(),
+            seen.paused
+        )
     }
 
     async fn metric(&self, name: &str) -> u64 {
@@ -104,8 +131,9 @@ impl Call {
         };
         self.until("pictures", |seen| seen.decoder.frames.len() > first + PICTURES)
             .await;
+        let state = self.state().await;
         let seen = self.ren.seen();
-        assert!(seen.decoder.faults.is_empty(), "{:?}", seen.decoder.faults);
+        assert!(seen.decoder.faults.is_empty(), "{:?}; {state}", seen.decoder.faults);
         let pictures = &seen.decoder.frames[first..];
         let mut numbers = seen.voices.keys().skip(heard);
         let (begin, end) = (numbers.next().unwrap(), numbers.next_back().unwrap());
@@ -118,8 +146,7 @@ impl Call {
     }
 
     async fn close(self, name: &str) {
-        println!("{name}: aoi's {:?}", self.of_aoi.report().await);
-        println!("{name}: ren's {:?}", self.of_ren.report().await);
+        println!("{name}: {}", self.state().await);
         drop((self.aoi, self.ren));
         self.office.close().await;
     }
@@ -146,7 +173,7 @@ async fn five_percent_loss_each_way_costs_next_to_nothing() {
     let call = Call::begin(three_layers(), "delay=20ms").await;
     call.spoil("loss=5%").await;
     // Nobody asks for a voice again on its way to the server, where one packet in twenty is lost.
-    call.eventually("five percent", |came| came.shown > 0.98 && came.heard > 0.92)
+    call.eventually("five percent", |came| came.shown > 0.98 && came.heard > 0.9)
         .await;
     let lost = call.of_ren.report().await.down.lost;
     assert!(lost > 20, "the network did lose: {lost}");
@@ -217,6 +244,7 @@ async fn a_link_that_narrows_keeps_the_voice_and_gets_its_picture_back() {
     })
     .await;
     assert!(call.ren.seen().decoder.faults.is_empty());
+    call.assert_no_long_silence().await;
     call.close("narrow").await;
 }
 
@@ -235,10 +263,17 @@ async fn a_picture_of_one_size_that_does_not_fit_is_held_back_and_comes_back() {
         .await;
     call.until("the picture", |seen| seen.decoder.frames.len() > shown + 30)
         .await;
+    call.assert_no_long_silence().await;
     call.close("held back").await;
 }
 
 impl Call {
+    /// Half a second at most: a machine that stops sends all at once then, and the queue is full.
+    async fn assert_no_long_silence(&self) {
+        let missing = self.ren.seen().most_missing();
+        assert!(missing <= 25, "{missing} packets in a row; {}", self.state().await);
+    }
+
     /// Waits for four seconds of which the voice came.
     async fn voice_flows(&self, what: &str) {
         let last = |seen: &Seen| seen.voices.last_key_value().map_or(0, |(number, _)| *number);

@@ -1,7 +1,5 @@
 //! What comes over real sockets and proves nothing is dropped and counted, and the call goes on.
 
-use std::net::SocketAddr;
-
 use tokio::net::UdpSocket;
 
 use crate::callers::{self, Publisher, Watcher, until};
@@ -24,7 +22,7 @@ impl Call {
         let office = Office::open().await;
         let signaling = office.signaling().await;
         let layers = vec![Layer::new(None, 360, 500_000)];
-        let aoi = callers::publish(&office, &signaling, ("aoi", office.udp), layers, true).await;
+        let aoi = callers::publish(&office, &signaling, ("aoi", office.udp), layers).await;
         let ren = callers::watch(&office, &signaling, "ren", office.udp).await;
         until("pictures", || ren.seen().decoder.frames.len() > 30).await;
         Self {
@@ -182,13 +180,16 @@ async fn a_known_name_or_source_proves_no_address() {
 #[tokio::test(flavor = "multi_thread")]
 async fn an_overheard_check_takes_nobody_s_media_away() {
     let call = Call::begin().await;
-    let check = call.tape().into_iter().rfind(|it| is_check(it)).unwrap();
-    for _ in 0..20 {
-        call.send(&call.stranger, &check).await;
+    let strangers = call.drops("stranger").await;
+    let tapes = [call.tape(), call.ren.seen().tape.clone()];
+    let checks: Vec<_> = tapes.iter().flatten().filter(|it| is_check(it)).collect();
+    for check in &checks {
+        call.send(&call.stranger, check).await;
     }
-    let from: SocketAddr = call.stranger.local_addr().unwrap();
-    assert_ne!(from, call.aoi.socket.local_addr().unwrap());
+    call.dropped("stranger", strangers, checks.len() as u64).await;
     call.assert_undisturbed().await;
+    let answered = call.stranger.try_recv_from(&mut [0; 2048]);
+    assert!(answered.is_err(), "{answered:?}");
     call.close().await;
 }
 

@@ -38,7 +38,7 @@ pub struct Sent {
     pub voices: u32,
     /// Key frames that it was asked for, of all layers.
     pub key_frames_asked: usize,
-    /// Its datagrams, when kept.
+    /// Its datagrams.
     pub tape: Vec<Vec<u8>>,
 }
 
@@ -50,6 +50,8 @@ pub struct Seen {
     pub voices: BTreeMap<u32, Instant>,
     /// What it was told about its picture, in order: whether it is held back.
     pub paused: Vec<bool>,
+    /// Its datagrams.
+    pub tape: Vec<Vec<u8>>,
     picture: Option<Mid>,
 }
 
@@ -88,17 +90,16 @@ async fn join(office: &Office, signaling: &Signaling, name: &str, publish: &[Med
     assert!(matches!(joined, AnswerBody::Joined { fresh: true, .. }), "{joined:?}");
 }
 
-/// Joins, and publishes by a server that it reaches at `server`. `keeps_tape`: what it sends is kept.
+/// Joins, and publishes by a server that it reaches at `server`.
 pub async fn publish(
     office: &Office,
     signaling: &Signaling,
     (name, server): (&str, SocketAddr),
     layers: Vec<Layer>,
-    keeps_tape: bool,
 ) -> Publisher {
     join(office, signaling, name, &[CameraSource, Microphone]).await;
     let mut link = Link::open(server).await;
-    link.tape = keeps_tape.then(Vec::new);
+    link.tape = Some(Vec::new());
     let mut simulcast = Simulcast::new();
     for rid in layers.iter().filter_map(|it| it.rid) {
         simulcast.add_send_layer(SimulcastLayer::new(&rid));
@@ -198,6 +199,7 @@ pub async fn watch(office: &Office, signaling: &Signaling, name: &str, server: S
     let answers = signaling.clone_for_answers();
     join(office, signaling, name, &[]).await;
     let mut link = Link::open(server).await;
+    link.tape = Some(Vec::new());
     let seen: Arc<Mutex<Seen>> = Arc::default();
     let (mine, mut running) = (Arc::clone(&seen), JoinSet::new());
     running.spawn(async move {
@@ -225,7 +227,13 @@ pub async fn watch(office: &Office, signaling: &Signaling, name: &str, server: S
                         }
                     }
                 }
-                _ = clock.tick() => mine.lock().unwrap().ask_key_frame(&mut link),
+                _ = clock.tick() => {
+                    let mut seen = mine.lock().unwrap();
+                    seen.ask_key_frame(&mut link);
+                    if let Some(tape) = &mut link.tape {
+                        seen.tape.append(tape);
+                    }
+                }
             }
         }
     });
@@ -236,6 +244,13 @@ pub async fn watch(office: &Office, signaling: &Signaling, name: &str, server: S
 }
 
 impl Seen {
+    /// The most packets of the voice that are missing in a row.
+    pub fn most_missing(&self) -> u32 {
+        let numbers = self.voices.keys();
+        let pairs = numbers.clone().zip(numbers.skip(1));
+        pairs.map(|(one, next)| next - one - 1).max().unwrap_or(0)
+    }
+
     fn take(&mut self, link: &mut Link, packet: RtpPacket) {
         let now = Instant::now();
         let params = link.rtc.codec_config().params().iter();

@@ -163,7 +163,6 @@ impl Shell {
             let next = self.link.next_exit();
             let due = tokio::time::sleep_until(next.unwrap_or_else(Instant::now).into());
             tokio::select! {
-                biased;
                 command = asked.recv() => match command {
                     Some(command) => self.obey(command),
                     None => return,
@@ -277,5 +276,121 @@ async fn read(outside: Arc<UdpSocket>, peer: usize, tell: mpsc::Sender<Parcel>) 
         if tell.send(parcel).await.is_err() {
             return;
         }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use std::collections::BTreeSet;
+    use std::time::Duration;
+
+    use super::*;
+    use crate::settings;
+
+    /// How long anything may take before a test fails.
+    const LIMIT: Duration = Duration::from_secs(20);
+
+    async fn socket() -> UdpSocket {
+        open(SocketAddr::from(([127, 0, 0, 1], 0))).await.expect("a socket")
+    }
+
+    async fn proxy(server: &UdpSocket, seed: u64, up: &str) -> Proxy {
+        let plan = Plan {
+            seed,
+            up: settings(up).expect("settings"),
+            ..Plan::default()
+        };
+        let server = server.local_addr().expect("an address");
+        Proxy::open(SocketAddr::from(([127, 0, 0, 1], 0)), server, plan)
+            .await
+            .expect("a proxy")
+    }
+
+    async fn receive(socket: &UdpSocket) -> (Vec<u8>, SocketAddr) {
+        let mut buffer = vec![0; MAX_DATAGRAM];
+        let came = tokio::time::timeout(LIMIT, socket.recv_from(&mut buffer)).await;
+        let (len, from) = came.expect("in time").expect("received");
+        (buffer[..len].to_vec(), from)
+    }
+
+    #[tokio::test]
+    async fn the_server_sees_each_peer_at_its_own_address_and_answers_reach_it() {
+        let (server, peers) = (socket().await, [socket().await, socket().await]);
+        let proxy = proxy(&server, 1, "").await;
+        let mut seen = BTreeSet::new();
+        for (peer, word) in peers.iter().zip([&b"one"[..], b"two"]) {
+            peer.send_to(word, proxy.address()).await.expect("sent");
+            let (came, from) = receive(&server).await;
+            assert_eq!(came, word);
+            seen.insert(from);
+            server.send_to(&[word, b" again"].concat(), from).await.expect("sent");
+            let (answer, from) = receive(peer).await;
+            assert_eq!((answer, from), ([word, b" again"].concat(), proxy.address()));
+        }
+        assert_eq!(seen.len(), 2);
+        let report = proxy.report().await;
+        assert_eq!(
+            (report.peers, report.up.passed, report.down.passed, report.unsent),
+            (2, 2, 2, 0)
+        );
+        // The largest there is, as it is.
+        let large = vec![7; 65_507];
+        peers[0].send_to(&large, proxy.address()).await.expect("sent");
+        assert_eq!(receive(&server).await.0, large);
+        proxy.close().await;
+    }
+
+    /// Which of 300 datagrams come to the server.
+    async fn come_through(seed: u64) -> Vec<u16> {
+        let (server, peer) = (socket().await, socket().await);
+        let proxy = proxy(&server, seed, "loss=20%").await;
+        let mut come = Vec::new();
+        for number in 0..300_u16 {
+            peer.send_to(&number.to_be_bytes(), proxy.address())
+                .await
+                .expect("sent");
+        }
+        // From now on all that is sent comes: after the last of the 300 there is one more.
+        while proxy.report().await.up.passed + proxy.report().await.up.lost < 300 {
+            tokio::task::yield_now().await;
+        }
+        proxy.set(Direction::Up, settings("loss=0%").expect("settings")).await;
+        peer.send_to(&300_u16.to_be_bytes(), proxy.address())
+            .await
+            .expect("sent");
+        while come.last() != Some(&300) {
+            let (bytes, _) = receive(&server).await;
+            come.push(u16::from_be_bytes(bytes.try_into().expect("two bytes")));
+        }
+        come
+    }
+
+    #[tokio::test]
+    async fn the_same_seed_loses_the_same_datagrams() {
+        let come = come_through(5).await;
+        assert!((200..280).contains(&come.len()), "{}", come.len());
+        assert_eq!(come, come_through(5).await);
+        assert_ne!(come, come_through(6).await);
+    }
+
+    #[tokio::test]
+    async fn more_peers_than_there_is_place_for_are_counted_and_disturb_nobody() {
+        let server = socket().await;
+        let proxy = proxy(&server, 1, "").await;
+        let mut peers = Vec::new();
+        for number in 0..MAX_PEERS + 3 {
+            let peer = socket().await;
+            peer.send_to(&[1], proxy.address()).await.expect("sent");
+            if number < MAX_PEERS {
+                receive(&server).await;
+            }
+            peers.push(peer);
+        }
+        while proxy.report().await.unsent < 3 {
+            tokio::task::yield_now().await;
+        }
+        peers[0].send_to(&[2], proxy.address()).await.expect("sent");
+        assert_eq!(receive(&server).await.0, [2]);
+        assert_eq!(proxy.report().await.peers, MAX_PEERS);
     }
 }

@@ -336,7 +336,7 @@ impl Estimator {
     }
 
     /// The round trip: reported, or at most what feedback took.
-    pub fn rtt(&self) -> Option<Duration> {
+    pub(crate) fn rtt(&self) -> Option<Duration> {
         let us = self.round_trip.us()?;
         Some(Duration::from_micros(us.unsigned_abs()))
     }

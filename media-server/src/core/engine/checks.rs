@@ -1,5 +1,5 @@
-//! Connectivity checks that were answered. Their signature says who wrote them, not who sent them: whoever overhears one can
-//! send it again, and would be sent the connection's media until the next one comes.
+//! Connectivity checks that came. Their signature says who wrote them, not who sent them: whoever overhears one can send it
+//! again, and would be sent the connection's media until the next one comes.
 //!
 //! Invariant: a check proves one way only, the first by which it came; another way needs a check of its own.
 
@@ -12,9 +12,16 @@ use crate::core::Remote;
 /// overheard one is of no use for more than half an hour.
 const REMEMBERED: usize = 1024;
 
-/// What one connection has answered.
+/// Checks that came and weren't answered: before the other end's description is there, none is. They may not be signed at
+/// all, so there is little place for them; the oldest goes when there are more.
+const UNANSWERED: usize = 32;
+
+/// The checks of one connection.
 #[derive(Debug, Default)]
-pub(super) struct Answered(VecDeque<Check>);
+pub(super) struct Checks {
+    answered: VecDeque<Check>,
+    unanswered: VecDeque<Check>,
+}
 
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 struct Check {
@@ -36,16 +43,20 @@ impl Check {
     }
 }
 
-impl Answered {
-    /// A check by this way was answered.
-    pub(super) fn remember(&mut self, answer: &[u8], way: Remote) {
-        let Some(check) = Check::read(answer, way).filter(|it| !self.0.contains(it)) else {
-            return;
-        };
-        if self.0.len() >= REMEMBERED {
-            self.0.pop_front();
+impl Checks {
+    /// A check came by this way.
+    pub(super) fn came(&mut self, check: &[u8], way: Remote) {
+        if let Some(check) = Check::read(check, way) {
+            push(&mut self.unanswered, check, UNANSWERED);
         }
-        self.0.push_back(check);
+    }
+
+    /// A check by this way was answered.
+    pub(super) fn answered(&mut self, answer: &[u8], way: Remote) {
+        if let Some(check) = Check::read(answer, way) {
+            self.unanswered.retain(|it| *it != check);
+            push(&mut self.answered, check, REMEMBERED);
+        }
     }
 
     /// Whether somebody else sends what came by another way before. A way that was proven by another check stays good:
@@ -54,9 +65,20 @@ impl Answered {
         let Some(check) = Check::read(check, way) else {
             return false;
         };
-        let is_known = self.0.iter().any(|it| it.id == check.id && it.way != check.way);
-        is_known && !self.0.iter().any(|it| it.id != check.id && it.way == check.way)
+        let mut all = self.answered.iter().chain(&self.unanswered);
+        let is_known = all.any(|it| it.id == check.id && it.way != check.way);
+        is_known && !self.answered.iter().any(|it| it.id != check.id && it.way == check.way)
     }
+}
+
+fn push(list: &mut VecDeque<Check>, check: Check, most: usize) {
+    if list.contains(&check) {
+        return;
+    }
+    if list.len() >= most {
+        list.pop_front();
+    }
+    list.push_back(check);
 }
 
 #[cfg(test)]
@@ -84,38 +106,49 @@ mod tests {
 
     #[test]
     fn a_check_proves_the_first_way_only() {
-        let mut answered = Answered::default();
-        assert!(!answered.is_overheard(&check(1), way(1)));
-        answered.remember(&check(1), way(1));
+        let mut checks = Checks::default();
+        assert!(!checks.is_overheard(&check(1), way(1)));
+        checks.answered(&check(1), way(1));
+        assert!(!checks.is_overheard(&check(1), way(1)), "sent again, as no answer came");
+        assert!(checks.is_overheard(&check(1), way(2)));
         assert!(
-            !answered.is_overheard(&check(1), way(1)),
-            "sent again, as no answer came"
-        );
-        assert!(answered.is_overheard(&check(1), way(2)));
-        assert!(
-            !answered.is_overheard(&check(2), way(2)),
+            !checks.is_overheard(&check(2), way(2)),
             "another way by a check of its own"
         );
-        answered.remember(&check(2), way(2));
-        assert!(answered.is_overheard(&check(2), way(3)));
+        checks.answered(&check(2), way(2));
+        assert!(checks.is_overheard(&check(2), way(3)));
     }
 
     #[test]
     fn whoever_is_faster_with_an_overheard_check_takes_nothing_from_whose_it_is() {
-        let mut answered = Answered::default();
-        answered.remember(&check(1), way(1));
-        answered.remember(&check(2), way(2));
-        assert!(!answered.is_overheard(&check(2), way(1)));
+        let mut checks = Checks::default();
+        checks.answered(&check(1), way(1));
+        checks.answered(&check(2), way(2));
+        assert!(!checks.is_overheard(&check(2), way(1)));
     }
 
     #[test]
     fn there_is_an_end_to_what_is_remembered() {
-        let mut answered = Answered::default();
+        let mut checks = Checks::default();
         for number in 0..REMEMBERED as u64 + 1 {
-            answered.remember(&check(number), way(1));
+            checks.answered(&check(number), way(1));
         }
-        assert_eq!(answered.0.len(), REMEMBERED);
-        assert!(!answered.is_overheard(&check(0), way(2)), "forgotten");
-        assert!(answered.is_overheard(&check(1), way(2)));
+        assert_eq!(checks.answered.len(), REMEMBERED);
+        assert!(!checks.is_overheard(&check(0), way(2)), "forgotten");
+        assert!(checks.is_overheard(&check(1), way(2)));
+    }
+
+    #[test]
+    fn a_check_that_nobody_could_answer_yet_is_of_no_use_to_others_either() {
+        let mut checks = Checks::default();
+        checks.came(&check(1), way(1));
+        assert!(checks.is_overheard(&check(1), way(2)));
+        assert!(!checks.is_overheard(&check(1), way(1)));
+        for number in 100..200 {
+            checks.came(&check(number), way(9));
+        }
+        assert_eq!(checks.unanswered.len(), UNANSWERED);
+        checks.answered(&check(199), way(9));
+        assert_eq!(checks.unanswered.len(), UNANSWERED - 1);
     }
 }

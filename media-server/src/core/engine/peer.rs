@@ -13,7 +13,7 @@ use str0m::rtp::{Extension, ExtensionMap, ExtensionValues, RtpPacket, Ssrc};
 use str0m::{Candidate, Event, Input, Output, Rtc};
 
 use super::channels::{self, Delivery};
-use super::checks::Answered;
+use super::checks::Checks;
 use super::described::{self, Descriptions};
 use super::keys::Slot;
 use super::{ChannelId, Codec, Drain, EngineError, Extensions, Keys, Mid, OfferPlan, Packet, PeerEvent, Rid};
@@ -39,8 +39,8 @@ pub struct Peer {
     descriptions: Descriptions,
     /// The connectivity check that is being answered: by which way it came, and whether it nominates that.
     check: Option<(Path, bool)>,
-    /// Those that were answered.
-    answered: Answered,
+    /// Those that came.
+    checks: Checks,
     /// NACK messages of a section, when last looked at.
     nacks: Vec<(Mid, u64)>,
     deadline: Instant,
@@ -75,7 +75,7 @@ impl Peer {
             streams: Vec::new(),
             descriptions: Descriptions::default(),
             check: None,
-            answered: Answered::default(),
+            checks: Checks::default(),
             nacks: Vec::new(),
             deadline: now,
             is_closed: false,
@@ -222,6 +222,9 @@ impl Peer {
             theirs: source.address,
         };
         self.check = is_check(bytes).then(|| (path, nominates(bytes)));
+        if self.check.is_some() {
+            self.checks.came(bytes, source);
+        }
         let receive = Receive {
             proto: match source.transport {
                 Transport::Udp => Protocol::Udp,
@@ -240,7 +243,7 @@ impl Peer {
     /// Whether this is a check that came from elsewhere before.
     #[must_use]
     pub fn is_overheard(&self, source: Remote, bytes: &[u8]) -> bool {
-        is_check(bytes) && self.answered.is_overheard(bytes, source)
+        is_check(bytes) && self.checks.is_overheard(bytes, source)
     }
 
     /// Moves the connection's time on.
@@ -334,7 +337,7 @@ impl Peer {
                 transport: path.transport,
                 address: path.theirs,
             };
-            self.answered.remember(answer, way);
+            self.checks.answered(answer, way);
             let proven = PeerEvent::Proven { path, is_nominated };
             drain.events.push_back((self.key, proven));
         }
