@@ -23,6 +23,9 @@ interface Received {
   data: Opener;
 }
 
+/** Why something that came isn't opened. `replayed`: it came before, and was opened then. */
+export type Lost = "forged" | "unknownKey" | "replayed";
+
 /** What became of what came and went. */
 export interface Counts {
   sealed: number;
@@ -84,11 +87,11 @@ export class KeyRing {
     return concat(head, sealed);
   }
 
-  /** A frame as it came from a sender; `null`: it was none of theirs, or can't be opened now. */
-  async openFrame(kind: "audio" | "video", sender: string, frame: Bytes): Promise<Bytes | null> {
+  /** A frame as it came from a sender, or why it can't be had. */
+  async openFrame(kind: "audio" | "video", sender: string, frame: Bytes): Promise<Bytes | Lost> {
     const head = frame.slice(0, clearBytes(kind, frame));
     const plain = await this.#open(kind, sender, head, frame.subarray(head.length));
-    return plain && concat(head, plain);
+    return typeof plain === "string" ? plain : concat(head, plain);
   }
 
   /** Seals chat, captions, pages and the like; `null` while there is no key. */
@@ -98,11 +101,12 @@ export class KeyRing {
   }
 
   /** Opens what a sender has sealed with `seal`; `null`: it isn't theirs, came before, or can't be opened now. */
-  open(bytes: Bytes, sender: string): Promise<Bytes | null> {
-    return this.#open("data", sender, new Uint8Array(0), bytes);
+  async open(bytes: Bytes, sender: string): Promise<Bytes | null> {
+    const plain = await this.#open("data", sender, new Uint8Array(0), bytes);
+    return typeof plain === "string" ? null : plain;
   }
 
-  async #open(kind: Kind, sender: string, head: Bytes, sealed: Bytes): Promise<Bytes | null> {
+  async #open(kind: Kind, sender: string, head: Bytes, sealed: Bytes): Promise<Bytes | Lost> {
     const header = readHeader(sealed);
     if (!header || sealed.length < header.length + TAG_BYTES) return this.#lost("forged");
     const received = this.#received.get(sender)?.find((one) => one.kid === header.kid);
@@ -119,9 +123,9 @@ export class KeyRing {
     }
   }
 
-  #lost(why: "forged" | "unknownKey" | "replayed"): null {
+  #lost(why: Lost): Lost {
     this.counts[why] += 1;
-    return null;
+    return why;
   }
 }
 

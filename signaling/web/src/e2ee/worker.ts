@@ -1,7 +1,7 @@
 // The worker through which every frame of an encrypted call goes (WebRTC Encoded Transform), apart from the page so that
 // a busy page never holds a frame up. Invariant: a frame that can't be sealed or opened goes nowhere; after a picture was
 // lost, none that builds on it is passed on, and a whole one is asked for.
-import type { Bytes } from "./bytes.ts";
+import { Chain } from "./chain.ts";
 import { isKeyFrame } from "./clear.ts";
 import type { FromWorker, ToWorker, TransformOptions } from "./frames.ts";
 import { KeyRing } from "./ring.ts";
@@ -34,18 +34,15 @@ function sealing({ kind }: TransformOptions): Transform {
 }
 
 function opening({ kind, sender = "" }: TransformOptions, askForKeyFrame: () => void): Transform {
-  let isBroken = false;
+  const chain = new Chain();
   return async (frame) => {
-    const bytes: Bytes = new Uint8Array(frame.data);
-    const plain = await ring.openFrame(kind, sender, bytes);
-    if (plain && kind === "video" && isKeyFrame(plain)) isBroken = false;
-    if (kind === "video" && (!plain || isBroken)) {
-      isBroken = true;
-      askForKeyFrame();
-      return false;
-    }
-    if (plain) frame.data = plain.buffer;
-    return plain !== null;
+    const plain = await ring.openFrame(kind, sender, new Uint8Array(frame.data));
+    const isLost = typeof plain === "string";
+    if (!isLost) frame.data = plain.buffer;
+    if (kind === "audio") return !isLost;
+    const verdict = chain.take(isLost ? plain : isKeyFrame(plain) ? "whole" : "building");
+    if (verdict === "ask") askForKeyFrame();
+    return verdict === "pass";
   };
 }
 

@@ -4,6 +4,7 @@ import type { Frames } from "../e2ee/frames.ts";
 import type { PartName } from "./devices.ts";
 import type { Data } from "./data.ts";
 import { activate, cameraEncodings, onlyEncoding } from "./encodings.ts";
+import { look, NO_PLAYOUT, type Playout, received } from "./playout.ts";
 import type { IceServer, PublishTrack, RoomRole, SubscribedTrack } from "./protocol.ts";
 import type { PeerState } from "./session.ts";
 
@@ -39,6 +40,9 @@ export class Connections {
   #down: RTCPeerConnection | null = null;
   #remotes: Remote[] = [];
   #servers: IceServer[] = [];
+  /** How long what comes is held, and what had come when that was looked at last. */
+  #playout: Playout = NO_PLAYOUT;
+  #received = { packets: 0, missing: 0 };
   /** What all frames go through, in a call that is encrypted from end to end. */
   #frames: Frames | null = null;
   #tracks: Record<PartName, MediaStreamTrack | null> = { camera: null, microphone: null };
@@ -152,6 +156,21 @@ export class Connections {
     return Math.max(0, ...sources.map((one) => one.timestamp));
   }
 
+  /** Waits a little longer for what comes, where much of it gets lost and is repaired. To be called about once a second. */
+  async tunePlayout(): Promise<void> {
+    const down = this.#down;
+    const report = await down?.getStats();
+    if (!down || !report || this.#down !== down) return;
+    const sum = received(report);
+    const [packets, missing] = [sum.packets - this.#received.packets, sum.missing - this.#received.missing];
+    this.#received = sum;
+    this.#playout = look(this.#playout, { now: performance.now(), packets, missing, roundTripMs: sum.roundTripMs });
+    // Pictures and sounds alike, so that lips and voice stay together. Where the browser has no such wish it is only noted.
+    for (const receiver of down.getReceivers()) {
+      if (receiver.jitterBufferTarget !== this.#playout.targetMs) receiver.jitterBufferTarget = this.#playout.targetMs;
+    }
+  }
+
   /** Drops what was in use. What was made ahead of time stays for the next call. */
   drop(): void {
     this.generation += 1;
@@ -161,6 +180,8 @@ export class Connections {
     }
     if (this.#down) shut(this.#down);
     this.#down = null;
+    this.#playout = NO_PLAYOUT;
+    this.#received = { packets: 0, missing: 0 };
     this.#remotes = [];
     this.#handlers.onRemotes([]);
   }

@@ -14,6 +14,7 @@ import { Views } from "./views.ts";
 
 const LATER_MS = 2_000;
 const LISTEN_EVERY_MS = 500;
+const TUNE_EVERY_MS = 1_000;
 /** Sound comes fifty times a second: this is no gap between two words. */
 const SILENCE_MS = 1_000;
 /** By how much waits are stretched or shortened, so that not all pages come at the same moment. */
@@ -92,6 +93,7 @@ export class Room {
       this.dispatch({ type: "network_changed" });
     });
     setInterval(() => this.#listen(), LISTEN_EVERY_MS);
+    setInterval(() => void this.#connections.tunePlayout(), TUNE_EVERY_MS);
     document.addEventListener("visibilitychange", () => {
       const isVisible = document.visibilityState === "visible";
       this.views.setHidden(!isVisible);
