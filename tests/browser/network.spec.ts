@@ -23,8 +23,7 @@ before(async () => {
   const nss = join(host.home, ".pki/nssdb");
   mkdirSync(nss, { recursive: true });
   execFileSync("certutil", ["-d", `sql:${nss}`, "-N", "--empty-password"]);
-  const ca = join(office.run, "secrets/ca.pem");
-  execFileSync("certutil", ["-d", `sql:${nss}`, "-A", "-n", "office", "-t", "C,,", "-i", ca]);
+  execFileSync("certutil", ["-d", `sql:${nss}`, "-A", "-n", "office", "-t", "C,,", "-i", office.authority]);
   [here, there] = await Promise.all([startBrowser(), host.startBrowser()]);
 });
 after(async () => {

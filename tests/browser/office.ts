@@ -153,9 +153,14 @@ export class Office {
     );
   }
 
+  /** The file with the office's own authority. */
+  get authority(): string {
+    return join(this.run, "secrets/ca.pem");
+  }
+
   /** Fetches a path, trusting the office's own authority and nobody else. */
   get(path: string): Promise<{ status: number; headers: Record<string, string | string[] | undefined>; body: string }> {
-    const ca = readFileSync(join(this.run, "secrets/ca.pem"));
+    const ca = readFileSync(this.authority);
     return new Promise((answer, fail) => {
       const asked = request(`${this.url}${path}`, { ca, agent: false, timeout: 5000 }, (response) => {
         let body = "";

@@ -10,6 +10,7 @@ use protocol::grants::{Encryption, MediaGrant};
 use protocol::problem::Problem;
 
 use super::down::Down;
+use super::engine::PeerKind;
 use super::participant::Participant;
 use super::publish::{bad_sdp, gone, outline};
 use super::room::Room;
@@ -126,7 +127,7 @@ impl Room {
         }
         let offer = in_one_stream(sdp);
         let seat = self.seat_caller(grant, &offer, now, shared);
-        let mut peer = shared.peer((self.key, self.encryption), seat, Side::Down, now);
+        let mut peer = shared.peer(self.key, PeerKind::Called, (seat, Side::Down), now);
         let answer = match peer.accept_offer(&offer, now, &mut shared.drain) {
             Ok(answer) => answer,
             Err(error) => {

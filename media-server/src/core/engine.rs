@@ -11,6 +11,7 @@ mod checks;
 mod described;
 mod keys;
 mod peer;
+mod rsa;
 pub mod streams;
 
 use std::collections::VecDeque;
@@ -261,11 +262,32 @@ pub struct OfferPlan {
     pub data: bool,
 }
 
+/// What a connection has to be able to do.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum PeerKind {
+    /// A page in a room whose media the node may read.
+    Open,
+    /// A page in a room whose media it may not.
+    Sealed,
+    /// A caller: OBS, GStreamer, a page that only watches.
+    Called,
+}
+
+impl From<Encryption> for PeerKind {
+    fn from(encryption: Encryption) -> Self {
+        match encryption {
+            Encryption::Off => Self::Open,
+            Encryption::Require => Self::Sealed,
+        }
+    }
+}
+
 /// Makes connections, all with one certificate and the same addresses.
 pub struct Engine {
-    /// For rooms whose media the node may read, and for those whose media it may not.
+    /// For rooms whose media the node may read, for those whose media it may not, and for callers.
     open: RtcConfig,
     sealed: RtcConfig,
+    called: RtcConfig,
     udp: Vec<SocketAddr>,
     tcp: Vec<SocketAddr>,
 }
@@ -305,17 +327,25 @@ impl Engine {
             },
         );
         let open = open.enable_av1(true);
-        Self { open, sealed, udp, tcp }
+        let called = open.clone().set_crypto_provider(Arc::new(keys::provider_for_all()));
+        Self {
+            open,
+            sealed,
+            called,
+            udp,
+            tcp,
+        }
     }
 
     /// A new connection, not yet described.
     #[must_use]
-    pub fn peer(&self, key: PeerKey, encryption: Encryption, now: Instant) -> Peer {
-        let config = match encryption {
-            Encryption::Off => self.open.clone(),
-            Encryption::Require => self.sealed.clone(),
+    pub fn peer(&self, key: PeerKey, kind: PeerKind, now: Instant) -> Peer {
+        let config = match kind {
+            PeerKind::Open => self.open.clone(),
+            PeerKind::Sealed => self.sealed.clone(),
+            PeerKind::Called => self.called.clone(),
         };
-        let is_open = encryption == Encryption::Off;
+        let is_open = kind != PeerKind::Sealed;
         let config = match (key.side, is_open) {
             (Side::Up, true) => config.set_extension(DESCRIPTION_UP, described::extension()),
             (Side::Down, true) => config.set_extension(DESCRIPTION_DOWN, described::extension()),

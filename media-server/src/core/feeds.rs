@@ -66,7 +66,7 @@ impl Room {
     pub(super) fn refresh(&mut self, seat: Seat, now: Instant, shared: &mut Shared) {
         let wants_data = self.is_data_wanted(seat);
         let wanted = self.feeds_for(seat);
-        let room = (self.key, self.encryption);
+        let (room, kind) = (self.key, self.encryption.into());
         let Some(participant) = self.participants.get_mut(&seat) else {
             return;
         };
@@ -83,7 +83,7 @@ impl Room {
         }
         let down = participant
             .down
-            .get_or_insert_with(|| Down::new(shared.peer(room, seat, Side::Down, now), shared.clock, now));
+            .get_or_insert_with(|| Down::new(shared.peer(room, kind, (seat, Side::Down), now), shared.clock, now));
         if wants_data {
             down.want_data();
         }

@@ -10,7 +10,7 @@ use protocol::grants::MediaSource;
 use protocol::problem::Problem;
 use protocol::signal::PublishTrack;
 
-use super::engine::{EngineError, Mid, Rid};
+use super::engine::{EngineError, Mid, PeerKind, Rid};
 use super::layers::{MAX_LAYERS, Track};
 use super::participant::{self, Up};
 use super::room::Room;
@@ -117,6 +117,10 @@ impl Room {
             return Err(gone());
         };
         participant.heard(now);
+        let kind = match participant.called_with {
+            Some(_) => PeerKind::Called,
+            None => encryption.into(),
+        };
         let sections = check(outline, tracks, &participant.granted)?;
         // The same connection says more, or a new one takes its place.
         let mut up = match participant.up.take() {
@@ -124,7 +128,7 @@ impl Room {
             old => {
                 participant.up = old;
                 Up {
-                    peer: shared.peer((key, encryption), seat, Side::Up, now),
+                    peer: shared.peer(key, kind, (seat, Side::Up), now),
                     session: outline.session.clone(),
                     sections: Vec::new(),
                     has_data: false,

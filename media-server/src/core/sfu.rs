@@ -8,7 +8,7 @@ use std::net::SocketAddr;
 use std::time::{Duration, Instant};
 
 use protocol::control::{AnswerBody, DRAINING, KICKED, NodeFrame, OutReason};
-use protocol::grants::{Encryption, MediaGrant};
+use protocol::grants::MediaGrant;
 use protocol::ids::{ParticipantId, RoomId};
 use protocol::problem::Problem;
 
@@ -16,7 +16,7 @@ use super::clock::WallClock;
 use super::counters::{Counters, DropReason};
 use super::demux::{Demux, is_media};
 use super::down::Down;
-use super::engine::{Drain, Engine, Peer};
+use super::engine::{Drain, Engine, Peer, PeerKind};
 use super::forward::fan_out;
 use super::kicked::Kicked;
 use super::outbox::Outbox;
@@ -81,13 +81,7 @@ enum TimerKey {
 
 impl Shared {
     /// A new connection for a participant.
-    pub(crate) fn peer(
-        &mut self,
-        (room, encryption): (RoomKey, Encryption),
-        seat: Seat,
-        side: Side,
-        now: Instant,
-    ) -> Peer {
+    pub(crate) fn peer(&mut self, room: RoomKey, kind: PeerKind, (seat, side): (Seat, Side), now: Instant) -> Peer {
         self.next_epoch = self.next_epoch.wrapping_add(1);
         let key = PeerKey {
             room,
@@ -95,7 +89,7 @@ impl Shared {
             side,
             epoch: self.next_epoch,
         };
-        let mut peer = self.engine.peer(key, encryption, now);
+        let mut peer = self.engine.peer(key, kind, now);
         self.demux.name(key, peer.ufrag(), now);
         self.wake_peer(&peer);
         peer

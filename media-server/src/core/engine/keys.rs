@@ -14,7 +14,10 @@ use str0m::crypto::dtls::{
 };
 use str0m::crypto::{CryptoError, CryptoProvider, from_feature_flags};
 
-use super::streams;
+use super::{rsa, streams};
+
+/// What every network carries. (RFC 8200 §5, less IPv6 and UDP headers)
+const USUAL_MTU: usize = 1200;
 
 /// What a handshake agreed on.
 #[derive(Clone)]
@@ -45,7 +48,16 @@ thread_local! {
 
 /// The usual provider, with the tap.
 pub(super) fn provider() -> CryptoProvider {
-    static TAP: Tap = Tap;
+    static TAP: Tap = Tap { takes_rsa: false };
+    CryptoProvider {
+        dtls_provider: &TAP,
+        ..from_feature_flags()
+    }
+}
+
+/// One whose handshakes take RSA certificates too: [`rsa`].
+pub(super) fn provider_for_all() -> CryptoProvider {
+    static TAP: Tap = Tap { takes_rsa: true };
     CryptoProvider {
         dtls_provider: &TAP,
         ..from_feature_flags()
@@ -58,7 +70,9 @@ pub(super) fn take_slot() -> Slot {
 }
 
 #[derive(Debug)]
-struct Tap;
+struct Tap {
+    takes_rsa: bool,
+}
 
 impl DtlsProvider for Tap {
     fn generate_certificate(&self) -> Option<DtlsCert> {
@@ -72,7 +86,11 @@ impl DtlsProvider for Tap {
         version: DtlsVersion,
         mtu: Option<usize>,
     ) -> Result<Box<dyn DtlsInstance>, CryptoError> {
-        let inner = from_feature_flags().dtls_provider.new_dtls(cert, now, version, mtu)?;
+        let inner = if self.takes_rsa {
+            rsa::open(cert, mtu.unwrap_or(USUAL_MTU))?
+        } else {
+            from_feature_flags().dtls_provider.new_dtls(cert, now, version, mtu)?
+        };
         let slot = Slot::default();
         LAST.set(Some(Arc::clone(&slot)));
         Ok(Box::new(Tapped { inner, slot }))
