@@ -7,7 +7,7 @@ use jsonwebtoken::{Algorithm, DecodingKey, EncodingKey, Header, Validation};
 use serde::de::DeserializeOwned;
 use serde::{Deserialize, Serialize};
 
-use crate::ids::{NodeId, OfficeId, ParticipantId, RoomId, ScreenId};
+use crate::ids::{BoothId, NodeId, OfficeId, ParticipantId, RoomId, ScreenId};
 use crate::time::UnixMillis;
 
 /// How long a token for a media node holds. Who is slower is given another. No signer makes them last longer: a node
@@ -135,6 +135,17 @@ pub struct ScreenGrant {
     pub screen: ScreenId,
 }
 
+/// Says which booth a browser stands in.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct BoothGrant {
+    /// The office whose it is.
+    pub office: OfficeId,
+    /// Which booth.
+    pub booth: BoothId,
+    /// The configuration's `booth.key`: a token of another one is none any more.
+    pub key: u32,
+}
+
 /// A grant names its audience, so that no token passes for another kind.
 pub trait Grant: Serialize + DeserializeOwned {
     /// The JWT's `aud`.
@@ -146,6 +157,9 @@ impl Grant for MediaGrant {
 }
 impl Grant for NodeGrant {
     const AUDIENCE: &'static str = "node";
+}
+impl Grant for BoothGrant {
+    const AUDIENCE: &'static str = "booth";
 }
 impl Grant for ScreenGrant {
     const AUDIENCE: &'static str = "screen";

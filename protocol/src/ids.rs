@@ -116,6 +116,11 @@ id!(
     "screen id"
 );
 id!(
+    /// A booth where residents talk with sections from elsewhere (遠隔相談ブース).
+    BoothId,
+    "booth id"
+);
+id!(
     /// A section (課) of the office.
     SectionId,
     "section id"

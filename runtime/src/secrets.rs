@@ -7,7 +7,7 @@ use std::path::{Path, PathBuf};
 
 use anyhow::{Context, Result};
 use protocol::grants::TokenKey;
-use protocol::ids::ScreenId;
+use protocol::ids::{BoothId, ScreenId};
 use protocol::turn::TurnSecret;
 
 /// The folder of keys (`paths.secrets`).
@@ -64,6 +64,20 @@ impl Secrets {
     /// When the key can't be read or made.
     pub fn screen_key(&self) -> Result<TokenKey> {
         self.key("screen")
+    }
+
+    /// Signs and checks booths' tokens.
+    ///
+    /// # Errors
+    /// When the key can't be read or made.
+    pub fn booth_key(&self) -> Result<TokenKey> {
+        self.key("booth")
+    }
+
+    /// Where the link lies that is opened once in a booth's browser.
+    #[must_use]
+    pub fn booth_link(&self, booth: &BoothId) -> PathBuf {
+        self.dir.join("booths").join(format!("{booth}.url"))
     }
 
     /// Shared with the TURN server. One that others run has its own: write it into `turn.key`.

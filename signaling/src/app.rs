@@ -26,7 +26,8 @@ use crate::signage::Library;
 use crate::staff::Passwords;
 use crate::throttle::Throttle;
 use crate::{
-    assets, broadcast, congestion, consultation, health, limits, live, problem, security, signage, staff, visitor,
+    assets, booth, broadcast, congestion, consultation, health, limits, live, problem, security, signage, staff,
+    visitor,
 };
 
 /// Keys of the tokens that this server signs and checks.
@@ -34,6 +35,7 @@ use crate::{
 pub(crate) struct Keys {
     pub(crate) media: TokenKey,
     pub(crate) screen: TokenKey,
+    pub(crate) booth: TokenKey,
     pub(crate) turn: TurnSecret,
 }
 
@@ -66,6 +68,7 @@ impl App {
         let keys = Keys {
             media: secrets.media_key()?,
             screen: secrets.screen_key()?,
+            booth: secrets.booth_key()?,
             turn: secrets.turn_secret()?,
         };
         let hub = Arc::new(Hub::default());
@@ -104,6 +107,7 @@ impl App {
         self.shutdown.spawn(broadcast::end_those_over(Arc::clone(self)));
         self.shutdown.spawn(signage::follow_files(Arc::clone(self)));
         self.shutdown.spawn(signage::keep_tokens(Arc::clone(self)));
+        self.shutdown.spawn(booth::keep_links(Arc::clone(self)));
         self.shutdown.spawn(staff::make_demo_accounts(Arc::clone(self)));
     }
 
@@ -119,6 +123,7 @@ impl App {
             .merge(public)
             .merge(congestion::stream_routes())
             .merge(consultation::routes())
+            .merge(booth::routes())
             .merge(broadcast::routes())
             .merge(staff::routes())
             .merge(signage::routes())

@@ -7,6 +7,7 @@
 
 mod app;
 mod assets;
+mod booth;
 mod broadcast;
 mod congestion;
 mod consultation;

@@ -66,12 +66,14 @@ pub(crate) enum Fault {
     BroadcastsFull,
     /// The office wants calls encrypted from end to end, and one of the browsers can't.
     CantEncrypt,
+    /// The browser isn't a booth's, or not any more.
+    NotABooth,
 }
 
 impl Fault {
     /// All of them, for the test that every text exists.
     #[cfg(test)]
-    pub(crate) const ALL: [Self; 24] = [
+    pub(crate) const ALL: [Self; 25] = [
         Self::LinkUnknown,
         Self::LinkUsed,
         Self::LinkExpired,
@@ -96,6 +98,7 @@ impl Fault {
         Self::NoCondition,
         Self::BroadcastsFull,
         Self::CantEncrypt,
+        Self::NotABooth,
     ];
 
     fn row(self) -> (StatusCode, &'static str) {
@@ -124,6 +127,7 @@ impl Fault {
             Self::NoCondition => (StatusCode::PRECONDITION_REQUIRED, "no_condition"),
             Self::BroadcastsFull => (StatusCode::CONFLICT, "broadcasts_full"),
             Self::CantEncrypt => (StatusCode::CONFLICT, "cant_encrypt"),
+            Self::NotABooth => (StatusCode::UNAUTHORIZED, "not_a_booth"),
         }
     }
 

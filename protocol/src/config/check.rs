@@ -112,6 +112,7 @@ pub(super) fn check(config: &Config, file: &Path, text: &str) -> Result<(), Conf
     checker.unique("area", config.areas.iter().map(|it| it.id.as_str()))?;
     checker.unique("camera", config.cameras.iter().map(|it| it.id.as_str()))?;
     checker.unique("screen", config.screens.iter().map(|it| it.id.as_str()))?;
+    checker.unique("booth", config.booths.iter().map(|it| it.id.as_str()))?;
     checker.unique("demo_staff", config.demo_staff.iter().map(|it| it.id.as_str()))?;
     check_office(config, &checker)?;
     check_media(config, &checker)?;
@@ -119,10 +120,34 @@ pub(super) fn check(config: &Config, file: &Path, text: &str) -> Result<(), Conf
     check_areas(config, &checker)?;
     check_cameras(config, &checker)?;
     super::check_booking::check(config, &checker)?;
+    check_booths(config, &checker)?;
     for staff in &config.demo_staff {
         if config.section(staff.section.get_ref()).is_none() {
             let message = format!("there is no [[section]] with id {:?}", staff.section.get_ref().as_str());
             return checker.fail(Some(staff.section.span()), "demo_staff.section", message);
+        }
+    }
+    Ok(())
+}
+
+fn check_booths(config: &Config, checker: &Checker<'_>) -> Result<(), ConfigError> {
+    for booth in &config.booths {
+        for section in &booth.sections {
+            if config.section(section.get_ref()).is_none() {
+                let message = format!("there is no [[section]] with id {:?}", section.get_ref().as_str());
+                return checker.fail(Some(section.span()), "booth.sections", message);
+            }
+        }
+        if let Some(printer) = &booth.printer {
+            let address = printer.get_ref();
+            let rest = address
+                .strip_prefix("ipp://")
+                .or_else(|| address.strip_prefix("ipps://"));
+            let is_address = rest.is_some_and(|it| it.contains('/') && !it.starts_with('/') && it.is_ascii());
+            if !is_address || address.contains(char::is_whitespace) {
+                let message = format!("{address:?} is not a printer's address such as \"ipp://192.0.2.7/ipp/print\"");
+                return checker.fail(Some(printer.span()), "booth.printer", message);
+            }
         }
     }
     Ok(())

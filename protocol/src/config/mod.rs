@@ -15,7 +15,7 @@ use std::time::Duration;
 use serde::Deserialize;
 use toml::Spanned;
 
-use crate::ids::{AreaId, BookingId, CameraId, OfficeId, ScreenId, SectionId, StaffId};
+use crate::ids::{AreaId, BookingId, BoothId, CameraId, OfficeId, ScreenId, SectionId, StaffId};
 use crate::screen::Text;
 
 pub use booking::{Booking, Kind, OfficeHours, Topic, Words};
@@ -61,6 +61,9 @@ pub struct Config {
     /// Screens.
     #[serde(default, rename = "screen")]
     pub screens: Vec<Screen>,
+    /// Booths from where residents talk with sections.
+    #[serde(default, rename = "booth")]
+    pub booths: Vec<Booth>,
     /// Staff accounts that are made at the first start, with passwords made then and printed.
     #[serde(default, rename = "demo_staff")]
     pub demo_staff: Vec<DemoStaff>,
@@ -330,6 +333,28 @@ pub struct Screen {
     pub layout: PathBuf,
 }
 
+/// A booth (遠隔相談ブース): a screen with a camera at eye height, in a branch or a community centre.
+#[derive(Debug, Clone, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct Booth {
+    /// Its id.
+    pub id: BoothId,
+    /// Its name, which staff see.
+    pub name: Text,
+    /// The sections that can be called from it; none: all.
+    #[serde(default)]
+    pub sections: Vec<Spanned<SectionId>>,
+    /// A part of the name of its second camera, which looks down on papers; none: it has none.
+    #[serde(default)]
+    pub document_camera: Option<String>,
+    /// Its printer's address (IPP, RFC 8011), such as `ipp://192.0.2.7/ipp/print`; none: it has none.
+    #[serde(default)]
+    pub printer: Option<Spanned<String>>,
+    /// Raised by one, it makes the link of before, and the browser that has it, worthless.
+    #[serde(default)]
+    pub key: u32,
+}
+
 /// A demo account.
 #[derive(Debug, Clone, Deserialize)]
 #[serde(deny_unknown_fields)]
@@ -482,6 +507,12 @@ impl Config {
     #[must_use]
     pub fn booking(&self, id: &BookingId) -> Option<&Booking> {
         self.bookings.iter().find(|booking| booking.id == *id)
+    }
+
+    /// A booth by its id.
+    #[must_use]
+    pub fn booth(&self, id: &BoothId) -> Option<&Booth> {
+        self.booths.iter().find(|booth| booth.id == *id)
     }
 
     /// A section by its id.

@@ -6,6 +6,7 @@
 pub mod browser;
 pub mod node;
 pub mod office;
+pub mod printer;
 
 use std::future::Future;
 use std::time::Duration;
