@@ -79,6 +79,11 @@ function take(transformer: Transformer): void {
     .catch(() => undefined);
 }
 
+async function opened(bytes: Bytes, sender: string): Promise<Bytes | "later" | "never"> {
+  const standing = ring.standing(bytes, sender);
+  return standing === "here" ? ((await ring.open(bytes, sender)) ?? "never") : standing;
+}
+
 async function told(message: ToWorker): Promise<unknown> {
   switch (message.do) {
     case "send":
@@ -92,7 +97,7 @@ async function told(message: ToWorker): Promise<unknown> {
     case "seal":
       return ring.seal(message.bytes);
     case "open":
-      return ring.open(message.bytes, message.sender);
+      return opened(message.bytes, message.sender);
     case "counts":
       return { ...ring.counts, busyMs };
   }
