@@ -20,13 +20,14 @@ use crate::congestion::Feed;
 use crate::health::Metrics;
 use crate::live::Hub;
 use crate::nodes::Nodes;
+use crate::practice::Practices;
 use crate::problem::{Fault, Refusal};
 use crate::security::Headers;
 use crate::signage::Library;
 use crate::staff::Passwords;
 use crate::throttle::Throttle;
 use crate::{
-    assets, broadcast, congestion, consultation, health, limits, live, problem, security, signage, staff, visitor,
+    assets, broadcast, congestion, consultation, health, limits, live, practice, problem, security, signage, staff, visitor,
 };
 
 /// Keys of the tokens that this server signs and checks.
@@ -55,6 +56,7 @@ pub(crate) struct App {
     pub(crate) passwords: Passwords,
     pub(crate) wrong_links: Throttle,
     pub(crate) wrong_logins: Throttle,
+    pub(crate) practices: Practices,
     pub(crate) shutdown: Shutdown,
 }
 
@@ -84,6 +86,7 @@ impl App {
             passwords: Passwords::default(),
             wrong_links: Throttle::default(),
             wrong_logins: Throttle::default(),
+            practices: Practices::default(),
             config,
             store,
             secrets,
@@ -120,6 +123,7 @@ impl App {
             .merge(congestion::stream_routes())
             .merge(consultation::routes())
             .merge(broadcast::routes())
+            .merge(practice::routes())
             .merge(staff::routes())
             .merge(signage::routes())
             .merge(live::routes())

@@ -15,6 +15,7 @@ mod limits;
 mod live;
 mod nodes;
 mod page;
+mod practice;
 mod problem;
 mod security;
 mod server;

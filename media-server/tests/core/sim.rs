@@ -339,7 +339,11 @@ impl World {
         let request = Request::View {
             room: room(),
             participant: client.id.clone(),
-            tracks: vec![TrackView { track, height }],
+            tracks: vec![TrackView {
+                track,
+                height,
+                motion: false,
+            }],
         };
         assert_eq!(self.ask(SIGNALING, request), AnswerBody::Ok);
     }

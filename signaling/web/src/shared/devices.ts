@@ -10,14 +10,19 @@ export interface DeviceState {
   microphone: Part;
   /** Why there is neither; or what was lost in the middle. */
   problem: DeviceProblem | null;
+  /** How many cameras there are to choose from, as far as that is known. */
+  cameras: number;
+  /** Which way the camera looks: at the person, or away. */
+  facing: Facing;
 }
+
+export type Facing = "user" | "environment";
 
 /** Tall enough for a large window and for papers held up; the network and small windows get smaller layers of it. */
 const CAMERA = {
   width: { ideal: 1280 },
   height: { ideal: 720 },
   frameRate: { ideal: 30, max: 30 },
-  facingMode: "user",
 };
 const MICROPHONE = { echoCancellation: true, noiseSuppression: true, autoGainControl: true };
 
@@ -28,7 +33,7 @@ export interface DeviceHandlers {
 }
 
 export class Devices {
-  state: DeviceState = { camera: "none", microphone: "none", problem: null };
+  state: DeviceState = { camera: "none", microphone: "none", problem: null, cameras: 0, facing: "user" };
   #tracks: Record<PartName, MediaStreamTrack | null> = { camera: null, microphone: null };
   #ids: Partial<Record<PartName, string>> = {};
   readonly #handlers: DeviceHandlers;
@@ -71,12 +76,36 @@ export class Devices {
       microphone: microphone ? (wanted.microphone ? "on" : "off") : "none",
       problem: got.length > 0 ? null : problem,
     });
+    void this.#countCameras();
     return got.length > 0;
+  }
+
+  async #countCameras(): Promise<void> {
+    const all = await navigator.mediaDevices.enumerateDevices().catch(() => []);
+    this.#set({ cameras: all.filter(({ kind }) => kind === "videoinput").length });
+  }
+
+  /** Uses the camera on the other side of a phone, or the next one of a computer. */
+  async turn(): Promise<void> {
+    const before = this.#tracks.camera?.getSettings().deviceId;
+    delete this.#ids.camera;
+    this.#set({ facing: this.state.facing === "user" ? "environment" : "user" });
+    await this.#reopen("camera");
+    if (before === undefined || this.#tracks.camera?.getSettings().deviceId !== before) return;
+    // None says which way it looks.
+    const cameras = (await this.list()).filter(({ kind }) => kind === "videoinput");
+    const next = cameras[(cameras.findIndex(({ deviceId }) => deviceId === before) + 1) % cameras.length];
+    if (next && next.deviceId !== before) await this.choose("camera", next.deviceId);
+  }
+
+  /** People know themselves from mirrors; a paper is to be read. */
+  get isMirrored(): boolean {
+    return this.state.facing === "user" && this.#tracks.camera?.getSettings().facingMode !== "environment";
   }
 
   /** Both, else the microphone, else the camera: a missing part must not take the other with it. */
   async #firstThatWorks(wantsCamera: boolean): Promise<[MediaStreamTrack[], DeviceProblem | null]> {
-    const video = { ...CAMERA, ...this.#chosen("camera") };
+    const video = { ...CAMERA, facingMode: this.state.facing, ...this.#chosen("camera") };
     const audio = { ...MICROPHONE, ...this.#chosen("microphone") };
     const tries = wantsCamera ? [{ video, audio }, { audio }, { video }] : [{ audio }];
     let problem: DeviceProblem | null = null;
@@ -127,7 +156,7 @@ export class Devices {
     try {
       const wanted =
         part === "camera"
-          ? { video: { ...CAMERA, ...this.#chosen(part) } }
+          ? { video: { ...CAMERA, facingMode: this.state.facing, ...this.#chosen(part) } }
           : { audio: { ...MICROPHONE, ...this.#chosen(part) } };
       const [track] = (await navigator.mediaDevices.getUserMedia(wanted)).getTracks();
       if (generation !== this.#generation) return track?.stop();
@@ -149,7 +178,7 @@ export class Devices {
     this.#generation += 1;
     this.#replace("camera", null);
     this.#replace("microphone", null);
-    this.#set({ camera: "none", microphone: "none", problem: null });
+    this.#set({ camera: "none", microphone: "none", problem: null, facing: "user" });
   }
 
   #replace(part: PartName, track: MediaStreamTrack | null): void {
