@@ -62,7 +62,13 @@ export class Devices {
   /** Opens what there is, the camera only when it is wanted. True: at least one of them is there. */
   async open(wanted: { camera: boolean; microphone: boolean }): Promise<boolean> {
     const generation = ++this.#generation;
-    const [got, problem] = await this.#firstThatWorks(wanted.camera);
+    let [got, problem]: [MediaStreamTrack[], DeviceProblem | null] = await this.#firstThatWorks(wanted.camera);
+    if (got.length < (wanted.camera ? 2 : 1) && Object.keys(this.#ids).length > 0 && generation === this.#generation) {
+      // What was chosen may have been unplugged.
+      this.#ids = {};
+      for (const track of got) track.stop();
+      [got, problem] = await this.#firstThatWorks(wanted.camera);
+    }
     if (generation !== this.#generation) {
       for (const track of got) track.stop();
       return false;
@@ -105,7 +111,7 @@ export class Devices {
 
   /** Both, else the microphone, else the camera: a missing part must not take the other with it. */
   async #firstThatWorks(wantsCamera: boolean): Promise<[MediaStreamTrack[], DeviceProblem | null]> {
-    const video = { ...CAMERA, facingMode: this.state.facing, ...this.#chosen("camera") };
+    const video = { ...CAMERA, ...this.#chosen("camera") };
     const audio = { ...MICROPHONE, ...this.#chosen("microphone") };
     const tries = wantsCamera ? [{ video, audio }, { audio }, { video }] : [{ audio }];
     let problem: DeviceProblem | null = null;
@@ -123,7 +129,9 @@ export class Devices {
 
   #chosen(part: PartName): MediaTrackConstraints {
     const id = this.#ids[part];
-    return id ? { deviceId: { ideal: id } } : {};
+    // Exactly that one: browsers weigh a wish against sizes, and may take another.
+    if (id) return { deviceId: { exact: id } };
+    return part === "camera" ? { facingMode: this.state.facing } : {};
   }
 
   /** Switches a part on or off. The camera is stopped, the microphone silenced (it must come back at once). */
@@ -156,14 +164,18 @@ export class Devices {
     try {
       const wanted =
         part === "camera"
-          ? { video: { ...CAMERA, facingMode: this.state.facing, ...this.#chosen(part) } }
+          ? { video: { ...CAMERA, ...this.#chosen(part) } }
           : { audio: { ...MICROPHONE, ...this.#chosen(part) } };
       const [track] = (await navigator.mediaDevices.getUserMedia(wanted)).getTracks();
       if (generation !== this.#generation) return track?.stop();
       this.#replace(part, track ?? null);
       this.#set({ [part]: track ? "on" : "none", problem: null });
     } catch (error) {
-      this.#set({ [part]: "none", problem: problemOf(error) });
+      const isGone = problemOf(error) === "missing" && this.#ids[part] !== undefined;
+      if (!isGone || generation !== this.#generation) return this.#set({ [part]: "none", problem: problemOf(error) });
+      // What was chosen was unplugged: another one does.
+      delete this.#ids[part];
+      await this.#reopen(part);
     }
   }
 
