@@ -27,7 +27,8 @@ use crate::signage::Library;
 use crate::staff::Passwords;
 use crate::throttle::Throttle;
 use crate::{
-    assets, broadcast, congestion, consultation, health, limits, live, practice, problem, security, signage, staff, visitor,
+    assets, broadcast, congestion, consultation, health, limits, live, practice, problem, security, signage, staff,
+    visitor,
 };
 
 /// Keys of the tokens that this server signs and checks.

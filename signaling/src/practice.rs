@@ -3,8 +3,8 @@
 //!
 //! Invariant: there are never more than [`MOST`] practice rooms on this server, and none lasts longer than [`LASTS`].
 
-use std::sync::atomic::{AtomicUsize, Ordering};
 use std::sync::Arc;
+use std::sync::atomic::{AtomicUsize, Ordering};
 use std::time::Duration;
 
 use askama::Template;
@@ -53,7 +53,9 @@ impl Drop for Place {
 impl Practices {
     fn take(&self) -> Option<Place> {
         self.open
-            .fetch_update(Ordering::Relaxed, Ordering::Relaxed, |open| (open < MOST).then_some(open + 1))
+            .fetch_update(Ordering::Relaxed, Ordering::Relaxed, |open| {
+                (open < MOST).then_some(open + 1)
+            })
             .ok()
             .map(|_| Place(Arc::clone(&self.open)))
     }

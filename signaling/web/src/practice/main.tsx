@@ -7,7 +7,6 @@ import { Devices } from "../shared/devices.ts";
 import { type DeviceProblem, environmentProblem, thisEnvironment } from "../shared/environment.ts";
 import { pageCatalogue } from "../shared/page.ts";
 import { lines, type TextKey } from "../shared/texts.ts";
-import { playLate } from "./echo.ts";
 import { type End, isGood, Practice } from "./practice.ts";
 
 const { root, facts } = pageCatalogue();
@@ -102,8 +101,6 @@ function CallView({ practice, devices, onStop }: { practice: Practice; devices: 
     if (video.current) video.current.srcObject = practice.picture;
     void video.current?.play().catch(() => undefined);
   }, [practice, progress.isConnected]);
-  // When the connection is there: what is asked of the sound before waits for ever in some browsers.
-  useEffect(() => (progress.isConnected && practice.sound.getTracks().length > 0 ? playLate(practice.sound) : undefined), [practice, progress.isConnected]);
   const good = isGood(progress);
   return (
     <Frame>

@@ -1,15 +1,16 @@
 // One practice call: what this page sends, by one connection, comes back to it by another, through the office's real media
 // server. Invariant: it ends by itself, and with it both connections are closed.
+import { Echo } from "./echo.ts";
 import type { Problem } from "../shared/protocol.ts";
 import { problemKind } from "../shared/protocol.ts";
 
 /** A call that isn't connected by then won't be. */
 const CONNECTED_IN_MS = 20_000;
-const LOOK_EVERY_MS = 500;
+const LOOK_EVERY_MS = 250;
 /** How long after the connection a voice that isn't heard is worth a word. */
 const VOICE_EXPECTED_MS = 12_000;
-/** Of a sound's loudest moment in one look, from 0 to 1: a voice, not a room's noise. */
-const VOICE_LEVEL = 0.02;
+/** Of the sound that comes back: a voice, not a room's noise. */
+const VOICE_RMS = 0.01;
 const FRAMES_ENOUGH = 10;
 
 export type End = "failed" | "busy" | "over";
@@ -45,6 +46,7 @@ export class Practice {
   readonly #timers: ReturnType<typeof setTimeout>[] = [];
   #looking: ReturnType<typeof setInterval> | undefined;
   #connectedAt = 0;
+  #echo: Echo | null = null;
 
   constructor({ camera, microphone }: Tracks, iceServers: RTCIceServer[], lastsMs: number, onChange: () => void) {
     this.#onChange = onChange;
@@ -97,18 +99,20 @@ export class Practice {
     if (states.includes("failed")) return this.#end(this.progress.isConnected ? "over" : "failed");
     if (this.progress.isConnected || !states.every((one) => one === "connected")) return;
     this.#connectedAt = performance.now();
+    // What is asked of a sound before it is there waits for ever in some browsers.
+    if (this.sound.getTracks().length > 0) this.#echo = new Echo(this.sound);
     this.#set({ isConnected: true });
     this.#looking = setInterval(() => void this.#look(), LOOK_EVERY_MS);
   }
 
-  /** What has come back so far, by the browser's own figures. */
+  /** What has come back so far: frames by the browser's own figures, sound by listening to it. */
   async #look(): Promise<void> {
     let { picture, sound } = this.progress;
     for (const report of (await this.#down.getStats()).values()) {
       if (report.type !== "inbound-rtp") continue;
       if (report.kind === "video" && picture === "waiting" && report.framesDecoded >= FRAMES_ENOUGH) picture = "back";
-      if (report.kind === "audio" && sound === "waiting" && report.audioLevel >= VOICE_LEVEL) sound = "back";
     }
+    if (sound === "waiting" && (this.#echo?.level() ?? 0) >= VOICE_RMS) sound = "back";
     const isVoiceMissing = sound === "waiting" && performance.now() - this.#connectedAt > VOICE_EXPECTED_MS;
     const { progress } = this;
     if (picture !== progress.picture || sound !== progress.sound || isVoiceMissing !== progress.isVoiceMissing) {
@@ -120,6 +124,8 @@ export class Practice {
   close(): void {
     for (const timer of this.#timers) clearTimeout(timer);
     clearInterval(this.#looking);
+    this.#echo?.close();
+    this.#echo = null;
     for (const one of [this.#up, this.#down]) {
       one.onconnectionstatechange = null;
       one.close();

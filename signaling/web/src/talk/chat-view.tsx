@@ -7,9 +7,6 @@ import type { TextKey } from "../shared/texts.ts";
 import { type Line, parts } from "./chat.ts";
 import { MAX_CHAT } from "./wire.ts";
 
-/** What is being typed, for the time that the panel is closed. */
-let draft = "";
-
 const ROLES = { staff: "chat.by.staff", resident: "chat.by.resident", guest: "chat.by.guest" } as const satisfies Record<string, TextKey>;
 
 export function ChatButton({ room }: { room: Room }) {
@@ -66,7 +63,7 @@ export function ChatPanel({ room }: { room: Room }) {
   const send = () => {
     if (!field.current || !talk.say(field.current.value)) return;
     field.current.value = "";
-    draft = "";
+    talk.draft = "";
     field.current.focus();
   };
   return (
@@ -105,7 +102,7 @@ export function ChatPanel({ room }: { room: Room }) {
           maxLength={MAX_CHAT}
           data-test="chat-text"
           onInput={(event) => {
-            draft = event.currentTarget.value;
+            talk.draft = event.currentTarget.value;
           }}
           onKeyDown={(event) => {
             // Enter that chooses a conversion (kana to kanji) isn't meant for sending.
@@ -114,7 +111,7 @@ export function ChatPanel({ room }: { room: Room }) {
             send();
           }}
         >
-          {draft}
+          {talk.draft}
         </textarea>
         <button type="submit" class="button primary" data-test="chat-send">
           {t("chat.send")}
@@ -128,7 +125,7 @@ function LineView({ line, room }: { line: Line; room: Room }) {
   const { t, lang } = useFacts();
   const { me } = room.session;
   const isMine = line.from === me;
-  const role = isMine ? null : room.roleOf(line.from);
+  const role = isMine ? null : room.talk.roleOf(line.from);
   const who = isMine ? t("chat.by.me") : t(role ? ROLES[role] : "chat.by.guest");
   const isTrusted = line.isFirstHand && room.talk.isTrusted(line.from);
   return (
@@ -151,9 +148,4 @@ function LineView({ line, room }: { line: Line; room: Room }) {
       {isMine && line.state === "waiting" && <p class="chat-state">{t("chat.waiting")}</p>}
     </li>
   );
-}
-
-/** A draft is of one call only. */
-export function forgetDraft(): void {
-  draft = "";
 }

@@ -26,6 +26,8 @@ export class Talk {
   chat: Chat = NO_CHAT;
   captions: Captions = NO_CAPTIONS;
   look: CaptionLook = readLook(stored());
+  /** What is being written, for the time that the chat is closed. */
+  draft = "";
   /** Who signs, or watches signs; this page's own wish is in `isSigning`. */
   readonly signers = new Set<string>();
   isSigning = false;
@@ -39,6 +41,7 @@ export class Talk {
   #captionedAt = 0;
   /** Who is there, and has been told what is here. */
   #others = new Set<string>();
+  readonly #roles = new Map<string, RoomRole>();
 
   constructor(carrier: Carrier, keys: () => Sealing | null, programs: PaperPrograms, handlers: TalkHandlers) {
     this.#handlers = handlers;
@@ -46,7 +49,7 @@ export class Talk {
     this.#channel.onMessage((heard) => this.#heard(heard));
     this.papers = new Papers(this.#channel, programs, {
       me: () => handlers.me(),
-      isStaff: (participant) => this.#roleOf(participant) === "staff",
+      isStaff: (participant) => this.roleOf(participant) === "staff",
       onChange: () => handlers.onChange(),
       onPointers: () => {
         for (const listener of this.#pointerListeners) listener();
@@ -59,13 +62,16 @@ export class Talk {
     return () => this.#pointerListeners.delete(listener);
   }
 
-  #roleOf(participant: string): RoomRole | undefined {
-    return this.#handlers.roleOf(participant);
+  /** The role of somebody who is in the call, or was. */
+  roleOf(participant: string): RoomRole | undefined {
+    const role = this.#handlers.roleOf(participant);
+    if (role) this.#roles.set(participant, role);
+    return role ?? this.#roles.get(participant);
   }
 
   /** Whether addresses that somebody writes may be followed. */
   isTrusted(participant: string): boolean {
-    return this.#roleOf(participant) === "staff";
+    return this.roleOf(participant) === "staff";
   }
 
   /** Who is in the call now, by connections that work; each time that it may have changed. */
@@ -73,6 +79,7 @@ export class Talk {
     for (const one of this.#others) if (!participants.has(one)) this.#left(one);
     const isSomebodyNew = [...participants].some((one) => !this.#others.has(one));
     this.#others = participants;
+    for (const one of participants) this.roleOf(one);
     // They tell what they have, and ask in turn when they see this page come.
     if (isSomebodyNew) this.#tell({ type: "hello" });
     if (isSomebodyNew && this.isSigning) this.#tell({ type: "signing", isOn: true });
@@ -89,6 +96,8 @@ export class Talk {
     clearTimeout(this.#settleTimer);
     this.#captioner = new Captioner(Date.now() / 1000);
     this.#others.clear();
+    this.#roles.clear();
+    this.draft = "";
     this.signers.clear();
     this.isSigning = false;
     this.papers.end();
