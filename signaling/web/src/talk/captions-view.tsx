@@ -95,14 +95,14 @@ export function CaptionChoices({ room }: { room: Room }) {
   const { look } = room.talk;
   return (
     <div class="caption-choices">
-      <label class="check">
+      <label class="tick">
         <input type="checkbox" data-test="captions-on" checked={look.isOn} onChange={(event) => room.talk.setLook({ isOn: event.currentTarget.checked })} />
         {t("captions.show")}
       </label>
       <fieldset>
         <legend>{t("captions.size")}</legend>
         {Array.from({ length: SIZES }, (_, size) => (
-          <label key={size} class="check">
+          <label key={size} class="tick">
             <input type="radio" name="caption-size" data-test={`captions-size-${size}`} checked={look.size === size} onChange={() => room.talk.setLook({ size })} />
             {t(SIZE_TEXTS[size] ?? "captions.size.1")}
           </label>
@@ -111,7 +111,7 @@ export function CaptionChoices({ room }: { room: Room }) {
       <fieldset>
         <legend>{t("captions.colours")}</legend>
         {COLOURS.map((colours) => (
-          <label key={colours} class="check">
+          <label key={colours} class="tick">
             <input type="radio" name="caption-colours" data-test={`captions-${colours}`} checked={look.colours === colours} onChange={() => room.talk.setLook({ colours })} />
             {t(COLOUR_TEXTS[colours])}
           </label>
