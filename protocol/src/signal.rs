@@ -144,6 +144,10 @@ pub struct TrackView {
     pub track: TrackId,
     /// Its height on the screen in physical pixels. 0: it isn't shown, and needn't be sent.
     pub height: u32,
+    /// Every frame matters, more than how sharp each is (somebody signs): on a narrow link it is given as a smaller picture,
+    /// never as fewer, and before others.
+    #[serde(default, skip_serializing_if = "std::ops::Not::not")]
+    pub motion: bool,
 }
 
 /// How well a participant's connection works.

@@ -67,6 +67,7 @@ fn views() -> Vec<TrackView> {
         .map(|height| TrackView {
             track: TrackId::random(),
             height,
+            motion: height > 0,
         })
         .to_vec()
 }

@@ -20,14 +20,15 @@ use crate::congestion::Feed;
 use crate::health::Metrics;
 use crate::live::Hub;
 use crate::nodes::Nodes;
+use crate::practice::Practices;
 use crate::problem::{Fault, Refusal};
 use crate::security::Headers;
 use crate::signage::Library;
 use crate::staff::Passwords;
 use crate::throttle::Throttle;
 use crate::{
-    assets, booth, broadcast, congestion, consultation, health, limits, live, problem, security, signage, staff,
-    visitor,
+    assets, booth, broadcast, congestion, consultation, health, limits, live, practice, problem, security, signage,
+    staff, visitor,
 };
 
 /// Keys of the tokens that this server signs and checks.
@@ -57,6 +58,7 @@ pub(crate) struct App {
     pub(crate) passwords: Passwords,
     pub(crate) wrong_links: Throttle,
     pub(crate) wrong_logins: Throttle,
+    pub(crate) practices: Practices,
     pub(crate) shutdown: Shutdown,
 }
 
@@ -87,6 +89,7 @@ impl App {
             passwords: Passwords::default(),
             wrong_links: Throttle::default(),
             wrong_logins: Throttle::default(),
+            practices: Practices::default(),
             config,
             store,
             secrets,
@@ -125,6 +128,7 @@ impl App {
             .merge(consultation::routes())
             .merge(booth::routes())
             .merge(broadcast::routes())
+            .merge(practice::routes())
             .merge(staff::routes())
             .merge(signage::routes())
             .merge(live::routes())

@@ -16,6 +16,7 @@ mod limits;
 mod live;
 mod nodes;
 mod page;
+mod practice;
 mod problem;
 mod security;
 mod server;

@@ -25,11 +25,13 @@ export interface BrowserOptions {
   home?: string;
   /** Of the fake camera: fewer leave more of a small machine to what is tested. */
   framesPerSecond?: number;
+  /** How many cameras there are. */
+  cameras?: number;
 }
 
 /** Debian's Chromium with a fake camera and microphone, and a new empty profile. */
 export function startBrowser(
-  { executable = CHROMIUM, home, framesPerSecond = 20 }: BrowserOptions = {},
+  { executable = CHROMIUM, home, framesPerSecond = 20, cameras = 1 }: BrowserOptions = {},
 ): Promise<Browser> {
   return chromium.launch({
     executablePath: executable,
@@ -37,7 +39,9 @@ export function startBrowser(
     args: [
       ...FLAGS,
       "--use-fake-ui-for-media-stream",
-      `--use-fake-device-for-media-stream=fps=${framesPerSecond}`,
+      `--use-fake-device-for-media-stream=fps=${framesPerSecond},device-count=${cameras}`,
+      // As if somebody chose the whole screen each time.
+      "--auto-select-desktop-capture-source=Entire screen",
     ],
     env: { ...process.env, ...(home ? { HOME: home } : {}) } as Record<string, string>,
   });

@@ -8,6 +8,7 @@ use std::time::{Duration, Instant};
 
 use protocol::grants::{MediaGrant, MediaSource, RoomRole};
 use protocol::ids::{ParticipantId, TrackId};
+use protocol::signal::TrackView;
 
 use super::data::Place;
 use super::down::Down;
@@ -37,7 +38,7 @@ pub(crate) struct Participant {
     pub(crate) muted: BTreeSet<MediaSource>,
     pub(crate) clock: PublisherClock,
     /// How tall it shows the tracks of others, in pixels.
-    pub(crate) views: BTreeMap<TrackId, u32>,
+    pub(crate) views: BTreeMap<TrackId, TrackView>,
     pub(crate) health: Health,
     /// The other end closed this one: a client that comes back begins anew.
     pub(crate) closed: Option<Side>,

@@ -202,7 +202,7 @@ impl Room {
             return;
         };
         participant.heard(now);
-        participant.views = views.into_iter().map(|it| (it.track, it.height)).collect();
+        participant.views = views.into_iter().map(|it| (it.track.clone(), it)).collect();
         shared.answer(to, AnswerBody::Ok);
         self.share_out(seat, now, shared);
         let seats: Vec<Seat> = self.participants.keys().copied().filter(|it| *it != seat).collect();

@@ -46,15 +46,17 @@ impl Room {
                 sound_bps += track.layers[0].rate.last_bps().map_or(SOUND_BPS, with_headers);
             }
             let is_screen = feed.source == MediaSource::Screen;
-            let steps = steps(track, is_screen, now);
+            let view = subscriber.views.get(&feed.track).filter(|_| feed.source.is_video());
+            let is_moving = view.is_some_and(|it| it.motion);
+            let mut steps = steps(track, is_screen, now);
+            if is_moving {
+                // Hands that jump can't be read: rather smaller than with fewer frames.
+                steps.retain(|it| !it.offer.is_partial);
+            }
             wishes.push(Wish {
                 layers: steps.iter().map(|it| it.offer).collect(),
-                height: subscriber
-                    .views
-                    .get(&feed.track)
-                    .copied()
-                    .filter(|_| feed.source.is_video()),
-                priority: u8::from(is_screen),
+                height: view.map(|it| it.height),
+                priority: if is_moving { 2 } else { u8::from(is_screen) },
                 given: down.intent_of(slot).map(|aim| step_of(&steps, aim)),
                 may_rise: down.may_rise(now),
             });
@@ -270,7 +272,7 @@ impl Room {
             let Some(down) = subscriber.down.as_ref() else { continue };
             let wish = Wish {
                 layers: steps.iter().map(|it| it.offer).collect(),
-                height: subscriber.views.get(&track.id).copied(),
+                height: subscriber.views.get(&track.id).map(|it| it.height),
                 priority: 0,
                 given: None,
                 may_rise: true,

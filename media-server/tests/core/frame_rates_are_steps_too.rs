@@ -101,3 +101,20 @@ fn what_gets_lost_or_overtaken_on_its_way_here_leaves_no_hole() {
         assert!(decoder.longest_gap(begun, now) < 600 * MS, "seed {seed}");
     }
 }
+
+#[test]
+fn who_signs_comes_smaller_but_with_every_frame() {
+    for seed in 1..=3 {
+        let mut world = call(seed, three_layers(), 2_000_000);
+        world.view_as("ren", "aoi", 720, true);
+        world.toward("ren").rate_bps = Some(450_000);
+        world.run(Duration::from_secs(20));
+        let (heights, rate) = shown(&mut world, 5000 * MS);
+        assert!(rate > 25.0, "seed {seed}: {heights:?} {rate}");
+        assert!(heights.iter().all(|it| *it < 720), "seed {seed}: {heights:?}");
+        world.view_as("ren", "aoi", 720, false);
+        world.toward("ren").rate_bps = Some(2_000_000);
+        world.run(Duration::from_secs(15));
+        assert_eq!(shown(&mut world, 500 * MS).0, [720], "seed {seed}");
+    }
+}

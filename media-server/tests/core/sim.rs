@@ -327,6 +327,11 @@ impl World {
 
     /// Says how tall the tracks of a publisher's camera are shown.
     pub fn view(&mut self, name: &str, whose: &str, height: u32) {
+        self.view_as(name, whose, height, false);
+    }
+
+    /// The same, and whether every frame matters.
+    pub fn view_as(&mut self, name: &str, whose: &str, height: u32, motion: bool) {
         let client = self.client(name);
         let is_meant = |it: &&SubscribedTrack| it.participant.as_str() == whose && it.source == MediaSource::Camera;
         let track = client
@@ -339,7 +344,7 @@ impl World {
         let request = Request::View {
             room: room(),
             participant: client.id.clone(),
-            tracks: vec![TrackView { track, height }],
+            tracks: vec![TrackView { track, height, motion }],
         };
         assert_eq!(self.ask(SIGNALING, request), AnswerBody::Ok);
     }

@@ -13,7 +13,8 @@ use axum::Router;
 
 use crate::app::App;
 
-pub(crate) use service::end_those_over;
+pub(crate) use rules::Part;
+pub(crate) use service::{Failure, call, end_those_over};
 
 /// /api/broadcasts, /whip, /whep, /live
 pub(crate) fn routes() -> Router<Arc<App>> {

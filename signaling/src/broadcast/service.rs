@@ -26,7 +26,7 @@ const ATTEMPTS: usize = 3;
 
 /// Why something wasn't done: our own reason, or the node's.
 #[derive(Debug)]
-pub(super) enum Failure {
+pub(crate) enum Failure {
     Ours(Refusal),
     Node(Problem),
 }
@@ -78,6 +78,14 @@ pub(super) async fn begin(app: &App, record: &Record, part: Part, sdp: String) -
         data: DataGrant::None,
         encryption: Encryption::Off,
     };
+    let answer = call(app, grant, part, sdp).await?;
+    tracing::info!(broadcast = %record.id, %session, ?part, "begins");
+    Ok(Begun { session, answer })
+}
+
+/// Has a caller (one offer, one answer) let into a room on its node. Gives the SDP answer.
+pub(crate) async fn call(app: &App, grant: MediaGrant, part: Part, sdp: String) -> Result<String, Failure> {
+    let room = grant.room.clone();
     let now = runtime::now();
     let token = app.keys.media.sign(grant, now, now.plus(MEDIA_TOKEN_LASTS));
     let token = token.map_err(|error| {
@@ -85,19 +93,16 @@ pub(super) async fn begin(app: &App, record: &Record, part: Part, sdp: String) -
         Fault::Internal
     })?;
     for _ in 0..ATTEMPTS {
-        let link = app.nodes.for_room(&record.room).await?;
+        let link = app.nodes.for_room(&room).await?;
         let (token, sdp) = (token.clone(), sdp.clone());
         let body = match part {
             Part::Bring => RequestBody::Ingest { token, sdp },
             Part::Watch => RequestBody::Watch { token, sdp },
         };
         match ask(&link, body).await? {
-            AnswerBody::Published { sdp: answer } => {
-                tracing::info!(broadcast = %record.id, %session, ?part, "begins");
-                return Ok(Begun { session, answer });
-            }
+            AnswerBody::Published { sdp: answer } => return Ok(answer),
             AnswerBody::Error { problem } if problem.is(DRAINING) => {
-                app.nodes.release(&record.room, link.node()).await;
+                app.nodes.release(&room, link.node()).await;
             }
             other => return Err(unexpected(other)),
         }

@@ -65,7 +65,7 @@ pub(crate) fn media_grant(office: &OfficeId, record: &Record, who: &Who) -> Medi
         room: record.room.clone(),
         participant: who.participant(&record.id),
         role: who.role(),
-        publish: vec![MediaSource::Camera, MediaSource::Microphone],
+        publish: vec![MediaSource::Camera, MediaSource::Microphone, MediaSource::Screen],
         subscribe: true,
         data: DataGrant::ToAll,
         encryption: record.encryption,

@@ -1,10 +1,12 @@
 // The device check: one thing at a time, in plain words, and a way out of everything that can be wrong.
 import { useEffect, useState } from "preact/hooks";
-import { Heading, LevelBar, Notice, OwnVideo, Telephone, useFacts } from "../shared/components.tsx";
+import { Heading, Icon, LevelBar, Notice, OwnVideo, Telephone, useFacts } from "../shared/components.tsx";
+import { chime } from "../shared/meter.ts";
 import type { PartName } from "../shared/devices.ts";
-import { type DeviceProblem, type Environment, isLine, platformOf } from "../shared/environment.ts";
+import type { DeviceProblem, Environment } from "../shared/environment.ts";
 import type { Room } from "../shared/room.ts";
 import { lines, type TextKey } from "../shared/texts.ts";
+import { Trouble } from "./trouble.tsx";
 
 interface CheckProps {
   room: Room;
@@ -21,7 +23,7 @@ export function CheckView({ room, environment, obstacle, onIgnoreObstacle }: Che
   return (
     <section class="narrow check" data-test="device-check">
       {problem ? (
-        <Trouble problem={problem} room={room} environment={environment} onIgnore={onIgnoreObstacle} />
+        <Trouble problem={problem} environment={environment} onAgain={() => void room.openDevices("asking")} onIgnore={onIgnoreObstacle} />
       ) : devices === "ready" ? (
         <Ready room={room} />
       ) : (
@@ -72,7 +74,7 @@ function Ready({ room }: { room: Room }) {
     <>
       <Heading>{t("check.title")}</Heading>
       {state.microphone === "none" ? (
-        <Notice kind="error">{t("check.ok.camera_only")}</Notice>
+        <NoMicrophone room={room} />
       ) : (
         <p class="lead" role="status">
           {t("check.ok.lead")} {state.camera !== "on" && t("check.ok.voice_only")}
@@ -86,6 +88,13 @@ function Ready({ room }: { room: Room }) {
         )}
       </div>
       {microphone && <LevelBar track={microphone} />}
+      <div class="sound-test">
+        <button type="button" class="button" data-test="test-sound" onClick={() => chime()}>
+          <Icon name="sound" />
+          {t("check.sound")}
+        </button>
+        <p class="hint">{t("check.sound_hint")}</p>
+      </div>
       <button
         type="button"
         class="button primary large wide"
@@ -108,6 +117,24 @@ function Ready({ room }: { room: Room }) {
       <Choices room={room} />
       <p class="private">{t("check.private")}</p>
     </>
+  );
+}
+
+/** Without a voice a consultation is hard: what can be done about it. */
+function NoMicrophone({ room }: { room: Room }) {
+  const { t } = useFacts();
+  return (
+    <div class="no-microphone" data-test="no-microphone">
+      <Notice kind="error">{t("check.ok.camera_only")}</Notice>
+      <ol class="steps">
+        {lines(t("check.no_microphone.steps")).map((line) => (
+          <li key={line}>{line}</li>
+        ))}
+      </ol>
+      <button type="button" class="button wide" data-test="check-again" onClick={() => void room.openDevices("asking")}>
+        {t("check.again")}
+      </button>
+    </div>
   );
 }
 
@@ -156,85 +183,5 @@ function Choice({ room, part, label, devices }: ChoiceProps) {
         ))}
       </select>
     </div>
-  );
-}
-
-const TROUBLE: Record<DeviceProblem, { title: TextKey; text: TextKey; steps?: TextKey }> = {
-  denied: { title: "check.denied.title", text: "check.denied.text" },
-  missing: { title: "check.missing.title", text: "check.missing.text", steps: "check.missing.steps" },
-  busy: { title: "check.busy.title", text: "check.busy.text", steps: "check.busy.steps" },
-  insecure: { title: "check.insecure.title", text: "check.insecure.text" },
-  unsupported: { title: "check.unsupported.title", text: "check.unsupported.text", steps: "check.unsupported.steps" },
-  in_app: { title: "check.in_app.title", text: "check.in_app.text", steps: "check.in_app.steps" },
-  no_encryption: { title: "check.no_encryption.title", text: "check.no_encryption.text", steps: "check.no_encryption.steps" },
-  unknown: { title: "check.unknown.title", text: "check.unknown.text", steps: "check.unknown.steps" },
-};
-
-/** No other try in the same browser helps. */
-const HOPELESS: DeviceProblem[] = ["insecure", "unsupported", "in_app", "no_encryption"];
-
-interface TroubleProps {
-  problem: DeviceProblem;
-  room: Room;
-  environment: Environment;
-  onIgnore(): void;
-}
-
-function Trouble({ problem, room, environment, onIgnore }: TroubleProps) {
-  const { t } = useFacts();
-  const { title, text } = TROUBLE[problem];
-  const steps: TextKey | undefined =
-    problem === "denied" ? `check.denied.steps_${platformOf(environment)}` : TROUBLE[problem].steps;
-  const canTryAgain = !HOPELESS.includes(problem);
-  return (
-    <div data-test="device-trouble" data-problem={problem}>
-      <Heading key={problem}>{t(title)}</Heading>
-      <p class="lead">{t(text)}</p>
-      {problem === "in_app" && <WayOut environment={environment} />}
-      {steps && (
-        <ol class="steps">
-          {lines(t(steps)).map((line) => (
-            <li key={line}>{line}</li>
-          ))}
-        </ol>
-      )}
-      {canTryAgain && (
-        <button
-          type="button"
-          class="button primary large wide"
-          data-test="check-again"
-          onClick={() => void room.openDevices("asking")}
-        >
-          {t("check.again")}
-        </button>
-      )}
-      {problem === "in_app" && (
-        <button type="button" class="button wide" onClick={onIgnore}>
-          {t("check.in_app.try")}
-        </button>
-      )}
-    </div>
-  );
-}
-
-/** Out of an app's own browser: LINE opens links with this parameter in the real one; others get the address. */
-function WayOut({ environment }: { environment: Environment }) {
-  const { t } = useFacts();
-  const [isCopied, setCopied] = useState(false);
-  const copy = () => void navigator.clipboard?.writeText(location.href).then(() => setCopied(true));
-  if (isLine(environment)) {
-    return (
-      <a class="button primary large wide" href={`${location.pathname}?openExternalBrowser=1`}>
-        {t("check.in_app.open")}
-      </a>
-    );
-  }
-  return (
-    <>
-      <button type="button" class="button primary large wide" onClick={copy}>
-        {t("check.in_app.copy")}
-      </button>
-      <p role="status">{isCopied && t("check.in_app.copied")}</p>
-    </>
   );
 }

@@ -59,7 +59,7 @@ function confirmTexts() {
   };
 }
 
-const room = new Room({ kind: "resident", code }, { framesWorker: facts.framesWorker, isEncryptionWanted: facts.encryption !== "off" });
+const room = new Room({ kind: "resident", code }, { framesWorker: facts.framesWorker, papers: facts.papers, isEncryptionWanted: facts.encryption !== "off" });
 render(
   <Facts.Provider value={facts}>
     <App room={room} />

@@ -86,7 +86,7 @@ function Refused({ model }: { model: Console }) {
 const csrf = document.querySelector<HTMLMetaElement>("meta[name=csrf]")?.content ?? "";
 render(
   <Facts.Provider value={facts}>
-    <App model={new Console(csrf, { framesWorker: facts.framesWorker, isEncryptionWanted: facts.encryption !== "off" })} />
+    <App model={new Console(csrf, { framesWorker: facts.framesWorker, papers: facts.papers, isEncryptionWanted: facts.encryption !== "off" })} />
   </Facts.Provider>,
   root,
 );

@@ -88,9 +88,9 @@ export class Frames {
     return (await this.tell({ do: "seal", bytes })) as Bytes | null;
   }
 
-  /** Opens data of another participant: see `KeyRing.open`. */
-  async openData(bytes: Bytes, sender: string): Promise<Bytes | null> {
-    return (await this.tell({ do: "open", bytes, sender })) as Bytes | null;
+  /** Opens data of another participant (`KeyRing.open`). later: its key may still come (`KeyRing.standing`). */
+  async openData(bytes: Bytes, sender: string): Promise<Bytes | "later" | "never"> {
+    return ((await this.tell({ do: "open", bytes, sender })) as Bytes | "later" | "never" | null) ?? "never";
   }
 
   #through(way: RTCRtpSender | RTCRtpReceiver, options: TransformOptions): void {

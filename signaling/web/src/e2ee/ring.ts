@@ -106,6 +106,17 @@ export class KeyRing {
     return typeof plain === "string" ? null : plain;
   }
 
+  /** Whether the key of something sealed is here, or may still come: a sender's keys have ever larger ids. */
+  standing(bytes: Bytes, sender: string): "here" | "later" | "never" {
+    const header = readHeader(bytes);
+    if (!header) return "never";
+    const known = this.#received.get(sender) ?? [];
+    if (known.some((one) => one.kid === header.kid)) return "here";
+    if (known.every((one) => one.kid < header.kid)) return "later";
+    this.counts.unknownKey += 1;
+    return "never";
+  }
+
   async #open(kind: Kind, sender: string, head: Bytes, sealed: Bytes): Promise<Bytes | Lost> {
     const header = readHeader(sealed);
     if (!header || sealed.length < header.length + TAG_BYTES) return this.#lost("forged");

@@ -1,6 +1,7 @@
 // The worker through which every frame of an encrypted call goes (WebRTC Encoded Transform), apart from the page so that
 // a busy page never holds a frame up. Invariant: a frame that can't be sealed or opened goes nowhere; after a picture was
 // lost, none that builds on it is passed on, and a whole one is asked for.
+import type { Bytes } from "./bytes.ts";
 import { Chain } from "./chain.ts";
 import { isKeyFrame } from "./clear.ts";
 import type { FromWorker, ToWorker, TransformOptions } from "./frames.ts";
@@ -76,6 +77,11 @@ function take(transformer: Transformer): void {
     .catch(() => undefined);
 }
 
+async function opened(bytes: Bytes, sender: string): Promise<Bytes | "later" | "never"> {
+  const standing = ring.standing(bytes, sender);
+  return standing === "here" ? ((await ring.open(bytes, sender)) ?? "never") : standing;
+}
+
 async function told(message: ToWorker): Promise<unknown> {
   switch (message.do) {
     case "send":
@@ -89,7 +95,7 @@ async function told(message: ToWorker): Promise<unknown> {
     case "seal":
       return ring.seal(message.bytes);
     case "open":
-      return ring.open(message.bytes, message.sender);
+      return opened(message.bytes, message.sender);
     case "counts":
       return { ...ring.counts, busyMs };
   }

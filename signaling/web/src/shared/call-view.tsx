@@ -1,5 +1,5 @@
 // The call as both sides see it: the other person large, oneself small, three buttons with words.
-import type { ComponentChildren, RefObject } from "preact";
+import type { ComponentChildren } from "preact";
 import { useEffect, useLayoutEffect, useRef, useState } from "preact/hooks";
 import { Confirm, type ConfirmTexts, Icon, OwnVideo, SignalBars, useFacts, useRoom, useTick, useWakeLock } from "./components.tsx";
 import type { Remote } from "./connections.ts";
@@ -10,7 +10,13 @@ import type { Quality } from "./protocol.ts";
 import type { Room } from "./room.ts";
 import { type CallStatus, callStatus, type Session } from "./session.ts";
 import type { TextKey } from "./texts.ts";
-import { fittingHeight } from "./views.ts";
+import { useShownSize } from "./shown-size.ts";
+import { CaptionField, CaptionStrip } from "../talk/captions-view.tsx";
+import { ChatButton, ChatNews, ChatPanel } from "../talk/chat-view.tsx";
+import { MoreButton, TalkNews } from "../talk/more.tsx";
+import { PaperNews, PaperView, shownPaper } from "../talk/papers/view.tsx";
+import { ScreenView, sharer } from "../talk/screen-view.tsx";
+import { pinned } from "../talk/signing.ts";
 
 const STATUS_TEXTS: Record<Exclude<CallStatus, "talking">, TextKey> = {
   connecting: "talk.connecting",
@@ -40,7 +46,11 @@ export function CallView({ room, heading, confirm, children }: CallViewProps) {
     document.body.classList.add("in-call");
     return () => document.body.classList.remove("in-call");
   }, []);
+  const [isCaptioning, setCaptioning] = useState(false);
   const status = callStatus(session);
+  const screenOf = sharer(room);
+  const focus = screenOf ? "screen" : shownPaper(room) ? "paper" : "none";
+  const pin = pinned(room);
   return (
     <section class="call" data-test="call" data-status={status}>
       <header class="call-head">
@@ -51,19 +61,31 @@ export function CallView({ room, heading, confirm, children }: CallViewProps) {
           <Elapsed room={room} />
         </div>
       </header>
-      <div class="stage">
-        {remotes.map((remote) => (
-          <RemoteView key={remote.participant} remote={remote} room={room} />
-        ))}
-        {remotes.length === 0 && <div class="stage-empty" />}
-        <StatusLine session={session} status={status} />
-        <OwnView room={room} />
+      <div class="call-body" data-panel={room.talk.chat.isOpen ? "chat" : "none"}>
+        <div class="stage" data-focus={focus} data-signing={room.talk.isSigning} data-pinned={pin !== null}>
+          {screenOf && <ScreenView key={screenOf.participant} remote={screenOf} room={room} />}
+          {focus === "paper" && <PaperView room={room} />}
+          {remotes.map((remote) => (
+            <RemoteView key={remote.participant} remote={remote} room={room} isPinned={remote.participant === pin} />
+          ))}
+          {remotes.length === 0 && <div class="stage-empty" />}
+          <StatusLine session={session} status={status} />
+          <OwnView room={room} />
+        </div>
+        {room.talk.chat.isOpen && <ChatPanel room={room} />}
       </div>
+      <CaptionStrip room={room} />
+      {isCaptioning && <CaptionField room={room} onClose={() => setCaptioning(false)} />}
+      <ChatNews room={room} />
+      <PaperNews room={room} />
+      <TalkNews room={room} />
       <LockTrouble room={room} />
       <DeviceTrouble room={room} />
       <div class="controls">
         <Switch room={room} part="microphone" />
         <Switch room={room} part="camera" />
+        <ChatButton room={room} />
+        <MoreButton room={room} isCaptioning={isCaptioning} onCaption={setCaptioning} />
         <button type="button" class="control danger" data-test="hang-up" onClick={() => dialog.current?.showModal()}>
           <Icon name="hangup" />
           <span>{t("talk.hang_up")}</span>
@@ -129,7 +151,7 @@ function StatusLine({ session, status }: { session: Session; status: CallStatus 
   );
 }
 
-function RemoteView({ remote, room }: { remote: Remote; room: Room }) {
+function RemoteView({ remote, room, isPinned }: { remote: Remote; room: Room; isPinned: boolean }) {
   const { t } = useFacts();
   const { session } = room;
   const video = useRef<HTMLVideoElement>(null);
@@ -155,10 +177,10 @@ function RemoteView({ remote, room }: { remote: Remote; room: Room }) {
     play();
   }, [remote]);
   useShownSize(video, remote.pictureTrack, room);
-  const state = remoteState(session, remote);
+  const state = room.saving.mode === "none" ? remoteState(session, remote) : "sound_only";
   const isSpeaking = session.speakers.includes(remote.participant);
   return (
-    <div class="remote" data-picture={hasPicture && state !== "camera_off"} data-state={state} data-speaking={isSpeaking}>
+    <div class="remote" data-picture={hasPicture && state !== "camera_off" && state !== "sound_only"} data-state={state} data-speaking={isSpeaking} data-pinned={isPinned}>
       <video ref={video} data-test="remote-video" aria-label={t("talk.remote")} autoplay playsInline muted />
       <audio ref={audio} autoplay />
       <div class="remote-state" role="status" data-test="remote-state">
@@ -179,12 +201,13 @@ function RemoteView({ remote, room }: { remote: Remote; room: Room }) {
 }
 
 /** Why somebody's picture doesn't move, if it doesn't. */
-type RemoteState = "lost" | "camera_off" | "paused";
+type RemoteState = "lost" | "camera_off" | "paused" | "sound_only";
 
 const STATE_TEXTS: Record<RemoteState, TextKey> = {
   lost: "talk.remote_lost",
   camera_off: "talk.remote_camera_off",
   paused: "talk.remote_paused",
+  sound_only: "saving.no_picture",
 };
 
 function remoteState(session: Session, remote: Remote): RemoteState | undefined {
@@ -221,27 +244,6 @@ function RemoteBadges({ remote, session, isSpeaking }: { remote: Remote; session
   );
 }
 
-/** Tells the server how tall a picture is shown, whenever the element or the picture's shape changes. */
-function useShownSize(video: RefObject<HTMLVideoElement | null>, track: string | null, room: Room): void {
-  useEffect(() => {
-    const element = video.current;
-    if (!element || track === null) return;
-    const measure = () => {
-      const box = { width: element.clientWidth, height: element.clientHeight };
-      const picture = { width: element.videoWidth, height: element.videoHeight };
-      room.views.show(track, fittingHeight(box, picture) * devicePixelRatio);
-    };
-    const observer = new ResizeObserver(measure);
-    observer.observe(element);
-    element.addEventListener("resize", measure);
-    return () => {
-      observer.disconnect();
-      element.removeEventListener("resize", measure);
-      room.views.forget(track);
-    };
-  }, [track]);
-}
-
 /** When the first picture is really shown, where the browser can tell; when it is loaded, elsewhere. */
 function onFirstFrame(video: HTMLVideoElement, then: () => void): void {
   if ("requestVideoFrameCallback" in video) video.requestVideoFrameCallback(then);
@@ -255,7 +257,7 @@ function OwnView({ room }: { room: Room }) {
   return (
     <div class="own" data-speaking={me !== null && speakers.includes(me)}>
       {track ? (
-        <OwnVideo track={track} label={t("talk.local")} hook="local-video" />
+        <OwnVideo track={track} label={t("talk.local")} hook="local-video" isMirrored={room.devices.isMirrored} />
       ) : (
         <p class="own-words">{t("talk.local_off")}</p>
       )}

@@ -2,6 +2,7 @@
 import { type ComponentChildren, createContext, type RefObject } from "preact";
 import { useContext, useEffect, useLayoutEffect, useReducer, useRef, useState } from "preact/hooks";
 import { Meter } from "./meter.ts";
+import type { PaperPrograms } from "../talk/papers/papers.ts";
 import type { Quality } from "./protocol.ts";
 import type { Room } from "./room.ts";
 import type { Translate } from "./texts.ts";
@@ -16,9 +17,11 @@ export interface PageFacts {
   encryption: string;
   /** The address of the script through which encrypted frames go. */
   framesWorker: string;
+  /** Where the programs lie that turn a file into pages. */
+  papers: PaperPrograms;
 }
 
-export const Facts = createContext<PageFacts>({ t: (key) => key, lang: "ja", telephone: "", office: "", encryption: "require", framesWorker: "" });
+export const Facts = createContext<PageFacts>({ t: (key) => key, lang: "ja", telephone: "", office: "", encryption: "require", framesWorker: "", papers: { program: "", worker: "", tables: "" } });
 export const useFacts = () => useContext(Facts);
 
 /** Draws anew whenever the room changes. */
@@ -102,6 +105,18 @@ const ICONS = {
   hangup: "M2.5 14.5c0-1 .4-1.9 1.3-2.6 4.7-3.9 11.7-3.9 16.4 0 .9.7 1.3 1.6 1.3 2.600v1.200c0 .6-.5 1-1.1.9l-3.4-.6c-.5-.1-.8-.5-.8-1v-1.900a13 13 0 0 0-8.4 0V15c0 .5-.3.9-.8 1l-3.4.6c-.6.1-1.1-.3-1.1-.9z",
   sound: "M4 9.500v5h3.500l5 4v-13l-5 4zM16 9a4 4 0 0 1 0 6M18.5 6.500a8 8 0 0 1 0 11",
   lock: "M6 11h12v9H6zM8.500 11V8a3.500 3.500 0 0 1 7 0v3M12 14.500v2",
+  chat: "M4 5h16v11h-8.500L7 20.500V16H4zM8 9h8M8 12.500h5",
+  more: "M4 12a1 1 0 1 0 2 0a1 1 0 1 0-2 0M11 12a1 1 0 1 0 2 0a1 1 0 1 0-2 0M18 12a1 1 0 1 0 2 0a1 1 0 1 0-2 0",
+  paper: "M6 3h8l4 4v14H6zM14 3v4h4M9 12h6M9 16h6",
+  screen: "M3 5h18v11H3zM9 20h6M12 16v4",
+  turn: "M5 9a7.500 7.500 0 0 1 13-2.500l2 2M20 4v4.500h-4.500M19 15a7.500 7.500 0 0 1-13 2.500l-2-2M4 20v-4.500h4.500",
+  hand: "M8 13V5.500a1.500 1.500 0 0 1 3 0V11M11 11V4.500a1.500 1.500 0 0 1 3 0V11M14 11V6a1.500 1.500 0 0 1 3 0v8.500a6.500 6.500 0 0 1-12 3.500l-2-4.200a1.500 1.500 0 0 1 2.600-1.500L8 15",
+  captions: "M3 6h18v12H3zM7 11h4M13 11h4M7 14.500h6M15 14.500h2",
+  plus: "M12 5v14M5 12h14",
+  minus: "M5 12h14",
+  back: "M15 5l-7 7 7 7",
+  next: "M9 5l7 7-7 7",
+  close: "M6 6l12 12M18 6L6 18",
   unlock: "M6 11h12v9H6zM8.500 11V7a3.500 3.500 0 0 1 6.800-1.200M12 14.500v2",
 } as const;
 
@@ -129,13 +144,13 @@ export function SignalBars({ quality }: { quality: Quality }) {
   );
 }
 
-/** A picture of a track. Mirrored, because people know themselves from mirrors. */
-export function OwnVideo({ track, label, hook }: { track: MediaStreamTrack | null; label: string; hook?: string }) {
+/** A picture of a track. Mirrored, because people know themselves from mirrors, unless it is to be read. */
+export function OwnVideo({ track, label, hook, isMirrored = true }: { track: MediaStreamTrack | null; label: string; hook?: string; isMirrored?: boolean }) {
   const ref = useRef<HTMLVideoElement>(null);
   useLayoutEffect(() => {
     if (ref.current) ref.current.srcObject = track ? new MediaStream([track]) : null;
   }, [track]);
-  return <video ref={ref} class="mirrored" data-test={hook} aria-label={label} autoplay playsInline muted />;
+  return <video ref={ref} class={isMirrored ? "mirrored" : ""} data-test={hook} aria-label={label} autoplay playsInline muted />;
 }
 
 /** The bar that shows that a voice arrives, with words once it has. */

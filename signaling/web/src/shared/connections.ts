@@ -5,7 +5,8 @@ import type { PartName } from "./devices.ts";
 import type { Data } from "./data.ts";
 import { activate, cameraEncodings, onlyEncoding } from "./encodings.ts";
 import { look, NO_PLAYOUT, type Playout, received } from "./playout.ts";
-import type { IceServer, PublishTrack, RoomRole, SubscribedTrack } from "./protocol.ts";
+import { SCREEN_ENCODING } from "../talk/screen.ts";
+import type { IceServer, MediaSource, PublishTrack, RoomRole, SubscribedTrack } from "./protocol.ts";
 import type { PeerState } from "./session.ts";
 
 const AUDIO_BPS = 40_000;
@@ -18,6 +19,9 @@ export interface Remote {
   /** The server's name for what `picture` shows; none: nothing. */
   pictureTrack: string | null;
   sound: MediaStream;
+  /** Their screen, while they share it or have shared it. */
+  screen: MediaStream;
+  screenTrack: string | null;
 }
 
 export interface ConnectionHandlers {
@@ -28,6 +32,8 @@ export interface ConnectionHandlers {
 interface Up {
   connection: RTCPeerConnection;
   senders: Record<PartName, RTCRtpTransceiver>;
+  /** None: the screen wasn't shared by this connection. */
+  screen: RTCRtpTransceiver | null;
   offer: Promise<RTCSessionDescriptionInit>;
   /** False: made ahead of time, and not told to anybody yet. */
   isOffered: boolean;
@@ -46,6 +52,8 @@ export class Connections {
   /** What all frames go through, in a call that is encrypted from end to end. */
   #frames: Frames | null = null;
   #tracks: Record<PartName, MediaStreamTrack | null> = { camera: null, microphone: null };
+  #screen: MediaStreamTrack | null = null;
+  #needsMotion = false;
   /** Offers are answered one after the other, our own are made one after the other, and so are changes of encodings. */
   #answering: Promise<unknown> = Promise.resolve();
   #offering: Promise<unknown> = Promise.resolve();
@@ -91,23 +99,74 @@ export class Connections {
     };
     this.#data.openOn(connection);
     this.#seal(senders);
-    this.#up = { connection, senders, offer: connection.createOffer(), isOffered: false };
+    const screen = this.#screen && this.#addScreen(connection, this.#screen);
+    this.#up = { connection, senders, screen, offer: connection.createOffer(), isOffered: false };
+    if (this.#needsMotion) this.#preferMotion();
     return this.#up;
   }
 
+  #addScreen(connection: RTCPeerConnection, track: MediaStreamTrack): RTCRtpTransceiver {
+    const transceiver = connection.addTransceiver(track, { direction: "sendonly", sendEncodings: [SCREEN_ENCODING] });
+    // In the same task: see `#seal`.
+    this.#frames?.seal(transceiver.sender, "video");
+    return transceiver;
+  }
+
+  /** Shares a screen from now on; `null`: none any more. True: the up connection has to be offered again. */
+  setScreen(track: MediaStreamTrack | null): boolean {
+    this.#screen = track;
+    const up = this.#up;
+    if (!up) return false;
+    if (up.screen) {
+      // Refused only when the connection is closed already.
+      void up.screen.sender.replaceTrack(track).catch(() => undefined);
+      return false;
+    }
+    if (!track) return false;
+    up.screen = this.#addScreen(up.connection, track);
+    if (up.isOffered) return true;
+    up.offer = up.connection.createOffer();
+    return false;
+  }
+
+  /** The camera's movements matter more than its sharpness from now on (a signer's hands), or don't. */
+  setMotion(needsMotion: boolean): void {
+    if (this.#needsMotion === needsMotion) return;
+    this.#needsMotion = needsMotion;
+    this.#preferMotion();
+  }
+
+  #preferMotion(): void {
+    const sender = this.#up?.senders.camera.sender;
+    if (!sender) return;
+    const needsMotion = this.#needsMotion;
+    if (sender.track) sender.track.contentHint = needsMotion ? "motion" : "";
+    this.#tuning = this.#tuning.then(async () => {
+      const parameters: RTCRtpSendParameters & { degradationPreference?: string } = sender.getParameters();
+      // A browser that doesn't know it leaves it out, and one that refuses it goes by the hint.
+      parameters.degradationPreference = needsMotion ? "maintain-framerate" : "balanced";
+      await sender.setParameters(parameters).catch(() => undefined);
+    });
+  }
+
   /**
-   * Offers the up connection by `ask`, which gives the server's answer; with new ICE credentials when `isRestart`. The
+   * Offers the up connection by `ask`, which gives the server's answer; with new ICE credentials when it is a restart; with a
+   * section more where something was added (`more`). The
    * offer is complete at once: the server is ICE-lite and needs no candidates of ours. Nothing happens when the
    * connections were dropped before its turn, or while it was asked.
    */
-  publish(isRestart: boolean, ask: (offer: { sdp: string; tracks: PublishTrack[] }) => Promise<string>): Promise<void> {
-    const up = isRestart ? this.#up : this.prepare();
-    if (!up || (isRestart && !up.isOffered)) return Promise.resolve();
+  publish(
+    how: "first" | "restart" | "more",
+    ask: (offer: { sdp: string; tracks: PublishTrack[] }) => Promise<string>,
+  ): Promise<void> {
+    const up = how === "first" ? this.prepare() : this.#up;
+    if (!up || (how !== "first" && !up.isOffered)) return Promise.resolve();
     up.isOffered = true;
     const published = this.#offering.then(async () => {
       if (this.#up !== up) return;
       const { connection } = up;
-      await connection.setLocalDescription(await (isRestart ? connection.createOffer({ iceRestart: true }) : up.offer));
+      const offer = how === "first" ? up.offer : connection.createOffer({ iceRestart: how === "restart" });
+      await connection.setLocalDescription(await offer);
       const sdp = await ask({ sdp: connection.localDescription?.sdp ?? "", tracks: tracksOf(up) });
       if (this.#up === up) await connection.setRemoteDescription({ type: "answer", sdp });
     });
@@ -146,6 +205,7 @@ export class Connections {
   /** Sends another track in a part's place, without a new offer. */
   setTrack(part: PartName, track: MediaStreamTrack | null): void {
     this.#tracks[part] = track;
+    if (part === "camera" && track && this.#needsMotion) track.contentHint = "motion";
     // Refused only when the connection is closed already.
     void this.#up?.senders[part].sender.replaceTrack(track).catch(() => undefined);
   }
@@ -243,12 +303,15 @@ export class Connections {
         picture: new MediaStream(),
         pictureTrack: null,
         sound: new MediaStream(),
+        screen: new MediaStream(),
+        screenTrack: null,
       };
       const own = tracks.filter((one) => one.participant === participant);
-      const ofKind = (kind: string) => own.filter(({ mid }) => byMid.get(mid)?.kind === kind);
-      fill(remote.picture, ofKind("video").map(({ mid }) => byMid.get(mid)));
-      fill(remote.sound, ofKind("audio").map(({ mid }) => byMid.get(mid)));
-      remote.pictureTrack = ofKind("video")[0]?.track ?? null;
+      const of = (source: MediaSource) => own.filter((one) => one.source === source);
+      const parts = [[remote.picture, "camera"], [remote.sound, "microphone"], [remote.screen, "screen"]] as const;
+      for (const [stream, source] of parts) fill(stream, of(source).map(({ mid }) => byMid.get(mid)));
+      remote.pictureTrack = of("camera")[0]?.track ?? null;
+      remote.screenTrack = of("screen")[0]?.track ?? null;
       return remote;
     });
     this.#handlers.onRemotes(this.#remotes);
@@ -266,8 +329,9 @@ function addCamera(connection: RTCPeerConnection, track: MediaStreamTrack | null
   }
 }
 
-function tracksOf({ senders }: Up): PublishTrack[] {
-  return (["microphone", "camera"] as const).map((source) => ({ mid: senders[source].mid ?? "", source }));
+function tracksOf({ senders, screen }: Up): PublishTrack[] {
+  const tracks: PublishTrack[] = (["microphone", "camera"] as const).map((source) => ({ mid: senders[source].mid ?? "", source }));
+  return screen?.mid ? [...tracks, { mid: screen.mid, source: "screen" }] : tracks;
 }
 
 /** Makes a stream hold these tracks and no others. */

@@ -10,14 +10,19 @@ export interface DeviceState {
   microphone: Part;
   /** Why there is neither; or what was lost in the middle. */
   problem: DeviceProblem | null;
+  /** How many cameras there are to choose from, as far as that is known. */
+  cameras: number;
+  /** Which way the camera looks: at the person, or away. */
+  facing: Facing;
 }
+
+export type Facing = "user" | "environment";
 
 /** Tall enough for a large window and for papers held up; the network and small windows get smaller layers of it. */
 const CAMERA = {
   width: { ideal: 1280 },
   height: { ideal: 720 },
   frameRate: { ideal: 30, max: 30 },
-  facingMode: "user",
 };
 const MICROPHONE = { echoCancellation: true, noiseSuppression: true, autoGainControl: true };
 
@@ -28,7 +33,7 @@ export interface DeviceHandlers {
 }
 
 export class Devices {
-  state: DeviceState = { camera: "none", microphone: "none", problem: null };
+  state: DeviceState = { camera: "none", microphone: "none", problem: null, cameras: 0, facing: "user" };
   #tracks: Record<PartName, MediaStreamTrack | null> = { camera: null, microphone: null };
   #ids: Partial<Record<PartName, string>> = {};
   readonly #handlers: DeviceHandlers;
@@ -57,7 +62,13 @@ export class Devices {
   /** Opens what there is, the camera only when it is wanted. True: at least one of them is there. */
   async open(wanted: { camera: boolean; microphone: boolean }): Promise<boolean> {
     const generation = ++this.#generation;
-    const [got, problem] = await this.#firstThatWorks(wanted.camera);
+    let [got, problem]: [MediaStreamTrack[], DeviceProblem | null] = await this.#firstThatWorks(wanted.camera);
+    if (got.length < (wanted.camera ? 2 : 1) && Object.keys(this.#ids).length > 0 && generation === this.#generation) {
+      // What was chosen may have been unplugged.
+      this.#ids = {};
+      for (const track of got) track.stop();
+      [got, problem] = await this.#firstThatWorks(wanted.camera);
+    }
     if (generation !== this.#generation) {
       for (const track of got) track.stop();
       return false;
@@ -71,7 +82,31 @@ export class Devices {
       microphone: microphone ? (wanted.microphone ? "on" : "off") : "none",
       problem: got.length > 0 ? null : problem,
     });
+    void this.#countCameras();
     return got.length > 0;
+  }
+
+  async #countCameras(): Promise<void> {
+    const all = await navigator.mediaDevices.enumerateDevices().catch(() => []);
+    this.#set({ cameras: all.filter(({ kind }) => kind === "videoinput").length });
+  }
+
+  /** Uses the camera on the other side of a phone, or the next one of a computer. */
+  async turn(): Promise<void> {
+    const before = this.#tracks.camera?.getSettings().deviceId;
+    delete this.#ids.camera;
+    this.#set({ facing: this.state.facing === "user" ? "environment" : "user" });
+    await this.#reopen("camera");
+    if (before === undefined || this.#tracks.camera?.getSettings().deviceId !== before) return;
+    // None says which way it looks.
+    const cameras = (await this.list()).filter(({ kind }) => kind === "videoinput");
+    const next = cameras[(cameras.findIndex(({ deviceId }) => deviceId === before) + 1) % cameras.length];
+    if (next && next.deviceId !== before) await this.choose("camera", next.deviceId);
+  }
+
+  /** People know themselves from mirrors; a paper is to be read. */
+  get isMirrored(): boolean {
+    return this.state.facing === "user" && this.#tracks.camera?.getSettings().facingMode !== "environment";
   }
 
   /** Both, else the microphone, else the camera: a missing part must not take the other with it. */
@@ -94,7 +129,9 @@ export class Devices {
 
   #chosen(part: PartName): MediaTrackConstraints {
     const id = this.#ids[part];
-    return id ? { deviceId: { ideal: id } } : {};
+    // Exactly that one: browsers weigh a wish against sizes, and may take another.
+    if (id) return { deviceId: { exact: id } };
+    return part === "camera" ? { facingMode: this.state.facing } : {};
   }
 
   /** Switches a part on or off. The camera is stopped, the microphone silenced (it must come back at once). */
@@ -134,7 +171,11 @@ export class Devices {
       this.#replace(part, track ?? null);
       this.#set({ [part]: track ? "on" : "none", problem: null });
     } catch (error) {
-      this.#set({ [part]: "none", problem: problemOf(error) });
+      const isGone = problemOf(error) === "missing" && this.#ids[part] !== undefined;
+      if (!isGone || generation !== this.#generation) return this.#set({ [part]: "none", problem: problemOf(error) });
+      // What was chosen was unplugged: another one does.
+      delete this.#ids[part];
+      await this.#reopen(part);
     }
   }
 
@@ -149,7 +190,7 @@ export class Devices {
     this.#generation += 1;
     this.#replace("camera", null);
     this.#replace("microphone", null);
-    this.#set({ camera: "none", microphone: "none", problem: null });
+    this.#set({ camera: "none", microphone: "none", problem: null, facing: "user" });
   }
 
   #replace(part: PartName, track: MediaStreamTrack | null): void {

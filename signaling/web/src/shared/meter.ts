@@ -10,6 +10,11 @@ export function barLength(rms: number): number {
   return Math.min(1, Math.max(0, (db - SILENCE_DB) / (LOUD_DB - SILENCE_DB)));
 }
 
+/** The root mean square of samples from -1 to 1. */
+export function rms(samples: Float32Array): number {
+  return Math.sqrt(samples.reduce((total, value) => total + value * value, 0) / samples.length);
+}
+
 export class Meter {
   readonly #context = new AudioContext();
   readonly #analyser = this.#context.createAnalyser();
@@ -25,8 +30,7 @@ export class Meter {
     // Browsers start sound only after a touch; until then this does nothing.
     if (this.#context.state === "suspended") void this.#context.resume();
     this.#analyser.getFloatTimeDomainData(this.#samples);
-    const sum = this.#samples.reduce((total, value) => total + value * value, 0);
-    return barLength(Math.sqrt(sum / this.#samples.length));
+    return barLength(rms(this.#samples));
   }
 
   close(): void {

@@ -17,5 +17,8 @@ export function pageCatalogue(): PageCatalogue {
   const texts = JSON.parse(block.textContent ?? "") as Texts;
   root.replaceChildren();
   const { telephone = "", office = "", encryption = "require", frames: framesWorker = "" } = root.dataset;
-  return { root, texts, facts: { t: translator(texts), lang: document.documentElement.lang, telephone, office, encryption, framesWorker } };
+  const { papers: program = "", pdfWorker: worker = "", pdfTables: tables = "" } = root.dataset;
+  const papers = { program, worker, tables };
+  const facts = { t: translator(texts), lang: document.documentElement.lang, telephone, office, encryption, framesWorker, papers };
+  return { root, texts, facts };
 }

@@ -32,6 +32,8 @@ export interface IceServer {
 export interface TrackView {
   track: string;
   height: number;
+  /** Every frame of it matters, more than its sharpness. */
+  motion?: boolean;
 }
 
 /** How well somebody's connection works, worst first. */

@@ -8,9 +8,14 @@ import { Data } from "./data.ts";
 import { Devices, type PartName } from "./devices.ts";
 import { type Closed, Link, socketUrl } from "./link.ts";
 import { chime } from "./meter.ts";
-import type { ClientBody, Identity, MediaSource, ServerBody } from "./protocol.ts";
+import type { ClientBody, Identity, MediaSource, RoomRole, ServerBody } from "./protocol.ts";
+import type { Sealing } from "../talk/channel.ts";
 import { type Effect, type Event, newSession, type Session, step } from "./session.ts";
 import { Views } from "./views.ts";
+import { NOT_SAVING, type Saving, save, type SavingEvent } from "../talk/saving.ts";
+import { openScreen } from "../talk/screen.ts";
+import type { PaperPrograms } from "../talk/papers/papers.ts";
+import { Talk } from "../talk/talk.ts";
 
 const LATER_MS = 2_000;
 const LISTEN_EVERY_MS = 500;
@@ -27,6 +32,7 @@ export type Lock = Privacy | "off";
 export interface RoomOptions {
   /** The address of the script through which encrypted frames go. */
   framesWorker: string;
+  papers: PaperPrograms;
   /** What the office wants; a call may still be held otherwise. */
   isEncryptionWanted: boolean;
   onNews?(body: ServerBody): void;
@@ -43,6 +49,12 @@ export class Room {
   /** Messages to and from the others in the call. */
   readonly data = new Data();
   readonly encryption: Encryption;
+  /** What is written and shown in the call. */
+  readonly talk: Talk;
+  /** This page's own screen, while it is shared. */
+  screen: MediaStreamTrack | null = null;
+  /** Whether pictures are left out because the network can't carry them. */
+  saving: Saving = NOT_SAVING;
   #isEncrypted = false;
   readonly #connections: Connections;
   readonly #link: Link;
@@ -53,7 +65,7 @@ export class Room {
   /** Parts that aren't there, and so count as switched off without anybody having done so. */
   readonly #missing = new Set<PartName>();
 
-  constructor(identity: Identity, { framesWorker, isEncryptionWanted, onNews }: RoomOptions) {
+  constructor(identity: Identity, { framesWorker, papers, isEncryptionWanted, onNews }: RoomOptions) {
     this.session = newSession(identity.kind, remembered());
     this.#onNews = onNews;
     this.devices = new Devices({
@@ -76,6 +88,12 @@ export class Room {
       },
     });
     if (isEncryptionWanted) this.#connections.useFrames(this.encryption.frames);
+    this.talk = new Talk(this.data, () => this.#sealing(), papers, {
+      me: () => this.session.me,
+      roleOf: (participant) => this.roleOf(participant),
+      now: () => this.now(),
+      onChange: () => this.#talkChanged(),
+    });
     this.views = new Views({
       tell: async (tracks) => (await this.request({ type: "view", tracks })).type === "ok",
     });
@@ -128,7 +146,10 @@ export class Room {
     if (before !== null && before !== call) this.data.end();
     if (call !== null && before !== call) this.data.begin();
     if (next.stage !== "call") this.encryption.leave();
+    if (before !== null && before !== call) this.#callIsOver();
     for (const effect of effects) this.#carryOut(effect);
+    const others = next.media === "live" ? next.tracks.map((one) => one.participant) : [];
+    if (call !== null) this.talk.present(new Set(others));
     this.#changed();
   }
 
@@ -166,6 +187,93 @@ export class Room {
     const isOff = this.devices.state[part] !== "on";
     this.dispatch({ type: "switch", source: part, off: isOff });
     remember(this.session.off);
+  }
+
+  /** The keys of the present call for what is written and shown. */
+  #sealing(): Sealing | null {
+    const call = callOf(this.session);
+    if (call === null) return null;
+    const isEncrypted = this.#isEncrypted;
+    return {
+      call,
+      isEncrypted,
+      seal: async (bytes) => (await this.encryption.frames?.sealData(bytes)) ?? null,
+      open: async (bytes, sender) => (await this.encryption.frames?.openData(bytes, sender)) ?? "later",
+    };
+  }
+
+  /** The role of somebody in the call, as far as it is known. */
+  roleOf(participant: string): RoomRole | undefined {
+    return this.session.tracks.find((one) => one.participant === participant)?.role ?? this.#ownRole(participant);
+  }
+
+  #ownRole(participant: string): RoomRole | undefined {
+    return participant === this.session.me ? this.session.role : undefined;
+  }
+
+  #talkChanged(): void {
+    this.#connections.setMotion(this.talk.needsMotion);
+    this.views.setMotion(this.talk.needsMotion);
+    this.#changed();
+  }
+
+  #callIsOver(): void {
+    this.talk.end();
+    this.screen?.stop();
+    this.screen = null;
+    this.#connections.setScreen(null);
+    this.#save({ type: "over" });
+  }
+
+  /** Shares this page's screen, after the browser has asked which. */
+  async shareScreen(): Promise<void> {
+    const call = callOf(this.session);
+    if (this.screen || call === null) return;
+    const track = await openScreen();
+    if (!track) return;
+    if (callOf(this.session) !== call) return track.stop();
+    this.screen = track;
+    // The browser's own bar ends it too.
+    track.onended = () => this.stopScreen();
+    const isMore = this.#connections.setScreen(track);
+    this.dispatch({ type: "switch", source: "screen", off: false });
+    if (isMore) await this.#publish("more");
+  }
+
+  stopScreen(): void {
+    const track = this.screen;
+    if (!track) return;
+    track.onended = null;
+    track.stop();
+    this.screen = null;
+    this.#connections.setScreen(null);
+    this.dispatch({ type: "switch", source: "screen", off: true });
+  }
+
+  /** Leaves pictures out, or not any more, because the person says so. */
+  setSoundOnly(isSoundOnly: boolean): void {
+    this.#save({ type: isSoundOnly ? "sound_only" : "pictures" });
+  }
+
+  /** The offer to show pictures again was declined. */
+  declinePictures(): void {
+    this.#save({ type: "declined" });
+  }
+
+  #save(event: SavingEvent): void {
+    const [next, effect] = save(this.saving, event);
+    if (next === this.saving) return;
+    const hasChanged = next.mode !== this.saving.mode || next.isOffered !== this.saving.isOffered;
+    this.saving = next;
+    if (effect) {
+      const wasOn = this.devices.state.camera === "on";
+      this.views.setSoundOnly(effect === "leave_out");
+      if (effect === "leave_out") {
+        this.saving = { ...next, hadCamera: wasOn };
+        if (wasOn) void this.switch("camera", false);
+      } else if (next.hadCamera && callOf(this.session) !== null) void this.switch("camera", true);
+    }
+    if (hasChanged) this.#changed();
   }
 
   #changed(): void {
@@ -221,10 +329,10 @@ export class Room {
         void this.#join(effect.token, effect.hasConnections);
         break;
       case "publish":
-        void this.#publish(false);
+        void this.#publish("first");
         break;
       case "restart":
-        void this.#publish(true);
+        void this.#publish("restart");
         void this.request({ type: "restart" });
         break;
       case "answer":
@@ -269,6 +377,7 @@ export class Room {
 
   /** Notices when nothing comes any more, once for each silence. */
   #listen(): void {
+    this.#watchQuality();
     if (this.session.media !== "live") return;
     const packetAt = this.#connections.newestPacketAt();
     const now = performance.now();
@@ -276,6 +385,14 @@ export class Room {
     if (this.#heard.isTold || now - this.#heard.since < SILENCE_MS) return;
     this.#heard.isTold = true;
     this.dispatch({ type: "silence" });
+  }
+
+  /** A network that is too poor for pictures for a while carries a voice all the same. */
+  #watchQuality(): void {
+    const { stage, media, me, qualities, link } = this.session;
+    if (stage !== "call" || media !== "live" || link !== "open" || me === null) return;
+    const quality = qualities[me];
+    if (quality !== undefined) this.#save({ type: "quality", quality, now: performance.now() });
   }
 
   async #ready(): Promise<void> {
@@ -294,14 +411,14 @@ export class Room {
     if (answer.fresh) this.views.repeat();
   }
 
-  async #publish(isRestart: boolean): Promise<void> {
+  async #publish(how: "first" | "restart" | "more"): Promise<void> {
     await this.#negotiate(async (isCurrent) => {
-      await this.#connections.publish(isRestart, async (offer) => {
+      await this.#connections.publish(how, async (offer) => {
         const answer = await this.request({ type: "publish", ...offer });
         if (answer.type !== "published") throw new Error("the offer was refused");
         return answer.sdp;
       });
-      if (isRestart || !isCurrent()) return;
+      if (how === "restart" || !isCurrent()) return;
       for (const source of this.session.off) void this.request({ type: "mute", source, muted: true });
     });
   }

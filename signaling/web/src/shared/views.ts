@@ -18,6 +18,8 @@ export class Views {
   readonly #shown = new Map<string, number>();
   #told: TrackView[] = [];
   #isHidden = false;
+  #isSoundOnly = false;
+  #needsMotion = false;
   #settling: ReturnType<typeof setTimeout> | undefined;
   #hiding: ReturnType<typeof setTimeout> | undefined;
   readonly #handlers: ViewsHandlers;
@@ -47,6 +49,18 @@ export class Views {
     } else this.#hide(false);
   }
 
+  /** No pictures at all are wanted for now. */
+  setSoundOnly(isSoundOnly: boolean): void {
+    this.#isSoundOnly = isSoundOnly;
+    this.#tellIfWorth();
+  }
+
+  /** All frames of pictures matter, sharp or not: somebody signs. */
+  setMotion(needsMotion: boolean): void {
+    this.#needsMotion = needsMotion;
+    this.#tellIfWorth();
+  }
+
   /** The server knows nothing any more: a new seat in the room. */
   repeat(): void {
     this.#told = [];
@@ -65,7 +79,12 @@ export class Views {
 
   #tellIfWorth(): void {
     clearTimeout(this.#settling);
-    const now = [...this.#shown].map(([track, height]) => ({ track, height: this.#isHidden ? 0 : height }));
+    const isNothingShown = this.#isHidden || this.#isSoundOnly;
+    const now = [...this.#shown].map(([track, height]) => ({
+      track,
+      height: isNothingShown ? 0 : height,
+      ...(this.#needsMotion ? { motion: true } : {}),
+    }));
     if (!isWorthTelling(this.#told, now)) return;
     this.#told = now;
     void this.#handlers.tell(now).then((isHeard) => {
@@ -77,9 +96,10 @@ export class Views {
 
 /** Whether any picture is new, begins or ends to be seen, or has changed by more than a tenth. */
 export function isWorthTelling(told: TrackView[], now: TrackView[]): boolean {
-  return now.some(({ track, height }) => {
-    const before = told.find((one) => one.track === track)?.height;
-    if (before === undefined || (before === 0) !== (height === 0)) return true;
+  return now.some(({ track, height, motion }) => {
+    const known = told.find((one) => one.track === track);
+    const before = known?.height;
+    if (before === undefined || (before === 0) !== (height === 0) || known?.motion !== motion) return true;
     return Math.abs(height - before) > before * WORTH_TELLING;
   });
 }
