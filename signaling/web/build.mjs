@@ -17,6 +17,8 @@ const ENTRIES = {
   "pdf-worker": "node_modules/pdfjs-dist/legacy/build/pdf.worker.mjs",
   "call-style": "src/shared/call.css",
   practice: "src/practice/main.tsx",
+  booth: "src/booth/main.tsx",
+  "booth-style": "src/booth/booth.css",
   live: "src/live/main.tsx",
   "live-style": "src/live/live.css",
   staff: "src/console/main.tsx",

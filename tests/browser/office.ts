@@ -82,15 +82,16 @@ export class Office {
   /**
    * Opens an office of its own with so many media nodes, on the network at `lan` where that is given, and waits until
    * it is ready. A bare one has no camera and no screen, so that nothing else takes the machine's time. `turn`: with a
-   * TURN server. `encryption`: its policy, where it isn't the usual one.
+   * TURN server. `encryption`: its policy, where it isn't the usual one. `tables`: more of its configuration.
    */
   static async open(
-    { lan, nodes = 1, isBare = false, turn = false, encryption }: {
+    { lan, nodes = 1, isBare = false, turn = false, encryption, tables }: {
       lan?: string;
       nodes?: number;
       isBare?: boolean;
       turn?: boolean;
       encryption?: "require" | "allow" | "off";
+      tables?: string;
     } = {},
   ): Promise<Office> {
     const dir = mkdtempSync(join(tmpdir(), "mg-"));
@@ -102,7 +103,7 @@ export class Office {
       udp: `127.0.0.1:${ports[2 * n]}`,
       control: `127.0.0.1:${ports[2 * n + 1]}`,
     }));
-    writeFileSync(config, ownConfig(dir, { web, url, media, isBare, relay: turn ? relay : undefined, encryption }));
+    writeFileSync(config, ownConfig(dir, { web, url, media, isBare, relay: turn ? relay : undefined, encryption, tables }));
     const office = new Office(dir, url, config, media, lan);
     try {
       await eventually(
@@ -226,7 +227,7 @@ export class Office {
   }
 }
 
-async function freePorts(count: number): Promise<number[]> {
+export async function freePorts(count: number): Promise<number[]> {
   const servers = await Promise.all(
     Array.from(
       { length: count },
@@ -245,7 +246,7 @@ async function freePorts(count: number): Promise<number[]> {
 /** The demo's configuration with this office's own ports and folders. */
 function ownConfig(
   dir: string,
-  at: { web: number; url: string; media: { udp: string; control: string }[]; isBare: boolean; relay?: number; encryption?: string },
+  at: { web: number; url: string; media: { udp: string; control: string }[]; isBare: boolean; relay?: number; encryption?: string; tables?: string },
 ): string {
   const [first, ...more] = at.media;
   let toml = readFileSync(join(ROOT, "configs/demo.toml"), "utf8");
@@ -271,5 +272,6 @@ function ownConfig(
   if (at.isBare) toml = toml.replace(/^\[\[(camera|screen)\]\]\n(?:(?!\[).*\n)*/gm, "");
   if (at.relay) toml += `\n[turn]\nlisten = "127.0.0.1:${at.relay}"\n`;
   if (at.encryption) toml += `\n[consultation]\nencryption = "${at.encryption}"\n`;
+  if (at.tables) toml += at.tables;
   return toml + more.map(({ udp, control }) => `\n[[media.node]]\nudp = "${udp}"\ntcp = "${udp}"\ncontrol = "${control}"\n`).join("");
 }

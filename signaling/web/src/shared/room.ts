@@ -232,6 +232,12 @@ export class Room {
     const track = await openScreen();
     if (!track) return;
     if (callOf(this.session) !== call) return track.stop();
+    await this.share(track);
+  }
+
+  /** Shows a track beside the camera's: a screen, or what a second camera sees. It is stopped when the call ends. */
+  async share(track: MediaStreamTrack): Promise<void> {
+    if (this.screen || callOf(this.session) === null) return track.stop();
     this.screen = track;
     // The browser's own bar ends it too.
     track.onended = () => this.stopScreen();

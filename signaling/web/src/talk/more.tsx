@@ -5,6 +5,7 @@ import { Icon, useFacts } from "../shared/components.tsx";
 import type { Room } from "../shared/room.ts";
 import { CaptionChoices } from "./captions-view.tsx";
 import { canShareScreen } from "./screen.ts";
+import { sharer } from "./screen-view.tsx";
 
 const FILES = "application/pdf,.pdf,image/jpeg,image/png,image/webp,image/heic,.heic";
 
@@ -59,7 +60,12 @@ export function MoreButton({ room, isCaptioning, onCaption }: MoreProps) {
                 {t("more.turn")}
               </Item>
             )}
-            {canShareScreen() && (
+            {talk.hands === null && [...talk.booths.values()].some((booth) => booth.camera) && (
+              <Item icon="paper" hook="more-document-camera" hint={t("booth.camera_hint")} onClick={then(() => talk.askForDocumentCamera(!sharer(room)))}>
+                {t(sharer(room) ? "booth.camera_stop" : "booth.camera")}
+              </Item>
+            )}
+            {talk.hands === null && canShareScreen() && (
               <Item icon="screen" hook="more-screen" onClick={then(() => (screen ? room.stopScreen() : void room.shareScreen()))}>
                 {t(screen ? "more.screen_stop" : "more.screen")}
               </Item>
@@ -120,9 +126,9 @@ export function TalkNews({ room }: { room: Room }) {
     <>
       {screen && (
         <div class="trouble plain" role="status" data-test="sharing">
-          <p>{t("screen.sharing")}</p>
+          <p>{t(room.talk.hands ? "booth.sharing" : "screen.sharing")}</p>
           <button type="button" class="button" data-test="screen-stop" onClick={() => room.stopScreen()}>
-            {t("more.screen_stop")}
+            {t(room.talk.hands ? "booth.camera_stop" : "more.screen_stop")}
           </button>
         </div>
       )}

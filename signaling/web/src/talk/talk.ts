@@ -1,6 +1,7 @@
 // All that is written and shown in a call: holds the models, sends what the person does, takes what the others say. Invariant:
 // with the call everything is gone; who comes back is told what the others still have.
 import type { RoomRole } from "../shared/protocol.ts";
+import { type BoothHands, type BoothParts, isUnderWay, type PrintState } from "./booth.ts";
 import { Captioner, type CaptionLook, type Captions, NO_CAPTIONS, readLook, withCaption } from "./captions.ts";
 import { Channel, type Heard, type Carrier, type Sealing } from "./channel.ts";
 import { type Chat, history, NO_CHAT, opened, tidy, withHistory, withLine, withState } from "./chat.ts";
@@ -32,6 +33,11 @@ export class Talk {
   readonly signers = new Set<string>();
   isSigning = false;
   readonly papers: Papers;
+  /** Booths in the call, and how far what was to be printed there is, by paper. */
+  readonly booths = new Map<string, BoothParts>();
+  readonly prints = new Map<string, PrintState>();
+  /** What this page does for staff, when it is a booth's. */
+  hands: BoothHands | null = null;
   readonly #channel: Channel;
   readonly #handlers: TalkHandlers;
   readonly #pointerListeners = new Set<() => void>();
@@ -87,6 +93,7 @@ export class Talk {
 
   #left(participant: string): void {
     this.signers.delete(participant);
+    this.booths.delete(participant);
     this.papers.left(participant);
   }
 
@@ -99,6 +106,8 @@ export class Talk {
     this.#roles.clear();
     this.draft = "";
     this.signers.clear();
+    this.booths.clear();
+    this.prints.clear();
     this.isSigning = false;
     this.papers.end();
     this.#set({ chat: NO_CHAT, captions: NO_CAPTIONS });
@@ -200,9 +209,54 @@ export class Talk {
         if (message.isOn) this.signers.add(from);
         else this.signers.delete(from);
         return this.#handlers.onChange();
+      case "booth":
+        if (this.roleOf(from) !== "resident") return;
+        this.booths.set(from, { camera: message.camera, printer: message.printer });
+        return this.#handlers.onChange();
+      case "document_camera":
+        if (this.isTrusted(from)) this.hands?.documentCamera(message.isOn);
+        return;
+      case "print":
+        return this.#print(from, message.paper);
+      case "printing":
+        if (!this.booths.has(from)) return;
+        this.prints.set(message.paper, message.state);
+        return this.#handlers.onChange();
       default:
         return this.papers.heard(heard);
     }
+  }
+
+  /** Asks the booth to print a paper that is shown in the call. */
+  print(paper: string): void {
+    const booth = [...this.booths].find(([, parts]) => parts.printer)?.[0];
+    if (booth === undefined || isUnderWay(this.prints.get(paper))) return;
+    this.prints.set(paper, "asked");
+    this.#handlers.onChange();
+    this.#channel.send({ type: "print", paper }, booth).catch(() => {
+      this.prints.set(paper, "failed");
+      this.#handlers.onChange();
+    });
+  }
+
+  /** Asks the booth to show what lies on its table. */
+  askForDocumentCamera(isOn: boolean): void {
+    const booth = [...this.booths].find(([, parts]) => parts.camera)?.[0];
+    if (booth !== undefined) this.#tell({ type: "document_camera", isOn }, booth);
+  }
+
+  /** A booth prints what staff ask for, a paper at a time. */
+  #print(from: string, id: string): void {
+    const paper = this.papers.shelf.papers.find((one) => one.id === id);
+    if (!this.hands?.parts.printer || !this.isTrusted(from) || isUnderWay(this.prints.get(id))) return;
+    const tell = (state: PrintState) => {
+      this.prints.set(id, state);
+      this.#handlers.onChange();
+      this.#tell({ type: "printing", paper: id, state });
+    };
+    if (!paper || paper.pages.some((page) => page === null)) return tell("failed");
+    tell("printing");
+    this.hands.print(paper, tell);
   }
 
   /** Tells somebody what this page has. */
@@ -219,6 +273,7 @@ export class Talk {
       );
     }
     this.papers.greet(participant);
+    if (this.hands) this.#tell({ type: "booth", ...this.hands.parts }, participant);
     if (this.isSigning) this.#tell({ type: "signing", isOn: true }, participant);
   }
 

@@ -3,6 +3,8 @@
 //
 // A message is one byte of version, one byte of kind, and a body: JSON, or for a piece of a page a fixed head and bytes.
 
+import { isPrintState, type PrintState } from "./booth.ts";
+
 /** The largest message, in bytes: what a data channel takes, less what sealing adds to it (header and tag of SFrame). */
 export const MAX_MESSAGE = 16 * 1024 - 64;
 export const MAX_CHAT = 1_000;
@@ -57,6 +59,13 @@ export type TalkMessage =
   | { type: "pointer"; paper: string; page: number; x: number; y: number; isOn: boolean }
   /** The speaker signs, or watches signs: who is seen moves smoothly rather than sharply. */
   | { type: "signing"; isOn: boolean }
+  /** The speaker sits in a booth, which has these. */
+  | { type: "booth"; camera: boolean; printer: boolean }
+  /** Asks a booth to show what lies under its second camera, or not any more. */
+  | { type: "document_camera"; isOn: boolean }
+  /** Asks a booth to print a paper, and how that goes. */
+  | { type: "print"; paper: string }
+  | { type: "printing"; paper: string; state: PrintState }
   | Piece;
 
 /** A part of a page's picture. */
@@ -176,6 +185,14 @@ function checked(value: unknown): TalkMessage | null {
       return { type: "pointer", paper: it.paper, page: it.page, x: it.x, y: it.y, isOn: it.isOn };
     case "signing":
       return typeof it.isOn === "boolean" ? { type: "signing", isOn: it.isOn } : null;
+    case "booth":
+      return typeof it.camera === "boolean" && typeof it.printer === "boolean" ? { type: "booth", camera: it.camera, printer: it.printer } : null;
+    case "document_camera":
+      return typeof it.isOn === "boolean" ? { type: "document_camera", isOn: it.isOn } : null;
+    case "print":
+      return isId(it.paper) ? { type: "print", paper: it.paper } : null;
+    case "printing":
+      return isId(it.paper) && isPrintState(it.state) ? { type: "printing", paper: it.paper, state: it.state } : null;
     default:
       return null;
   }

@@ -3,6 +3,7 @@ import { useEffect, useLayoutEffect, useReducer, useRef, useState } from "preact
 import { Icon, useFacts } from "../../shared/components.tsx";
 import type { Room } from "../../shared/room.ts";
 import { lines, type TextKey } from "../../shared/texts.ts";
+import { isUnderWay, type PrintState } from "../booth.ts";
 import type { PaperProblem } from "./limits.ts";
 import { type Page, type Paper, paperOf, progress } from "./shelf.ts";
 import { steppedZoom, usePinch } from "./zoom.ts";
@@ -191,6 +192,7 @@ function PaperBar({ room, paper, number, zoom, setZoom }: BarProps) {
         <Icon name="minus" />
         {t("paper.smaller")}
       </button>
+      <PrintButton room={room} paper={paper} />
       {others.map((one) => (
         <button key={one.id} type="button" class="tool-button" data-test="paper-other" onClick={() => papers.show(one.id, 0)}>
           <Icon name="paper" />
@@ -206,6 +208,41 @@ function PaperBar({ room, paper, number, zoom, setZoom }: BarProps) {
     </div>
   );
 }
+
+/** Where somebody sits in a booth with a printer: prints the paper there, and says how that goes. */
+function PrintButton({ room, paper }: { room: Room; paper: Paper }) {
+  const { t } = useFacts();
+  const { talk } = room;
+  const state = talk.prints.get(paper.id);
+  const words = state && <span data-test="print-state" data-state={state} role="status">{t(PRINT_TEXTS[state])}</span>;
+  const hasPrinter = talk.hands === null && [...talk.booths.values()].some((booth) => booth.printer);
+  if (!hasPrinter) return talk.hands ? words ?? null : null;
+  return (
+    <>
+      <button type="button" class="tool-button" data-test="print" disabled={isUnderWay(state) || !paper.pages.every(Boolean)} onClick={() => talk.print(paper.id)}>
+        <Icon name="paper" />
+        {t("booth.print")}
+      </button>
+      {words}
+    </>
+  );
+}
+
+const PRINT_TEXTS: Record<PrintState, TextKey> = {
+  asked: "booth.print.asked",
+  printing: "booth.print.printing",
+  done: "booth.print.done",
+  away: "booth.print.away",
+  no_paper: "booth.print.no_paper",
+  jam: "booth.print.jam",
+  open: "booth.print.open",
+  no_ink: "booth.print.no_ink",
+  busy: "booth.print.busy",
+  stopped: "booth.print.stopped",
+  unknown: "booth.print.unknown",
+  not_pages: "booth.print.failed",
+  failed: "booth.print.failed",
+};
 
 /** What is wrong with a file, and what to do; and that one is being opened. */
 export function PaperNews({ room }: { room: Room }) {
