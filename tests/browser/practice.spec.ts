@@ -3,7 +3,7 @@ import assert from "node:assert/strict";
 import { request } from "node:https";
 import { gzipSync } from "node:zlib";
 import { after, before, test } from "node:test";
-import type { Browser } from "playwright-core";
+import type { Browser, Page } from "playwright-core";
 import { eventually, Office } from "./office.ts";
 import { at, isAccessible, newLink, newPerson, newStaff, received, shot, startBrowser } from "./people.ts";
 
@@ -22,6 +22,18 @@ after(async () => {
   await browser?.close();
   await office?.close();
 });
+
+/** Whether the picture that comes back is more than black. */
+function isSeen(page: Page): Promise<boolean> {
+  return page.evaluate(() => {
+    const video = document.querySelector<HTMLVideoElement>('[data-test="practice-video"]');
+    const context = new OffscreenCanvas(8, 8).getContext("2d");
+    if (!video || video.videoWidth === 0 || !context) return false;
+    context.drawImage(video, 0, 0, 8, 8);
+    const { data } = context.getImageData(0, 0, 8, 8);
+    return data.some((value, at) => at % 4 === 1 && value > 60);
+  });
+}
 
 test("picture and voice go through the media server and come back, late enough to hear oneself; then nothing is left", async () => {
   const person = await newPerson(browser);
@@ -44,6 +56,7 @@ test("picture and voice go through the media server and come back, late enough t
   await at(page, "practice-start").click();
   await at(page, "practice-good").waitFor();
   assert.match(await page.innerText("body"), /つながりました/);
+  await eventually("the picture that came back is shown", () => isSeen(page), PATIENCE_MS);
   assert.equal((await received(page)).connections, 2, "one connection up, one down: as in a call");
   assert.equal(await office.participants(office.controls[0] ?? ""), 2, "both are the media server's");
   assert.deepEqual(await page.evaluate(() => (window as unknown as { delays: DelayNode[] }).delays.map((one) => one.delayTime.value)), [1.5]);
