@@ -66,12 +66,20 @@ pub(crate) enum Fault {
     BroadcastsFull,
     /// The office wants calls encrypted from end to end, and one of the browsers can't.
     CantEncrypt,
+    /// Staff let nobody else into the call.
+    Locked,
+    /// As many were invited as may be.
+    SeatsFull,
+    /// That person isn't there, or not any more.
+    SeatGone,
+    /// The link was let in from another device.
+    LinkBound,
 }
 
 impl Fault {
     /// All of them, for the test that every text exists.
     #[cfg(test)]
-    pub(crate) const ALL: [Self; 24] = [
+    pub(crate) const ALL: [Self; 28] = [
         Self::LinkUnknown,
         Self::LinkUsed,
         Self::LinkExpired,
@@ -96,6 +104,10 @@ impl Fault {
         Self::NoCondition,
         Self::BroadcastsFull,
         Self::CantEncrypt,
+        Self::Locked,
+        Self::SeatsFull,
+        Self::SeatGone,
+        Self::LinkBound,
     ];
 
     fn row(self) -> (StatusCode, &'static str) {
@@ -124,6 +136,10 @@ impl Fault {
             Self::NoCondition => (StatusCode::PRECONDITION_REQUIRED, "no_condition"),
             Self::BroadcastsFull => (StatusCode::CONFLICT, "broadcasts_full"),
             Self::CantEncrypt => (StatusCode::CONFLICT, "cant_encrypt"),
+            Self::Locked => (StatusCode::CONFLICT, "locked"),
+            Self::SeatsFull => (StatusCode::CONFLICT, "seats_full"),
+            Self::SeatGone => (StatusCode::CONFLICT, "seat_gone"),
+            Self::LinkBound => (StatusCode::FORBIDDEN, "link_bound"),
         }
     }
 

@@ -82,15 +82,17 @@ export class Office {
   /**
    * Opens an office of its own with so many media nodes, on the network at `lan` where that is given, and waits until
    * it is ready. A bare one has no camera and no screen, so that nothing else takes the machine's time. `turn`: with a
-   * TURN server. `encryption`: its policy, where it isn't the usual one.
+   * TURN server. `encryption`: its policy, where it isn't the usual one. `moreStaff`: so many accounts beside the demo's,
+   * `staff-1` and so on.
    */
   static async open(
-    { lan, nodes = 1, isBare = false, turn = false, encryption }: {
+    { lan, nodes = 1, isBare = false, turn = false, encryption, moreStaff = 0 }: {
       lan?: string;
       nodes?: number;
       isBare?: boolean;
       turn?: boolean;
       encryption?: "require" | "allow" | "off";
+      moreStaff?: number;
     } = {},
   ): Promise<Office> {
     const dir = mkdtempSync(join(tmpdir(), "mg-"));
@@ -102,7 +104,7 @@ export class Office {
       udp: `127.0.0.1:${ports[2 * n]}`,
       control: `127.0.0.1:${ports[2 * n + 1]}`,
     }));
-    writeFileSync(config, ownConfig(dir, { web, url, media, isBare, relay: turn ? relay : undefined, encryption }));
+    writeFileSync(config, ownConfig(dir, { web, url, media, isBare, relay: turn ? relay : undefined, encryption, moreStaff }));
     const office = new Office(dir, url, config, media, lan);
     try {
       await eventually(
@@ -240,7 +242,7 @@ async function freePorts(count: number): Promise<number[]> {
 /** The demo's configuration with this office's own ports and folders. */
 function ownConfig(
   dir: string,
-  at: { web: number; url: string; media: { udp: string; control: string }[]; isBare: boolean; relay?: number; encryption?: string },
+  at: { web: number; url: string; media: { udp: string; control: string }[]; isBare: boolean; relay?: number; encryption?: string; moreStaff: number },
 ): string {
   const [first, ...more] = at.media;
   let toml = readFileSync(join(ROOT, "configs/demo.toml"), "utf8");
@@ -266,5 +268,7 @@ function ownConfig(
   if (at.isBare) toml = toml.replace(/^\[\[(camera|screen)\]\]\n(?:(?!\[).*\n)*/gm, "");
   if (at.relay) toml += `\n[turn]\nlisten = "127.0.0.1:${at.relay}"\n`;
   if (at.encryption) toml += `\n[consultation]\nencryption = "${at.encryption}"\n`;
+  const section = /^\[\[section\]\]\nid = "(.*)"$/m.exec(toml)?.[1];
+  for (let n = 1; n <= at.moreStaff; n++) toml += `\n[[demo_staff]]\nid = "staff-${n}"\nname = "職員 ${n}"\nsection = "${section}"\n`;
   return toml + more.map(({ udp, control }) => `\n[[media.node]]\nudp = "${udp}"\ntcp = "${udp}"\ncontrol = "${control}"\n`).join("");
 }

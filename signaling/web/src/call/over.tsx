@@ -1,14 +1,23 @@
 // Where the resident's page ends: the goodbye, a link that doesn't work, another window.
 import { Heading, Telephone, useFacts } from "../shared/components.tsx";
+import { Faces, useGoodbye } from "./rating.tsx";
 import { type Problem, problemKind } from "../shared/protocol.ts";
 import { isTextKey, type TextKey } from "../shared/texts.ts";
 
-export function EndedView() {
+export function EndedView({ code, hadCall }: { code: string; hadCall: boolean }) {
   const { t } = useFacts();
+  const { goodbye, choice, state, rate } = useGoodbye(code, hadCall);
   return (
     <section class="narrow ended" data-test="ended">
       <Heading>{t("ended.title")}</Heading>
       <p class="lead">{t("ended.text")}</p>
+      {goodbye && goodbye.note !== "" && (
+        <section class="panel" aria-labelledby="note" data-test="staff-note">
+          <h2 id="note">{t("ended.note")}</h2>
+          <p class="staff-note">{goodbye.note}</p>
+        </section>
+      )}
+      {goodbye && <Faces choice={choice} state={state} onRate={rate} />}
       <section class="panel" aria-labelledby="next">
         <h2 id="next">{t("ended.next_title")}</h2>
         <p>{t("ended.next")}</p>
@@ -20,6 +29,19 @@ export function EndedView() {
         <a class="button" href="/">
           {t("ended.home")}
         </a>
+      </p>
+    </section>
+  );
+}
+
+export function GuestEndedView() {
+  const { t } = useFacts();
+  return (
+    <section class="narrow ended" data-test="ended">
+      <Heading>{t("ended.guest.title")}</Heading>
+      <p class="lead">{t("ended.guest.text")}</p>
+      <p class="hint">
+        {t("check.help")} <Telephone />
       </p>
     </section>
   );

@@ -16,6 +16,9 @@ export function pageCatalogue(): PageCatalogue {
   if (!root || !block) throw new Error("the page has no #app or no #texts");
   const texts = JSON.parse(block.textContent ?? "") as Texts;
   root.replaceChildren();
+  const sections = new Map(
+    [...document.querySelectorAll<HTMLElement>("#sections li")].map((item) => [item.dataset.id ?? "", item.textContent ?? ""]),
+  );
   const { telephone = "", office = "", encryption = "require", frames: framesWorker = "" } = root.dataset;
-  return { root, texts, facts: { t: translator(texts), lang: document.documentElement.lang, telephone, office, encryption, framesWorker } };
+  return { root, texts, facts: { t: translator(texts), lang: document.documentElement.lang, telephone, office, encryption, framesWorker, sections } };
 }
