@@ -58,6 +58,39 @@ test("on hold the resident has music and a picture and no connections, and then 
   await Promise.all([staff, resident].map((one) => one.context.close()));
 });
 
+test("a page that doesn't obey hears and shows nothing on hold all the same: the server has cut it off", async () => {
+  const staff = await newStaff(browser, office);
+  const { resident } = await newCall(staff, browser);
+  await resident.page.evaluate(() => {
+    RTCPeerConnection.prototype.close = () => undefined;
+  });
+  const bytes = ({ page }: Person, kind: "inbound-rtp" | "outbound-rtp") =>
+    page.evaluate(async (wanted) => {
+      const all = (window as unknown as { connections: RTCPeerConnection[] }).connections;
+      let sum = 0;
+      for (const connection of all) {
+        for (const report of (await connection.getStats()).values()) {
+          if (report.type === wanted) sum += (report.bytesReceived ?? 0) + (report.bytesSent ?? 0);
+        }
+      }
+      return sum;
+    }, kind);
+  assert.ok((await bytes(resident, "inbound-rtp")) > 0 && (await bytes(resident, "outbound-rtp")) > 0);
+  await at(staff.page, "hold").click();
+  await at(resident.page, "held").waitFor({ timeout: LIMIT_MS });
+  // Sound comes fifty times a second: what stands still for a second has ended.
+  const standsStill = async (ask: () => Promise<number>) => {
+    const before = await ask();
+    await resident.page.waitForTimeout(1_000);
+    return (await ask()) === before;
+  };
+  await eventually("nothing comes to the resident any more", () => standsStill(() => bytes(resident, "inbound-rtp")), LIMIT_MS);
+  await eventually("nothing of the resident comes to staff", async () => (await at(staff.page, "remote").count()) === 0, LIMIT_MS);
+  assert.ok(await standsStill(() => bytes(staff, "inbound-rtp")));
+  await hangUp(staff);
+  await Promise.all([staff, resident].map((one) => one.context.close()));
+});
+
 test("a transfer with a whisper first", async () => {
   const hanako = await newStaff(browser, office, "hanako");
   const taro = await newStaff(browser, office, "taro");

@@ -37,11 +37,13 @@ test("the place in line is kept over a reload, a locked phone and a lost network
   await eventually("the first is still next", async () => (await place(one)).includes("次に"), LIMIT_MS);
   assert.match(await place(two), /1人/);
 
-  // A locked phone: the page is frozen, its socket dies.
+  // A locked phone: the page is frozen, and what it had open dies.
   const session = await one.context.newCDPSession(one.page);
   await session.send("Page.setWebLifecycleState", { state: "frozen" });
+  await one.context.setOffline(true);
   await staff.page.locator(`[data-test="consultation"][data-id="${first.id}"][data-present="false"]`).waitFor({ timeout: LIMIT_MS });
   assert.match(await place(two), /1人/, "nobody is passed over for a locked phone");
+  await one.context.setOffline(false);
   await session.send("Page.setWebLifecycleState", { state: "active" });
   await staff.page.locator(`[data-test="consultation"][data-id="${first.id}"][data-present="true"]`).waitFor({ timeout: LIMIT_MS });
   await eventually("the first is still next", async () => (await place(one)).includes("次に"), LIMIT_MS);
@@ -130,4 +132,24 @@ test("the goodbye: a note, one of five faces, changed once; then the link is dea
   assert.equal((await resident.page.goto(url))?.status(), 410);
   assert.deepEqual([...staff.faults, ...resident.faults], []);
   await Promise.all([staff, resident].map((person) => person.context.close()));
+});
+
+test("who works at the console by keyboard keeps the focus while the list changes", async () => {
+  const staff = await newStaff(browser, office, "taro");
+  const links = [await newLink(staff), await newLink(staff), await newLink(staff)];
+  const [first, , last] = links;
+  assert.ok(first && last);
+  const button = row(staff, last.id).locator('[data-test="withdraw"]');
+  await button.focus();
+  const focused = () => staff.page.evaluate(() => document.activeElement?.closest("[data-id]")?.getAttribute("data-id"));
+  assert.equal(await focused(), last.id);
+  // The first comes, and is above all others from now on; then the last is seen to be there.
+  const [one, two] = [await newPerson(browser), await newPerson(browser)];
+  await enterWaiting(one, first.url);
+  await staff.page.locator(`[data-test="consultation"][data-id="${first.id}"][data-phase="waiting"]`).waitFor({ timeout: LIMIT_MS });
+  assert.equal(await focused(), last.id);
+  await two.page.goto(last.url);
+  await staff.page.locator(`[data-test="consultation"][data-id="${last.id}"][data-present="true"]`).waitFor({ timeout: LIMIT_MS });
+  assert.equal(await focused(), last.id, "the row itself was drawn anew");
+  await Promise.all([staff, one, two].map((person) => person.context.close()));
 });

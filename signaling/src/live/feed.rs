@@ -144,6 +144,11 @@ async fn call_in(app: Arc<App>, due: Due) {
         app.hub.call_again(due.client);
         return;
     }
+    if !app.hub.is_member(&due.record.id, &due.who.participant(&due.record.id)) {
+        // Put out, or on hold, in the meantime: called again when that is over.
+        app.hub.call_again(due.client);
+        return;
+    }
     let grant = model::media_grant(&app.config.office.id, &due.record, &due.who);
     let encryption = grant.encryption;
     let now = runtime::now();

@@ -50,7 +50,7 @@ function App({ room }: { room: Room }) {
         />
       );
     case "held":
-      return <HeldView room={room} />;
+      return <HeldView room={room} confirm={isGuest ? leaveTexts() : confirmTexts()} />;
     case "ended":
       return isGuest ? <GuestEndedView /> : <EndedView code={code} hadCall={hadCall(session)} />;
     case "refused":

@@ -50,7 +50,7 @@ export function WaitingView({ room, section }: { room: Room; section: string }) 
           </button>
         </div>
       )}
-      <p class="hint">{t("waiting.come_back")}</p>
+      <p class="hint">{t(session.role === "guest" ? "waiting.guest_come_back" : "waiting.come_back")}</p>
       <p class="hint">
         {t("check.help")} <Telephone />
       </p>
@@ -79,6 +79,6 @@ function place({ session }: Room, t: ReturnType<typeof useFacts>["t"]): string {
   if (consultation?.phase === "admitted") return t("talk.connecting");
   if (consultation?.phase !== "waiting") return t("waiting.entering");
   const { ahead } = consultation;
-  if (ahead === undefined) return t("waiting.title");
+  if (ahead === undefined) return t(session.role === "guest" ? "waiting.guest_place" : "waiting.title");
   return ahead === 0 ? t("waiting.next") : t("waiting.ahead", { n: ahead });
 }

@@ -1,6 +1,6 @@
 // The console's views: links on the left, who is there on the right.
 import type { RefObject, VNode } from "preact";
-import { useEffect, useReducer, useRef, useState } from "preact/hooks";
+import { useEffect, useLayoutEffect, useReducer, useRef, useState } from "preact/hooks";
 import { Confirm, Heading, Notice, useFacts } from "../shared/components.tsx";
 import { duration, momentOf } from "../shared/format.ts";
 import type { Consultation, Problem } from "../shared/protocol.ts";
@@ -184,9 +184,12 @@ function ListPanel({ model, desk }: { model: Console; desk: Desk }) {
     drawn.current.set(one.id, { one, isOpen, row });
     return row;
   };
+  const focus = useKeptFocus();
   return (
-    <section class="panel list" aria-labelledby="list">
-      <h2 id="list">{t("staff.list.title")}</h2>
+    <section class="panel list" aria-labelledby="list" ref={focus}>
+      <h2 id="list" tabIndex={-1}>
+        {t("staff.list.title")}
+      </h2>
       {desk.sections.length > 1 && <Filter model={model} desk={desk} filter={filter} onFilter={setFilter} />}
       <p class="visually-hidden" role="status">
         {arrivedIn && t("staff.news.waiting", { section: arrivedIn })}
@@ -209,6 +212,41 @@ function ListPanel({ model, desk }: { model: Console; desk: Desk }) {
       <MoveDialog dialog={moving} model={model} desk={desk} one={question?.one ?? null} />
     </section>
   );
+}
+
+/**
+ * Who works by keyboard keeps the focus when the list changes: on the very button, though its row has moved, and on the
+ * list's head when the button is gone.
+ */
+function useKeptFocus(): RefObject<HTMLElement | null> {
+  const list = useRef<HTMLElement>(null);
+  const focused = useRef<HTMLElement | null>(null);
+  useEffect(() => {
+    const element = list.current;
+    if (!element) return;
+    const came = ({ target }: FocusEvent) => {
+      focused.current = target as HTMLElement;
+    };
+    const went = ({ target }: FocusEvent) => {
+      // A row that is moved loses the focus too, and gets it back in the same task.
+      setTimeout(() => {
+        if (focused.current === target && document.activeElement !== target) focused.current = null;
+      });
+    };
+    element.addEventListener("focusin", came);
+    element.addEventListener("focusout", went);
+    return () => {
+      element.removeEventListener("focusin", came);
+      element.removeEventListener("focusout", went);
+    };
+  }, []);
+  useLayoutEffect(() => {
+    const before = focused.current;
+    if (!before || document.activeElement !== document.body) return;
+    if (before.isConnected) before.focus({ preventScroll: true });
+    else list.current?.querySelector<HTMLElement>("h2")?.focus({ preventScroll: true });
+  });
+  return list;
 }
 
 /** One section's line, or all; each says how many wait there. */
@@ -311,6 +349,11 @@ function Row({ one, model, desk, isOpen, onAsk }: RowProps) {
   const isOthers = one.phase === "admitted" && !isMine;
   const { wanted } = one.call ?? {};
   const hasMore = desk.sections.length > 1 || !one.is_present;
+  const withdraw = (
+    <button type="button" class={one.phase === "waiting" ? "button" : "button quiet"} data-test="withdraw" onClick={() => onAsk({ about: "withdraw", one })}>
+      {t(one.phase === "admitted" ? "staff.end" : "staff.withdraw")}
+    </button>
+  );
   return (
     <li class="row" data-test="consultation" data-id={one.id} data-phase={one.phase} data-present={one.is_present}>
       <p class="row-phase">
@@ -339,15 +382,12 @@ function Row({ one, model, desk, isOpen, onAsk }: RowProps) {
             {isMine ? t("staff.by_you") : t("staff.by_other", { staff: one.staff ?? "" })}
           </span>
         )}
-        {!isOthers && (
-          <button type="button" class="button quiet" data-test="withdraw" onClick={() => onAsk({ about: "withdraw", one })}>
-            {t(one.phase === "admitted" ? "staff.end" : "staff.withdraw")}
-          </button>
-        )}
-        {(one.phase === "waiting" || one.phase === "booked") && hasMore && (
+        {!isOthers && one.phase !== "waiting" && withdraw}
+        {(one.phase === "waiting" || (one.phase === "booked" && hasMore)) && (
           <details class="row-more">
             <summary data-test="more">{t("staff.more")}</summary>
             <div class="row-more-acts">
+              {one.phase === "waiting" && withdraw}
               {desk.sections.length > 1 && (
                 <button type="button" class="button" data-test="move" onClick={() => onAsk({ about: "move", one })}>
                   {t("staff.move")}

@@ -60,7 +60,7 @@ export function CallView({ room, heading, confirm, goes, children }: CallViewPro
         </div>
       </header>
       <HandedOver room={room} />
-      <div class="stage" data-count={remotes.length}>
+      <div class="stage" data-count={remotes.length} data-many={remotes.length > 1}>
         {remotes.map((remote) => (
           <RemoteView
             key={remote.participant}

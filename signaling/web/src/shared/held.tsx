@@ -1,11 +1,12 @@
 // On hold: a picture, music, and plain words. Nothing of this page's camera and microphone goes anywhere meanwhile.
 import { useEffect, useLayoutEffect, useRef, useState } from "preact/hooks";
-import { Heading, Icon, Telephone, useFacts, useWakeLock } from "./components.tsx";
+import { Confirm, type ConfirmTexts, Heading, Icon, Telephone, useFacts, useWakeLock } from "./components.tsx";
 import { Music } from "./music.ts";
 import type { Room } from "./room.ts";
 
-export function HeldView({ room }: { room: Room }) {
+export function HeldView({ room, confirm }: { room: Room; confirm: ConfirmTexts }) {
   const { t } = useFacts();
+  const dialog = useRef<HTMLDialogElement>(null);
   const [isOn, setOn] = useState(true);
   const music = useRef<Music | null>(null);
   useWakeLock();
@@ -30,12 +31,13 @@ export function HeldView({ room }: { room: Room }) {
         <Icon name="sound" isCrossed={isOn} />
         {t(isOn ? "held.music_off" : "held.music_on")}
       </button>
-      <button type="button" class="button quiet wide" data-test="hang-up" onClick={() => room.dispatch({ type: "hang_up" })}>
-        {t("talk.hang_up")}
+      <button type="button" class="button quiet wide" data-test="hang-up" onClick={() => dialog.current?.showModal()}>
+        {confirm.yes}
       </button>
       <p class="hint">
         {t("check.help")} <Telephone />
       </p>
+      <Confirm dialog={dialog} texts={confirm} onYes={() => room.dispatch({ type: "hang_up" })} />
     </section>
   );
 }
