@@ -3,7 +3,7 @@ import { readFileSync } from "node:fs";
 import { request } from "node:https";
 import { join } from "node:path";
 import { rootCertificates, setDefaultCACertificates } from "node:tls";
-import { Office } from "../browser/office.ts";
+import { eventually, Office } from "../browser/office.ts";
 import { at, newStaff, startBrowser } from "../browser/people.ts";
 import { finish, median, option, percentile, round, say, table } from "./lib/report.ts";
 
@@ -144,6 +144,8 @@ const browser = await startBrowser();
 const raws: Raw[] = [];
 const [changeToPaint, updateToPaint]: [number[], number[]] = [[], []];
 try {
+  // Accounts are made in the background, one after the other, and tries at what isn't there yet are slowed: so not often.
+  await eventually("all accounts are there", () => logIn(office, `staff-${CALLS}`).catch(() => new Promise<null>((give) => setTimeout(give, 4_000, null))), 60_000);
   say(`${CALLS} members of staff log in`);
   const logins = await inParts(Array.from({ length: CALLS }, (_, n) => `staff-${n + 1}`), 2, (id) => logIn(office, id));
   const staff = await inParts(logins, 10, ({ cookie }) => new Raw(office.url, cookie).enter({ kind: "staff" }));
