@@ -171,6 +171,11 @@ id!(
     "participant id"
 );
 id!(
+    /// One seat of a consultation, for somebody who was invited.
+    SeatId,
+    "seat id"
+);
+id!(
     /// One published track.
     TrackId,
     "track id"

@@ -15,6 +15,7 @@ pub mod keys;
 pub mod pose;
 pub mod problem;
 pub mod screen;
+pub mod seats;
 pub mod signal;
 pub mod time;
 pub mod turn;

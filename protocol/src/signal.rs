@@ -8,9 +8,10 @@
 use serde::{Deserialize, Serialize};
 
 use crate::grants::{Encryption, MediaSource, RoomRole};
-use crate::ids::{ConsultationId, ParticipantId, SectionId, StaffId, TrackId};
+use crate::ids::{ConsultationId, ParticipantId, SeatId, SectionId, StaffId, TrackId};
 use crate::keys::KeyMessage;
 use crate::problem::Problem;
+use crate::seats::{Act, Colleague, InCall, Notes};
 use crate::time::UnixMillis;
 use crate::turn::IceServer;
 
@@ -42,6 +43,11 @@ pub enum Identity {
     },
     /// A member of staff, logged in (cookie on the WebSocket's request).
     Staff,
+    /// The holder of a guest's link.
+    Guest {
+        /// The link's secret code.
+        code: String,
+    },
 }
 
 /// What a client asks.
@@ -120,6 +126,20 @@ pub enum ClientBody {
         to: Option<ParticipantId>,
         /// What.
         message: KeyMessage,
+    },
+    /// Does something with the seats of a consultation. An invitation is answered by [`ServerBody::Invited`].
+    Act {
+        /// Which consultation.
+        consultation: ConsultationId,
+        /// What.
+        act: Act,
+    },
+    /// Staff ask whom they may call. Answered by [`ServerBody::Colleagues`].
+    Colleagues,
+    /// Staff ask for what was written down. Answered by [`ServerBody::Notes`].
+    Notes {
+        /// Of which consultation.
+        consultation: ConsultationId,
     },
     /// Proves that the link works. Answered by [`ServerBody::Pong`].
     Ping,
@@ -303,6 +323,24 @@ pub enum ServerBody {
     MediaLost,
     /// An answer to a ping.
     Pong,
+    /// Somebody was invited.
+    Invited {
+        /// Their seat.
+        seat: SeatId,
+        /// Of who was invited by a link: its address, which nobody can read again.
+        #[serde(default, skip_serializing_if = "Option::is_none")]
+        url: Option<String>,
+    },
+    /// Whom staff may call: all others whose console is open.
+    Colleagues {
+        /// In no order.
+        colleagues: Vec<Colleague>,
+    },
+    /// What was written down of a consultation.
+    Notes {
+        /// Empty where nothing was.
+        notes: Notes,
+    },
 }
 
 /// Where a consultation stands.
@@ -348,6 +386,9 @@ pub struct Consultation {
     /// How many wait longer in the same section, for the resident's page.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub ahead: Option<u32>,
+    /// Who sits in it, and how the call is.
+    #[serde(default, skip_serializing_if = "InCall::is_empty")]
+    pub call: InCall,
 }
 
 #[cfg(test)]
@@ -418,6 +459,7 @@ mod tests {
             admitted_at: None,
             staff: None,
             ahead: Some(0),
+            call: InCall::default(),
         };
         round_trip(
             &ServerFrame {

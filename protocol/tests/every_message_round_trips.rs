@@ -8,10 +8,13 @@ use std::fmt::Debug;
 use protocol::congestion::{AreaState, Level};
 use protocol::control::{AnswerBody, IceCredentials, NodeFrame, NodeRequest, OutReason, RequestBody};
 use protocol::grants::{Encryption, MediaSource, RoomRole};
-use protocol::ids::{AreaId, ConsultationId, NodeId, ParticipantId, RoomId, ScreenId, SectionId, StaffId, TrackId};
+use protocol::ids::{
+    AreaId, ConsultationId, NodeId, ParticipantId, RoomId, ScreenId, SeatId, SectionId, StaffId, TrackId,
+};
 use protocol::keys::{KeyMessage, Member, Round};
 use protocol::problem::Problem;
 use protocol::screen::{Content, Layout, Manifest, Report, ScreenFrame, ToScreen};
+use protocol::seats::{Act, Colleague, InCall, Notes, Part, Person, SeatState};
 use protocol::signal::{
     ClientBody, ClientFrame, Consultation, Identity, Phase, PublishTrack, Quality, ServerBody, ServerFrame,
     SubscribedTrack, TrackView,
@@ -85,7 +88,94 @@ fn consultation(phase: Phase) -> Consultation {
         admitted_at: Some(UnixMillis(4)),
         staff: Some(StaffId::new("hanako").unwrap()),
         ahead: Some(2),
+        call: in_call(),
     }
+}
+
+fn in_call() -> InCall {
+    let parts = [
+        (Part::Resident, SeatState::Invited),
+        (Part::Staff, SeatState::Admitted),
+        (Part::Colleague, SeatState::Ringing),
+        (Part::HeadOffice, SeatState::Declined),
+        (Part::Interpreter, SeatState::Waiting),
+        (Part::Family, SeatState::Removed),
+        (Part::Colleague, SeatState::Missed),
+        (Part::Family, SeatState::Left),
+    ];
+    let person = |(part, state)| Person {
+        participant: participant(),
+        part,
+        state,
+        since: UnixMillis(7),
+        seat: Some(SeatId::random()),
+        staff: Some(StaffId::new("hanako").unwrap()),
+        section: Some(SectionId::new("kaigo").unwrap()),
+        name: Some("窓口 花子".into()),
+        mutes: 1,
+    };
+    InCall {
+        people: parts.map(person).to_vec(),
+        you: Some(participant()),
+        is_held: true,
+        is_locked: true,
+        handed_over_at: Some(UnixMillis(8)),
+        wanted: Some(StaffId::new("taro").unwrap()),
+        wait_minutes: Some(10),
+    }
+}
+
+fn notes() -> Notes {
+    Notes {
+        inside: "内部".into(),
+        for_resident: "お知らせ".into(),
+    }
+}
+
+fn acts() -> Vec<Act> {
+    let (seat, staff) = (SeatId::random(), StaffId::new("taro").unwrap());
+    let section = SectionId::new("kaigo").unwrap();
+    let all = vec![
+        Act::Invite {
+            part: Part::Interpreter,
+            staff: None,
+            is_let_in: true,
+        },
+        Act::Invite {
+            part: Part::Colleague,
+            staff: Some(staff.clone()),
+            is_let_in: false,
+        },
+        Act::Answer {
+            seat: seat.clone(),
+            accepts: true,
+            can_encrypt: true,
+        },
+        Act::LetIn { seat: seat.clone() },
+        Act::Remove { seat: seat.clone() },
+        Act::Silence {
+            participant: participant(),
+        },
+        Act::Hold { is_held: true },
+        Act::Lock { is_locked: true },
+        Act::HandOver { seat },
+        Act::CallBack,
+        Act::NoShow,
+        Act::Move {
+            section,
+            staff: Some(staff),
+        },
+        Act::Leave,
+        Act::Write { notes: notes() },
+    ];
+    for act in &all {
+        match act {
+            Act::Invite { .. } | Act::Answer { .. } | Act::LetIn { .. } | Act::Remove { .. } | Act::Silence { .. } => {}
+            Act::Hold { .. } | Act::Lock { .. } | Act::HandOver { .. } | Act::CallBack | Act::NoShow => {}
+            Act::Move { .. } | Act::Leave | Act::Write { .. } => {}
+        }
+    }
+    all
 }
 
 fn ice(restart: Option<IceCredentials>) -> RequestBody {
@@ -176,16 +266,29 @@ fn what_clients_ask() {
             source: MediaSource::Microphone,
             muted: true,
         },
+        ClientBody::Hello {
+            version: 1,
+            identity: Identity::Guest { code: "secret".into() },
+        },
+        ClientBody::Colleagues,
+        ClientBody::Notes {
+            consultation: ConsultationId::random(),
+        },
         ClientBody::Ping,
     ];
+    let acts = acts().into_iter().map(|act| ClientBody::Act {
+        consultation: ConsultationId::random(),
+        act,
+    });
     let keys = key_messages().into_iter().flat_map(|message| {
         [None, Some(participant())].map(|to| ClientBody::Keys {
             to,
             message: message.clone(),
         })
     });
-    for body in all.into_iter().chain(keys) {
+    for body in all.into_iter().chain(keys).chain(acts) {
         match &body {
+            ClientBody::Act { .. } | ClientBody::Colleagues | ClientBody::Notes { .. } => {}
             ClientBody::Hello { .. } | ClientBody::Ready { .. } | ClientBody::Admit { .. } | ClientBody::End { .. } => {
             }
             ClientBody::Join { .. } | ClientBody::Publish { .. } | ClientBody::Answer { .. } => {}
@@ -262,6 +365,19 @@ fn what_clients_are_told() {
         quality(Quality::Lost),
         ServerBody::MediaLost,
         ServerBody::Pong,
+        ServerBody::Invited {
+            seat: SeatId::random(),
+            url: Some("https://madoguchi.example.jp/g/secret".into()),
+        },
+        ServerBody::Colleagues {
+            colleagues: vec![Colleague {
+                staff: StaffId::new("taro").unwrap(),
+                name: "相談 太郎".into(),
+                section: SectionId::new("kaigo").unwrap(),
+                is_busy: true,
+            }],
+        },
+        ServerBody::Notes { notes: notes() },
     ];
     let keys = key_messages().into_iter().map(|message| ServerBody::Keys {
         from: participant(),
@@ -269,6 +385,7 @@ fn what_clients_are_told() {
     });
     for body in all.into_iter().chain(keys) {
         match &body {
+            ServerBody::Invited { .. } | ServerBody::Colleagues { .. } | ServerBody::Notes { .. } => {}
             ServerBody::Ok | ServerBody::Error { .. } | ServerBody::Welcome { .. } | ServerBody::Pong => {}
             ServerBody::Consultation { .. } | ServerBody::Consultations { .. } | ServerBody::Admitted { .. } => {}
             ServerBody::Joined { .. } | ServerBody::Published { .. } | ServerBody::Offer { .. } => {}

@@ -68,12 +68,20 @@ pub(crate) enum Fault {
     CantEncrypt,
     /// The browser isn't a booth's, or not any more.
     NotABooth,
+    /// Staff let nobody else into the call.
+    Locked,
+    /// As many were invited as may be.
+    SeatsFull,
+    /// That person isn't there, or not any more.
+    SeatGone,
+    /// The link was let in from another device.
+    LinkBound,
 }
 
 impl Fault {
     /// All of them, for the test that every text exists.
     #[cfg(test)]
-    pub(crate) const ALL: [Self; 25] = [
+    pub(crate) const ALL: [Self; 29] = [
         Self::LinkUnknown,
         Self::LinkUsed,
         Self::LinkExpired,
@@ -99,6 +107,10 @@ impl Fault {
         Self::BroadcastsFull,
         Self::CantEncrypt,
         Self::NotABooth,
+        Self::Locked,
+        Self::SeatsFull,
+        Self::SeatGone,
+        Self::LinkBound,
     ];
 
     fn row(self) -> (StatusCode, &'static str) {
@@ -128,6 +140,10 @@ impl Fault {
             Self::BroadcastsFull => (StatusCode::CONFLICT, "broadcasts_full"),
             Self::CantEncrypt => (StatusCode::CONFLICT, "cant_encrypt"),
             Self::NotABooth => (StatusCode::UNAUTHORIZED, "not_a_booth"),
+            Self::Locked => (StatusCode::CONFLICT, "locked"),
+            Self::SeatsFull => (StatusCode::CONFLICT, "seats_full"),
+            Self::SeatGone => (StatusCode::CONFLICT, "seat_gone"),
+            Self::LinkBound => (StatusCode::FORBIDDEN, "link_bound"),
         }
     }
 

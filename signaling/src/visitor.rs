@@ -17,6 +17,12 @@ use crate::problem::{Fault, Refusal};
 use crate::security;
 use crate::texts::{self, Lang};
 
+/// The cookie with a device's mark: to it a link is bound once its holder was let in.
+const DEVICE: &str = "__Host-device";
+
+/// A call that began at the very end of its link goes on for some hours.
+const MARK_OUTLASTS_LINK: std::time::Duration = std::time::Duration::from_secs(24 * 3600);
+
 /// The person (or program) behind a request.
 pub(crate) struct Visitor {
     pub(crate) app: Arc<App>,
@@ -30,6 +36,23 @@ impl Visitor {
     /// The frame of the page that answers this request.
     pub(crate) fn page(&self) -> Page {
         Page::new(Arc::clone(&self.app), self.lang, &self.path)
+    }
+
+    /// The mark of the device, where it has one.
+    pub(crate) fn device(&self) -> Option<String> {
+        self.jar.get(DEVICE).map(|cookie| cookie.value().to_owned())
+    }
+
+    /// The cookies with which a page is answered that a link leads to: the device has a mark from then on.
+    pub(crate) fn marked(&self) -> CookieJar {
+        match self.device() {
+            Some(_) => self.jar.clone(),
+            None => {
+                let lasts = self.app.config.web.link_lifetime + MARK_OUTLASTS_LINK;
+                let mark = store::consultations::new_code();
+                self.jar.clone().add(security::cookie(DEVICE, &mark, Some(lasts)))
+            }
+        }
     }
 }
 

@@ -3,11 +3,13 @@
 //! Invariant: a record's version grows by one with every change, and the set of open consultations names
 //! exactly those that haven't ended. Links are stored as SHA-256 hashes only.
 
+use std::collections::BTreeMap;
 use std::sync::LazyLock;
 use std::time::Duration;
 
 use protocol::grants::Encryption;
-use protocol::ids::{ConsultationId, OfficeId, RoomId, SectionId, StaffId};
+use protocol::ids::{ConsultationId, OfficeId, ParticipantId, RoomId, SeatId, SectionId, StaffId};
+use protocol::seats::{Part, SeatState};
 use protocol::signal::Phase;
 use protocol::time::UnixMillis;
 use redis::Script;
@@ -53,6 +55,73 @@ pub struct Record {
     /// Whether the call is; decided when the resident is asked in.
     #[serde(default)]
     pub encryption: Encryption,
+    /// Who else sits in it, and how the call is.
+    #[serde(default)]
+    pub call: Call,
+}
+
+/// What a record holds of a call: its seats, and what staff have done there.
+#[derive(Debug, Clone, Default, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(default)]
+pub struct Call {
+    /// Who was invited.
+    pub seats: Vec<Seat>,
+    /// The resident, and who came by a link, wait with music.
+    pub is_held: bool,
+    /// Nobody else comes in.
+    pub is_locked: bool,
+    /// How often staff switched each one's microphone off.
+    pub mutes: BTreeMap<ParticipantId, u32>,
+    /// Whose member of staff serves.
+    pub served_by: Option<SectionId>,
+    /// Their name, where the office wants names shown.
+    pub staff_name: Option<String>,
+    /// When another member of staff took over.
+    pub handed_over_at: Option<UnixMillis>,
+    /// Who is wanted to serve.
+    pub wanted: Option<StaffId>,
+    /// The device that the link is bound to once the resident was asked in, as a hash; none: a browser without a mark.
+    pub device: Option<String>,
+    /// It ended because nobody came.
+    pub is_no_show: bool,
+    /// What the resident thinks of it.
+    pub rating: Option<Rating>,
+}
+
+/// A seat of somebody who was invited.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Seat {
+    /// Which.
+    pub id: SeatId,
+    /// As what.
+    pub part: Part,
+    /// Who, of the staff; none: whoever has the link.
+    pub staff: Option<StaffId>,
+    /// Of staff: their section.
+    pub section: Option<SectionId>,
+    /// Of staff: their name, where the office wants names shown.
+    pub name: Option<String>,
+    /// Where they stand.
+    pub state: SeatState,
+    /// Since when.
+    pub since: UnixMillis,
+    /// Whether who comes by the link needn't be let in.
+    pub is_let_in: bool,
+    /// Whether their browser can encrypt a call from end to end.
+    pub can_encrypt: bool,
+    /// The device that the link is bound to, as a hash.
+    pub device: Option<String>,
+}
+
+/// How content the resident was.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Rating {
+    /// From 1 (not at all) to 5 (very).
+    pub score: u8,
+    /// When it was first said.
+    pub at: UnixMillis,
+    /// Whether it was changed since.
+    pub is_changed: bool,
 }
 
 /// The secret of a link: 128 random bits as text, as it stands in the URL.
@@ -67,6 +136,12 @@ pub(crate) fn hash(code: &str) -> String {
         .iter()
         .map(|byte| format!("{byte:02x}"))
         .collect()
+}
+
+/// A secret of somebody's browser as it is stored beside what it opened.
+#[must_use]
+pub fn hash_of_device(mark: &str) -> String {
+    hash(mark)
 }
 
 static CREATE: LazyLock<Script> = LazyLock::new(|| {
@@ -143,6 +218,41 @@ pub async fn by_code(ledger: &Db, office: &OfficeId, code: &str) -> Result<Optio
         Some(id) => get(ledger, office, &id).await,
         None => Ok(None),
     }
+}
+
+/// Makes the way to a seat by its guest's code, for as long as the record lasts. The seat itself is in the record.
+///
+/// # Errors
+/// [`StoreError::Unavailable`].
+pub async fn link_seat(
+    ledger: &Db,
+    office: &OfficeId,
+    record: &Record,
+    seat: &SeatId,
+    code: &str,
+    now: UnixMillis,
+) -> Result<()> {
+    let mut set = redis::cmd("SET");
+    set.arg(keys::guest_link(office, &hash(code)))
+        .arg(format!("{}/{seat}", record.id))
+        .arg("PX")
+        .arg(ttl_ms(record, now));
+    ledger.run(&set).await
+}
+
+/// Finds the consultation and the seat of a guest's link. The seat's state says whether the link still works.
+///
+/// # Errors
+/// [`StoreError::Unavailable`] or [`StoreError::Corrupt`].
+pub async fn by_guest_code(ledger: &Db, office: &OfficeId, code: &str) -> Result<Option<(Record, SeatId)>> {
+    let key = keys::guest_link(office, &hash(code));
+    let found: Option<String> = ledger.run(redis::cmd("GET").arg(key)).await?;
+    let ids = found.as_deref().and_then(|text| text.split_once('/'));
+    let Some((id, seat)) = ids.and_then(|(id, seat)| Some((ConsultationId::new(id).ok()?, SeatId::new(seat).ok()?)))
+    else {
+        return Ok(None);
+    };
+    Ok(get(ledger, office, &id).await?.map(|record| (record, seat)))
 }
 
 /// All that haven't ended or expired, newest first.

@@ -33,6 +33,26 @@ pub(crate) fn link(office: &OfficeId, hash: &str) -> String {
     format!("mg:{{{office}:consultations}}:link:{hash}")
 }
 
+pub(crate) fn guest_link(office: &OfficeId, hash: &str) -> String {
+    format!("mg:{{{office}:consultations}}:guest:{hash}")
+}
+
+pub(crate) fn consultation_notes(office: &OfficeId, id: &ConsultationId) -> String {
+    format!("mg:{{{office}:consultations}}:notes:{id}")
+}
+
+pub(crate) fn consultations_served(office: &OfficeId) -> String {
+    format!("mg:{{{office}:consultations}}:served")
+}
+
+pub(crate) fn consultations_served_when(office: &OfficeId) -> String {
+    format!("mg:{{{office}:consultations}}:served:when")
+}
+
+pub(crate) fn desks(office: &OfficeId) -> String {
+    format!("mg:{{{office}:desks}}")
+}
+
 pub(crate) fn appointment(office: &OfficeId, id: &AppointmentId) -> String {
     format!("mg:{{{office}:appointments}}:one:{id}")
 }

@@ -12,13 +12,16 @@ pub mod areas;
 pub mod broadcasts;
 pub mod cameras;
 pub mod consultations;
+pub mod desks;
 pub mod keys;
 pub mod nodes;
+pub mod notes;
 pub mod presence;
 pub mod private;
 pub mod redis;
 pub mod relay;
 pub mod screens;
+pub mod served;
 pub mod staff;
 
 use std::path::PathBuf;

@@ -11,7 +11,7 @@ use protocol::ids::{BroadcastId, ConsultationId, RoomId, SectionId, StaffId};
 use protocol::signal::Phase;
 use protocol::time::UnixMillis;
 use store::broadcasts::{self, Audience, TokenHash};
-use store::consultations::{self, Record};
+use store::consultations::{self, Call, Record};
 use store::staff::{self, Account, Role};
 use store::{Db, presence};
 
@@ -33,6 +33,7 @@ fn record() -> Record {
         room: RoomId::random(),
         can_encrypt: false,
         encryption: Encryption::Off,
+        call: Call::default(),
     }
 }
 

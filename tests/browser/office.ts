@@ -82,16 +82,18 @@ export class Office {
   /**
    * Opens an office of its own with so many media nodes, on the network at `lan` where that is given, and waits until
    * it is ready. A bare one has no camera and no screen, so that nothing else takes the machine's time. `turn`: with a
-   * TURN server. `encryption`: its policy, where it isn't the usual one. `tables`: more of its configuration.
+   * TURN server. `encryption`: its policy, where it isn't the usual one. `moreStaff`: so many accounts beside the demo's,
+   * `staff-1` and so on. `tables`: more of its configuration.
    */
   static async open(
-    { lan, nodes = 1, isBare = false, turn = false, encryption, tables }: {
+    { lan, nodes = 1, isBare = false, turn = false, encryption, moreStaff = 0, tables }: {
       lan?: string;
       nodes?: number;
       isBare?: boolean;
       turn?: boolean;
       encryption?: "require" | "allow" | "off";
       tables?: string;
+      moreStaff?: number;
     } = {},
   ): Promise<Office> {
     const dir = mkdtempSync(join(tmpdir(), "mg-"));
@@ -103,7 +105,7 @@ export class Office {
       udp: `127.0.0.1:${ports[2 * n]}`,
       control: `127.0.0.1:${ports[2 * n + 1]}`,
     }));
-    writeFileSync(config, ownConfig(dir, { web, url, media, isBare, relay: turn ? relay : undefined, encryption, tables }));
+    writeFileSync(config, ownConfig(dir, { web, url, media, isBare, relay: turn ? relay : undefined, encryption, moreStaff, tables }));
     const office = new Office(dir, url, config, media, lan);
     try {
       await eventually(
@@ -246,7 +248,7 @@ export async function freePorts(count: number): Promise<number[]> {
 /** The demo's configuration with this office's own ports and folders. */
 function ownConfig(
   dir: string,
-  at: { web: number; url: string; media: { udp: string; control: string }[]; isBare: boolean; relay?: number; encryption?: string; tables?: string },
+  at: { web: number; url: string; media: { udp: string; control: string }[]; isBare: boolean; relay?: number; encryption?: string; moreStaff: number; tables?: string },
 ): string {
   const [first, ...more] = at.media;
   let toml = readFileSync(join(ROOT, "configs/demo.toml"), "utf8");
@@ -273,5 +275,7 @@ function ownConfig(
   if (at.relay) toml += `\n[turn]\nlisten = "127.0.0.1:${at.relay}"\n`;
   if (at.encryption) toml += `\n[consultation]\nencryption = "${at.encryption}"\n`;
   if (at.tables) toml += at.tables;
+  const section = /^\[\[section\]\]\nid = "(.*)"$/m.exec(toml)?.[1];
+  for (let n = 1; n <= at.moreStaff; n++) toml += `\n[[demo_staff]]\nid = "staff-${n}"\nname = "職員 ${n}"\nsection = "${section}"\n`;
   return toml + more.map(({ udp, control }) => `\n[[media.node]]\nudp = "${udp}"\ntcp = "${udp}"\ncontrol = "${control}"\n`).join("");
 }

@@ -130,6 +130,9 @@ pub struct Consultation {
     /// Whether calls are encrypted from end to end.
     #[serde(default)]
     pub encryption: EncryptionPolicy,
+    /// Whether residents and guests are told the names of the staff whom they talk to.
+    #[serde(default)]
+    pub show_names: bool,
 }
 
 /// Whether calls are encrypted from end to end: between the browsers, so that the media node carries what it can't read.

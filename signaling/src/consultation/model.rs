@@ -2,10 +2,12 @@
 
 use protocol::config::EncryptionPolicy;
 use protocol::grants::{DataGrant, Encryption, MediaGrant, MediaSource, RoomRole};
-use protocol::ids::{ConsultationId, OfficeId, ParticipantId, StaffId};
+use protocol::ids::{ConsultationId, OfficeId, ParticipantId, SeatId, StaffId};
 use protocol::signal::Consultation;
 use sha2::{Digest, Sha256};
 use store::consultations::Record;
+
+use super::people;
 
 /// Who speaks, proved by a link or a login.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -14,6 +16,8 @@ pub(crate) enum Who {
     Resident(ConsultationId),
     /// A member of staff.
     Staff(StaffId),
+    /// The holder of the link to a seat.
+    Guest(ConsultationId, SeatId),
 }
 
 impl Who {
@@ -22,6 +26,15 @@ impl Who {
         match self {
             Self::Resident(_) => RoomRole::Resident,
             Self::Staff(_) => RoomRole::Staff,
+            Self::Guest(..) => RoomRole::Guest,
+        }
+    }
+
+    /// The consultation whose link somebody holds; staff hold none.
+    pub(crate) fn own(&self) -> Option<&ConsultationId> {
+        match self {
+            Self::Resident(id) | Self::Guest(id, _) => Some(id),
+            Self::Staff(_) => None,
         }
     }
 
@@ -31,6 +44,7 @@ impl Who {
         let side = match self {
             Self::Resident(_) => "resident".to_owned(),
             Self::Staff(id) => format!("staff/{id}"),
+            Self::Guest(_, seat) => format!("guest/{seat}"),
         };
         let hash = Sha256::digest(format!("{consultation}/{side}"));
         let text = data_encoding::BASE32_NOPAD.encode(&hash[..16]).to_ascii_lowercase();
@@ -72,26 +86,32 @@ pub(crate) fn media_grant(office: &OfficeId, record: &Record, who: &Who) -> Medi
     }
 }
 
-/// A consultation as `who` sees it. `ahead`: how many wait longer in the section.
-pub(crate) fn view(record: &Record, is_present: bool, ahead: Option<u32>, who: &Who) -> Consultation {
+/// What depends on the others in a line.
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
+pub(crate) struct Place {
+    /// How many wait longer in the section.
+    pub(crate) ahead: Option<u32>,
+    /// About how long it will take, in minutes.
+    pub(crate) wait_minutes: Option<u32>,
+}
+
+/// A consultation as `who` sees it. To a guest its phase is that of their own seat.
+pub(crate) fn view(record: &Record, is_present: bool, place: Place, who: &Who) -> Consultation {
+    let is_staff = matches!(who, Who::Staff(_));
+    let is_resident = matches!(who, Who::Resident(_));
     Consultation {
         id: record.id.clone(),
         section: record.section.clone(),
-        phase: record.phase,
+        phase: people::phase_for(record, who),
         version: record.version,
         is_present,
         created_at: record.created_at,
         expires_at: record.expires_at,
-        waiting_since: record.waiting_since,
+        waiting_since: people::waiting_since(record, who),
         admitted_at: record.admitted_at,
-        staff: match who {
-            Who::Staff(_) => record.staff.clone(),
-            Who::Resident(_) => None,
-        },
-        ahead: match who {
-            Who::Staff(_) => None,
-            Who::Resident(_) => ahead,
-        },
+        staff: record.staff.clone().filter(|_| is_staff),
+        ahead: place.ahead.filter(|_| is_resident),
+        call: people::in_call(record, place.wait_minutes.filter(|_| is_resident), who),
     }
 }
 
@@ -113,6 +133,8 @@ mod tests {
             staff("hanako").participant(&b),
             staff("taro").participant(&a),
             staff("resident").participant(&a),
+            Who::Guest(a.clone(), SeatId::new("resident").expect("valid")).participant(&a),
+            Who::Guest(a.clone(), SeatId::new("hanako").expect("valid")).participant(&a),
         ];
         let different: std::collections::HashSet<_> = all.iter().collect();
         assert_eq!(different.len(), all.len());

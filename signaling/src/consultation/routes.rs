@@ -1,4 +1,4 @@
-//! GET /c/{code}, POST /api/consultations
+//! GET /c/{code}, /g/{code}, POST /api/consultations, /api/consultations/goodbye, /api/consultations/rating
 
 use std::sync::Arc;
 
@@ -10,13 +10,16 @@ use axum::response::{IntoResponse, Response};
 use axum::routing::{get, post};
 use axum::{Json, Router};
 use protocol::ids::{ConsultationId, SectionId};
+use protocol::signal::Phase;
 use protocol::time::UnixMillis;
 use serde::{Deserialize, Serialize};
+use store::consultations::Record;
 
-use super::{rules, service};
+use super::{acts, people, rules, service};
 use crate::app::App;
 use crate::page::{Page, in_language};
 use crate::problem::{Fault, Refusal, html};
+use crate::security;
 use crate::staff::LoggedIn;
 use crate::visitor::Visitor;
 
@@ -24,7 +27,16 @@ use crate::visitor::Visitor;
 pub(crate) fn routes() -> Router<Arc<App>> {
     Router::new()
         .route("/c/{code}", get(page))
+        .route("/g/{code}", get(guest_page))
         .route("/api/consultations", post(create))
+        .route("/api/consultations/goodbye", post(goodbye))
+        .route("/api/consultations/rating", post(rate))
+}
+
+/// A section, so that the page can name it.
+struct SectionName {
+    id: String,
+    name: String,
 }
 
 /// call.html
@@ -33,6 +45,8 @@ pub(crate) fn routes() -> Router<Arc<App>> {
 struct CallPage {
     page: Page,
     section_name: String,
+    sections: Vec<SectionName>,
+    is_guest: bool,
 }
 
 async fn page(visitor: Visitor, Path(code): Path<String>) -> Result<Response, Refusal> {
@@ -41,16 +55,40 @@ async fn page(visitor: Visitor, Path(code): Path<String>) -> Result<Response, Re
         return Err(unknown_link(app, visitor.address).await.into());
     };
     rules::check_link(&record, runtime::now())?;
-    let section_name = app
+    call_page(&visitor, &record, false)
+}
+
+async fn guest_page(visitor: Visitor, Path(code): Path<String>) -> Result<Response, Refusal> {
+    let app = &visitor.app;
+    let Some((record, seat)) = service::by_guest_code(app, &code).await? else {
+        return Err(unknown_link(app, visitor.address).await.into());
+    };
+    rules::check_link(&record, runtime::now())?;
+    people::check_seat(&record, &seat)?;
+    call_page(&visitor, &record, true)
+}
+
+fn call_page(visitor: &Visitor, record: &Record, is_guest: bool) -> Result<Response, Refusal> {
+    let sections: Vec<_> = visitor
+        .app
         .config
-        .section(&record.section)
-        .map_or("", |section| in_language(&section.name, visitor.lang));
+        .sections
+        .iter()
+        .map(|section| SectionName {
+            id: section.id.to_string(),
+            name: in_language(&section.name, visitor.lang).to_owned(),
+        })
+        .collect();
+    let own = sections.iter().find(|section| section.id == record.section.as_str());
     let page = html(&CallPage {
         page: visitor.page(),
-        section_name: section_name.to_owned(),
+        section_name: own.map(|section| section.name.clone()).unwrap_or_default(),
+        sections,
+        is_guest,
     })?;
     // A secret link has no place in a search engine.
-    Ok(([(HeaderName::from_static("x-robots-tag"), "noindex")], page).into_response())
+    let no_index = [(HeaderName::from_static("x-robots-tag"), "noindex")];
+    Ok((visitor.marked(), no_index, page).into_response())
 }
 
 /// Counts a wrong link and waits as long as its address has deserved.
@@ -101,4 +139,78 @@ async fn create(
         expires_at: record.expires_at,
     };
     Ok((StatusCode::CREATED, Json(created)).into_response())
+}
+
+#[derive(Deserialize)]
+#[serde(deny_unknown_fields)]
+struct OfLink {
+    code: String,
+}
+
+#[derive(Serialize)]
+struct Goodbye {
+    /// What staff wrote for the resident.
+    note: String,
+    /// What the resident said of it already.
+    score: Option<u8>,
+}
+
+/// A resident's consultation that is over, for the page that was in it: its link doesn't lead anywhere any more.
+async fn over(visitor: &Visitor, headers: &HeaderMap, uri: &Uri, code: &str) -> Result<Record, Refusal> {
+    let app = &visitor.app;
+    if !security::is_own_origin(headers, uri, &app.config.web.public_url, false) {
+        return Err(Fault::NotAllowedHere.into());
+    }
+    let Some(record) = service::by_code(app, code).await? else {
+        return Err(unknown_link(app, visitor.address).await.into());
+    };
+    let device = visitor.device().as_deref().map(store::consultations::hash_of_device);
+    if record.call.device.is_some() && record.call.device != device {
+        return Err(Fault::LinkBound.into());
+    }
+    let is_late = record
+        .ended_at
+        .is_none_or(|at| runtime::now() >= at.plus(acts::RATED_WITHIN));
+    if record.phase != Phase::Ended || is_late {
+        return Err(Fault::LinkUsed.into());
+    }
+    Ok(record)
+}
+
+/// POST /api/consultations/goodbye
+async fn goodbye(
+    visitor: Visitor,
+    headers: HeaderMap,
+    uri: Uri,
+    asked: Result<Json<OfLink>, JsonRejection>,
+) -> Result<Response, Refusal> {
+    let Json(asked) = asked.map_err(|_| Refusal::of_field(Fault::BadRequest, "code"))?;
+    let record = over(&visitor, &headers, &uri, &asked.code).await?;
+    let (store, office) = (&visitor.app.store, &visitor.app.config.office.id);
+    let notes = store::notes::get(&store.ledger, office, &record.id).await?;
+    let goodbye = Goodbye {
+        note: notes.for_resident,
+        score: record.call.rating.map(|rating| rating.score),
+    };
+    Ok(Json(goodbye).into_response())
+}
+
+#[derive(Deserialize)]
+#[serde(deny_unknown_fields)]
+struct Rated {
+    code: String,
+    score: u8,
+}
+
+/// POST /api/consultations/rating
+async fn rate(
+    visitor: Visitor,
+    headers: HeaderMap,
+    uri: Uri,
+    rated: Result<Json<Rated>, JsonRejection>,
+) -> Result<Response, Refusal> {
+    let Json(rated) = rated.map_err(|_| Refusal::of_field(Fault::BadRequest, "score"))?;
+    let record = over(&visitor, &headers, &uri, &rated.code).await?;
+    service::rate(&visitor.app, &record, rated.score, runtime::now()).await?;
+    Ok(StatusCode::NO_CONTENT.into_response())
 }

@@ -11,6 +11,7 @@ use protocol::time::UnixMillis;
 use store::consultations::Record;
 
 use super::model::{Means, Who};
+use super::people;
 use crate::problem::Fault;
 
 /// A call that has begun isn't cut by its link's end before it lasted so long.
@@ -32,19 +33,32 @@ pub(crate) enum Event {
 /// # Errors
 /// The fault that says why not.
 pub(crate) fn apply(record: &Record, event: Event, who: &Who, now: UnixMillis) -> Result<Option<Record>, Fault> {
-    if matches!(who, Who::Resident(id) if *id != record.id) {
+    if who.own().is_some_and(|id| *id != record.id) {
         return Err(Fault::Forbidden);
+    }
+    if let (Who::Guest(_, seat), Event::Ready(means)) = (who, event) {
+        return super::acts::ready(record, seat, means.can_encrypt, now);
     }
     match event {
         Event::Ready(means) => ready(record, who, means, now),
         Event::Admit(means) => admit(record, who, means, now),
         Event::End if record.phase == Phase::Ended => Ok(None),
-        Event::End => Ok(Some(ended(record, now))),
+        Event::End if may_end(record, who) => Ok(Some(ended(record, now))),
+        Event::End => Err(Fault::Forbidden),
+    }
+}
+
+/// Whether somebody may end a consultation for all: the resident, who serves, and before the call any member of staff.
+fn may_end(record: &Record, who: &Who) -> bool {
+    match who {
+        Who::Resident(_) => true,
+        Who::Staff(staff) => record.phase != Phase::Admitted || record.staff.as_ref() == Some(staff),
+        Who::Guest(..) => false,
     }
 }
 
 fn ready(record: &Record, who: &Who, means: Means, now: UnixMillis) -> Result<Option<Record>, Fault> {
-    if matches!(who, Who::Staff(_)) {
+    if !matches!(who, Who::Resident(_)) {
         return Err(Fault::Forbidden);
     }
     check_link(record, now)?;
@@ -88,7 +102,7 @@ fn admit(record: &Record, who: &Who, means: Means, now: UnixMillis) -> Result<Op
     }
 }
 
-fn ended(record: &Record, at: UnixMillis) -> Record {
+pub(super) fn ended(record: &Record, at: UnixMillis) -> Record {
     Record {
         phase: Phase::Ended,
         ended_at: Some(at),
@@ -128,8 +142,7 @@ pub(crate) fn check_free<'a>(
     let Who::Staff(staff) = who else {
         return Err(Fault::Forbidden);
     };
-    let is_busy = serving
-        .any(|record| record.phase == Phase::Admitted && record.staff.as_ref() == Some(staff) && record.id != *wanted);
+    let is_busy = serving.any(|record| record.id != *wanted && people::is_staffed_by(record, staff));
     if is_busy { Err(Fault::InCall) } else { Ok(()) }
 }
 
@@ -139,6 +152,7 @@ mod tests {
     use protocol::config::EncryptionPolicy;
     use protocol::grants::Encryption;
     use protocol::ids::{ConsultationId, RoomId, SectionId, StaffId};
+    use store::consultations::Call;
 
     const CAN: Means = Means {
         policy: EncryptionPolicy::Require,
@@ -174,6 +188,7 @@ mod tests {
             room: RoomId::random(),
             can_encrypt: false,
             encryption: Encryption::Off,
+            call: Call::default(),
         }
     }
 
@@ -235,9 +250,9 @@ mod tests {
     }
 
     #[test]
-    fn either_side_ends_it_from_any_phase() {
+    fn either_side_ends_it_from_any_phase_and_a_call_only_those_who_are_in_it() {
         for record in [booked(), waiting(), admitted()] {
-            for who in [resident(&record), staff("taro")] {
+            for who in [resident(&record), staff("hanako")] {
                 let over = apply(&record, Event::End, &who, LATER)
                     .expect("allowed")
                     .expect("changed");
@@ -245,6 +260,11 @@ mod tests {
                 assert_eq!(apply(&over, READY, &resident(&record), LATER), Err(Fault::LinkUsed));
             }
         }
+        assert!(apply(&waiting(), Event::End, &staff("taro"), LATER).is_ok());
+        assert_eq!(
+            apply(&admitted(), Event::End, &staff("taro"), LATER),
+            Err(Fault::Forbidden)
+        );
     }
 
     #[test]

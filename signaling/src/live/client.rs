@@ -52,6 +52,8 @@ pub(super) struct Caller {
     pub(super) address: IpAddr,
     /// The cookie's token.
     pub(super) session: Option<String>,
+    /// The mark of the device, by its cookie.
+    pub(super) device: Option<String>,
 }
 
 /// A connected client.
@@ -184,10 +186,15 @@ impl Client {
         }
     }
 
-    /// Renews the mark that the resident's page is open.
+    /// Renews the mark that the resident's page, or a member of staff's console, is open.
     pub(super) async fn mark(&self) {
-        let Some(id) = self.own() else { return };
         let (live, office) = (&self.app.store.live, &self.app.config.office.id);
+        if let Some((_, Who::Staff(staff))) = &self.entered
+            && let Err(error) = store::desks::mark(live, office, staff, runtime::now()).await
+        {
+            tracing::debug!(%error, "a mark could not be renewed");
+        }
+        let Some(id) = self.own() else { return };
         if let Err(error) = store::presence::mark(live, office, id).await {
             tracing::debug!(%error, "a mark could not be renewed");
         }

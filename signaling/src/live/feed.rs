@@ -1,12 +1,12 @@
 //! Keeps the hub in step with Redis: wake-ups say what to read again, a gap means everything, and a slow
 //! poll makes sure. And calls in those who may enter.
 
-use std::collections::HashSet;
+use std::collections::{HashMap, HashSet};
 use std::sync::Arc;
 use std::time::Duration;
 
 use protocol::grants::MEDIA_TOKEN_LASTS;
-use protocol::ids::ConsultationId;
+use protocol::ids::{ConsultationId, SectionId};
 use protocol::signal::ServerBody;
 use store::redis::Wake;
 use store::{consultations, keys, presence};
@@ -14,7 +14,7 @@ use tokio::time::MissedTickBehavior;
 
 use super::media::Due;
 use crate::app::App;
-use crate::consultation::{model, service};
+use crate::consultation::{acts, model, service, wait};
 use crate::problem::Refusal;
 
 /// Everything is read again so often, wake-up or not.
@@ -53,6 +53,9 @@ async fn heard(app: &App, wake: Wake) -> Result<(), Refusal> {
     let Wake::Topic(topic) = wake else {
         return read_all(app).await;
     };
+    if topic == store::served::TOPIC {
+        return read_lasted(app).await;
+    }
     match topic.split_once('/') {
         Some(("consultation", id)) => match ConsultationId::new(id) {
             Ok(id) => read_one(app, &id).await,
@@ -79,13 +82,34 @@ pub(super) async fn read_one(app: &App, id: &ConsultationId) -> Result<(), Refus
     Ok(())
 }
 
+/// Reads how long each section's last calls took.
+async fn read_lasted(app: &App) -> Result<(), Refusal> {
+    /// Enough for a day's calls of all sections.
+    const NEWEST: usize = 200;
+    let mut lasted: HashMap<SectionId, Vec<Duration>> = HashMap::new();
+    for served in store::served::newest(&app.store.ledger, &app.config.office.id, NEWEST).await? {
+        let of_section = lasted.entry(served.section).or_default();
+        if of_section.len() < wait::CALLS {
+            of_section.push(served.lasted);
+        }
+    }
+    app.hub.take_lasted(lasted);
+    Ok(())
+}
+
 /// Reads all open consultations and tells what changed.
 pub(super) async fn read_all(app: &App) -> Result<(), Refusal> {
+    read_lasted(app).await?;
     let office = &app.config.office.id;
     let records = consultations::open(&app.store.ledger, office, runtime::now()).await?;
     let mut open = HashSet::with_capacity(records.len());
+    let now = runtime::now();
     for record in records {
         open.insert(record.id.clone());
+        if acts::missed(&record, now).is_some() {
+            read_one(app, &record.id).await?;
+            continue;
+        }
         // Unknown presence stays what it was: `live` may be away while `ledger` is there.
         let is_present = presence::is_present(&app.store.live, office, &record.id).await.ok();
         app.hub.take(record, is_present);
@@ -117,6 +141,11 @@ pub(crate) async fn call_in_those_due(app: Arc<App>) {
 async fn call_in(app: Arc<App>, due: Due) {
     if let Err(refusal) = app.nodes.for_room(&due.record.room).await {
         tracing::warn!(consultation = %due.record.id, fault = ?refusal.fault, "nobody can be called in now");
+        app.hub.call_again(due.client);
+        return;
+    }
+    if !app.hub.is_member(&due.record.id, &due.who.participant(&due.record.id)) {
+        // Put out, or on hold, in the meantime: called again when that is over.
         app.hub.call_again(due.client);
         return;
     }

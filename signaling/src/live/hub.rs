@@ -5,14 +5,16 @@
 
 use std::collections::{HashMap, VecDeque};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
+use std::time::Duration;
 
-use protocol::ids::{ConsultationId, ParticipantId};
+use protocol::ids::{ConsultationId, ParticipantId, SectionId};
 use protocol::signal::{Consultation, Phase, ServerBody, ServerFrame};
 use store::consultations::Record;
 use tokio::sync::Notify;
 
 use super::outbox::{self, Outbox, code};
-use crate::consultation::model::{self, Who};
+use crate::consultation::model::{self, Place, Who};
+use crate::consultation::{people, wait};
 use crate::nodes::Link;
 use crate::security::is_same_secret;
 
@@ -54,6 +56,8 @@ pub(super) struct State {
     pub(super) open: HashMap<ConsultationId, Known>,
     pub(super) seats: HashMap<ParticipantId, ClientId>,
     ended: VecDeque<ConsultationId>,
+    /// How long each section's last calls took.
+    lasted: HashMap<SectionId, Vec<Duration>>,
 }
 
 /// Everybody's state in this process.
@@ -81,7 +85,7 @@ impl Hub {
         let mut state = self.lock();
         state.next += 1;
         let client = ClientId(state.next);
-        if matches!(who, Who::Resident(_)) {
+        if who.own().is_some() {
             for other in state.clients.values().filter(|other| other.who == who) {
                 other.outbox.end(code::ELSEWHERE);
             }
@@ -167,18 +171,24 @@ impl Hub {
         if old.is_some_and(|old| old.record == record && old.is_present == is_present) {
             return;
         }
-        let was_waiting = old.is_some_and(|old| old.record.phase == Phase::Waiting);
+        let before = old.map(|old| (old.record.phase, old.record.section.clone()));
         let known = Known {
             record: record.clone(),
             is_present: is_present && record.phase != Phase::Ended,
         };
         state.open.insert(record.id.clone(), known);
         state.tell(&record.id);
+        state.put_out(&record);
         if record.phase == Phase::Ended {
             state.close(&record.id);
         }
-        if was_waiting != (record.phase == Phase::Waiting) {
-            state.tell_places(&record);
+        // Who waits, and how many serve, is what the others' places depend on.
+        let after = (record.phase, record.section.clone());
+        if before.as_ref() != Some(&after) {
+            state.tell_places(&after.1, &record.id);
+            if let Some((_, section)) = before.filter(|before| before.1 != after.1) {
+                state.tell_places(&section, &record.id);
+            }
         }
         drop(state);
         if record.phase == Phase::Admitted {
@@ -219,7 +229,7 @@ impl Hub {
         let mut all: Vec<Consultation> = state
             .open
             .values()
-            .map(|known| model::view(&known.record, known.is_present, None, who))
+            .map(|known| model::view(&known.record, known.is_present, Place::default(), who))
             .collect();
         all.sort_by(|a, b| (b.created_at, &b.id).cmp(&(a.created_at, &a.id)));
         all
@@ -235,8 +245,34 @@ impl Hub {
         let Who::Staff(staff) = who else { return None };
         let state = self.lock();
         let mut all = state.open.values().map(|known| &known.record);
-        all.find(|record| record.phase == Phase::Admitted && record.staff.as_ref() == Some(staff))
+        all.find(|record| people::is_staffed_by(record, staff))
             .map(|record| record.id.clone())
+    }
+
+    /// Whether somebody may be in the room of a consultation now, as far as is known here.
+    pub(crate) fn is_member(&self, id: &ConsultationId, participant: &ParticipantId) -> bool {
+        let state = self.lock();
+        let known = state.open.get(id);
+        known.is_some_and(|known| people::members(&known.record).contains(participant))
+    }
+
+    /// Takes over how long each section's last calls took, and tells those who wait what that means for them.
+    pub(super) fn take_lasted(&self, lasted: HashMap<SectionId, Vec<Duration>>) {
+        let mut state = self.lock();
+        if state.lasted == lasted {
+            return;
+        }
+        state.lasted = lasted;
+        for client in state.clients.values() {
+            if let Who::Resident(id) = &client.who
+                && state
+                    .open
+                    .get(id)
+                    .is_some_and(|known| known.record.phase == Phase::Waiting)
+            {
+                state.tell_one(client, id);
+            }
+        }
     }
 }
 
@@ -246,30 +282,40 @@ impl State {
         Some(model::view(
             &known.record,
             known.is_present,
-            self.ahead(&known.record),
+            self.place(&known.record),
             who,
         ))
     }
 
-    /// How many wait longer in the same section.
-    fn ahead(&self, record: &Record) -> Option<u32> {
-        let since = record.waiting_since.filter(|_| record.phase == Phase::Waiting)?;
-        let longer = |other: &&Known| {
-            other.record.phase == Phase::Waiting
-                && other.record.section == record.section
-                && (other.record.waiting_since, &other.record.id) < (Some(since), &record.id)
+    /// Where somebody stands who waits: how many wait longer in the same section, and about how long it will take.
+    fn place(&self, record: &Record) -> Place {
+        let Some(since) = record.waiting_since.filter(|_| record.phase == Phase::Waiting) else {
+            return Place::default();
         };
-        u32::try_from(self.open.values().filter(longer).count()).ok()
+        let here = || {
+            let records = self.open.values().map(|known| &known.record);
+            records.filter(|other| other.section == record.section)
+        };
+        let longer = |other: &&Record| {
+            other.phase == Phase::Waiting && (other.waiting_since, &other.id) < (Some(since), &record.id)
+        };
+        let ahead = u32::try_from(here().filter(longer).count()).unwrap_or(u32::MAX);
+        let serving = here().filter(|other| other.phase == Phase::Admitted).count();
+        let lasted = self.lasted.get(&record.section).map_or(&[][..], Vec::as_slice);
+        Place {
+            ahead: Some(ahead),
+            wait_minutes: wait::minutes(ahead, lasted, u32::try_from(serving).unwrap_or(u32::MAX)),
+        }
     }
 
-    /// Tells a consultation to its resident and to all staff.
+    /// Tells a consultation to those who hold a link to it and to all staff.
     fn tell(&self, id: &ConsultationId) {
         let mut for_staff = None;
         for client in self.clients.values() {
-            match &client.who {
-                Who::Resident(own) if own == id => self.tell_one(client, id),
-                Who::Resident(_) => {}
-                Who::Staff(_) => {
+            match client.who.own() {
+                Some(own) if own == id => self.tell_one(client, id),
+                Some(_) => {}
+                None => {
                     // All staff see the same: serialised once.
                     let text = for_staff.get_or_insert_with(|| {
                         let consultation = self.view(id, &client.who)?;
@@ -290,16 +336,39 @@ impl State {
         }
     }
 
-    /// Tells the others who wait in the same section their place in line.
-    fn tell_places(&self, changed: &Record) {
+    /// Tells who wait in a section, but for one who knows already, their place in line.
+    fn tell_places(&self, section: &SectionId, but: &ConsultationId) {
         for client in self.clients.values() {
             let Who::Resident(id) = &client.who else { continue };
             let waits_there = self
                 .open
                 .get(id)
-                .is_some_and(|known| known.record.phase == Phase::Waiting && known.record.section == changed.section);
-            if waits_there && *id != changed.id {
+                .is_some_and(|known| known.record.phase == Phase::Waiting && known.record.section == *section);
+            if waits_there && id != but {
                 self.tell_one(client, id);
+            }
+        }
+    }
+
+    /// Takes those out of the room who may not be in it any more: their media at once, and staff's seat with it.
+    fn put_out(&mut self, record: &Record) {
+        let Self { clients, seats, .. } = self;
+        for (id, client) in clients {
+            let Some(seat) = client.seat.as_mut().filter(|seat| seat.consultation == record.id) else {
+                continue;
+            };
+            if people::may_enter(record, &client.who) {
+                continue;
+            }
+            seat.is_called = false;
+            if let Some(link) = seat.link.take() {
+                link.leave(&record.room, &seat.participant);
+            }
+            if client.who.own().is_none() {
+                if seats.get(&seat.participant) == Some(id) {
+                    seats.remove(&seat.participant);
+                }
+                client.seat = None;
             }
         }
     }

@@ -4,12 +4,13 @@ use std::sync::Arc;
 
 use protocol::control::{AnswerBody, OutReason};
 use protocol::ids::{NodeId, ParticipantId, RoomId};
-use protocol::signal::{Phase, ServerBody};
+use protocol::signal::ServerBody;
 use store::consultations::Record;
 
 use super::hub::{ClientId, Hub, Known, Seat, State};
 use super::outbox::Outbox;
 use crate::consultation::model::Who;
+use crate::consultation::people;
 use crate::nodes::{Link, Listener};
 
 /// Somebody who may enter a room and doesn't know it yet.
@@ -30,7 +31,7 @@ impl Hub {
             let Some(seat) = client.seat.as_mut().filter(|seat| !seat.is_called) else {
                 continue;
             };
-            if let Some(record) = admitted(open.get(&seat.consultation)) {
+            if let Some(record) = entered(open.get(&seat.consultation), &client.who) {
                 seat.is_called = true;
                 due.push(Due {
                     client: *id,
@@ -56,14 +57,13 @@ impl Hub {
         self.due.notify_one();
     }
 
-    /// The record of the admitted consultation that a client has a seat in, and its participant.
+    /// The record of the consultation whose room a client may be in, and its participant.
     pub(super) fn seat_of(&self, client: ClientId) -> Option<(Record, ParticipantId)> {
-        let mut state = self.lock();
-        let (consultation, participant) = {
-            let seat = state.seat(client)?;
-            (seat.consultation.clone(), seat.participant.clone())
-        };
-        Some((admitted(state.open.get(&consultation))?.clone(), participant))
+        let state = self.lock();
+        let client = state.clients.get(&client)?;
+        let seat = client.seat.as_ref()?;
+        let record = entered(state.open.get(&seat.consultation), &client.who)?;
+        Some((record.clone(), seat.participant.clone()))
     }
 
     /// The client has joined on this node.
@@ -102,7 +102,7 @@ impl Hub {
             };
             seat.link = None;
             seat.is_called = false;
-            if admitted(open.get(&seat.consultation)).is_some() {
+            if entered(open.get(&seat.consultation), &client.who).is_some() {
                 client.outbox.send(None, ServerBody::MediaLost);
             }
         }
@@ -111,10 +111,11 @@ impl Hub {
     }
 }
 
-fn admitted(known: Option<&Known>) -> Option<&Record> {
+/// The record, where somebody may be in its room.
+fn entered<'a>(known: Option<&'a Known>, who: &Who) -> Option<&'a Record> {
     known
         .map(|known| &known.record)
-        .filter(|record| record.phase == Phase::Admitted)
+        .filter(|record| people::may_enter(record, who))
 }
 
 impl State {

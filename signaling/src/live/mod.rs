@@ -1,6 +1,7 @@
 //! Pages that are open: `/ws`. `hub` knows who is there and what each was told, `client` carries one
-//! socket, `requests` does what clients ask, `feed` keeps the hub in step with Redis.
+//! socket, `requests` does what clients ask (`acts` with the seats of a consultation), `feed` keeps the hub in step with Redis.
 
+mod acts;
 mod client;
 mod feed;
 mod hub;
@@ -52,6 +53,7 @@ async fn connect(
         lang: visitor.lang,
         address: visitor.address,
         session: staff::token_of(&headers),
+        device: visitor.device(),
     };
     Ok(upgrade
         .max_message_size(MAX_FRAME)

@@ -1,19 +1,19 @@
 //! Carries what pages tell each other of keys, without understanding it: to pages that are connected here, and by pub/sub
 //! to the other servers of the office.
 //!
-//! Invariant: only who has a seat in an admitted consultation is heard, only others with a seat in the same one hear it,
-//! under the name that goes with the seat; nothing of it is kept or logged.
+//! Invariant: only who may be in the room of a consultation is heard, only others who may be in the same one hear it, under the name that goes with the seat; nothing of it is kept or logged.
 
 use std::sync::Arc;
 
 use protocol::ids::{ConsultationId, ParticipantId};
 use protocol::keys::KeyMessage;
-use protocol::signal::{Phase, ServerBody};
+use protocol::signal::ServerBody;
 use serde::{Deserialize, Serialize};
 use store::redis::Wake;
 
 use super::hub::Hub;
 use crate::app::App;
+use crate::consultation::people;
 
 /// A message on its way.
 #[derive(Debug, Serialize, Deserialize)]
@@ -39,14 +39,14 @@ impl Hub {
     /// Gives a parcel to whom it is for, as far as they are connected here.
     pub(super) fn deliver(&self, parcel: &Parcel) {
         let state = self.lock();
-        let known = state.open.get(&parcel.consultation);
-        if known.is_none_or(|known| known.record.phase != Phase::Admitted) {
+        let Some(known) = state.open.get(&parcel.consultation) else {
             return;
-        }
+        };
         let is_meant = |who: &ParticipantId| *who != parcel.from && parcel.to.as_ref().is_none_or(|to| to == who);
         for client in state.clients.values() {
             let Some(seat) = &client.seat else { continue };
-            if seat.consultation == parcel.consultation && is_meant(&seat.participant) {
+            let is_there = seat.consultation == parcel.consultation && people::may_enter(&known.record, &client.who);
+            if is_there && is_meant(&seat.participant) {
                 client.outbox.send(
                     None,
                     ServerBody::Keys {

@@ -7,7 +7,8 @@ use protocol::control::{AnswerBody, DRAINING, KICKED, RequestBody};
 use protocol::grants::{MediaGrant, TokenError};
 use protocol::ids::{ConsultationId, ParticipantId, RoomId};
 use protocol::keys::KeyMessage;
-use protocol::signal::{ClientBody, Identity, Phase, ServerBody, VERSION};
+use protocol::signal::{ClientBody, Identity, ServerBody, VERSION};
+use store::consultations::Record;
 use tokio::time::Instant;
 
 use super::client::Client;
@@ -18,7 +19,7 @@ use super::relay::{self, Parcel};
 use crate::app::App;
 use crate::consultation::model::{Means, Who};
 use crate::consultation::rules::{self, Event};
-use crate::consultation::{self, service};
+use crate::consultation::{self, people, service};
 use crate::nodes::{Link, Reply};
 use crate::problem::{Fault, Refusal};
 use crate::staff;
@@ -59,7 +60,9 @@ impl Client {
     ) -> Result<(), Refusal> {
         match body {
             ClientBody::Ready { can_encrypt } => match who {
-                Who::Resident(own) => self.happen(id, own, Event::Ready(self.means(can_encrypt)), who).await,
+                Who::Resident(own) | Who::Guest(own, _) => {
+                    self.happen(id, own, Event::Ready(self.means(can_encrypt)), who).await
+                }
                 Who::Staff(_) => Err(Fault::Forbidden.into()),
             },
             ClientBody::Admit {
@@ -112,6 +115,9 @@ impl Client {
                 self.outbox.send(id, ServerBody::Ok);
                 Ok(())
             }
+            ClientBody::Act { consultation, act } => self.act(id, client, who, &consultation, act).await,
+            ClientBody::Colleagues => self.colleagues(id, who).await,
+            ClientBody::Notes { consultation } => self.notes(id, who, &consultation).await,
             // Answered before.
             ClientBody::Ping | ClientBody::Hello { .. } => Ok(()),
         }
@@ -151,6 +157,7 @@ impl Client {
         match identity {
             Identity::Resident { code } => self.hello_resident(id, &code).await,
             Identity::Staff => self.hello_staff(id).await,
+            Identity::Guest { code } => self.hello_guest(id, &code).await,
         }
     }
 
@@ -161,8 +168,27 @@ impl Client {
             return Err(consultation::unknown_link(&app, self.caller.address).await.into());
         };
         rules::check_link(&record, now)?;
+        let who = Who::Resident(record.id.clone());
+        self.enter_by_link(id, record, who).await
+    }
+
+    async fn hello_guest(&mut self, id: Option<u64>, code: &str) -> Result<(), Refusal> {
+        let app = Arc::clone(&self.app);
+        let Some((record, seat)) = service::by_guest_code(&app, code).await? else {
+            return Err(consultation::unknown_link(&app, self.caller.address).await.into());
+        };
+        rules::check_link(&record, runtime::now())?;
+        people::check_seat(&record, &seat)?;
+        let who = Who::Guest(record.id.clone(), seat);
+        self.enter_by_link(id, record, who).await
+    }
+
+    /// A page whose link is good: it is told what it has to do with, and takes the seat that goes with the link.
+    async fn enter_by_link(&mut self, id: Option<u64>, record: Record, who: Who) -> Result<(), Refusal> {
+        let app = Arc::clone(&self.app);
+        let now = runtime::now();
+        let record = service::seen_from(&app, record, &who, self.caller.device.as_deref(), now).await?;
         let consultation = record.id.clone();
-        let who = Who::Resident(consultation.clone());
         self.outbox.send(id, ServerBody::Welcome { now });
         let client = app.hub.enter(who.clone(), None, self.outbox.clone());
         self.entered = Some((client, who.clone()));
@@ -190,6 +216,7 @@ impl Client {
         if let Some(serving) = app.hub.serving(&who) {
             app.hub.take_seat(client, &serving);
         }
+        self.mark().await;
         Ok(())
     }
 
@@ -225,7 +252,7 @@ impl Client {
             })?;
         let (record, participant) = self.app.hub.seat_of(client).ok_or(Fault::NotWaiting)?;
         let is_own = grant.participant == participant && grant.room == record.room;
-        if !is_own || record.phase != Phase::Admitted {
+        if !is_own {
             return Err(refusal);
         }
         let link = self.app.nodes.for_room(&record.room).await?;

@@ -112,6 +112,17 @@ impl Link {
         let _ = self.commands.try_send(Command::Attach(grant));
     }
 
+    /// Takes a participant out of a room, as far as the node hears it.
+    pub(crate) fn leave(&self, room: &RoomId, participant: &ParticipantId) {
+        self.detach(participant);
+        let body = RequestBody::Leave {
+            room: room.clone(),
+            participant: participant.clone(),
+        };
+        // Whoever put them out asks again where the node doesn't hear it now.
+        self.request(body, Box::new(|_| {}));
+    }
+
     /// The node didn't let a participant in: it isn't joined again by itself.
     pub(crate) fn detach(&self, participant: &ParticipantId) {
         // Full: as above.

@@ -7,13 +7,17 @@ mod link;
 
 use std::collections::HashMap;
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
+use std::time::Duration;
 
 use protocol::control::{AnswerBody, RequestBody};
-use protocol::grants::{MediaGrant, TokenKey};
+use protocol::grants::{MediaGrant, MediaSource, TokenKey};
 use protocol::ids::{NodeId, ParticipantId, RoomId};
 use runtime::Shutdown;
 use store::Db;
+use store::consultations::Record;
+use tokio::sync::oneshot;
 
+use crate::live::Hub;
 use crate::problem::{Fault, Refusal};
 
 pub(crate) use link::Link;
@@ -31,7 +35,7 @@ pub(crate) trait Listener: std::fmt::Debug + Send + Sync {
 }
 
 /// All links, by node.
-#[derive(Debug)]
+#[derive(Debug, Clone)]
 pub(crate) struct Nodes {
     shared: Arc<Shared>,
 }
@@ -118,11 +122,67 @@ impl Nodes {
         self.shared.release(room, from).await;
     }
 
+    /// Puts somebody out of a room who may not be in it any more, in the background; `is_for_good`: they can't come back with
+    /// what they have. Asked again until the node has heard it, or they may be there again.
+    pub(crate) fn put_out(&self, hub: Arc<Hub>, record: &Record, participant: ParticipantId, is_for_good: bool) {
+        const TRIES: u32 = 40;
+        const TRY_AGAIN_AFTER: Duration = Duration::from_millis(500);
+        let nodes = self.clone();
+        let (consultation, room) = (record.id.clone(), record.room.clone());
+        self.shared.shutdown.spawn(async move {
+            for _ in 0..TRIES {
+                if hub.is_member(&consultation, &participant) {
+                    return;
+                }
+                let (in_room, room, who) = (room.clone(), room.clone(), participant.clone());
+                let body = if is_for_good {
+                    RequestBody::Kick { room, participant: who }
+                } else {
+                    RequestBody::Leave { room, participant: who }
+                };
+                if nodes.ask(&in_room, body).await {
+                    return;
+                }
+                tokio::time::sleep(TRY_AGAIN_AFTER).await;
+            }
+            tracing::error!(%consultation, "somebody could not be put out of the media room");
+        });
+    }
+
+    /// Forwards nothing of somebody's microphone until they switch it on again, in the background.
+    pub(crate) fn silence(&self, room: RoomId, participant: ParticipantId) {
+        let nodes = self.clone();
+        self.shared.shutdown.spawn(async move {
+            let body = RequestBody::Mute {
+                room: room.clone(),
+                participant,
+                source: MediaSource::Microphone,
+                muted: true,
+            };
+            // Who isn't heard by the node is silent anyway; their page hears of it, and switches off by itself.
+            nodes.ask(&room, body).await;
+        });
+    }
+
+    /// Asks the node that holds a room. Whether it has answered.
+    async fn ask(&self, room: &RoomId, body: RequestBody) -> bool {
+        let Ok(link) = self.for_room(room).await else {
+            return false;
+        };
+        let (answered, answer) = oneshot::channel();
+        link.request(
+            body,
+            Box::new(move |reply| {
+                // Nobody waits any more.
+                let _ = answered.send(reply.is_ok());
+            }),
+        );
+        answer.await.unwrap_or(false)
+    }
+
     /// Ends a room for all, in the background: what the node doesn't hear now it learns from silence.
     pub(crate) fn close_room(&self, room: RoomId) {
-        let nodes = Self {
-            shared: Arc::clone(&self.shared),
-        };
+        let nodes = self.clone();
         self.shared.shutdown.spawn(async move {
             if let Ok(link) = nodes.for_room(&room).await {
                 let told = room.clone();

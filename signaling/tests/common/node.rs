@@ -291,11 +291,11 @@ impl Memory {
             RequestBody::Answer { .. } | RequestBody::View { .. } | RequestBody::Restart { .. } | RequestBody::Ping => {
                 AnswerBody::Ok
             }
-            RequestBody::Leave { room, participant } => {
+            RequestBody::Leave { room, participant } | RequestBody::Kick { room, participant } => {
                 self.participants.remove(&(room, participant));
                 AnswerBody::Ok
             }
-            RequestBody::Kick { .. } | RequestBody::Drain { .. } | RequestBody::Status => {
+            RequestBody::Drain { .. } | RequestBody::Status => {
                 panic!("signaling doesn't ask this")
             }
         };

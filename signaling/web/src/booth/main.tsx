@@ -6,12 +6,12 @@ import { Facts, Heading, Telephone, useFacts, useRoom } from "../shared/componen
 import { pageCatalogue } from "../shared/page.ts";
 import { Room } from "../shared/room.ts";
 import { isTextKey, type TextKey } from "../shared/texts.ts";
-import { RefusedView } from "../call/over.tsx";
+import { EndedView, RefusedView } from "../call/over.tsx";
 import { WaitingView } from "../call/waiting.tsx";
 import { camerasOf, Hands } from "./hands.ts";
 
 /** The goodbye stands for so long; then the booth is as if nobody had been there. */
-const GOODBYE_MS = 15_000;
+const GOODBYE_MS = 40_000;
 /** What can't go on is left after so long, for whoever comes next. */
 const TROUBLE_MS = 60_000;
 
@@ -32,20 +32,19 @@ function leave(): void {
 }
 
 function App() {
-  const [room, setRoom] = useState<Room | null>(null);
-  if (room) return <CallPage room={room} />;
-  return <Idle onRoom={setRoom} />;
+  const [begun, setBegun] = useState<Begun | null>(null);
+  return begun ? <CallPage {...begun} /> : <Idle onBegun={setBegun} />;
 }
 
-function Idle({ onRoom }: { onRoom(room: Room): void }) {
+function Idle({ onBegun }: { onBegun(begun: Begun): void }) {
   const { t, office } = useFacts();
   const [problem, setProblem] = useState<string | null>(null);
   const [isBeginning, setBeginning] = useState(false);
-  const begin = async (section: string) => {
+  const begin = async (section: SectionOption) => {
     setBeginning(true);
     setProblem(null);
     try {
-      onRoom(await newRoom(section));
+      onBegun(await beginIn(section));
     } catch (error) {
       setProblem(error instanceof Refused ? error.kind : "internal");
       setBeginning(false);
@@ -59,7 +58,7 @@ function Idle({ onRoom }: { onRoom(room: Room): void }) {
       <p class="lead">{t(only ? "booth.lead_one" : "booth.lead")}</p>
       <div class="booth-buttons" data-count={sections.length}>
         {sections.map((section) => (
-          <button key={section.id} type="button" class="button primary booth-button" data-test="booth-begin" data-section={section.id} disabled={isBeginning} onClick={() => void begin(section.id)}>
+          <button key={section.id} type="button" class="button primary booth-button" data-test="booth-begin" data-section={section.id} disabled={isBeginning} onClick={() => void begin(section)}>
             <span class="booth-section">{section.name}</span>
             <span>{t("booth.begin")}</span>
           </button>
@@ -96,12 +95,18 @@ class Refused extends Error {
   }
 }
 
+interface Begun {
+  room: Room;
+  section: string;
+  code: string;
+}
+
 /** A consultation that begins here, with the right camera. */
-async function newRoom(section: string): Promise<Room> {
+async function beginIn({ id, name: section }: SectionOption): Promise<Begun> {
   const response = await fetch("/api/booth/calls", {
     method: "POST",
     headers: { "content-type": "application/json" },
-    body: JSON.stringify({ section }),
+    body: JSON.stringify({ section: id }),
   });
   const body = (await response.json()) as { path?: string; type?: string };
   if (!response.ok || !body.path) throw new Refused(body.type?.split(":").pop() ?? "internal");
@@ -119,17 +124,23 @@ async function newRoom(section: string): Promise<Room> {
     unshare: () => room.stopScreen(),
   });
   room.dispatch({ type: "enter" });
-  return room;
+  return { room, section, code };
 }
 
-function CallPage({ room }: { room: Room }) {
+function CallPage({ room, section, code }: Begun) {
   const { t } = useFacts();
   const { session } = useRoom(room);
   switch (session.stage) {
     case "call":
       return <CallView room={room} heading={<Heading>{name}</Heading>} confirm={confirmTexts()} />;
     case "ended":
-      return <Goodbye />;
+      return (
+        <Leaving afterMs={GOODBYE_MS}>
+          <EndedView code={code} hadCall={session.consultation?.admitted_at !== undefined}>
+            <p class="lead">{t("booth.take")}</p>
+          </EndedView>
+        </Leaving>
+      );
     case "refused":
     case "elsewhere":
       return (
@@ -140,7 +151,7 @@ function CallPage({ room }: { room: Room }) {
     default:
       return (
         <>
-          <WaitingView room={room} />
+          <WaitingView room={room} section={section} />
           <p class="booth-leave">
             <button type="button" class="button large" data-test="booth-stop" onClick={() => room.dispatch({ type: "hang_up" })}>
               {t("booth.stop")}
@@ -149,19 +160,6 @@ function CallPage({ room }: { room: Room }) {
         </>
       );
   }
-}
-
-function Goodbye() {
-  const { t } = useFacts();
-  return (
-    <Leaving afterMs={GOODBYE_MS}>
-      <section class="narrow ended" data-test="ended">
-        <Heading>{t("ended.title")}</Heading>
-        <p class="lead">{t("ended.text")}</p>
-        <p class="lead">{t("booth.take")}</p>
-      </section>
-    </Leaving>
-  );
 }
 
 function Leaving({ afterMs, children }: { afterMs: number; children: preact.ComponentChildren }) {

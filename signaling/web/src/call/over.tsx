@@ -1,14 +1,25 @@
 // Where the resident's page ends: the goodbye, a link that doesn't work, another window.
+import type { ComponentChildren } from "preact";
 import { Heading, Telephone, useFacts } from "../shared/components.tsx";
+import { Faces, useGoodbye } from "./rating.tsx";
 import { type Problem, problemKind } from "../shared/protocol.ts";
 import { isTextKey, type TextKey } from "../shared/texts.ts";
 
-export function EndedView() {
+/** `children`: where to go from here; none: to the office's own page. */
+export function EndedView({ code, hadCall, children }: { code: string; hadCall: boolean; children?: ComponentChildren }) {
   const { t } = useFacts();
+  const { goodbye, choice, state, rate } = useGoodbye(code, hadCall);
   return (
     <section class="narrow ended" data-test="ended">
       <Heading>{t("ended.title")}</Heading>
       <p class="lead">{t("ended.text")}</p>
+      {goodbye && goodbye.note !== "" && (
+        <section class="panel" aria-labelledby="note" data-test="staff-note">
+          <h2 id="note">{t("ended.note")}</h2>
+          <p class="staff-note">{goodbye.note}</p>
+        </section>
+      )}
+      {goodbye && <Faces choice={choice} state={state} onRate={rate} />}
       <section class="panel" aria-labelledby="next">
         <h2 id="next">{t("ended.next_title")}</h2>
         <p>{t("ended.next")}</p>
@@ -16,10 +27,25 @@ export function EndedView() {
           <Telephone isLarge />
         </p>
       </section>
-      <p>
-        <a class="button" href="/">
-          {t("ended.home")}
-        </a>
+      {children ?? (
+        <p>
+          <a class="button" href="/">
+            {t("ended.home")}
+          </a>
+        </p>
+      )}
+    </section>
+  );
+}
+
+export function GuestEndedView() {
+  const { t } = useFacts();
+  return (
+    <section class="narrow ended" data-test="ended">
+      <Heading>{t("ended.guest.title")}</Heading>
+      <p class="lead">{t("ended.guest.text")}</p>
+      <p class="hint">
+        {t("check.help")} <Telephone />
       </p>
     </section>
   );

@@ -2,8 +2,9 @@
 // here; the views draw it.
 import { canEncrypt } from "../e2ee/frames.ts";
 import { chime } from "../shared/meter.ts";
-import type { Consultation, Problem, ServerBody } from "../shared/protocol.ts";
+import type { Act, Consultation, Problem, ServerBody } from "../shared/protocol.ts";
 import { Room, type RoomOptions } from "../shared/room.ts";
+import { Host } from "./host.ts";
 import { type Consultations, newlyWaiting, withNews } from "./list.ts";
 
 /** A link that was made; it holds the secret, so it lives in this page's memory only. */
@@ -18,6 +19,8 @@ const SOUND_KEY = "madoguchi.sound";
 
 export class Console {
   readonly room: Room;
+  /** What is open beside a call. */
+  readonly host: Host;
   list: Consultations = [];
   /** Whether the list was told at least once. */
   isKnown = false;
@@ -35,6 +38,8 @@ export class Console {
     this.#csrf = csrf;
     this.isSoundOn = readSound();
     this.room = new Room({ kind: "staff" }, { ...options, onNews: (body) => this.#news(body) });
+    this.host = new Host(this.room, () => this.#change({}));
+    this.room.subscribe(() => this.host.belongTo(this.room.session.stage === "call" ? this.room.session.room : null));
   }
 
   subscribe(listener: () => void): () => void {
@@ -75,6 +80,18 @@ export class Console {
   end(id: string): void {
     if (this.link?.id === id) this.#change({ link: null });
     this.room.dispatch({ type: "hang_up", consultation: id });
+  }
+
+  /** Nobody came, or somebody else is to take it. */
+  async act(id: string, act: Act): Promise<void> {
+    const answer = await this.room.act(id, act);
+    this.#change({ problem: answer.type === "error" ? answer.problem : null });
+  }
+
+  /** That somebody couldn't come was read. */
+  dismissSeat(seat: string): void {
+    this.host.dismissed.add(seat);
+    this.#change({});
   }
 
   setSound(isOn: boolean): void {

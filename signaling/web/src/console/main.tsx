@@ -5,6 +5,9 @@ import { CallView } from "../shared/call-view.tsx";
 import { Facts, Heading, useFacts, useRoom } from "../shared/components.tsx";
 import { pageCatalogue } from "../shared/page.ts";
 import { Console } from "./console.ts";
+import { wantsPicture } from "./host.ts";
+import { HostPanel } from "./host.tsx";
+import { ringsFor } from "./ring.tsx";
 import { waitingCount } from "./list.ts";
 import { ConsoleView, type Desk, nameOf, ProblemNotice, useConsole } from "./views.tsx";
 
@@ -24,10 +27,12 @@ function App({ model }: { model: Console }) {
   const { session } = useRoom(model.room);
   useConsole(model);
   const waiting = waitingCount(model.list);
+  const isRinging = ringsFor(model.list, desk.staff, model.room.now()).length > 0;
   useEffect(() => {
     const title = `${t("staff.title")} | ${office}`;
-    document.title = waiting > 0 ? t("staff.badge", { n: waiting, title }) : title;
-  }, [waiting]);
+    const counted = waiting > 0 ? t("staff.badge", { n: waiting, title }) : title;
+    document.title = isRinging ? t("ring.badge", { title: counted }) : counted;
+  }, [waiting, isRinging]);
   useEffect(() => {
     if (session.stage === "login") location.assign("/staff/login");
   }, [session.stage]);
@@ -42,17 +47,29 @@ function Call({ model }: { model: Console }) {
   const { consultation, room } = model.room.session;
   const section = consultation?.section ?? model.list.find((one) => one.id === room)?.section ?? "";
   const waiting = waitingCount(model.list);
+  const isHost = consultation?.staff === desk.staff;
   return (
     <CallView
       room={model.room}
       heading={<Heading>{t("staff.call.title", { section: nameOf(desk, section, t("staff.section_unknown")) })}</Heading>}
-      confirm={{
-        title: t("staff.end_confirm.title"),
-        text: t("staff.end_confirm.text"),
-        yes: t("staff.end_confirm.yes"),
-        no: t("staff.end_confirm.no"),
-      }}
+      goes={isHost ? undefined : t("host.leave")}
+      confirm={
+        isHost
+          ? {
+              title: t("staff.end_confirm.title"),
+              text: t("staff.end_confirm.text"),
+              yes: t("staff.end_confirm.yes"),
+              no: t("staff.end_confirm.no"),
+            }
+          : {
+              title: t("talk.confirm.leave.title"),
+              text: t("staff.leave_confirm.text"),
+              yes: t("talk.confirm.leave.yes"),
+              no: t("talk.confirm.no"),
+            }
+      }
     >
+      <HostPanel model={model} desk={desk} />
       {waiting > 0 && <p class="also-waiting">{t("staff.list.summary", { n: waiting })}</p>}
     </CallView>
   );
@@ -84,9 +101,19 @@ function Refused({ model }: { model: Console }) {
 }
 
 const csrf = document.querySelector<HTMLMetaElement>("meta[name=csrf]")?.content ?? "";
+const model = new Console(csrf, {
+  framesWorker: facts.framesWorker,
+  papers: facts.papers,
+  isEncryptionWanted: facts.encryption !== "off",
+  staff: desk.staff,
+});
+if (wantsPicture()) {
+  const own = desk.sections.find((one) => one.isOwn);
+  void model.host.showPicture({ office: facts.office, section: own?.name ?? "" });
+}
 render(
   <Facts.Provider value={facts}>
-    <App model={new Console(csrf, { framesWorker: facts.framesWorker, papers: facts.papers, isEncryptionWanted: facts.encryption !== "off" })} />
+    <App model={model} />
   </Facts.Provider>,
   root,
 );

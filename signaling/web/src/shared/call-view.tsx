@@ -6,6 +6,8 @@ import type { Remote } from "./connections.ts";
 import type { PartName } from "./devices.ts";
 import { stopwatch } from "./format.ts";
 import { LockButton, LockTrouble } from "./lock.tsx";
+import { mainOf } from "./people.ts";
+import { HandedOver, PinButton, Plate } from "./seats.tsx";
 import type { Quality } from "./protocol.ts";
 import type { Room } from "./room.ts";
 import { type CallStatus, callStatus, type Session } from "./session.ts";
@@ -33,11 +35,13 @@ interface CallViewProps {
   room: Room;
   heading: ComponentChildren;
   confirm: ConfirmTexts;
+  /** The button for going, where it isn't the end for all. */
+  goes?: string | undefined;
   /** Under the call, for what only one side has. */
   children?: ComponentChildren;
 }
 
-export function CallView({ room, heading, confirm, children }: CallViewProps) {
+export function CallView({ room, heading, confirm, goes, children }: CallViewProps) {
   const { t } = useFacts();
   const { session, remotes } = useRoom(room);
   const dialog = useRef<HTMLDialogElement>(null);
@@ -50,7 +54,11 @@ export function CallView({ room, heading, confirm, children }: CallViewProps) {
   const status = callStatus(session);
   const screenOf = sharer(room);
   const focus = screenOf ? "screen" : shownPaper(room) ? "paper" : "none";
-  const pin = pinned(room);
+  const signer = pinned(room);
+  const [chosen, setChosen] = useState<string | null>(null);
+  const before = useRef<string | null>(null);
+  const main = mainOf(remotes.map((one) => one.participant), signer ?? chosen, session.speakers, before.current);
+  before.current = main;
   return (
     <section class="call" data-test="call" data-status={status}>
       <header class="call-head">
@@ -61,12 +69,27 @@ export function CallView({ room, heading, confirm, children }: CallViewProps) {
           <Elapsed room={room} />
         </div>
       </header>
+      <HandedOver room={room} />
       <div class="call-body" data-panel={room.talk.chat.isOpen ? "chat" : "none"}>
-        <div class="stage" data-focus={focus} data-signing={room.talk.isSigning} data-pinned={pin !== null}>
+        <div class="stage" data-focus={focus} data-signing={room.talk.isSigning} data-pinned={signer !== null} data-count={remotes.length} data-many={remotes.length > 1}>
           {screenOf && <ScreenView key={screenOf.participant} remote={screenOf} room={room} />}
           {focus === "paper" && <PaperView room={room} />}
           {remotes.map((remote) => (
-            <RemoteView key={remote.participant} remote={remote} room={room} isPinned={remote.participant === pin} />
+            <RemoteView
+              key={remote.participant}
+              remote={remote}
+              room={room}
+              isMain={remote.participant === main}
+              isPinned={remote.participant === signer}
+              pin={
+                remotes.length > 1 && (
+                  <PinButton
+                    isPinned={remote.participant === chosen}
+                    onPin={(isPinned) => setChosen(isPinned ? remote.participant : null)}
+                  />
+                )
+              }
+            />
           ))}
           {remotes.length === 0 && <div class="stage-empty" />}
           <StatusLine session={session} status={status} />
@@ -88,7 +111,7 @@ export function CallView({ room, heading, confirm, children }: CallViewProps) {
         <MoreButton room={room} isCaptioning={isCaptioning} onCaption={setCaptioning} />
         <button type="button" class="control danger" data-test="hang-up" onClick={() => dialog.current?.showModal()}>
           <Icon name="hangup" />
-          <span>{t("talk.hang_up")}</span>
+          <span>{goes ?? t("talk.hang_up")}</span>
         </button>
       </div>
       {children}
@@ -151,7 +174,17 @@ function StatusLine({ session, status }: { session: Session; status: CallStatus 
   );
 }
 
-function RemoteView({ remote, room, isPinned }: { remote: Remote; room: Room; isPinned: boolean }) {
+interface RemoteProps {
+  remote: Remote;
+  room: Room;
+  /** The large one, where there are several. */
+  isMain: boolean;
+  /** Signs, and is large for that. */
+  isPinned: boolean;
+  pin: ComponentChildren;
+}
+
+function RemoteView({ remote, room, isMain, isPinned, pin }: RemoteProps) {
   const { t } = useFacts();
   const { session } = room;
   const video = useRef<HTMLVideoElement>(null);
@@ -180,13 +213,23 @@ function RemoteView({ remote, room, isPinned }: { remote: Remote; room: Room; is
   const state = room.saving.mode === "none" ? remoteState(session, remote) : "sound_only";
   const isSpeaking = session.speakers.includes(remote.participant);
   return (
-    <div class="remote" data-picture={hasPicture && state !== "camera_off" && state !== "sound_only"} data-state={state} data-speaking={isSpeaking} data-pinned={isPinned}>
+    <div
+      class="remote"
+      data-test="remote"
+      data-participant={remote.participant}
+      data-main={isMain}
+      data-picture={hasPicture && state !== "camera_off" && state !== "sound_only"}
+      data-state={state}
+      data-speaking={isSpeaking}
+      data-pinned={isPinned}
+    >
       <video ref={video} data-test="remote-video" aria-label={t("talk.remote")} autoplay playsInline muted />
       <audio ref={audio} autoplay />
       <div class="remote-state" role="status" data-test="remote-state">
         {state && <p class="remote-words">{t(STATE_TEXTS[state])}</p>}
       </div>
       <RemoteBadges remote={remote} session={session} isSpeaking={isSpeaking} />
+      {pin}
       {isBlocked && (
         <div class="remote-words">
           <p>{t("talk.unblock_hint")}</p>
@@ -222,6 +265,7 @@ function RemoteBadges({ remote, session, isSpeaking }: { remote: Remote; session
   const isSilent = isMuted(session, remote, "microphone");
   return (
     <div class="remote-badges">
+      <Plate session={session} participant={remote.participant} />
       {session.qualities[remote.participant] === "poor" && (
         <p class="remote-badge" data-test="remote-poor">
           <SignalBars quality="poor" />
@@ -257,7 +301,7 @@ function OwnView({ room }: { room: Room }) {
   return (
     <div class="own" data-speaking={me !== null && speakers.includes(me)}>
       {track ? (
-        <OwnVideo track={track} label={t("talk.local")} hook="local-video" isMirrored={room.devices.isMirrored} />
+        <OwnVideo track={track} label={t("talk.local")} hook="local-video" isMirrored={room.devices.isMirrored && !room.devices.hasPicture} />
       ) : (
         <p class="own-words">{t("talk.local_off")}</p>
       )}
@@ -298,7 +342,7 @@ function DeviceTrouble({ room }: { room: Room }) {
   if (!isLost && state.microphone !== "off") return null;
   return (
     <div class="trouble" role="status">
-      <p>{isLost ? t("talk.device_lost") : t("talk.is_muted")}</p>
+      <p>{isLost ? t("talk.device_lost") : t(room.isSilenced ? "seats.silenced" : "talk.is_muted")}</p>
       {isLost && (
         <button type="button" class="button" onClick={() => void room.openDevices("asking")}>
           {t("talk.device_again")}

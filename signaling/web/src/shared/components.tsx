@@ -19,9 +19,20 @@ export interface PageFacts {
   framesWorker: string;
   /** Where the programs lie that turn a file into pages. */
   papers: PaperPrograms;
+  /** Names of sections, by id. */
+  sections: Map<string, string>;
 }
 
-export const Facts = createContext<PageFacts>({ t: (key) => key, lang: "ja", telephone: "", office: "", encryption: "require", framesWorker: "", papers: { program: "", worker: "", tables: "" } });
+export const Facts = createContext<PageFacts>({
+  t: (key) => key,
+  lang: "ja",
+  telephone: "",
+  office: "",
+  encryption: "require",
+  framesWorker: "",
+  papers: { program: "", worker: "", tables: "" },
+  sections: new Map(),
+});
 export const useFacts = () => useContext(Facts);
 
 /** Draws anew whenever the room changes. */
@@ -117,6 +128,14 @@ const ICONS = {
   back: "M15 5l-7 7 7 7",
   next: "M9 5l7 7-7 7",
   close: "M6 6l12 12M18 6L6 18",
+  people: "M9 11a3.500 3.500 0 1 0 0-7 3.500 3.500 0 0 0 0 7M2.500 20c0-3.600 2.900-6 6.500-6s6.500 2.400 6.500 6M16 4.300a3.500 3.500 0 0 1 0 6.400M17.500 14.300c2.400.7 4 2.700 4 5.700",
+  invite: "M9 11a3.500 3.500 0 1 0 0-7 3.500 3.500 0 0 0 0 7M2.500 20c0-3.600 2.900-6 6.500-6s6.500 2.400 6.500 6M19 8v6M16 11h6",
+  hold: "M8 5v14M16 5v14",
+  transfer: "M3 8h15M14 4l4 4-4 4M21 16H6M10 12l-4 4 4 4",
+  note: "M6 3h9l4 4v14H6zM9.500 11h6M9.500 15h6",
+  office: "M4 21V8l8-5 8 5v13zM9 21v-6h6v6M9 11h.01M15 11h.01",
+  blur: "M12 4v.01M7 6v.01M17 6v.01M4 11v.01M20 11v.01M7 16v.01M17 16v.01M12 20v.01M12 9a3.500 3.500 0 1 0 0 7 3.500 3.500 0 0 0 0-7",
+  pin: "M9 3h6l-1 6 4 4H6l4-4zM12 13v8",
   unlock: "M6 11h12v9H6zM8.500 11V7a3.500 3.500 0 0 1 6.800-1.200M12 14.500v2",
 } as const;
 
@@ -145,12 +164,14 @@ export function SignalBars({ quality }: { quality: Quality }) {
 }
 
 /** A picture of a track. Mirrored, because people know themselves from mirrors, unless it is to be read. */
-export function OwnVideo({ track, label, hook, isMirrored = true }: { track: MediaStreamTrack | null; label: string; hook?: string; isMirrored?: boolean }) {
+export function OwnVideo(
+  { track, label, hook, isMirrored = true }: { track: MediaStreamTrack | null; label: string; hook?: string; isMirrored?: boolean },
+) {
   const ref = useRef<HTMLVideoElement>(null);
   useLayoutEffect(() => {
     if (ref.current) ref.current.srcObject = track ? new MediaStream([track]) : null;
   }, [track]);
-  return <video ref={ref} class={isMirrored ? "mirrored" : ""} data-test={hook} aria-label={label} autoplay playsInline muted />;
+  return <video ref={ref} class={isMirrored ? "mirrored" : undefined} data-test={hook} aria-label={label} autoplay playsInline muted />;
 }
 
 /** The bar that shows that a voice arrives, with words once it has. */

@@ -36,6 +36,8 @@ export class Devices {
   state: DeviceState = { camera: "none", microphone: "none", problem: null, cameras: 0, facing: "user" };
   #tracks: Record<PartName, MediaStreamTrack | null> = { camera: null, microphone: null };
   #ids: Partial<Record<PartName, string>> = {};
+  /** What is sent in the camera's place; each time as a clone, so that it outlives what is stopped. */
+  #picture: MediaStreamTrack | null = null;
   readonly #handlers: DeviceHandlers;
   /** Grows with every start and stop: what was asked for before is stopped when it comes. */
   #generation = 0;
@@ -62,13 +64,15 @@ export class Devices {
   /** Opens what there is, the camera only when it is wanted. True: at least one of them is there. */
   async open(wanted: { camera: boolean; microphone: boolean }): Promise<boolean> {
     const generation = ++this.#generation;
-    let [got, problem]: [MediaStreamTrack[], DeviceProblem | null] = await this.#firstThatWorks(wanted.camera);
-    if (got.length < (wanted.camera ? 2 : 1) && Object.keys(this.#ids).length > 0 && generation === this.#generation) {
+    const wantsCamera = wanted.camera && !this.#picture;
+    let [got, problem]: [MediaStreamTrack[], DeviceProblem | null] = await this.#firstThatWorks(wantsCamera);
+    if (got.length < (wantsCamera ? 2 : 1) && Object.keys(this.#ids).length > 0 && generation === this.#generation) {
       // What was chosen may have been unplugged.
       this.#ids = {};
       for (const track of got) track.stop();
-      [got, problem] = await this.#firstThatWorks(wanted.camera);
+      [got, problem] = await this.#firstThatWorks(wantsCamera);
     }
+    if (wanted.camera && this.#picture) got.push(this.#picture.clone());
     if (generation !== this.#generation) {
       for (const track of got) track.stop();
       return false;
@@ -151,6 +155,34 @@ export class Devices {
     await this.#reopen("camera");
   }
 
+  /** Whether a picture is sent in the camera's place. */
+  get hasPicture(): boolean {
+    return this.#picture !== null;
+  }
+
+  /** Sends a picture of the page's own from now on, and the camera really stops; `null`: the camera again. */
+  async usePicture(picture: MediaStreamTrack | null): Promise<void> {
+    this.#picture?.stop();
+    this.#picture = picture;
+    if (this.state.camera === "on") await this.#reopen("camera");
+    else this.#handlers.onChange();
+  }
+
+  /** Whether the camera's background is blurred; `null`: this browser, or this camera, can't. */
+  get isBlurred(): boolean | null {
+    const track = this.#picture ? null : this.#tracks.camera;
+    const capabilities = track?.getCapabilities?.() as { backgroundBlur?: boolean[] } | undefined;
+    if (!track || !capabilities?.backgroundBlur?.includes(true)) return null;
+    return (track.getSettings() as { backgroundBlur?: boolean }).backgroundBlur === true;
+  }
+
+  /** Has the browser blur what is behind the person, or not. */
+  async blur(isBlurred: boolean): Promise<void> {
+    // Refused by the system's own settings: the button goes on saying what is.
+    await this.#tracks.camera?.applyConstraints({ ...CAMERA, backgroundBlur: isBlurred } as MediaTrackConstraints).catch(() => undefined);
+    this.#handlers.onChange();
+  }
+
   /** Uses another camera or microphone from now on. */
   async choose(part: PartName, id: string): Promise<void> {
     this.#ids[part] = id;
@@ -161,6 +193,10 @@ export class Devices {
     const generation = this.#generation;
     // Some phones have only one open at a time.
     this.#replace(part, null);
+    if (part === "camera" && this.#picture) {
+      this.#replace("camera", this.#picture.clone());
+      return this.#set({ camera: "on", problem: null });
+    }
     try {
       const wanted =
         part === "camera"

@@ -16,9 +16,12 @@ export function pageCatalogue(): PageCatalogue {
   if (!root || !block) throw new Error("the page has no #app or no #texts");
   const texts = JSON.parse(block.textContent ?? "") as Texts;
   root.replaceChildren();
+  const sections = new Map(
+    [...document.querySelectorAll<HTMLElement>("#sections li")].map((item) => [item.dataset.id ?? "", item.textContent ?? ""]),
+  );
   const { telephone = "", office = "", encryption = "require", frames: framesWorker = "" } = root.dataset;
   const { papers: program = "", pdfWorker: worker = "", pdfTables: tables = "" } = root.dataset;
   const papers = { program, worker, tables };
-  const facts = { t: translator(texts), lang: document.documentElement.lang, telephone, office, encryption, framesWorker, papers };
+  const facts = { t: translator(texts), lang: document.documentElement.lang, telephone, office, encryption, framesWorker, papers, sections };
   return { root, texts, facts };
 }

@@ -1,4 +1,4 @@
-// The words of `/ws`, as `protocol/src/signal.rs` defines them (of keys: `keys.rs`), of data channels (`data.rs`) and of areas
+// The words of `/ws`, as `protocol/src/signal.rs` defines them (of keys: `keys.rs`; of seats: `seats.rs`), of data channels (`data.rs`) and of areas
 // (`congestion.rs`).
 import type { KeyMessage } from "../e2ee/round.ts";
 
@@ -61,9 +61,69 @@ export interface Consultation {
   admitted_at?: number;
   staff?: string;
   ahead?: number;
+  /** Left out where there is nothing to tell. */
+  call?: InCall;
 }
 
-export type Identity = { kind: "resident"; code: string } | { kind: "staff" };
+/** What somebody is in a consultation. */
+export type Part = "resident" | "staff" | "colleague" | "head_office" | "interpreter" | "family";
+export type SeatState = "invited" | "ringing" | "waiting" | "admitted" | "declined" | "missed" | "left" | "removed";
+
+/** As `protocol::seats::Person`. */
+export interface Person {
+  participant: string;
+  part: Part;
+  state: SeatState;
+  since: number;
+  seat?: string;
+  staff?: string;
+  section?: string;
+  name?: string;
+  /** How often staff switched their microphone off. */
+  mutes?: number;
+}
+
+/** As `protocol::seats::InCall`: what is left out is empty, none or false. */
+export interface InCall {
+  people?: Person[];
+  you?: string;
+  is_held?: boolean;
+  is_locked?: boolean;
+  handed_over_at?: number;
+  wanted?: string;
+  wait_minutes?: number;
+}
+
+/** A member of staff whose console is open. */
+export interface Colleague {
+  staff: string;
+  name: string;
+  section: string;
+  is_busy: boolean;
+}
+
+export interface Notes {
+  inside: string;
+  for_resident: string;
+}
+
+/** As `protocol::seats::Act`. */
+export type Act =
+  | { do: "invite"; part: Part; staff?: string; is_let_in: boolean }
+  | { do: "answer"; seat: string; accepts: boolean; can_encrypt: boolean }
+  | { do: "let_in"; seat: string }
+  | { do: "remove"; seat: string }
+  | { do: "silence"; participant: string }
+  | { do: "hold"; is_held: boolean }
+  | { do: "lock"; is_locked: boolean }
+  | { do: "hand_over"; seat: string }
+  | { do: "call_back" }
+  | { do: "no_show" }
+  | { do: "move"; section: string; staff?: string }
+  | { do: "leave" }
+  | { do: "write"; notes: Notes };
+
+export type Identity = { kind: "resident"; code: string } | { kind: "guest"; code: string } | { kind: "staff" };
 
 export type ClientBody =
   | { type: "hello"; version: number; identity: Identity }
@@ -77,6 +137,9 @@ export type ClientBody =
   | { type: "restart" }
   | { type: "mute"; source: MediaSource; muted: boolean }
   | { type: "keys"; to?: string; message: KeyMessage }
+  | { type: "act"; consultation: string; act: Act }
+  | { type: "colleagues" }
+  | { type: "notes"; consultation: string }
   | { type: "ping" };
 
 export type ServerBody =
@@ -97,6 +160,9 @@ export type ServerBody =
   | { type: "connection_quality"; participant: string; quality: Quality }
   | { type: "keys"; from: string; message: KeyMessage }
   | { type: "media_lost" }
+  | { type: "invited"; seat: string; url?: string }
+  | { type: "colleagues"; colleagues: Colleague[] }
+  | { type: "notes"; notes: Notes }
   | { type: "pong" };
 
 export type ServerFrame = ServerBody & { id?: number };

@@ -8,7 +8,8 @@ import { Data } from "./data.ts";
 import { Devices, type PartName } from "./devices.ts";
 import { type Closed, Link, socketUrl } from "./link.ts";
 import { chime } from "./meter.ts";
-import type { ClientBody, Identity, MediaSource, RoomRole, ServerBody } from "./protocol.ts";
+import { ownPerson } from "./people.ts";
+import type { Act, ClientBody, Consultation, Identity, MediaSource, RoomRole, ServerBody } from "./protocol.ts";
 import type { Sealing } from "../talk/channel.ts";
 import { type Effect, type Event, newSession, type Session, step } from "./session.ts";
 import { Views } from "./views.ts";
@@ -35,12 +36,16 @@ export interface RoomOptions {
   papers: PaperPrograms;
   /** What the office wants; a call may still be held otherwise. */
   isEncryptionWanted: boolean;
+  /** Of staff: who. */
+  staff?: string;
   onNews?(body: ServerBody): void;
 }
 
 export class Room {
   session: Session;
   remotes: Remote[] = [];
+  /** Staff switched this page's microphone off, and it is so still. */
+  isSilenced = false;
   /** Server's clock minus the device's, in milliseconds. */
   clockOffset = 0;
   readonly devices: Devices;
@@ -65,8 +70,8 @@ export class Room {
   /** Parts that aren't there, and so count as switched off without anybody having done so. */
   readonly #missing = new Set<PartName>();
 
-  constructor(identity: Identity, { framesWorker, papers, isEncryptionWanted, onNews }: RoomOptions) {
-    this.session = newSession(identity.kind, remembered());
+  constructor(identity: Identity, { framesWorker, papers, isEncryptionWanted, staff, onNews }: RoomOptions) {
+    this.session = newSession(identity.kind, remembered(), staff);
     this.#onNews = onNews;
     this.devices = new Devices({
       onTrack: (part, track) => this.#connections.setTrack(part, track),
@@ -157,6 +162,11 @@ export class Room {
     return this.#link.request(body);
   }
 
+  /** Does something with the seats of a consultation. */
+  act(consultation: string, act: Act): Promise<ServerBody> {
+    return this.request({ type: "act", consultation, act });
+  }
+
   /** Opens camera and microphone as far as they aren't switched off. */
   async openDevices(status: "asking" | "opening"): Promise<void> {
     this.dispatch({ type: "devices", status });
@@ -183,6 +193,7 @@ export class Room {
   /** The person switches a part on or off. */
   async switch(part: PartName, isOn: boolean): Promise<void> {
     this.#missing.delete(part);
+    if (part === "microphone" && isOn) this.isSilenced = false;
     await this.devices.switch(part, isOn);
     const isOff = this.devices.state[part] !== "on";
     this.dispatch({ type: "switch", source: part, off: isOff });
@@ -308,9 +319,20 @@ export class Room {
         if (body.source === "camera") this.#connections.setLayers(body.rids);
         break;
     }
+    if (body.type === "consultation") this.#obey(body.consultation);
     if (body.type === "offer") this.encryption.seen(body.tracks.map((track) => track.participant));
     if (body.type === "participant_left") this.encryption.left(body.participant);
     this.#onNews?.(body);
+  }
+
+  /** Staff switched this page's microphone off, once more than it knows: so does the page. The person may switch it on again. */
+  #obey(news: Consultation): void {
+    const mutes = ownPerson(news, this.session.staff)?.mutes ?? 0;
+    const key = `madoguchi.mutes.${news.id}`;
+    if (mutes <= Number(kept(key) ?? 0)) return;
+    keep(key, String(mutes));
+    this.isSilenced = true;
+    void this.switch("microphone", false);
   }
 
   /** Makes the connections as the call is to be held. False: this browser can't hold it so. */
@@ -348,7 +370,7 @@ export class Room {
         void this.request({ type: "mute", source: effect.source, muted: effect.muted });
         break;
       case "end":
-        void this.#end(effect.consultation);
+        void this.#end(effect.consultation, effect.isLeaving);
         break;
       case "drop_connections":
         this.#connections.drop();
@@ -447,12 +469,12 @@ export class Room {
     }
   }
 
-  async #end(consultation: string): Promise<void> {
-    const answer = await this.request({ type: "end", consultation });
+  async #end(consultation: string, isLeaving: boolean): Promise<void> {
+    const answer = await (isLeaving ? this.act(consultation, { do: "leave" }) : this.request({ type: "end", consultation }));
     const isTold = answer.type === "ok" || (answer.type === "error" && isFinal(answer.problem.status));
     if (isTold) return this.dispatch({ type: "end_told" });
     // A lost link tells it again when it is back; an open one asks once more.
-    if (this.#link.isOpen) setTimeout(() => void this.#end(consultation), LATER_MS);
+    if (this.#link.isOpen) setTimeout(() => void this.#end(consultation, isLeaving), LATER_MS);
   }
 }
 
@@ -492,7 +514,7 @@ function closedEvent(closed: Closed): Event {
 /** What was switched off stays off over a reload of this window. */
 function remembered(): MediaSource[] {
   try {
-    const known = JSON.parse(sessionStorage.getItem(OFF_KEY) ?? "[]") as MediaSource[];
+    const known = JSON.parse(kept(OFF_KEY) ?? "[]") as MediaSource[];
     return known.filter((one) => one === "camera" || one === "microphone");
   } catch {
     return [];
@@ -500,8 +522,20 @@ function remembered(): MediaSource[] {
 }
 
 function remember(off: MediaSource[]): void {
+  keep(OFF_KEY, JSON.stringify(off));
+}
+
+function kept(key: string): string | null {
   try {
-    sessionStorage.setItem(OFF_KEY, JSON.stringify(off));
+    return sessionStorage.getItem(key);
+  } catch {
+    return null;
+  }
+}
+
+function keep(key: string, value: string): void {
+  try {
+    sessionStorage.setItem(key, value);
   } catch {
     // Storage is forbidden: it is a comfort only.
   }

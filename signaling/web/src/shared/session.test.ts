@@ -37,6 +37,8 @@ function run(session: Session, ...events: Event[]): [Session, Effect[]] {
 }
 const names = (effects: Effect[]) => effects.map((effect) => effect.do);
 const resident = () => newSession("resident");
+const hanako = () => newSession("staff", [], "hanako");
+const served: Event = { type: "consultation", consultation: consultation("admitted", 1, { staff: "hanako" }) };
 const checked: Event[] = [open, news("booked"), { type: "devices", status: "ready" }];
 const talking: Event[] = [...checked, { type: "enter" }, news("waiting", 2), news("admitted", 3), admitted, joined(true), up, down];
 
@@ -130,7 +132,7 @@ test("hanging up stops camera and microphone at once, and is told until the serv
   assert.deepEqual(names(effects), ["end", "drop_connections", "stop_devices"]);
   const [offline, silent] = run(call, { type: "link_lost" }, { type: "hang_up" });
   assert.deepEqual(names(silent), ["drop_connections", "stop_devices"]);
-  assert.deepEqual(run(offline, open)[1], [{ do: "end", consultation: "c1" }]);
+  assert.deepEqual(run(offline, open)[1], [{ do: "end", consultation: "c1", isLeaving: false }]);
   assert.deepEqual(run(offline, open, { type: "end_told" })[1], [{ do: "close_link" }]);
 });
 
@@ -138,14 +140,14 @@ test("the other side hangs up: goodbye for residents, the console for staff", ()
   const [ended, effects] = run(resident(), ...talking, news("ended", 4));
   assert.equal(ended.stage, "ended");
   assert.deepEqual(names(effects), ["drop_connections", "stop_devices", "close_link"]);
-  const staff = run(newSession("staff"), open, admitted, news("admitted"), joined(true), up, down)[0];
+  const staff = run(hanako(), open, admitted, served, joined(true), up, down)[0];
   assert.equal(staff.stage, "call");
   assert.equal(run(staff, news("ended", 4))[0].stage, "idle");
   assert.equal(run(staff, { type: "link_lost" }, open, { type: "consultations", consultations: [] })[0].stage, "idle");
 });
 
 test("news of another consultation are not the call's", () => {
-  const staff = run(newSession("staff"), open, admitted, news("admitted"))[0];
+  const staff = run(hanako(), open, admitted, served)[0];
   const other: Event = { type: "consultation", consultation: { ...consultation("ended", 9), id: "c2" } };
   assert.equal(run(staff, other)[0].stage, "call");
   assert.equal(run(staff, { type: "hang_up", consultation: "c2" })[0].stage, "call", "withdrawing another link");
@@ -188,4 +190,46 @@ test("a refused ready is told again", () => {
   const [session] = run(resident(), ...checked, { type: "enter" });
   assert.deepEqual(names(run(session, { type: "ready_failed" })[1]), ["ready"]);
   assert.deepEqual(names(run(session, { type: "link_lost" }, open, news("booked"))[1]), ["ready"]);
+});
+
+test("on hold there is no call: everything is dropped, and made anew when the server asks in again", () => {
+  const held = (version: number): Event => ({
+    type: "consultation",
+    consultation: consultation("admitted", version, { call: { is_held: true } }),
+  });
+  const [call] = run(resident(), ...talking);
+  const [onHold, effects] = run(call, held(4));
+  assert.equal(onHold.stage, "held");
+  assert.deepEqual([names(effects), onHold.media, onHold.tracks], [["drop_connections"], "none", []]);
+  assert.deepEqual(run(onHold, held(5))[1], [], "told again");
+  const [still] = run(onHold, news("admitted", 6));
+  assert.equal(still.stage, "held", "until it is asked in");
+  const [again, joins] = run(still, admitted);
+  assert.equal(again.stage, "call");
+  assert.deepEqual(names(joins), ["drop_connections", "join", "publish"]);
+  const [waiting] = run(onHold, news("waiting", 6));
+  assert.equal(waiting.stage, "waiting", "called back from hold");
+  // A reload while on hold.
+  const opening: Event = { type: "devices", status: "opening" };
+  const ready: Event = { type: "devices", status: "ready" };
+  assert.equal(run(resident(), opening, open, held(4), ready)[0].stage, "held");
+});
+
+test("a guest goes alone, staff who were called in too, and who serves ends it for all", () => {
+  const hangUp: Event = { type: "hang_up" };
+  const guest = newSession("guest");
+  const [gone, told] = run(guest, ...talking, hangUp);
+  assert.equal(gone.stage, "ended");
+  assert.deepEqual(told[0], { do: "end", consultation: "c1", isLeaving: true });
+  const person = (staff: string) => ({ participant: staff, part: "colleague" as const, state: "admitted" as const, since: 0, staff });
+  const call = (people: string[]): Event => ({
+    type: "consultation",
+    consultation: consultation("admitted", 3, { staff: "hanako", call: { people: people.map(person) } }),
+  });
+  const as = (who: string) => run(newSession("staff", [], who), open, admitted, call(["taro"]))[0];
+  assert.deepEqual(run(as("taro"), hangUp)[1][0], { do: "end", consultation: "c1", isLeaving: true });
+  assert.deepEqual(run(as("hanako"), hangUp)[1][0], { do: "end", consultation: "c1", isLeaving: false });
+  const [out, effects] = run(as("taro"), { type: "consultation", consultation: consultation("admitted", 4, { staff: "hanako" }) });
+  assert.equal(out.stage, "idle", "put out, or handed over");
+  assert.deepEqual(names(effects), ["drop_connections", "stop_devices"]);
 });

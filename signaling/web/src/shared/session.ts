@@ -5,6 +5,7 @@
 import { inStep, NO_MEDIA, NO_RECOVERY, onMedia, type Recovery } from "./media.ts";
 import {
   type Consultation,
+  type Identity,
   type MediaSource,
   type Problem,
   problemKind,
@@ -12,8 +13,8 @@ import {
   type SubscribedTrack,
 } from "./protocol.ts";
 
-/** Where the person is. `idle` is the staff's console; residents begin at `check`. */
-export type Stage = "check" | "waiting" | "call" | "ended" | "refused" | "elsewhere" | "login" | "idle";
+/** Where the person is. `idle` is the staff's console; residents and guests begin at `check`. `held`: they wait with music. */
+export type Stage = "check" | "waiting" | "call" | "held" | "ended" | "refused" | "elsewhere" | "login" | "idle";
 
 /** asking: the browser may be asking the person. opening: allowed before. ready: as far as there are devices. */
 export type DeviceStatus = "unknown" | "asking" | "opening" | "ready" | "failed";
@@ -27,7 +28,9 @@ export type MediaState = "none" | "preparing" | "building" | "live" | "stalled" 
 export type PeerState = "new" | "connected" | "disconnected" | "failed";
 
 export interface Session {
-  role: "resident" | "staff";
+  role: Identity["kind"];
+  /** Of staff: who. */
+  staff: string;
   stage: Stage;
   link: "connecting" | "open" | "lost";
   devices: DeviceStatus;
@@ -60,8 +63,10 @@ export interface Session {
   qualities: Record<string, Quality>;
   /** Own sources that are switched off. */
   off: MediaSource[];
-  /** The consultation that this page ends; told again until the server knows. */
+  /** The consultation that this page ends, or leaves; told again until the server knows. */
   ending: string | null;
+  /** The others go on without this page. */
+  isLeaving: boolean;
   refusal: Problem | null;
 }
 
@@ -105,7 +110,7 @@ export type Effect =
   | { do: "publish" }
   | { do: "answer"; revision: number; sdp: string; tracks: SubscribedTrack[] }
   | { do: "mute"; source: MediaSource; muted: boolean }
-  | { do: "end"; consultation: string }
+  | { do: "end"; consultation: string; isLeaving: boolean }
   | { do: "drop_connections" }
   | { do: "open_devices" }
   | { do: "stop_devices" }
@@ -122,10 +127,11 @@ export type Effect =
 
 export type Step = [Session, Effect[]];
 
-export function newSession(role: "resident" | "staff", off: MediaSource[] = []): Session {
+export function newSession(role: Identity["kind"], off: MediaSource[] = [], staff = ""): Session {
   return {
     role,
-    stage: role === "resident" ? "check" : "idle",
+    staff,
+    stage: role === "staff" ? "idle" : "check",
     link: "connecting",
     devices: "unknown",
     isAllowed: false,
@@ -139,6 +145,7 @@ export function newSession(role: "resident" | "staff", off: MediaSource[] = []):
     wasLive: false,
     off,
     ending: null,
+    isLeaving: false,
     refusal: null,
   };
 }
@@ -152,7 +159,7 @@ export function step(s: Session, event: Event): Step {
   if (isOver(s) && event.type !== "end_told" && event.type !== "link_open") return [s, []];
   switch (event.type) {
     case "link_open":
-      return [{ ...s, link: "open", isReadyTold: false }, s.ending ? [{ do: "end", consultation: s.ending }] : []];
+      return [{ ...s, link: "open", isReadyTold: false }, s.ending ? [end(s, s.ending)] : []];
     case "link_lost":
       return [onLinkLost(s), []];
     case "refused":
@@ -208,7 +215,14 @@ function onConsultation(s: Session, news: Consultation): Step {
   if (known && known.id === news.id && news.version < known.version) return [s, []];
   const next: Session = { ...s, consultation: news, room: news.id };
   if (news.phase === "ended") return over(next);
-  return s.role === "resident" ? follow(next) : [next, []];
+  if (s.role !== "staff") return follow(next);
+  return isIn(news, s.staff) || s.stage === "idle" ? [next, []] : over(next);
+}
+
+/** Whether a member of staff serves in a call, or has come to it. */
+export function isIn({ staff, phase, call }: Consultation, who: string): boolean {
+  if (phase !== "admitted") return false;
+  return staff === who || (call?.people ?? []).some((one) => one.staff === who && one.state === "admitted");
 }
 
 /** All that are open, to staff: what isn't among them has ended while the link was down. */
@@ -221,7 +235,13 @@ function onConsultations(s: Session, all: Consultation[]): Step {
 /** Brings the resident where the server says the consultation is, as far as the devices are decided. */
 function follow(s: Session): Step {
   const phase = s.consultation?.phase;
+  const isHeld = phase === "admitted" && s.consultation?.call?.is_held === true;
   if (s.isAllowed && phase !== "booked") s = { ...s, hasEntered: true };
+  // Nobody is heard or seen meanwhile: what there was of media is gone, and is made anew when the server asks in again.
+  if (isHeld && (s.hasEntered || s.stage === "call") && s.stage !== "held") {
+    return [{ ...inStep(s, "none"), ...NO_MEDIA, wasLive: false, heldToken: null, stage: "held" }, [{ do: "drop_connections" }]];
+  }
+  if (s.stage === "held") return phase === "waiting" ? [{ ...s, stage: "waiting" }, []] : [s, []];
   if (s.stage === "call") {
     // Asked back into the waiting room.
     if (phase === "waiting") {
@@ -246,7 +266,7 @@ function onAdmitted(s: Session, id: string, token: string): Step {
   const isNew = s.stage !== "call";
   const effects: Effect[] = [];
   if (s.devices === "unknown") effects.push({ do: "open_devices" });
-  if (isNew && s.role === "resident" && s.stage === "waiting") effects.push({ do: "chime" });
+  if (isNew && s.role !== "staff" && s.stage === "waiting") effects.push({ do: "chime" });
   const next: Session = { ...s, stage: "call", room: id, hasEntered: true, heldToken: null };
   if (hasConnections(s)) return [next, [...effects, { do: "join", token, hasConnections: true }]];
   return [
@@ -259,7 +279,7 @@ function onDevices(s: Session, status: DeviceStatus): Step {
   const next: Session = { ...s, devices: status, isAllowed: s.isAllowed || status === "opening" };
   // A reload in the middle: allowed already, so nothing stands between the person and the call.
   const isComingBack = next.isAllowed && s.consultation !== null && s.consultation.phase !== "booked";
-  if (s.role !== "resident" || s.stage !== "check" || !isComingBack) return [next, []];
+  if (s.role === "staff" || s.stage !== "check" || !isComingBack) return [next, []];
   if (s.heldToken && s.room) return onAdmitted(next, s.room, s.heldToken);
   return follow(next);
 }
@@ -281,16 +301,22 @@ function onSwitch(s: Session, source: MediaSource, off: boolean): Step {
 function onHangUp(s: Session, named?: string): Step {
   const id = named ?? s.room;
   if (!id) return [s, []];
-  const tell: Effect[] = s.link === "open" ? [{ do: "end", consultation: id }] : [];
+  // Guests, and staff who were called in, go alone.
+  const isLeaving = id === s.room && (s.role === "guest" || (s.role === "staff" && s.consultation?.staff !== s.staff));
+  const tell: Effect[] = s.link === "open" ? [end({ ...s, isLeaving }, id)] : [];
   // Staff may withdraw a link that isn't the one they talk over.
-  if (id !== s.room) return [{ ...s, ending: id }, tell];
-  const [next, effects] = over({ ...s, ending: id });
+  if (id !== s.room) return [{ ...s, ending: id, isLeaving }, tell];
+  const [next, effects] = over({ ...s, ending: id, isLeaving });
   return [next, [...tell, ...effects.filter((one) => one.do !== "close_link")]];
+}
+
+function end({ isLeaving }: Session, consultation: string): Effect {
+  return { do: "end", consultation, isLeaving };
 }
 
 /** The consultation is over: residents get the goodbye, staff their console. */
 function over(s: Session): Step {
-  if (s.role === "resident") return leave({ ...s, stage: "ended" }, s.ending ? [] : [{ do: "close_link" }]);
+  if (s.role !== "staff") return leave({ ...s, stage: "ended" }, s.ending ? [] : [{ do: "close_link" }]);
   return leave({ ...s, stage: "idle", consultation: null, room: null, hasEntered: false, devices: "unknown", off: [] }, []);
 }
 
