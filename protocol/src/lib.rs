@@ -16,5 +16,6 @@ pub mod pose;
 pub mod problem;
 pub mod screen;
 pub mod signal;
+pub mod staff;
 pub mod time;
 pub mod turn;

@@ -7,6 +7,7 @@
 
 mod app;
 mod assets;
+mod audit;
 mod broadcast;
 mod congestion;
 mod consultation;
@@ -15,7 +16,9 @@ mod limits;
 mod live;
 mod nodes;
 mod page;
+mod privacy;
 mod problem;
+mod proxy;
 mod security;
 mod server;
 mod signage;

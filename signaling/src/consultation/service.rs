@@ -4,12 +4,16 @@ use protocol::grants::Encryption;
 use protocol::ids::{ConsultationId, RoomId, SectionId, StaffId};
 use protocol::signal::Phase;
 use protocol::time::UnixMillis;
+use store::audit::{Event, What, Who as Doer};
 use store::consultations::{self, Record};
 
+use super::access;
 use super::model::Who;
-use super::rules::{self, Event};
+use super::rules::{self, Event as Step};
 use crate::app::App;
+use crate::audit;
 use crate::problem::{Fault, Refusal};
+use crate::staff::rights::Member;
 
 /// Makes a consultation and its link's secret code, which nobody can read again.
 pub(crate) async fn create(
@@ -37,6 +41,9 @@ pub(crate) async fn create(
     let code = consultations::new_code();
     consultations::create(&app.store.ledger, &app.config.office.id, &record, &code, now).await?;
     app.hub.take(record.clone(), Some(false));
+    let who = Doer::Staff(staff.clone());
+    let event = Event::new(who, What::ConsultationCreated, &record.id);
+    audit::write(app, event.with(format!("section={}", record.section))).await;
     Ok((record, code))
 }
 
@@ -50,24 +57,25 @@ pub(crate) async fn by_code(app: &App, code: &str) -> Result<Option<Record>, Ref
     Ok(consultations::by_code(&app.store.ledger, &app.config.office.id, code).await?)
 }
 
-/// Lets an event happen. Returns the record afterwards, which is on disk and told to everybody.
+/// Lets an event happen. `member`: what the table of rights knows of `who`, where they are of the staff. Returns the record afterwards, which is on disk and told to everybody.
 pub(crate) async fn happen(
     app: &App,
     id: &ConsultationId,
-    event: Event,
+    event: Step,
     who: &Who,
+    member: Option<&Member>,
     now: UnixMillis,
 ) -> Result<Record, Refusal> {
     let (ledger, office) = (&app.store.ledger, &app.config.office.id);
-    if matches!(event, Event::Admit(_)) {
+    if matches!(event, Step::Admit(_)) {
         let open = consultations::open(ledger, office, now).await?;
         rules::check_free(open.iter(), id, who)?;
     }
     let mut refused = None;
-    let mut was_admitted = false;
+    let mut before = Phase::Booked;
     let outcome = consultations::update(ledger, office, id, now, |old| {
-        was_admitted = old.phase == Phase::Admitted;
-        match rules::apply(old, event, who, now) {
+        before = old.phase;
+        match access::check(old, event, who, member).and_then(|()| rules::apply(old, event, who, now)) {
             Ok(new) => {
                 refused = None;
                 new
@@ -86,10 +94,24 @@ pub(crate) async fn happen(
     if is_new {
         tracing::info!(consultation = %record.id, phase = ?record.phase, "a consultation goes on");
     }
-    if is_new && was_admitted && record.phase == Phase::Ended {
+    if is_new && before != record.phase {
+        audit_step(app, &record, audit::doer(who)).await;
+    }
+    if is_new && before == Phase::Admitted && record.phase == Phase::Ended {
         app.nodes.close_room(record.room.clone());
     }
     Ok(record)
+}
+
+/// Writes down which step a consultation has taken.
+async fn audit_step(app: &App, record: &Record, who: Doer) {
+    let what = match record.phase {
+        Phase::Booked => What::ConsultationCreated,
+        Phase::Waiting => What::ConsultationReady,
+        Phase::Admitted => What::ConsultationAdmitted,
+        Phase::Ended => What::ConsultationEnded,
+    };
+    audit::write(app, Event::new(who, what, &record.id)).await;
 }
 
 /// Ends a consultation whose time is up, and tells what it is now; `None`: it is forgotten already.
@@ -101,10 +123,11 @@ pub(crate) async fn settle(app: &App, id: &ConsultationId, now: UnixMillis) -> R
         rules::expire(old, now)
     })
     .await?;
-    if let Some((record, true)) = &outcome
-        && was_admitted
-    {
-        app.nodes.close_room(record.room.clone());
+    if let Some((record, true)) = &outcome {
+        audit_step(app, record, Doer::System).await;
+        if was_admitted {
+            app.nodes.close_room(record.room.clone());
+        }
     }
     Ok(outcome.map(|(record, _)| record))
 }

@@ -3,6 +3,7 @@
 use askama::Template;
 use axum::response::{IntoResponse, Redirect, Response};
 
+use super::rights::{Right, Thing};
 use super::session::LoggedIn;
 use crate::page::{Page, in_language};
 use crate::problem::{Fault, Refusal, html};
@@ -30,20 +31,23 @@ struct StaffPage {
 pub(crate) async fn page(visitor: Visitor, staff: Result<LoggedIn, Refusal>) -> Result<Response, Refusal> {
     let staff = match staff {
         Ok(staff) => staff,
+        // Who still needs a second factor is led on from there.
         Err(refusal) if refusal.fault == Fault::NotLoggedIn => {
             return Ok(Redirect::to("/staff/login").into_response());
         }
         Err(refusal) => return Err(refusal),
     };
+    let member = staff.member();
     let sections = visitor
         .app
         .config
         .sections
         .iter()
+        .filter(|section| member.may(Right::MakeLinks, Thing::in_section(&section.id)))
         .map(|section| SectionView {
             id: section.id.to_string(),
             name: in_language(&section.name, visitor.lang).to_owned(),
-            is_own: section.id == staff.account.section,
+            is_own: staff.account.sections.contains(&section.id),
         })
         .collect();
     let page = html(&StaffPage {

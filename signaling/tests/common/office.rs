@@ -126,6 +126,11 @@ pub fn office_id() -> OfficeId {
 }
 
 pub fn config(dir: &Path, link_lifetime: &str, port: u16) -> Config {
+    config_with(dir, link_lifetime, port, "")
+}
+
+/// The same with more lines at its end.
+pub fn config_with(dir: &Path, link_lifetime: &str, port: u16, more: &str) -> Config {
     let text = format!(
         r#"
 [office]
@@ -166,11 +171,33 @@ layout = "lobby.json"
 [[demo_staff]]
 id = "hanako"
 name = "窓口 花子"
+section = ["kosodate", "kaigo"]
+[[demo_staff]]
+id = "kacho"
+name = "課長 恵子"
 section = "kosodate"
+role = "lead"
+[[demo_staff]]
+id = "jiro"
+name = "介護 次郎"
+section = "kaigo"
+[[demo_staff]]
+id = "tsuyaku"
+name = "通訳 玲"
+section = "kosodate"
+role = "interpreter"
+[[demo_staff]]
+id = "kanri"
+name = "管理 一郎"
+section = "kosodate"
+role = "admin"
 [[demo_staff]]
 id = "taro"
 name = "相談 太郎"
-section = "kaigo"
+section = ["kaigo", "kosodate"]
+[staff]
+second_factor = ["lead"]
+{more}
 "#,
         dir.display()
     );
