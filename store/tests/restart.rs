@@ -26,7 +26,8 @@ async fn nothing_acknowledged_is_lost_and_the_connection_heals() {
     let section = SectionId::new("kosodate").unwrap();
     let account = Account::new(id.clone(), "花子".into(), vec![section], Role::Staff);
     let event = Event::new(Who::Operator, What::AccountInvited, &id);
-    let written = staff::change_all(&db, &office(), UnixMillis(1), |_, _| {
+    let ward = office();
+    let written = staff::change_all(&db, &ward, UnixMillis(1), |_, _| {
         Ok::<_, StoreError>(Change::of(account.clone(), event.clone()))
     });
     written.await.unwrap().unwrap();

@@ -36,7 +36,8 @@ async fn held(db: &Db, code: &str, ended_at: UnixMillis) -> ConsultationId {
         encryption: Encryption::Require,
     };
     consultations::create(db, &office(), &record, code, NOW).await.unwrap();
-    let ended = consultations::update(db, &office(), &record.id, ended_at, |old| {
+    let ward = office();
+    let ended = consultations::update(db, &ward, &record.id, ended_at, |old| {
         Some(Record {
             phase: Phase::Ended,
             ended_at: Some(ended_at),

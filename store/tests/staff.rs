@@ -29,7 +29,8 @@ fn told(what: What, which: &str) -> Event {
 }
 
 async fn put(db: &Db, accounts: Vec<Account>) {
-    let done = staff::change_all(db, &office(), NOW, |_, _| {
+    let ward = office();
+    let done = staff::change_all(db, &ward, NOW, |_, _| {
         Ok::<_, StoreError>(Change {
             accounts: accounts.clone(),
             events: vec![told(What::AccountsImported, "all")],
@@ -154,7 +155,8 @@ async fn a_session_holds_while_it_is_used_and_its_account_stays_as_it_is(db: &Db
     // Another role ends it, and all others.
     let second = open(db, &hanako, again).await;
     assert_eq!(staff::count_sessions(db, &office(), &hanako, again).await.unwrap(), 2);
-    let promoted = staff::update(db, &office(), &id("hanako"), again, |account| {
+    let (ward, hanako_id) = (office(), id("hanako"));
+    let promoted = staff::update(db, &ward, &hanako_id, again, |account| {
         account.set_rights(Role::Lead, account.sections.clone());
         Some(vec![])
     });

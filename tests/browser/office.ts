@@ -82,15 +82,16 @@ export class Office {
   /**
    * Opens an office of its own with so many media nodes, on the network at `lan` where that is given, and waits until
    * it is ready. A bare one has no camera and no screen, so that nothing else takes the machine's time. `turn`: with a
-   * TURN server. `encryption`: its policy, where it isn't the usual one.
+   * TURN server. `encryption`: its policy, where it isn't the usual one. `more`: lines at the configuration's end.
    */
   static async open(
-    { lan, nodes = 1, isBare = false, turn = false, encryption }: {
+    { lan, nodes = 1, isBare = false, turn = false, encryption, more }: {
       lan?: string;
       nodes?: number;
       isBare?: boolean;
       turn?: boolean;
       encryption?: "require" | "allow" | "off";
+      more?: string;
     } = {},
   ): Promise<Office> {
     const dir = mkdtempSync(join(tmpdir(), "mg-"));
@@ -102,7 +103,8 @@ export class Office {
       udp: `127.0.0.1:${ports[2 * n]}`,
       control: `127.0.0.1:${ports[2 * n + 1]}`,
     }));
-    writeFileSync(config, ownConfig(dir, { web, url, media, isBare, relay: turn ? relay : undefined, encryption }));
+    const text = ownConfig(dir, { web, url, media, isBare, relay: turn ? relay : undefined, encryption });
+    writeFileSync(config, text + (more ?? ""));
     const office = new Office(dir, url, config, media, lan);
     try {
       await eventually(
@@ -221,7 +223,7 @@ export class Office {
   }
 }
 
-async function freePorts(count: number): Promise<number[]> {
+export async function freePorts(count: number): Promise<number[]> {
   const servers = await Promise.all(
     Array.from(
       { length: count },

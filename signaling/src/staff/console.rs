@@ -24,6 +24,8 @@ struct StaffPage {
     page: Page,
     staff_name: String,
     staff_id: String,
+    has_accounts: bool,
+    has_audit: bool,
     sections: Vec<SectionView>,
 }
 
@@ -54,6 +56,8 @@ pub(crate) async fn page(visitor: Visitor, staff: Result<LoggedIn, Refusal>) -> 
         page: visitor.page().with_csrf(&staff.session.csrf).for_staff(),
         staff_name: staff.account.name,
         staff_id: staff.account.id.to_string(),
+        has_accounts: member.may(Right::Accounts, Thing::OFFICE),
+        has_audit: member.may(Right::Audit, Thing::OFFICE),
         sections,
     })?;
     Ok(([security::FORM_PAGE], page).into_response())

@@ -94,18 +94,7 @@ struct Done {
     done: Option<String>,
 }
 
-async fn page(
-    visitor: Visitor,
-    staff: Result<Entered, Refusal>,
-    Query(done): Query<Done>,
-) -> Result<Response, Refusal> {
-    let Entered(staff) = match staff {
-        Ok(staff) => staff,
-        Err(refusal) if refusal.fault == Fault::NotLoggedIn => {
-            return Ok(Redirect::to("/staff/login").into_response());
-        }
-        Err(refusal) => return Err(refusal),
-    };
+async fn page(visitor: Visitor, Entered(staff): Entered, Query(done): Query<Done>) -> Result<Response, Refusal> {
     let texts = visitor.lang.catalogue();
     let done = match done.done.as_deref() {
         Some("password") => Some(texts.text("me.password.done")),

@@ -22,6 +22,8 @@ pub struct Office {
     pub store: Store,
     pub address: SocketAddr,
     pub link_lifetime: &'static str,
+    /// More of the configuration: at its end, and in `[web]`.
+    more: (&'static str, &'static str),
     shutdown: Shutdown,
     running: Option<JoinHandle<anyhow::Result<()>>>,
 }
@@ -34,11 +36,20 @@ impl Office {
     }
 
     pub async fn open_with(link_lifetime: &'static str) -> Self {
+        Self::open_as(link_lifetime, ("", "")).await
+    }
+
+    /// With more of the configuration: lines at its end, and in `[web]`.
+    pub async fn open_more(more: &'static str, web: &'static str) -> Self {
+        Self::open_as("1h", (more, web)).await
+    }
+
+    async fn open_as(link_lifetime: &'static str, more: (&'static str, &'static str)) -> Self {
         let dir = tempfile::tempdir().unwrap();
         let ledger = PrivateRedis::start(Purpose::Ledger, &dir.path().join("ledger")).unwrap();
         let live = PrivateRedis::start(Purpose::Live, &dir.path().join("live")).unwrap();
         std::fs::create_dir_all(dir.path().join("content")).unwrap();
-        let config = config(dir.path(), link_lifetime, 0);
+        let config = config_with(dir.path(), link_lifetime, 0, more);
         let store = Store::connect(&config).await.unwrap();
         let mut office = Self {
             dir,
@@ -47,6 +58,7 @@ impl Office {
             store,
             address: SocketAddr::from(([127, 0, 0, 1], 0)),
             link_lifetime,
+            more,
             shutdown: Shutdown::new(),
             running: None,
         };
@@ -66,7 +78,7 @@ impl Office {
     /// Starts the server; again on the same port after a stop.
     pub async fn start(&mut self) {
         self.shutdown = Shutdown::new();
-        let config = config(self.dir.path(), self.link_lifetime, self.address.port());
+        let config = config_with(self.dir.path(), self.link_lifetime, self.address.port(), self.more);
         let server = Server::bind(config, self.shutdown.clone()).await.unwrap();
         self.address = server.address();
         self.running = Some(tokio::spawn(server.run()));
@@ -126,11 +138,11 @@ pub fn office_id() -> OfficeId {
 }
 
 pub fn config(dir: &Path, link_lifetime: &str, port: u16) -> Config {
-    config_with(dir, link_lifetime, port, "")
+    config_with(dir, link_lifetime, port, ("", ""))
 }
 
-/// The same with more lines at its end.
-pub fn config_with(dir: &Path, link_lifetime: &str, port: u16, more: &str) -> Config {
+/// The same with more lines, at its end and in `[web]`.
+pub fn config_with(dir: &Path, link_lifetime: &str, port: u16, (more, web): (&str, &str)) -> Config {
     let text = format!(
         r#"
 [office]
@@ -146,6 +158,7 @@ rigs = "rigs"
 listen = "127.0.0.1:{port}"
 public_url = "{ORIGIN}"
 link_lifetime = "{link_lifetime}"
+{web}
 [media]
 udp = "127.0.0.1:0"
 control = "127.0.0.1:0"

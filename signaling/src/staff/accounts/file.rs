@@ -8,6 +8,7 @@ use encoding_rs::SHIFT_JIS;
 use protocol::config::Config;
 use protocol::ids::{SectionId, StaffId};
 use protocol::staff::Role;
+use sha2::{Digest as _, Sha256};
 use store::staff::{Account, Accounts, State};
 
 use super::{LONGEST_NAME, id_of, may_have_no_section, name_of};
@@ -87,6 +88,8 @@ impl Cells<'_> {
 
 /// Reads all rows, or says everything that is wrong.
 pub(super) fn read(text: &str, config: &Config) -> Result<Vec<Row>, Vec<Mistake>> {
+    // A record's line is counted from its end of line on, which would be half of Windows' own.
+    let text = text.replace("\r\n", "\n");
     let mut reader = csv::ReaderBuilder::new()
         .has_headers(false)
         .flexible(true)
@@ -245,6 +248,18 @@ pub(super) fn written(accounts: &Accounts, config: &Config) -> String {
     }
     let bytes = writer.into_inner().unwrap_or_default();
     format!("{BOM}{}", String::from_utf8_lossy(&bytes))
+}
+
+/// What the accounts of a file are now, as far as a file can change them: to be compared with what was looked at. That
+/// somebody logs in meanwhile changes nothing of it.
+pub(super) fn fingerprint(rows: &[Row], accounts: &Accounts) -> String {
+    let mut hash = Sha256::new();
+    for row in rows {
+        let account = accounts.get(&row.id);
+        let rights = account.map(|it| (&it.name, it.role, &it.sections, it.state));
+        hash.update(format!("{} {rights:?}\n", row.id));
+    }
+    data_encoding::HEXLOWER.encode(&hash.finalize())
 }
 
 /// What a row does to an account.

@@ -58,8 +58,8 @@ struct Plan {
     counts: String,
     rows: Vec<PlanRow>,
     is_nothing: bool,
-    /// The version of the accounts that this is about.
-    version: u64,
+    /// What the accounts were that this is about.
+    before: String,
     /// The file itself, to come back with the yes.
     text: String,
 }
@@ -159,7 +159,8 @@ async fn planned(visitor: &Visitor, text: String, error: Option<&'static str>) -
             });
         }
     };
-    let (accounts, version) = store::staff::all(&app.store.ledger, &app.config.office.id).await?;
+    let (accounts, _) = store::staff::all(&app.store.ledger, &app.config.office.id).await?;
+    let before = file::fingerprint(&rows, &accounts);
     let effects: Vec<Effect> = rows.iter().map(|row| file::effect(row, &accounts)).collect();
     if !change_of(&effects, &[]).leaves_an_admin(&accounts) {
         let texts = visitor.lang.catalogue();
@@ -168,7 +169,7 @@ async fn planned(visitor: &Visitor, text: String, error: Option<&'static str>) -
             ..Said::default()
         });
     }
-    let plan = plan(app, visitor.lang, &rows, &effects, version, text);
+    let plan = plan(app, visitor.lang, &rows, &effects, before, text);
     Ok(Said {
         error,
         plan: Some(plan),
@@ -184,7 +185,7 @@ fn mistake_view(lang: Lang, mistake: &Mistake) -> MistakeView {
     }
 }
 
-fn plan(app: &App, lang: Lang, rows: &[Row], effects: &[Effect], version: u64, text: String) -> Plan {
+fn plan(app: &App, lang: Lang, rows: &[Row], effects: &[Effect], before: String, text: String) -> Plan {
     let (mut added, mut changed, mut same) = (0, 0, 0);
     let mut shown = Vec::new();
     for (row, effect) in rows.iter().zip(effects) {
@@ -219,7 +220,7 @@ fn plan(app: &App, lang: Lang, rows: &[Row], effects: &[Effect], version: u64, t
         counts,
         is_nothing: shown.is_empty(),
         rows: shown,
-        version,
+        before,
         text,
     }
 }
@@ -306,7 +307,6 @@ pub(super) async fn apply(
     staff.check_form(&visitor.app, &headers, &uri, fields.get("csrf"))?;
     staff.check(Right::Accounts, Thing::OFFICE)?;
     let app = &visitor.app;
-    let version: u64 = fields.get("version").parse().map_err(|_| Fault::BadRequest)?;
     let text = fields.get("text").to_owned();
     let Ok(rows) = file::read(&text, &app.config) else {
         // It was read before: then it isn't the one that was looked at.
@@ -316,8 +316,8 @@ pub(super) async fn apply(
     let until = now.plus(app.config.staff.invitation_lifetime);
     let by = Who::Staff(staff.account.id.clone());
     let mut made = Vec::new();
-    let written = store::staff::change_all(&app.store.ledger, &app.config.office.id, now, |all, now_at| {
-        if now_at != version {
+    let written = store::staff::change_all(&app.store.ledger, &app.config.office.id, now, |all, _| {
+        if file::fingerprint(&rows, all) != fields.get("before") {
             return Err(Stopped::Moved);
         }
         let mut effects: Vec<Effect> = rows.iter().map(|row| file::effect(row, all)).collect();
