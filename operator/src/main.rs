@@ -7,6 +7,7 @@ mod backoff;
 mod doctor;
 mod files;
 mod part;
+mod people;
 mod ready;
 mod turn;
 mod up;
@@ -51,6 +52,20 @@ enum Command {
         #[arg(long)]
         json: bool,
     },
+    /// Looks after the accounts of the staff
+    Staff {
+        #[command(flatten)]
+        office: people::Office,
+        #[command(subcommand)]
+        command: people::Staff,
+    },
+    /// Verifies the audit log
+    Audit {
+        #[command(flatten)]
+        office: people::Office,
+        #[command(subcommand)]
+        command: people::Audit,
+    },
 }
 
 #[tokio::main]
@@ -58,6 +73,8 @@ async fn main() -> ExitCode {
     let done = match Arguments::parse().command {
         Command::Up { config, lan } => up::run(&config, lan.as_deref()).await,
         Command::Doctor { config, lan, json } => doctor::run(&config, lan, json).await,
+        Command::Staff { office, command } => people::staff(&office, command).await,
+        Command::Audit { office, command } => people::audit(&office, command).await,
     };
     match done {
         Ok(code) => code,

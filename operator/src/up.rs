@@ -18,7 +18,7 @@ use store::private::{self, Purpose};
 use tokio::sync::mpsc;
 
 use crate::part::{self, News, Part};
-use crate::{announce, files, ready, turn};
+use crate::{announce, files, people, ready, turn};
 
 /// What runs, for benches and tests: written to `run/office.json` at every change.
 #[derive(Debug, Default, Serialize)]
@@ -59,6 +59,15 @@ pub async fn run(file: &Path, lan: Option<&str>) -> Result<ExitCode> {
     result
 }
 
+/// An office that nobody can look after yet needs somebody who does.
+async fn announce_first_admin(config: &Config) {
+    match people::first_admin(config).await {
+        Ok(None) => {}
+        Ok(Some(url)) => println!("  Nobody can look after accounts yet. The first admin begins here:\n  {url}\n"),
+        Err(error) => eprintln!("madoguchi: no link for the first admin: {error:#}"),
+    }
+}
+
 async fn keep_all(
     config: &Config,
     file: &Path,
@@ -93,7 +102,10 @@ async fn keep_all(
                 running.is_ready = opened.is_ok();
                 write_running(config, &running)?;
                 match opened {
-                    Ok(()) => println!("{}", announce::text(config, secrets)),
+                    Ok(()) => {
+                        println!("{}", announce::text(config, secrets));
+                        announce_first_admin(config).await;
+                    }
                     Err(error) => eprintln!("madoguchi: {error:#}; the other parts run on"),
                 }
             }

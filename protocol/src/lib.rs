@@ -17,5 +17,6 @@ pub mod problem;
 pub mod screen;
 pub mod seats;
 pub mod signal;
+pub mod staff;
 pub mod time;
 pub mod turn;

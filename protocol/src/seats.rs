@@ -251,8 +251,9 @@ pub struct Colleague {
     pub staff: StaffId,
     /// Their name, for colleagues.
     pub name: String,
-    /// Their section.
-    pub section: SectionId,
+    /// Their first section; none: they belong to none.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub section: Option<SectionId>,
     /// In a call now.
     pub is_busy: bool,
 }

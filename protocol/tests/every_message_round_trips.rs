@@ -373,7 +373,7 @@ fn what_clients_are_told() {
             colleagues: vec![Colleague {
                 staff: StaffId::new("taro").unwrap(),
                 name: "相談 太郎".into(),
-                section: SectionId::new("kaigo").unwrap(),
+                section: Some(SectionId::new("kaigo").unwrap()),
                 is_busy: true,
             }],
         },

@@ -27,8 +27,8 @@ use crate::signage::Library;
 use crate::staff::Passwords;
 use crate::throttle::Throttle;
 use crate::{
-    assets, booth, broadcast, congestion, consultation, health, limits, live, practice, problem, security, signage,
-    staff, visitor,
+    assets, booth, broadcast, congestion, consultation, health, limits, live, practice, privacy, problem, security,
+    signage, staff, visitor,
 };
 
 /// Keys of the tokens that this server signs and checks.
@@ -112,11 +112,15 @@ impl App {
         self.shutdown.spawn(signage::keep_tokens(Arc::clone(self)));
         self.shutdown.spawn(booth::keep_links(Arc::clone(self)));
         self.shutdown.spawn(staff::make_demo_accounts(Arc::clone(self)));
+        self.shutdown.spawn(privacy::delete_in_time(Arc::clone(self)));
     }
 
     /// All routes with all layers, outermost last.
     pub(crate) fn router(self: &Arc<Self>) -> Router {
-        let headers = Arc::new(Headers::new(&self.config.web.public_url));
+        let headers = Arc::new(Headers::new(
+            &self.config.web.public_url,
+            self.config.oidc.as_ref().map(|oidc| oidc.issuer.as_str()),
+        ));
         // Compressed: only what holds neither a person's data nor a secret beside the visitor's own words.
         let public = Router::new()
             .merge(congestion::page_routes())

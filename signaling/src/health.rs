@@ -26,6 +26,8 @@ pub(crate) struct Metrics {
     pub(crate) wrong_links: IntCounter,
     /// Logins refused.
     pub(crate) wrong_logins: IntCounter,
+    /// What the audit log missed.
+    pub(crate) audit_failures: IntCounter,
     /// Live pages now.
     pub(crate) clients: IntGauge,
     /// Live pages that were too slow for their news.
@@ -59,6 +61,7 @@ impl Metrics {
         Ok(Self {
             wrong_links: counter("signaling_wrong_links_total", "Links tried that don't exist")?,
             wrong_logins: counter("signaling_wrong_logins_total", "Logins refused")?,
+            audit_failures: counter("signaling_audit_failures_total", "Entries that the audit log missed")?,
             clients: gauge("signaling_clients", "Open pages of residents and staff")?,
             slow_clients: counter(
                 "signaling_slow_clients_total",

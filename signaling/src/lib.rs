@@ -7,6 +7,7 @@
 
 mod app;
 mod assets;
+mod audit;
 mod booth;
 mod broadcast;
 mod congestion;
@@ -17,7 +18,9 @@ mod live;
 mod nodes;
 mod page;
 mod practice;
+mod privacy;
 mod problem;
+mod proxy;
 mod security;
 mod server;
 mod signage;

@@ -5,9 +5,9 @@ use std::sync::Arc;
 
 use askama::Template;
 use axum::extract::{Request, State};
-use axum::http::{HeaderValue, StatusCode, header};
+use axum::http::{HeaderValue, Method, StatusCode, header};
 use axum::middleware::Next;
-use axum::response::{Html, IntoResponse, Response};
+use axum::response::{Html, IntoResponse, Redirect, Response};
 use protocol::problem::{MEDIA_TYPE, Problem};
 use store::StoreError;
 
@@ -288,10 +288,15 @@ fn is_for_programs(path: &str) -> bool {
 pub(crate) async fn render(State(app): State<Arc<App>>, request: Request, next: Next) -> Response {
     let lang = Lang::of_request(request.headers());
     let path = request.uri().path().to_owned();
+    let is_asked_for = request.method() == Method::GET;
     let response = next.run(request).await;
     let Some(refusal) = Refusal::of_response(&response) else {
         return response;
     };
+    // Who follows a link of the staff's is asked who they are, not told off.
+    if refusal.fault == Fault::NotLoggedIn && is_asked_for && path.starts_with("/staff/") {
+        return Redirect::to("/staff/login").into_response();
+    }
     let body = if is_for_programs(&path) {
         let json = serde_json::to_string(&refusal.problem(lang)).unwrap_or_default();
         ([(header::CONTENT_TYPE, MEDIA_TYPE)], json).into_response()

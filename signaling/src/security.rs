@@ -30,13 +30,16 @@ pub(crate) struct Headers {
 }
 
 impl Headers {
-    /// For pages that browsers reach at `public_url`.
-    pub(crate) fn new(public_url: &str) -> Self {
+    /// For pages that browsers reach at `public_url`. `provider`: the other server to which logging out may lead on.
+    pub(crate) fn new(public_url: &str, provider: Option<&str>) -> Self {
+        let provider = provider
+            .and_then(origin_of)
+            .map_or(String::new(), |origin| format!(" {origin}"));
         let host = authority_of(public_url).unwrap_or_default();
         let policy = format!(
             "default-src 'none'; script-src 'self'; style-src 'self'; img-src 'self' data:; font-src 'self'; \
              connect-src 'self' wss://{host}; media-src 'self' blob: mediastream:; base-uri 'none'; \
-             form-action 'self'; frame-ancestors 'none'"
+             form-action 'self'{provider}; frame-ancestors 'none'"
         );
         let mut all: Vec<(HeaderName, HeaderValue)> = [
             (header::STRICT_TRANSPORT_SECURITY, "max-age=31536000"),
@@ -67,6 +70,12 @@ pub(crate) async fn set_headers(State(headers): State<Arc<Headers>>, request: Re
         response.headers_mut().entry(name).or_insert_with(|| value.clone());
     }
     response
+}
+
+/// Scheme, host and port of an address.
+fn origin_of(url: &str) -> Option<String> {
+    let uri: Uri = url.parse().ok()?;
+    Some(format!("{}://{}", uri.scheme_str()?, uri.authority()?))
 }
 
 fn authority_of(url: &str) -> Option<String> {

@@ -15,8 +15,18 @@ pub(crate) enum Lang {
     En,
 }
 
-static JA: LazyLock<Catalogue> = LazyLock::new(|| Catalogue::read(include_str!("../web/texts/ja.json")));
-static EN: LazyLock<Catalogue> = LazyLock::new(|| Catalogue::read(include_str!("../web/texts/en.json")));
+static JA: LazyLock<Catalogue> = LazyLock::new(|| {
+    Catalogue::read(
+        include_str!("../web/texts/ja.json"),
+        include_str!("../web/texts/people.ja.json"),
+    )
+});
+static EN: LazyLock<Catalogue> = LazyLock::new(|| {
+    Catalogue::read(
+        include_str!("../web/texts/en.json"),
+        include_str!("../web/texts/people.en.json"),
+    )
+});
 
 /// The cookie that keeps the chosen language.
 pub(crate) const COOKIE: &str = "__Host-lang";
@@ -84,10 +94,16 @@ pub(crate) struct Catalogue {
 }
 
 impl Catalogue {
-    fn read(source: &str) -> Self {
-        // Proved by the tests below: the file is part of the program.
-        let texts: BTreeMap<String, String> = serde_json::from_str(source).expect("a catalogue is a flat JSON object");
+    /// `source`: what pages' scripts are given too; `rendered`: what is only ever written into a page here, so that no
+    /// phone has to fetch the words of accounts and logs.
+    fn read(source: &str, rendered: &str) -> Self {
+        // Proved by the tests below: the files are part of the program.
+        let mut texts: BTreeMap<String, String> =
+            serde_json::from_str(source).expect("a catalogue is a flat JSON object");
         let json = serde_json::to_string(&texts).expect("texts are JSON");
+        let rendered: BTreeMap<String, String> =
+            serde_json::from_str(rendered).expect("a catalogue is a flat JSON object");
+        texts.extend(rendered);
         Self {
             texts,
             json: for_script(&json),

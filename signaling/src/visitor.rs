@@ -14,6 +14,7 @@ use serde::Deserialize;
 use crate::app::App;
 use crate::page::Page;
 use crate::problem::{Fault, Refusal};
+use crate::proxy::visitor_address;
 use crate::security;
 use crate::texts::{self, Lang};
 
@@ -35,7 +36,12 @@ pub(crate) struct Visitor {
 impl Visitor {
     /// The frame of the page that answers this request.
     pub(crate) fn page(&self) -> Page {
-        Page::new(Arc::clone(&self.app), self.lang, &self.path)
+        self.page_at(&self.path)
+    }
+
+    /// The same where the language switch leads elsewhere: to a page that can be asked for again.
+    pub(crate) fn page_at(&self, path: &str) -> Page {
+        Page::new(Arc::clone(&self.app), self.lang, path)
     }
 
     /// The mark of the device, where it has one.
@@ -64,6 +70,8 @@ impl FromRequestParts<Arc<App>> for Visitor {
             .extensions
             .get::<ConnectInfo<SocketAddr>>()
             .map_or(IpAddr::V4(std::net::Ipv4Addr::UNSPECIFIED), |info| info.0.ip());
+        let web = &app.config.web;
+        let address = visitor_address(address, &parts.headers, &web.trusted_proxies, web.forwarded_by);
         Ok(Self {
             app: Arc::clone(app),
             lang: Lang::of_request(&parts.headers),

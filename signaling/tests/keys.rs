@@ -112,7 +112,7 @@ async fn it_reaches_pages_on_another_server() {
     let office = Office::open().await;
     let _node = Node::start(&office).await;
     let shutdown = Shutdown::new();
-    let second = Server::bind(config(office.dir.path(), "1h", 0, ""), shutdown.clone())
+    let second = Server::bind(config(office.dir.path(), "1h", 0), shutdown.clone())
         .await
         .unwrap();
     let browser = Browser::new(second.address(), &std::fs::read(office.secrets().ca()).unwrap());

@@ -125,7 +125,7 @@ async fn a_request_too_large_is_refused() {
 }
 
 async fn observe(office: &Office, count: u32) {
-    let config = config(office.dir.path(), "1h", 0, "");
+    let config = config(office.dir.path(), "1h", 0);
     let now = runtime::now();
     let observation = Observation {
         area: AreaId::new("lobby-1f").unwrap(),

@@ -23,6 +23,7 @@ const ENTRIES = {
   "live-style": "src/live/live.css",
   staff: "src/console/main.tsx",
   "staff-style": "src/console/staff.css",
+  "people-style": "src/people/people.css",
 };
 
 const { outputFiles } = await build({

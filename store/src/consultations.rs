@@ -124,6 +124,40 @@ pub struct Rating {
     pub is_changed: bool,
 }
 
+/// What is kept of a consultation when all else is deleted: that it was, for whom it was, who served it, when, how long.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Facts {
+    /// Which.
+    pub id: ConsultationId,
+    /// Whose business it was.
+    pub section: SectionId,
+    /// Who served it; nobody: there was no call.
+    pub staff: Option<StaffId>,
+    /// When the call began; none: there was none.
+    pub from: Option<UnixMillis>,
+    /// When it ended, or the link died.
+    pub ended_at: UnixMillis,
+    /// How long the call was, in milliseconds.
+    pub lasted_ms: u64,
+}
+
+impl Facts {
+    /// Of a record that has ended.
+    #[must_use]
+    pub fn of(record: &Record) -> Self {
+        let ended_at = record.ended_at.unwrap_or(record.expires_at);
+        let lasted = record.admitted_at.map_or(Duration::ZERO, |from| ended_at.since(from));
+        Self {
+            id: record.id.clone(),
+            section: record.section.clone(),
+            staff: record.staff.clone(),
+            from: record.admitted_at,
+            ended_at,
+            lasted_ms: u64::try_from(lasted.as_millis()).unwrap_or(u64::MAX),
+        }
+    }
+}
+
 /// The secret of a link: 128 random bits as text, as it stands in the URL.
 #[must_use]
 pub fn new_code() -> String {
@@ -149,6 +183,7 @@ static CREATE: LazyLock<Script> = LazyLock::new(|| {
         "redis.call('SET', KEYS[1], ARGV[1], 'PX', ARGV[2])
          redis.call('SET', KEYS[2], ARGV[3], 'PX', ARGV[2])
          redis.call('ZADD', KEYS[3], ARGV[4], ARGV[3])
+         redis.call('SET', KEYS[4], KEYS[2], 'PX', ARGV[2])
          redis.call('PUBLISH', ARGV[5], ARGV[6])
          return 1",
     )
@@ -161,7 +196,12 @@ static REPLACE: LazyLock<Script> = LazyLock::new(|| {
          if not old then return -1 end
          if cjson.decode(old).version ~= tonumber(ARGV[2]) then return 0 end
          redis.call('SET', KEYS[1], ARGV[1], 'PX', ARGV[3])
-         if ARGV[5] == '1' then redis.call('ZREM', KEYS[2], ARGV[4]) end
+         if ARGV[5] == '1' then
+           redis.call('ZREM', KEYS[2], ARGV[4])
+           redis.call('HSET', KEYS[3], ARGV[4], ARGV[8])
+           redis.call('ZADD', KEYS[4], ARGV[9], ARGV[4])
+           redis.call('ZADD', KEYS[5], ARGV[9], ARGV[4])
+         end
          redis.call('PUBLISH', ARGV[6], ARGV[7])
          return 1",
     )
@@ -187,6 +227,7 @@ pub async fn create(ledger: &Db, office: &OfficeId, record: &Record, code: &str,
     call.key(&key)
         .key(keys::link(office, &hash(code)))
         .key(keys::consultations_open(office))
+        .key(keys::consultation_link(office, &record.id))
         .arg(json)
         .arg(ttl_ms(record, now))
         .arg(record.id.as_str())
@@ -307,13 +348,18 @@ pub async fn update(
         let mut call = REPLACE.prepare_invoke();
         call.key(&key)
             .key(keys::consultations_open(office))
+            .key(keys::facts(office))
+            .key(keys::facts_by_time(office))
+            .key(keys::consultations_ended(office))
             .arg(to_json(&key, &new)?)
             .arg(old.version)
             .arg(ttl_ms(&new, now))
             .arg(id.as_str())
             .arg(i32::from(new.phase == Phase::Ended))
             .arg(keys::wake(office))
-            .arg(topic(id));
+            .arg(topic(id))
+            .arg(to_json(&key, &Facts::of(&new))?)
+            .arg(new.ended_at.unwrap_or(now).0);
         match ledger.invoke::<i64>(&call).await? {
             1 => return Ok(Some((new, true))),
             -1 => return Ok(None),
@@ -321,4 +367,78 @@ pub async fn update(
         }
     }
     Err(StoreError::Contended { key })
+}
+
+/// Deletes a record, its link and the way from one to the other; what is left of it are its facts.
+static FORGET: LazyLock<Script> = LazyLock::new(|| {
+    Script::new(
+        "local link = redis.call('GET', KEYS[2])
+         if link then redis.call('DEL', link) end
+         redis.call('DEL', KEYS[1], KEYS[2])
+         return redis.call('ZREM', KEYS[3], ARGV[1])",
+    )
+});
+
+/// Deletes all but the facts of what ended before a time. Returns which; each is told to one caller only.
+///
+/// # Errors
+/// [`StoreError::Unavailable`].
+pub async fn forget_ended(ledger: &Db, office: &OfficeId, before: UnixMillis) -> Result<Vec<ConsultationId>> {
+    let ended = keys::consultations_ended(office);
+    let mut range = redis::cmd("ZRANGEBYSCORE");
+    range.arg(&ended).arg("-inf").arg(format!("({}", before.0));
+    let ids: Vec<String> = ledger.run(&range).await?;
+    let mut forgotten = Vec::new();
+    for id in ids.into_iter().filter_map(|id| ConsultationId::new(id).ok()) {
+        let mut call = FORGET.prepare_invoke();
+        call.key(keys::consultation(office, &id))
+            .key(keys::consultation_link(office, &id))
+            .key(&ended)
+            .arg(id.as_str());
+        if ledger.invoke::<i64>(&call).await? == 1 {
+            forgotten.push(id);
+        }
+    }
+    Ok(forgotten)
+}
+
+/// What is kept of the consultations that ended in a time, the oldest first.
+///
+/// # Errors
+/// [`StoreError::Unavailable`], [`StoreError::Corrupt`].
+pub async fn facts(ledger: &Db, office: &OfficeId, from: UnixMillis, until: UnixMillis) -> Result<Vec<Facts>> {
+    let mut range = redis::cmd("ZRANGEBYSCORE");
+    range
+        .arg(keys::facts_by_time(office))
+        .arg(from.0)
+        .arg(format!("({}", until.0));
+    let ids: Vec<String> = ledger.run(&range).await?;
+    let key = keys::facts(office);
+    let mut all = Vec::with_capacity(ids.len());
+    for id in ids {
+        let json: Option<String> = ledger.run(redis::cmd("HGET").arg(&key).arg(&id)).await?;
+        if let Some(json) = json {
+            all.push(from_json(&key, &json)?);
+        }
+    }
+    Ok(all)
+}
+
+/// Drops the facts of what ended before a time. Returns how many.
+///
+/// # Errors
+/// [`StoreError::Unavailable`].
+pub async fn drop_facts(ledger: &Db, office: &OfficeId, before: UnixMillis) -> Result<usize> {
+    let by_time = keys::facts_by_time(office);
+    let mut range = redis::cmd("ZRANGEBYSCORE");
+    range.arg(&by_time).arg("-inf").arg(format!("({}", before.0));
+    let ids: Vec<String> = ledger.run(&range).await?;
+    for id in &ids {
+        ledger
+            .run::<i64>(redis::cmd("HDEL").arg(keys::facts(office)).arg(id))
+            .await?;
+        // Last, so that what was interrupted is found again.
+        ledger.run::<i64>(redis::cmd("ZREM").arg(&by_time).arg(id)).await?;
+    }
+    Ok(ids.len())
 }

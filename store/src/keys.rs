@@ -53,6 +53,22 @@ pub(crate) fn desks(office: &OfficeId) -> String {
     format!("mg:{{{office}:desks}}")
 }
 
+pub(crate) fn consultation_link(office: &OfficeId, id: &ConsultationId) -> String {
+    format!("mg:{{{office}:consultations}}:link-of:{id}")
+}
+
+pub(crate) fn consultations_ended(office: &OfficeId) -> String {
+    format!("mg:{{{office}:consultations}}:ended")
+}
+
+pub(crate) fn facts(office: &OfficeId) -> String {
+    format!("mg:{{{office}:consultations}}:facts")
+}
+
+pub(crate) fn facts_by_time(office: &OfficeId) -> String {
+    format!("mg:{{{office}:consultations}}:facts:by-time")
+}
+
 pub(crate) fn appointment(office: &OfficeId, id: &AppointmentId) -> String {
     format!("mg:{{{office}:appointments}}:one:{id}")
 }
@@ -85,16 +101,43 @@ pub(crate) fn presence(office: &OfficeId, id: &ConsultationId) -> String {
     format!("mg:{{{office}:presence:{id}}}")
 }
 
-pub(crate) fn staff(office: &OfficeId, id: &StaffId) -> String {
-    format!("mg:{{{office}:staff:{id}}}:account")
+pub(crate) fn accounts(office: &OfficeId) -> String {
+    format!("mg:{{{office}:staff}}:accounts")
 }
 
-pub(crate) fn staff_failures(office: &OfficeId, id: &StaffId) -> String {
-    format!("mg:{{{office}:staff:{id}}}:failures")
+pub(crate) fn accounts_version(office: &OfficeId) -> String {
+    format!("mg:{{{office}:staff}}:version")
 }
 
-pub(crate) fn session(office: &OfficeId, hash: &str) -> String {
-    format!("mg:{{{office}:session:{hash}}}")
+pub(crate) fn staff_tries(office: &OfficeId, id: &StaffId, device: Option<&str>) -> String {
+    match device {
+        Some(device) => format!("mg:{{{office}:staff}}:tries:{id}:{device}"),
+        None => format!("mg:{{{office}:staff}}:tries:{id}"),
+    }
+}
+
+pub(crate) fn staff_sessions(office: &OfficeId, id: &StaffId) -> String {
+    format!("mg:{{{office}:staff}}:sessions:{id}")
+}
+
+pub(crate) fn staff_pending(office: &OfficeId, hash: &str) -> String {
+    format!("mg:{{{office}:staff}}:pending:{hash}")
+}
+
+pub(crate) fn staff_provider(office: &OfficeId, hash: &str) -> String {
+    format!("mg:{{{office}:staff}}:provider:{hash}")
+}
+
+pub(crate) fn audit_log(office: &OfficeId) -> String {
+    format!("mg:{{{office}:staff}}:audit:log")
+}
+
+pub(crate) fn audit_head(office: &OfficeId) -> String {
+    format!("mg:{{{office}:staff}}:audit:head")
+}
+
+pub(crate) fn audit_base(office: &OfficeId) -> String {
+    format!("mg:{{{office}:staff}}:audit:base")
 }
 
 pub(crate) fn screen_report(office: &OfficeId, id: &ScreenId) -> String {

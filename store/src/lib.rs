@@ -9,6 +9,7 @@
 
 pub mod appointments;
 pub mod areas;
+pub mod audit;
 pub mod broadcasts;
 pub mod cameras;
 pub mod consultations;
@@ -20,6 +21,7 @@ pub mod presence;
 pub mod private;
 pub mod redis;
 pub mod relay;
+pub mod retention;
 pub mod screens;
 pub mod served;
 pub mod staff;

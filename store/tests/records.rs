@@ -1,4 +1,4 @@
-//! Consultations, staff and presence, on one server and on a cluster alike.
+//! Consultations, broadcasts and presence, on one server and on a cluster alike.
 #![allow(clippy::unwrap_used)]
 
 mod common;
@@ -12,7 +12,6 @@ use protocol::signal::Phase;
 use protocol::time::UnixMillis;
 use store::broadcasts::{self, Audience, TokenHash};
 use store::consultations::{self, Call, Record};
-use store::staff::{self, Account, Role};
 use store::{Db, presence};
 
 const NOW: UnixMillis = UnixMillis(1_800_000_000_000);
@@ -117,28 +116,6 @@ async fn of_many_who_admit_at_once_exactly_one_does(db: &Db) {
     let stored = consultations::get(db, &office(), &one.id).await.unwrap().unwrap();
     assert_eq!(stored.version, 2);
     assert!([a, b, c, d].iter().all(|(record, _)| record.staff == stored.staff));
-}
-
-on_both!(staff_log_in_until_they_guess_too_often);
-async fn staff_log_in_until_they_guess_too_often(db: &Db) {
-    let id = StaffId::new("hanako").unwrap();
-    let section = SectionId::new("kosodate").unwrap();
-    let account = Account::new(id.clone(), "窓口 花子".into(), section, Role::Staff, "kasa-mori").unwrap();
-    staff::put(db, &office(), &account).await.unwrap();
-    let stored = staff::get(db, &office(), &id).await.unwrap().unwrap();
-    assert!(stored.is_password("kasa-mori") && !stored.is_password("kasa-mor"));
-    for _ in 0..staff::FAILURES_ALLOWED {
-        assert!(staff::may_try(db, &office(), &id).await.unwrap());
-    }
-    assert!(!staff::may_try(db, &office(), &id).await.unwrap());
-    staff::clear_failures(db, &office(), &id).await.unwrap();
-    assert!(staff::may_try(db, &office(), &id).await.unwrap());
-
-    let day = Duration::from_secs(86_400);
-    let (token, session) = staff::open_session(db, &office(), &id, day, NOW).await.unwrap();
-    assert_eq!(staff::session(db, &office(), &token, day).await.unwrap(), Some(session));
-    staff::close_session(db, &office(), &token).await.unwrap();
-    assert_eq!(staff::session(db, &office(), &token, day).await.unwrap(), None);
 }
 
 on_both!(presence_is_marked_and_cleared);

@@ -6,9 +6,11 @@ mod common;
 use common::{eventually, office};
 use protocol::config::RedisAt;
 use protocol::ids::{SectionId, StaffId};
+use protocol::time::UnixMillis;
+use store::audit::{Event, What, Who};
 use store::private::{PrivateRedis, Purpose};
 use store::redis::Wake;
-use store::staff::{self, Account, Role};
+use store::staff::{self, Account, Change, Role};
 use store::{Db, StoreError};
 
 #[tokio::test]
@@ -22,8 +24,14 @@ async fn nothing_acknowledged_is_lost_and_the_connection_heals() {
 
     let id = StaffId::new("hanako").unwrap();
     let section = SectionId::new("kosodate").unwrap();
-    let account = Account::new(id.clone(), "花子".into(), section, Role::Staff, "secret").unwrap();
-    staff::put(&db, &office(), &account).await.unwrap();
+    let account = Account::new(id.clone(), "花子".into(), vec![section], Role::Staff);
+    let event = Event::new(Who::Operator, What::AccountInvited, &id);
+    let ward = office();
+    let written = staff::change_all(&db, &ward, UnixMillis(1), |_, _| {
+        Ok::<_, StoreError>(Change::of(account.clone(), event.clone()))
+    });
+    written.await.unwrap().unwrap();
+    assert_eq!(wakes.recv().await, Some(Wake::Topic("staff/hanako".into())));
 
     let office = office();
     redis.kill().unwrap();
@@ -55,8 +63,7 @@ async fn one_redis_may_serve_both_purposes() {
     eventually("redis-server answers", || ledger.ping()).await;
     let id = protocol::ids::ConsultationId::random();
     store::presence::mark(&live, &office(), &id).await.unwrap();
-    let staff = StaffId::new("hanako").unwrap();
-    assert!(staff::may_try(&ledger, &office(), &staff).await.unwrap());
+    assert_eq!(store::audit::head(&ledger, &office()).await.unwrap().seq, 0);
     assert!(
         store::presence::is_present(&ledger, &office(), &id).await.unwrap(),
         "it is one and the same"

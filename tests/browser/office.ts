@@ -86,7 +86,7 @@ export class Office {
    * `staff-1` and so on. `tables`: more of its configuration.
    */
   static async open(
-    { lan, nodes = 1, isBare = false, turn = false, encryption, moreStaff = 0, tables }: {
+    { lan, nodes = 1, isBare = false, turn = false, encryption, moreStaff = 0, tables, more }: {
       lan?: string;
       nodes?: number;
       isBare?: boolean;
@@ -94,6 +94,7 @@ export class Office {
       encryption?: "require" | "allow" | "off";
       tables?: string;
       moreStaff?: number;
+      more?: string;
     } = {},
   ): Promise<Office> {
     const dir = mkdtempSync(join(tmpdir(), "mg-"));
@@ -105,7 +106,8 @@ export class Office {
       udp: `127.0.0.1:${ports[2 * n]}`,
       control: `127.0.0.1:${ports[2 * n + 1]}`,
     }));
-    writeFileSync(config, ownConfig(dir, { web, url, media, isBare, relay: turn ? relay : undefined, encryption, moreStaff, tables }));
+    const text = ownConfig(dir, { web, url, media, isBare, relay: turn ? relay : undefined, encryption, moreStaff, tables });
+    writeFileSync(config, text + (more ?? ""));
     const office = new Office(dir, url, config, media, lan);
     try {
       await eventually(

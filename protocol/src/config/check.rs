@@ -121,12 +121,7 @@ pub(super) fn check(config: &Config, file: &Path, text: &str) -> Result<(), Conf
     check_cameras(config, &checker)?;
     super::check_booking::check(config, &checker)?;
     check_booths(config, &checker)?;
-    for staff in &config.demo_staff {
-        if config.section(staff.section.get_ref()).is_none() {
-            let message = format!("there is no [[section]] with id {:?}", staff.section.get_ref().as_str());
-            return checker.fail(Some(staff.section.span()), "demo_staff.section", message);
-        }
-    }
+    super::check_people::check(config, &checker)?;
     Ok(())
 }
 

@@ -6,7 +6,9 @@
 mod booking;
 mod check;
 mod check_booking;
+mod check_people;
 mod fields;
+mod people;
 
 use std::net::{IpAddr, SocketAddr};
 use std::path::{Path, PathBuf};
@@ -17,10 +19,12 @@ use toml::Spanned;
 
 use crate::ids::{AreaId, BookingId, BoothId, CameraId, OfficeId, ScreenId, SectionId, StaffId};
 use crate::screen::Text;
+use crate::staff::Role;
 
 pub use booking::{Booking, Kind, OfficeHours, Topic, Words};
 pub use check::ConfigError;
 pub use fields::duration_of;
+pub use people::{Oidc, OidcGroup, Privacy, Staff};
 
 /// Everything a deployment says of itself.
 #[derive(Debug, Clone, Deserialize)]
@@ -67,6 +71,15 @@ pub struct Config {
     /// Staff accounts that are made at the first start, with passwords made then and printed.
     #[serde(default, rename = "demo_staff")]
     pub demo_staff: Vec<DemoStaff>,
+    /// How members of staff log in.
+    #[serde(default)]
+    pub staff: Staff,
+    /// Another server that says who somebody is; none: passwords only.
+    #[serde(default)]
+    pub oidc: Option<Oidc>,
+    /// How long what is kept of people.
+    #[serde(default)]
+    pub privacy: Privacy,
 }
 
 /// The office.
@@ -121,6 +134,23 @@ pub struct Web {
     /// How long a login holds without use.
     #[serde(default = "fields::session_lifetime", deserialize_with = "fields::duration")]
     pub session_lifetime: Duration,
+    /// Reverse proxies whose word on a visitor's address is believed: networks such as `10.0.0.0/8`.
+    #[serde(default)]
+    pub trusted_proxies: Vec<ipnet::IpNet>,
+    /// In which header they say it.
+    #[serde(default)]
+    pub forwarded_by: ForwardedBy,
+}
+
+/// The header in which reverse proxies say where a visitor is. The other one is the visitor's own, and isn't believed.
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq, Hash, Deserialize)]
+#[serde(rename_all = "kebab-case")]
+pub enum ForwardedBy {
+    /// `X-Forwarded-For`.
+    #[default]
+    XForwardedFor,
+    /// `Forwarded` (RFC 7239).
+    Forwarded,
 }
 
 /// How consultations are held.
@@ -366,8 +396,12 @@ pub struct DemoStaff {
     pub id: StaffId,
     /// Shown to colleagues.
     pub name: String,
-    /// The section.
-    pub section: Spanned<SectionId>,
+    /// The section, or several.
+    #[serde(deserialize_with = "people::sections")]
+    pub section: Spanned<Vec<SectionId>>,
+    /// What they are; not said: a member of staff.
+    #[serde(default = "people::staff")]
+    pub role: Role,
 }
 
 impl Config {

@@ -11,12 +11,15 @@ use axum::{Json, Router};
 use protocol::ids::{BroadcastId, RoomId, StaffId};
 use protocol::time::UnixMillis;
 use serde::{Deserialize, Serialize};
+use store::audit::{Event, What, Who};
 use store::broadcasts::{self, Audience, Record, TokenHash, new_token};
 
 use super::{rules, service};
 use crate::app::App;
+use crate::audit;
 use crate::problem::{Fault, Refusal};
 use crate::staff::LoggedIn;
+use crate::staff::rights::{Right, Thing};
 
 pub(super) fn routes() -> Router<Arc<App>> {
     Router::new()
@@ -70,6 +73,7 @@ async fn create(
     wanted: Result<Json<Wanted>, JsonRejection>,
 ) -> Result<Response, Refusal> {
     staff.check_request(&app, &headers, &uri)?;
+    staff.check(Right::MakeBroadcasts, Thing::OFFICE)?;
     let Json(wanted) = wanted.map_err(|rejection| match rejection.status() {
         StatusCode::PAYLOAD_TOO_LARGE => Refusal::from(Fault::TooLarge),
         _ => Fault::BadRequest.into(),
@@ -95,6 +99,8 @@ async fn create(
         return Err(Fault::BroadcastsFull.into());
     }
     tracing::info!(broadcast = %record.id, by = %record.created_by, "a broadcast is made");
+    let who = Who::Staff(record.created_by.clone());
+    audit::write(&app, Event::new(who, What::BroadcastCreated, &record.id)).await;
     let (public_url, id) = (&app.config.web.public_url, &record.id);
     // Behind a "#" the token stays in the browser.
     let secret = watch_token
@@ -113,7 +119,8 @@ async fn create(
     Ok((StatusCode::CREATED, Json(created)).into_response())
 }
 
-async fn list(State(app): State<Arc<App>>, _staff: LoggedIn) -> Result<Response, Refusal> {
+async fn list(State(app): State<Arc<App>>, staff: LoggedIn) -> Result<Response, Refusal> {
+    staff.check(Right::SeeBroadcasts, Thing::OFFICE)?;
     let open = broadcasts::open(&app.store.ledger, &app.config.office.id, runtime::now()).await?;
     let listed = open.into_iter().map(|record| Listed {
         id: record.id,
@@ -135,7 +142,15 @@ async fn end(
 ) -> Result<StatusCode, Refusal> {
     staff.check_request(&app, &headers, &uri)?;
     let id = BroadcastId::new(id).map_err(|_| Fault::NotFound)?;
+    let record = service::get(&app, &id).await?.ok_or(Fault::NotFound)?;
+    let made = Thing {
+        section: None,
+        is_theirs: record.created_by == staff.account.id,
+    };
+    staff.check(Right::EndBroadcasts, made)?;
     if service::remove(&app, &id).await? {
+        let who = Who::Staff(staff.account.id);
+        audit::write(&app, Event::new(who, What::BroadcastEnded, &id)).await;
         Ok(StatusCode::NO_CONTENT)
     } else {
         Err(Fault::NotFound.into())

@@ -21,6 +21,7 @@ use crate::page::{Page, in_language};
 use crate::problem::{Fault, Refusal, html};
 use crate::security;
 use crate::staff::LoggedIn;
+use crate::staff::rights::{Right, Thing};
 use crate::visitor::Visitor;
 
 /// Links and their pages.
@@ -132,6 +133,7 @@ async fn create(
         .ok()
         .filter(|id| app.config.section(id).is_some())
         .ok_or(Refusal::of_field(Fault::BadRequest, "section"))?;
+    staff.check(Right::MakeLinks, Thing::in_section(&section))?;
     let (record, code) = service::create(&app, section, &staff.account.id, runtime::now()).await?;
     let created = Created {
         url: format!("{}/c/{code}", app.config.web.public_url),

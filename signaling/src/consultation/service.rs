@@ -8,16 +8,20 @@ use protocol::ids::{ConsultationId, ParticipantId, RoomId, SeatId, SectionId, St
 use protocol::seats::{Act, Colleague, Notes, RING_LASTS, SeatState};
 use protocol::signal::Phase;
 use protocol::time::UnixMillis;
+use store::audit::{Event, What, Who as Doer};
 use store::consultations::{self, Call, Record};
 use store::served::Served;
 use store::staff::Account;
 
+use super::access;
 use super::acts::{self, NewSeat};
 use super::model::Who;
 use super::people;
-use super::rules::{self, Event};
+use super::rules::{self, Event as Step};
 use crate::app::App;
+use crate::audit;
 use crate::problem::{Fault, Refusal};
+use crate::staff::rights::Member;
 
 /// Makes a consultation and its link's secret code, which nobody can read again.
 pub(crate) async fn create(
@@ -46,6 +50,9 @@ pub(crate) async fn create(
     let code = consultations::new_code();
     consultations::create(&app.store.ledger, &app.config.office.id, &record, &code, now).await?;
     app.hub.take(record.clone(), Some(false));
+    let who = Doer::Staff(staff.clone());
+    let event = Event::new(who, What::ConsultationCreated, &record.id);
+    audit::write(app, event.with(format!("section={}", record.section))).await;
     Ok((record, code))
 }
 
@@ -70,23 +77,25 @@ pub(crate) async fn by_guest_code(app: &App, code: &str) -> Result<Option<(Recor
     Ok(consultations::by_guest_code(&app.store.ledger, &app.config.office.id, code).await?)
 }
 
-/// Lets an event happen. Returns the record afterwards, which is on disk and told to everybody.
+/// Lets an event happen. `member`: what the table of rights knows of `who`, where they are of the staff. Returns the record afterwards, which is on disk and told to everybody.
 pub(crate) async fn happen(
     app: &App,
     id: &ConsultationId,
-    event: Event,
+    event: Step,
     who: &Who,
+    member: Option<&Member>,
     now: UnixMillis,
 ) -> Result<Record, Refusal> {
     let mut server = None;
-    if let (Event::Admit(_), Who::Staff(staff)) = (event, who) {
+    if let (Step::Admit(_), Who::Staff(staff)) = (event, who) {
         check_free(app, id, who, now).await?;
         server = account(app, staff).await?;
     }
-    change(app, id, now, |old| {
+    change(app, id, now, audit::doer(who), |old| {
+        access::check(old, event, who, member)?;
         let mut new = rules::apply(old, event, who, now)?;
         if let (Some(new), Some(server)) = (&mut new, &server) {
-            new.call.served_by = Some(server.section.clone());
+            new.call.served_by = served_for(server, old);
             new.call.staff_name = shown_name(app, server);
         }
         Ok(new)
@@ -101,6 +110,7 @@ pub(crate) async fn act(
     id: &ConsultationId,
     act: &Act,
     who: &Who,
+    member: Option<&Member>,
     now: UnixMillis,
 ) -> Result<(Record, Option<(SeatId, Option<String>)>), Refusal> {
     if matches!(act, Act::Answer { accepts: true, .. }) {
@@ -119,13 +129,17 @@ pub(crate) async fn act(
     };
     let new = NewSeat {
         id: SeatId::random(),
-        section: invited.as_ref().map(|it| it.section.clone()),
+        section: invited.as_ref().and_then(|it| it.sections.first().cloned()),
         name: invited.as_ref().and_then(|it| shown_name(app, it)),
     };
     if let Act::Write { notes } = act {
-        return Ok((write(app, id, notes, who, now).await?, None));
+        return Ok((write(app, id, notes, who, member, now).await?, None));
     }
-    let record = change(app, id, now, |old| acts::apply(old, act, &new, who, now)).await?;
+    let record = change(app, id, now, audit::doer(who), |old| {
+        access::check_act(old, who, member)?;
+        acts::apply(old, act, &new, who, now)
+    })
+    .await?;
     match act {
         Act::Invite { staff: Some(_), .. } => {
             end_ringing_in_time(app, id.clone());
@@ -156,6 +170,15 @@ async fn account(app: &App, staff: &StaffId) -> Result<Option<Account>, Refusal>
     Ok(store::staff::get(&app.store.ledger, &app.config.office.id, staff).await?)
 }
 
+/// For which of their sections a member of staff serves a consultation.
+fn served_for(server: &Account, record: &Record) -> Option<SectionId> {
+    let own = server.sections.iter();
+    own.clone()
+        .find(|it| **it == record.section)
+        .or(own.clone().next())
+        .cloned()
+}
+
 fn shown_name(app: &App, account: &Account) -> Option<String> {
     app.config.consultation.show_names.then(|| account.name.clone())
 }
@@ -171,12 +194,24 @@ pub(crate) async fn seen_from(
     let hash = device.map(consultations::hash_of_device);
     match acts::seen_from(&record, who, hash.as_deref())? {
         None => Ok(record),
-        Some(_) => change(app, &record.id, now, |old| acts::seen_from(old, who, hash.as_deref())).await,
+        Some(_) => {
+            change(app, &record.id, now, audit::doer(who), |old| {
+                acts::seen_from(old, who, hash.as_deref())
+            })
+            .await
+        }
     }
 }
 
 /// Writes notes down, which lie beside the record.
-async fn write(app: &App, id: &ConsultationId, notes: &Notes, who: &Who, now: UnixMillis) -> Result<Record, Refusal> {
+async fn write(
+    app: &App,
+    id: &ConsultationId,
+    notes: &Notes,
+    who: &Who,
+    member: Option<&Member>,
+    now: UnixMillis,
+) -> Result<Record, Refusal> {
     if !notes.is_within_bounds() {
         return Err(Refusal::of_field(Fault::TooLarge, "notes"));
     }
@@ -185,6 +220,7 @@ async fn write(app: &App, id: &ConsultationId, notes: &Notes, who: &Who, now: Un
         .await?
         .ok_or(Fault::LinkUnknown)?;
     rules::check_link(&record, now)?;
+    access::check_act(&record, who, member)?;
     let is_allowed = matches!(who, Who::Staff(staff) if acts::may_see_notes(&record, staff));
     if !is_allowed {
         return Err(Fault::Forbidden.into());
@@ -195,11 +231,17 @@ async fn write(app: &App, id: &ConsultationId, notes: &Notes, who: &Who, now: Un
 }
 
 /// What was written down of a consultation, for staff who may see it.
-pub(crate) async fn notes(app: &App, id: &ConsultationId, who: &Who) -> Result<Notes, Refusal> {
+pub(crate) async fn notes(
+    app: &App,
+    id: &ConsultationId,
+    who: &Who,
+    member: Option<&Member>,
+) -> Result<Notes, Refusal> {
     let (ledger, office) = (&app.store.ledger, &app.config.office.id);
     let record = consultations::get(ledger, office, id)
         .await?
         .ok_or(Fault::LinkUnknown)?;
+    access::check_act(&record, who, member)?;
     match who {
         Who::Staff(staff) if acts::may_see_notes(&record, staff) => Ok(store::notes::get(ledger, office, id).await?),
         _ => Err(Fault::Forbidden.into()),
@@ -223,7 +265,7 @@ pub(crate) async fn colleagues(app: &App, who: &Who, now: UnixMillis) -> Result<
         colleagues.push(Colleague {
             staff,
             name: account.name,
-            section: account.section,
+            section: account.sections.first().cloned(),
             is_busy,
         });
     }
@@ -232,7 +274,8 @@ pub(crate) async fn colleagues(app: &App, who: &Who, now: UnixMillis) -> Result<
 
 /// What the resident thinks of a consultation that is over.
 pub(crate) async fn rate(app: &App, record: &Record, score: u8, now: UnixMillis) -> Result<Record, Refusal> {
-    let record = change(app, &record.id, now, |old| acts::rate(old, score, now)).await?;
+    let doer = Doer::Resident(record.id.clone());
+    let record = change(app, &record.id, now, doer, |old| acts::rate(old, score, now)).await?;
     remember(app, &record).await;
     Ok(record)
 }
@@ -242,6 +285,7 @@ async fn change(
     app: &App,
     id: &ConsultationId,
     now: UnixMillis,
+    doer: Doer,
     decide: impl Fn(&Record) -> Result<Option<Record>, Fault>,
 ) -> Result<Record, Refusal> {
     let (ledger, office) = (&app.store.ledger, &app.config.office.id);
@@ -268,6 +312,9 @@ async fn change(
     // Known here before anything follows from it.
     app.hub.take(record.clone(), None);
     if let (true, Some(before)) = (is_new, before) {
+        if before.phase != record.phase {
+            audit_step(app, &record, doer).await;
+        }
         follow_up(app, &before, &record).await;
     }
     Ok(record)
@@ -341,10 +388,21 @@ fn end_ringing_in_time(app: &Arc<App>, id: ConsultationId) {
     });
 }
 
+/// Writes down which step a consultation has taken.
+async fn audit_step(app: &App, record: &Record, who: Doer) {
+    let what = match record.phase {
+        Phase::Booked => What::ConsultationCreated,
+        Phase::Waiting => What::ConsultationReady,
+        Phase::Admitted => What::ConsultationAdmitted,
+        Phase::Ended => What::ConsultationEnded,
+    };
+    audit::write(app, Event::new(who, what, &record.id)).await;
+}
+
 /// Ends a consultation whose time is up and a ringing that nobody answered, and tells what it is now; `None`: it is
 /// forgotten already.
 pub(crate) async fn settle(app: &App, id: &ConsultationId, now: UnixMillis) -> Result<Option<Record>, Refusal> {
-    let settled = change(app, id, now, |old| {
+    let settled = change(app, id, now, Doer::System, |old| {
         Ok(rules::expire(old, now).or_else(|| acts::missed(old, now)))
     });
     match settled.await {

@@ -25,7 +25,8 @@ impl Client {
         if who.own().is_some_and(|own| own != consultation) {
             return Err(Fault::Forbidden.into());
         }
-        let (record, invited) = service::act(&self.app, consultation, &act, who, runtime::now()).await?;
+        let (record, invited) =
+            service::act(&self.app, consultation, &act, who, self.member.as_ref(), runtime::now()).await?;
         let answer = match invited {
             Some((seat, url)) => ServerBody::Invited { seat, url },
             None => ServerBody::Ok,
@@ -49,7 +50,7 @@ impl Client {
     }
 
     pub(super) async fn notes(&self, id: Option<u64>, who: &Who, consultation: &ConsultationId) -> Result<(), Refusal> {
-        let notes = service::notes(&self.app, consultation, who).await?;
+        let notes = service::notes(&self.app, consultation, who, self.member.as_ref()).await?;
         self.outbox.send(id, ServerBody::Notes { notes });
         Ok(())
     }

@@ -20,6 +20,7 @@ use crate::consultation::model::Who;
 use crate::health::Present;
 use crate::problem::{Fault, Refusal};
 use crate::staff;
+use crate::staff::rights::Member;
 use crate::texts::Lang;
 
 /// A client that is silent for so long is gone.
@@ -63,6 +64,8 @@ pub(super) struct Client {
     pub(super) outbox: Outbox,
     /// Who it is, once it has said so.
     pub(super) entered: Option<(ClientId, Who)>,
+    /// Of staff: what they may do. A change of it ends the login, and so the socket.
+    pub(super) member: Option<Member>,
     allowance: Allowance,
     pub(super) key_messages: Allowance,
 }
@@ -77,6 +80,7 @@ pub(super) async fn serve(app: Arc<App>, socket: WebSocket, caller: Caller) {
         caller,
         outbox,
         entered: None,
+        member: None,
         allowance: Allowance::new(FRAMES),
         key_messages: Allowance::new(KEY_MESSAGES),
     };

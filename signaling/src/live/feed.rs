@@ -6,7 +6,7 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use protocol::grants::MEDIA_TOKEN_LASTS;
-use protocol::ids::{ConsultationId, SectionId};
+use protocol::ids::{ConsultationId, SectionId, StaffId};
 use protocol::signal::ServerBody;
 use store::redis::Wake;
 use store::{consultations, keys, presence};
@@ -15,7 +15,8 @@ use tokio::time::MissedTickBehavior;
 use super::media::Due;
 use crate::app::App;
 use crate::consultation::{acts, model, service, wait};
-use crate::problem::Refusal;
+use crate::problem::{Fault, Refusal};
+use crate::staff;
 
 /// Everything is read again so often, wake-up or not.
 const READ_ALL_EVERY: Duration = Duration::from_secs(10);
@@ -69,8 +70,25 @@ async fn heard(app: &App, wake: Wake) -> Result<(), Refusal> {
             }
             Err(_) => Ok(()),
         },
+        Some(("staff", id)) => match StaffId::new(id) {
+            Ok(id) => end_logins(app, &id).await,
+            Err(_) => Ok(()),
+        },
         _ => Ok(()),
     }
+}
+
+/// Somebody's account or sessions have changed: pages whose login doesn't hold any more end at once.
+async fn end_logins(app: &App, id: &StaffId) -> Result<(), Refusal> {
+    for token in app.hub.tokens_of(id) {
+        if let Err(refusal) = staff::of_token(app, token.clone()).await {
+            if refusal.fault != Fault::NotLoggedIn {
+                return Err(refusal);
+            }
+            app.hub.end_session(&token);
+        }
+    }
+    Ok(())
 }
 
 /// Reads one consultation and tells what changed.

@@ -7,16 +7,17 @@ use std::collections::{HashMap, VecDeque};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::time::Duration;
 
-use protocol::ids::{ConsultationId, ParticipantId, SectionId};
+use protocol::ids::{ConsultationId, ParticipantId, SectionId, StaffId};
 use protocol::signal::{Consultation, Phase, ServerBody, ServerFrame};
 use store::consultations::Record;
 use tokio::sync::Notify;
 
 use super::outbox::{self, Outbox, code};
 use crate::consultation::model::{self, Place, Who};
-use crate::consultation::{people, wait};
+use crate::consultation::{access, people, wait};
 use crate::nodes::Link;
 use crate::security::is_same_secret;
+use crate::staff::rights::Member;
 
 /// So many ended consultations are remembered, so that a late read doesn't open one again. Full: the
 /// oldest is forgotten; such a read is set right by the next poll.
@@ -29,9 +30,27 @@ pub(crate) struct ClientId(u64);
 pub(super) struct Client {
     pub(super) who: Who,
     pub(super) outbox: Outbox,
-    /// Of staff: the login's token.
-    session: Option<String>,
+    /// Of staff: the login's token, and what its owner may see.
+    login: Option<Login>,
     pub(super) seat: Option<Seat>,
+}
+
+/// A member of staff's login.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub(super) struct Login {
+    pub(super) token: String,
+    pub(super) member: Member,
+}
+
+impl Client {
+    /// Whether a consultation is told to this client.
+    fn may_see(&self, record: &Record) -> bool {
+        match (&self.who, &self.login) {
+            (Who::Resident(own) | Who::Guest(own, _), _) => *own == record.id,
+            (Who::Staff(_), Some(login)) => access::may_see(&login.member, record),
+            (Who::Staff(_), None) => false,
+        }
+    }
 }
 
 /// The right to be the participant of a consultation.
@@ -81,7 +100,7 @@ impl Hub {
     }
 
     /// A client has said who it is. A resident takes the seat from earlier pages of the same link.
-    pub(super) fn enter(&self, who: Who, session: Option<String>, outbox: Outbox) -> ClientId {
+    pub(super) fn enter(&self, who: Who, login: Option<Login>, outbox: Outbox) -> ClientId {
         let mut state = self.lock();
         state.next += 1;
         let client = ClientId(state.next);
@@ -95,7 +114,7 @@ impl Hub {
             Client {
                 who,
                 outbox,
-                session,
+                login,
                 seat: None,
             },
         );
@@ -150,13 +169,23 @@ impl Hub {
     pub(crate) fn end_session(&self, token: &str) {
         for client in self.lock().clients.values() {
             if client
-                .session
-                .as_deref()
-                .is_some_and(|session| is_same_secret(session, token))
+                .login
+                .as_ref()
+                .is_some_and(|login| is_same_secret(&login.token, token))
             {
                 client.outbox.end(code::LOGGED_OUT);
             }
         }
+    }
+
+    /// The tokens with which the pages of somebody are open here.
+    pub(super) fn tokens_of(&self, staff: &StaffId) -> Vec<String> {
+        let state = self.lock();
+        let logins = state.clients.values().filter_map(|client| client.login.as_ref());
+        logins
+            .filter(|login| login.member.id == *staff)
+            .map(|login| login.token.clone())
+            .collect()
     }
 
     /// Takes over a record as it was read (and whether its resident is present, where that was read too),
@@ -223,12 +252,16 @@ impl Hub {
         }
     }
 
-    /// All open consultations as staff see them, newest first.
-    pub(super) fn list(&self, who: &Who) -> Vec<Consultation> {
+    /// All open consultations that a client may see, newest first.
+    pub(super) fn list(&self, client: ClientId, who: &Who) -> Vec<Consultation> {
         let state = self.lock();
+        let Some(client) = state.clients.get(&client) else {
+            return Vec::new();
+        };
         let mut all: Vec<Consultation> = state
             .open
             .values()
+            .filter(|known| client.may_see(&known.record))
             .map(|known| model::view(&known.record, known.is_present, Place::default(), who))
             .collect();
         all.sort_by(|a, b| (b.created_at, &b.id).cmp(&(a.created_at, &a.id)));
@@ -308,15 +341,15 @@ impl State {
         }
     }
 
-    /// Tells a consultation to those who hold a link to it and to all staff.
+    /// Tells a consultation to those who hold a link to it, and to the staff who may see it.
     fn tell(&self, id: &ConsultationId) {
+        let Some(known) = self.open.get(id) else { return };
         let mut for_staff = None;
-        for client in self.clients.values() {
+        for client in self.clients.values().filter(|client| client.may_see(&known.record)) {
             match client.who.own() {
-                Some(own) if own == id => self.tell_one(client, id),
-                Some(_) => {}
+                Some(_) => self.tell_one(client, id),
                 None => {
-                    // All staff see the same: serialised once.
+                    // They all see the same: serialised once.
                     let text = for_staff.get_or_insert_with(|| {
                         let consultation = self.view(id, &client.who)?;
                         let body = ServerBody::Consultation { consultation };

@@ -13,7 +13,7 @@ use tokio::time::Instant;
 
 use super::client::Client;
 use super::feed;
-use super::hub::ClientId;
+use super::hub::{ClientId, Login};
 use super::outbox::code;
 use super::relay::{self, Parcel};
 use crate::app::App;
@@ -206,12 +206,16 @@ impl Client {
         let token = self.caller.session.clone().ok_or(Fault::NotLoggedIn)?;
         let staff = staff::of_token(&app, token.clone()).await?;
         feed::read_all(&app).await?;
-        let who = Who::Staff(staff.account.id);
+        let member = staff.member();
+        let who = Who::Staff(member.id.clone());
+        self.member = Some(member.clone());
         let now = runtime::now();
         self.outbox.send(id, ServerBody::Welcome { now });
-        let client = app.hub.enter(who.clone(), Some(token), self.outbox.clone());
+        let client = app
+            .hub
+            .enter(who.clone(), Some(Login { token, member }), self.outbox.clone());
         self.entered = Some((client, who.clone()));
-        let consultations = app.hub.list(&who);
+        let consultations = app.hub.list(client, &who);
         self.outbox.send(None, ServerBody::Consultations { consultations, now });
         if let Some(serving) = app.hub.serving(&who) {
             app.hub.take_seat(client, &serving);
@@ -227,7 +231,15 @@ impl Client {
         event: Event,
         who: &Who,
     ) -> Result<(), Refusal> {
-        let record = service::happen(&self.app, consultation, event, who, runtime::now()).await?;
+        let record = service::happen(
+            &self.app,
+            consultation,
+            event,
+            who,
+            self.member.as_ref(),
+            runtime::now(),
+        )
+        .await?;
         self.outbox.send(id, ServerBody::Ok);
         self.app.hub.take(record, None);
         Ok(())

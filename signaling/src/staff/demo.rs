@@ -8,7 +8,8 @@ use std::time::Duration;
 
 use protocol::config::DemoStaff;
 use store::StoreError;
-use store::staff::{Account, Role};
+use store::audit::{Event, What, Who};
+use store::staff::{Account, Change};
 
 use crate::app::App;
 
@@ -47,16 +48,17 @@ async fn make(app: &App, staff: &DemoStaff, login: &Login) -> Result<(), StoreEr
     if !login.is_new && store::staff::get(ledger, office, &staff.id).await?.is_some() {
         return Ok(());
     }
-    let (id, name) = (staff.id.clone(), staff.name.clone());
-    let (section, password) = (staff.section.get_ref().clone(), login.password.clone());
-    let account = app
-        .passwords
-        .account(move || Account::new(id, name, section, Role::Staff, &password).ok())
-        .await;
-    if let Some(account) = account {
-        store::staff::put(ledger, office, &account).await?;
-        tracing::info!(staff = %account.id, "made a demo account");
-    }
+    let Some(password) = app.passwords.hash(login.password.clone()).await else {
+        return Ok(());
+    };
+    let sections = staff.section.get_ref().clone();
+    let account = Account::new(staff.id.clone(), staff.name.clone(), sections, staff.role).with_password(password);
+    let event = Event::new(Who::System, What::AccountJoined, &staff.id).with("by=demo");
+    let written = store::staff::change_all(ledger, office, runtime::now(), |_, _| {
+        Ok::<_, StoreError>(Change::of(account.clone(), event.clone()))
+    });
+    written.await??;
+    tracing::info!(staff = %account.id, "made a demo account");
     Ok(())
 }
 

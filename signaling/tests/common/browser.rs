@@ -107,6 +107,19 @@ impl Browser {
         self.send(request).await
     }
 
+    /// Sends a form of the page that was looked at last, with its token.
+    pub async fn submit(&mut self, page: &str, path: &str, fields: &[(&str, &str)]) -> (u16, String, String) {
+        let csrf = csrf_of(page);
+        let fields: Vec<(&str, &str)> = [("csrf", csrf.as_str())]
+            .into_iter()
+            .chain(fields.iter().copied())
+            .collect();
+        let response = self.post_form(path, &fields).await;
+        let to = response.headers().get("location");
+        let to = to.map_or(String::new(), |to| to.to_str().unwrap().to_owned());
+        (response.status().as_u16(), to, response.text().await.unwrap())
+    }
+
     /// Logs in as the page does. Returns the status.
     pub async fn log_in(&mut self, id: &str, password: &str) -> u16 {
         assert_eq!(self.get("/staff/login").await.status(), 200);
@@ -263,6 +276,11 @@ impl Live {
                 None => self.news.push_back(frame.body),
             }
         }
+    }
+
+    /// Whether news came while answers were waited for.
+    pub fn has_news(&self) -> bool {
+        !self.news.is_empty()
     }
 
     /// The next news that `pick` takes; others before it are dropped.

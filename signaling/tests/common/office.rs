@@ -22,8 +22,9 @@ pub struct Office {
     pub store: Store,
     pub address: SocketAddr,
     pub link_lifetime: &'static str,
-    /// Further tables of the configuration.
+    /// More of the configuration: tables at its end, and lines in `[web]`.
     pub tables: String,
+    web: &'static str,
     shutdown: Shutdown,
     running: Option<JoinHandle<anyhow::Result<()>>>,
 }
@@ -36,16 +37,25 @@ impl Office {
     }
 
     pub async fn open_with(link_lifetime: &'static str) -> Self {
-        Self::open_with_tables(link_lifetime, "").await
+        Self::open_as(link_lifetime, "", "").await
     }
 
     /// With further tables in its configuration.
     pub async fn open_with_tables(link_lifetime: &'static str, tables: &str) -> Self {
+        Self::open_as(link_lifetime, tables, "").await
+    }
+
+    /// With more of the configuration: tables at its end, and lines in `[web]`.
+    pub async fn open_more(tables: &str, web: &'static str) -> Self {
+        Self::open_as("1h", tables, web).await
+    }
+
+    async fn open_as(link_lifetime: &'static str, tables: &str, web: &'static str) -> Self {
         let dir = tempfile::tempdir().unwrap();
         let ledger = PrivateRedis::start(Purpose::Ledger, &dir.path().join("ledger")).unwrap();
         let live = PrivateRedis::start(Purpose::Live, &dir.path().join("live")).unwrap();
         std::fs::create_dir_all(dir.path().join("content")).unwrap();
-        let config = config(dir.path(), link_lifetime, 0, tables);
+        let config = config_with(dir.path(), link_lifetime, 0, (tables, web));
         let store = Store::connect(&config).await.unwrap();
         let mut office = Self {
             dir,
@@ -55,6 +65,7 @@ impl Office {
             address: SocketAddr::from(([127, 0, 0, 1], 0)),
             link_lifetime,
             tables: tables.to_owned(),
+            web,
             shutdown: Shutdown::new(),
             running: None,
         };
@@ -74,7 +85,8 @@ impl Office {
     /// Starts the server; again on the same port after a stop.
     pub async fn start(&mut self) {
         self.shutdown = Shutdown::new();
-        let config = config(self.dir.path(), self.link_lifetime, self.address.port(), &self.tables);
+        let more = (self.tables.as_str(), self.web);
+        let config = config_with(self.dir.path(), self.link_lifetime, self.address.port(), more);
         let server = Server::bind(config, self.shutdown.clone()).await.unwrap();
         self.address = server.address();
         self.running = Some(tokio::spawn(server.run()));
@@ -133,7 +145,12 @@ pub fn office_id() -> OfficeId {
     OfficeId::new("minami").unwrap()
 }
 
-pub fn config(dir: &Path, link_lifetime: &str, port: u16, tables: &str) -> Config {
+pub fn config(dir: &Path, link_lifetime: &str, port: u16) -> Config {
+    config_with(dir, link_lifetime, port, ("", ""))
+}
+
+/// The same with more: tables at its end, and lines in `[web]`.
+pub fn config_with(dir: &Path, link_lifetime: &str, port: u16, (more, web): (&str, &str)) -> Config {
     let text = format!(
         r#"
 [office]
@@ -149,6 +166,7 @@ rigs = "rigs"
 listen = "127.0.0.1:{port}"
 public_url = "{ORIGIN}"
 link_lifetime = "{link_lifetime}"
+{web}
 [media]
 udp = "127.0.0.1:0"
 control = "127.0.0.1:0"
@@ -174,12 +192,33 @@ layout = "lobby.json"
 [[demo_staff]]
 id = "hanako"
 name = "窓口 花子"
+section = ["kosodate", "kaigo"]
+[[demo_staff]]
+id = "kacho"
+name = "課長 恵子"
 section = "kosodate"
+role = "lead"
+[[demo_staff]]
+id = "jiro"
+name = "介護 次郎"
+section = "kaigo"
+[[demo_staff]]
+id = "tsuyaku"
+name = "通訳 玲"
+section = "kosodate"
+role = "interpreter"
+[[demo_staff]]
+id = "kanri"
+name = "管理 一郎"
+section = "kosodate"
+role = "admin"
 [[demo_staff]]
 id = "taro"
 name = "相談 太郎"
-section = "kaigo"
-{tables}
+section = ["kaigo", "kosodate"]
+[staff]
+second_factor = ["lead"]
+{more}
 "#,
         dir.display()
     );

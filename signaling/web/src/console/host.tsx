@@ -360,7 +360,7 @@ function Colleagues({ model, desk, words, onCall }: ColleaguesProps) {
         <li key={one.staff} data-test="colleague" data-staff={one.staff}>
           <p>
             <strong>{one.name}</strong>
-            <span class="host-state">{nameOf(desk, one.section, t("staff.section_unknown"))}</span>
+            <span class="host-state">{nameOf(desk, one.section ?? "", t("staff.section_unknown"))}</span>
           </p>
           <button type="button" class="button" data-test="ring" disabled={one.is_busy || isHere(one)} onClick={() => onCall(one.staff)}>
             {one.is_busy ? t("host.busy") : words}

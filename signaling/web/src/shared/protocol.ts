@@ -98,7 +98,7 @@ export interface InCall {
 export interface Colleague {
   staff: string;
   name: string;
-  section: string;
+  section?: string;
   is_busy: boolean;
 }
 

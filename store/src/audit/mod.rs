@@ -1,0 +1,149 @@
+//! The audit log: who did what to which, and when. Never names, links, addresses or contents.
+//!
+//! Invariant: entries are only ever added at the end, and each holds the hash of the one before: to change, drop or
+//! reorder one without changing all that follow isn't possible. `chain` is pure; `log` is the same in Redis.
+
+mod chain;
+pub mod csv;
+mod log;
+
+use protocol::ids::{ConsultationId, StaffId};
+
+pub use chain::{Anchor, Broken, Entry, Verifier, Why};
+pub(crate) use log::{Accounts, Committed, commit, yield_to_others};
+pub use log::{append, base, between, head, len, read, trim, verify};
+
+/// Who did it.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum Who {
+    /// A member of staff.
+    Staff(StaffId),
+    /// The resident of a consultation.
+    Resident(ConsultationId),
+    /// Somebody who was invited to a consultation by a link.
+    Guest(ConsultationId),
+    /// Whoever runs the office's machine, by the operator's command.
+    Operator,
+    /// The office by itself: a job, or a time that was up.
+    System,
+}
+
+impl Who {
+    fn word(&self) -> String {
+        match self {
+            Self::Staff(id) => format!("staff/{id}"),
+            Self::Resident(id) => format!("resident/{id}"),
+            Self::Guest(id) => format!("guest/{id}"),
+            Self::Operator => "operator".to_owned(),
+            Self::System => "system".to_owned(),
+        }
+    }
+}
+
+macro_rules! what {
+    ($($(#[$doc:meta])* $name:ident = $word:literal,)*) => {
+        /// What was done. Its word is what is stored: a new one may be added, an old one keeps its meaning.
+        #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
+        pub enum What { $($(#[$doc])* $name,)* }
+
+        impl What {
+            /// All of them.
+            pub const ALL: &'static [Self] = &[$(Self::$name,)*];
+
+            /// As it is stored and exported.
+            #[must_use]
+            pub fn word(self) -> &'static str {
+                match self { $(Self::$name => $word,)* }
+            }
+        }
+    };
+}
+
+what! {
+    /// Logged in; the detail says by what.
+    LoggedIn = "login",
+    /// A wrong password or code for an account that exists.
+    LoginFailed = "login.failed",
+    /// Logged out.
+    LoggedOut = "logout",
+    /// A new account, with an invitation.
+    AccountInvited = "account.invited",
+    /// A new invitation for an account that exists.
+    AccountReinvited = "account.reinvited",
+    /// The invited person has chosen a password.
+    AccountJoined = "account.joined",
+    /// Another role, other sections, another name (which isn't said).
+    AccountChanged = "account.changed",
+    /// Can't log in any more.
+    AccountDisabled = "account.disabled",
+    /// Can again.
+    AccountEnabled = "account.enabled",
+    /// May try again at once.
+    AccountUnlocked = "account.unlocked",
+    /// A new password.
+    PasswordChanged = "account.password",
+    /// A second factor was set up.
+    SecondFactorSet = "account.totp",
+    /// The second factor was taken away.
+    SecondFactorReset = "account.totp.reset",
+    /// New recovery codes.
+    RecoveryRenewed = "account.recovery",
+    /// A recovery code was used up.
+    RecoveryUsed = "account.recovery.used",
+    /// Sessions were ended by their owner.
+    SessionsEnded = "account.sessions.ended",
+    /// Accounts were changed by a file; the detail says how many.
+    AccountsImported = "accounts.imported",
+    /// All accounts were written to a file.
+    AccountsExported = "accounts.exported",
+    /// The audit log was written to a file.
+    AuditExported = "audit.exported",
+    /// The oldest entries were dropped: `which` is the last one's number, the detail its hash.
+    AuditTrimmed = "audit.trimmed",
+    /// A consultation's link was made.
+    ConsultationCreated = "consultation.created",
+    /// The resident waits.
+    ConsultationReady = "consultation.ready",
+    /// The resident was asked in.
+    ConsultationAdmitted = "consultation.admitted",
+    /// It ended, or its link was withdrawn.
+    ConsultationEnded = "consultation.ended",
+    /// All but its bare facts was deleted.
+    ConsultationForgotten = "consultation.forgotten",
+    /// A broadcast was made.
+    BroadcastCreated = "broadcast.created",
+    /// It was ended.
+    BroadcastEnded = "broadcast.ended",
+}
+
+/// What is to be written down.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Event {
+    /// Who.
+    pub who: Who,
+    /// What.
+    pub what: What,
+    /// To which: an id.
+    pub which: String,
+    /// More of it, in words of `a-z0-9-.:;=+/`: never a name.
+    pub detail: String,
+}
+
+impl Event {
+    /// Without more.
+    pub fn new(who: Who, what: What, which: impl std::fmt::Display) -> Self {
+        Self {
+            who,
+            what,
+            which: which.to_string(),
+            detail: String::new(),
+        }
+    }
+
+    /// The same with more of it.
+    #[must_use]
+    pub fn with(mut self, detail: impl std::fmt::Display) -> Self {
+        self.detail = detail.to_string();
+        self
+    }
+}
