@@ -8,7 +8,7 @@
 use serde::{Deserialize, Serialize};
 
 use crate::grants::{Encryption, MediaSource, RoomRole};
-use crate::ids::{ConsultationId, ParticipantId, SectionId, StaffId, TrackId};
+use crate::ids::{AppointmentId, ConsultationId, ParticipantId, SectionId, StaffId, TrackId};
 use crate::keys::KeyMessage;
 use crate::problem::Problem;
 use crate::time::UnixMillis;
@@ -344,6 +344,9 @@ pub struct Consultation {
     /// How many wait longer in the same section, for the resident's page.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub ahead: Option<u32>,
+    /// The appointment that it is; staff see it, and ask for its name where they need it.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub appointment: Option<AppointmentId>,
 }
 
 #[cfg(test)]
@@ -414,6 +417,7 @@ mod tests {
             admitted_at: None,
             staff: None,
             ahead: Some(0),
+            appointment: None,
         };
         round_trip(
             &ServerFrame {

@@ -8,7 +8,9 @@ use std::fmt::Debug;
 use protocol::congestion::{AreaState, Level};
 use protocol::control::{AnswerBody, IceCredentials, NodeFrame, NodeRequest, OutReason, RequestBody};
 use protocol::grants::{Encryption, MediaSource, RoomRole};
-use protocol::ids::{AreaId, ConsultationId, NodeId, ParticipantId, RoomId, ScreenId, SectionId, StaffId, TrackId};
+use protocol::ids::{
+    AppointmentId, AreaId, ConsultationId, NodeId, ParticipantId, RoomId, ScreenId, SectionId, StaffId, TrackId,
+};
 use protocol::keys::{KeyMessage, Member, Round};
 use protocol::problem::Problem;
 use protocol::screen::{Content, Layout, Manifest, Report, ScreenFrame, ToScreen};
@@ -84,6 +86,7 @@ fn consultation(phase: Phase) -> Consultation {
         admitted_at: Some(UnixMillis(4)),
         staff: Some(StaffId::new("hanako").unwrap()),
         ahead: Some(2),
+        appointment: Some(AppointmentId::random()),
     }
 }
 

@@ -16,6 +16,7 @@ use store::Store;
 use tower_http::compression::CompressionLayer;
 
 use crate::assets::Assets;
+use crate::booking::Guesses;
 use crate::congestion::Feed;
 use crate::health::Metrics;
 use crate::live::Hub;
@@ -26,7 +27,8 @@ use crate::signage::Library;
 use crate::staff::Passwords;
 use crate::throttle::Throttle;
 use crate::{
-    assets, broadcast, congestion, consultation, health, limits, live, problem, security, signage, staff, visitor,
+    assets, booking, broadcast, congestion, consultation, health, limits, live, problem, security, signage, staff,
+    visitor,
 };
 
 /// Keys of the tokens that this server signs and checks.
@@ -55,6 +57,12 @@ pub(crate) struct App {
     pub(crate) passwords: Passwords,
     pub(crate) wrong_links: Throttle,
     pub(crate) wrong_logins: Throttle,
+    /// Wrong short codes of appointments, from all addresses together.
+    pub(crate) guesses: Guesses,
+    /// Makes short codes into what is stored of them.
+    pub(crate) short_code_key: Vec<u8>,
+    /// Woken when there is something to tell residents.
+    pub(crate) post: tokio::sync::Notify,
     pub(crate) shutdown: Shutdown,
 }
 
@@ -68,6 +76,7 @@ impl App {
             screen: secrets.screen_key()?,
             turn: secrets.turn_secret()?,
         };
+        let short_code_key = secrets.short_code_key()?;
         let hub = Arc::new(Hub::default());
         let nodes = Nodes::new(
             store.live.clone(),
@@ -84,6 +93,9 @@ impl App {
             passwords: Passwords::default(),
             wrong_links: Throttle::default(),
             wrong_logins: Throttle::default(),
+            guesses: Guesses::default(),
+            short_code_key,
+            post: tokio::sync::Notify::new(),
             config,
             store,
             secrets,
@@ -101,6 +113,7 @@ impl App {
         self.shutdown.spawn(live::follow(Arc::clone(self)));
         self.shutdown.spawn(live::follow_relay(Arc::clone(self)));
         self.shutdown.spawn(live::call_in_those_due(Arc::clone(self)));
+        self.shutdown.spawn(booking::keep_time(Arc::clone(self)));
         self.shutdown.spawn(broadcast::end_those_over(Arc::clone(self)));
         self.shutdown.spawn(signage::follow_files(Arc::clone(self)));
         self.shutdown.spawn(signage::keep_tokens(Arc::clone(self)));
@@ -114,10 +127,13 @@ impl App {
         let public = Router::new()
             .merge(congestion::page_routes())
             .merge(assets::routes())
+            .merge(booking::public_routes(self))
             .layer(CompressionLayer::new());
         Router::new()
             .merge(public)
             .merge(congestion::stream_routes())
+            .merge(booking::own_routes(self))
+            .merge(booking::staff_routes())
             .merge(consultation::routes())
             .merge(broadcast::routes())
             .merge(staff::routes())

@@ -7,6 +7,7 @@
 
 mod app;
 mod assets;
+mod booking;
 mod broadcast;
 mod congestion;
 mod consultation;

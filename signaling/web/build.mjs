@@ -11,6 +11,7 @@ const ENTRIES = {
   base: "src/shared/base.css",
   home: "src/public/main.ts",
   "home-style": "src/public/home.css",
+  "booking-style": "src/public/booking.css",
   call: "src/call/main.tsx",
   frames: "src/e2ee/worker.ts",
   "call-style": "src/shared/call.css",
@@ -18,6 +19,7 @@ const ENTRIES = {
   "live-style": "src/live/live.css",
   staff: "src/console/main.tsx",
   "staff-style": "src/console/staff.css",
+  "today-style": "src/console/today.css",
 };
 
 const { outputFiles } = await build({

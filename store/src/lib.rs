@@ -13,6 +13,7 @@ pub mod broadcasts;
 pub mod cameras;
 pub mod consultations;
 pub mod keys;
+pub mod letters;
 pub mod nodes;
 pub mod presence;
 pub mod private;

@@ -119,6 +119,7 @@ pub(super) fn check(config: &Config, file: &Path, text: &str) -> Result<(), Conf
     check_areas(config, &checker)?;
     check_cameras(config, &checker)?;
     super::check_booking::check(config, &checker)?;
+    super::letters::check(config, &checker)?;
     for staff in &config.demo_staff {
         if config.section(staff.section.get_ref()).is_none() {
             let message = format!("there is no [[section]] with id {:?}", staff.section.get_ref().as_str());

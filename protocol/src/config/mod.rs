@@ -7,6 +7,7 @@ mod booking;
 mod check;
 mod check_booking;
 mod fields;
+mod letters;
 
 use std::net::{IpAddr, SocketAddr};
 use std::path::{Path, PathBuf};
@@ -21,6 +22,7 @@ use crate::screen::Text;
 pub use booking::{Booking, Kind, OfficeHours, Topic, Words};
 pub use check::ConfigError;
 pub use fields::duration_of;
+pub use letters::{Mail, MailTls, Sms};
 
 /// Everything a deployment says of itself.
 #[derive(Debug, Clone, Deserialize)]
@@ -52,6 +54,12 @@ pub struct Config {
     /// What may be booked.
     #[serde(default, rename = "booking")]
     pub bookings: Vec<Booking>,
+    /// The mail server that takes the office's letters; none: no mail is sent, and no address asked for.
+    #[serde(default)]
+    pub mail: Option<Mail>,
+    /// A gateway for short messages; none: none are sent.
+    #[serde(default)]
+    pub sms: Option<Sms>,
     /// Areas whose crowding is shown.
     #[serde(default, rename = "area")]
     pub areas: Vec<Area>,

@@ -92,6 +92,10 @@ pub(crate) fn view(record: &Record, is_present: bool, ahead: Option<u32>, who: &
             Who::Staff(_) => None,
             Who::Resident(_) => ahead,
         },
+        appointment: match who {
+            Who::Staff(_) => record.appointment.clone(),
+            Who::Resident(_) => None,
+        },
     }
 }
 

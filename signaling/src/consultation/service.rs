@@ -9,6 +9,7 @@ use store::consultations::{self, Record};
 use super::model::Who;
 use super::rules::{self, Event};
 use crate::app::App;
+use crate::booking;
 use crate::problem::{Fault, Refusal};
 
 /// Makes a consultation and its link's secret code, which nobody can read again.
@@ -23,7 +24,8 @@ pub(crate) async fn create(
         section,
         phase: Phase::Booked,
         version: 1,
-        created_by: staff.clone(),
+        created_by: Some(staff.clone()),
+        appointment: None,
         created_at: now,
         expires_at: now.plus(app.config.web.link_lifetime),
         waiting_since: None,
@@ -88,6 +90,8 @@ pub(crate) async fn happen(
     }
     if is_new && was_admitted && record.phase == Phase::Ended {
         app.nodes.close_room(record.room.clone());
+        // Boxed: closing an appointment may end its consultation, which comes here again.
+        Box::pin(booking::held(app, &record, now)).await;
     }
     Ok(record)
 }
@@ -105,6 +109,7 @@ pub(crate) async fn settle(app: &App, id: &ConsultationId, now: UnixMillis) -> R
         && was_admitted
     {
         app.nodes.close_room(record.room.clone());
+        Box::pin(booking::held(app, record, now)).await;
     }
     Ok(outcome.map(|(record, _)| record))
 }

@@ -22,6 +22,8 @@ pub struct Office {
     pub store: Store,
     pub address: SocketAddr,
     pub link_lifetime: &'static str,
+    /// More lines of the configuration.
+    pub more: String,
     shutdown: Shutdown,
     running: Option<JoinHandle<anyhow::Result<()>>>,
 }
@@ -34,11 +36,16 @@ impl Office {
     }
 
     pub async fn open_with(link_lifetime: &'static str) -> Self {
+        Self::open_configured(link_lifetime, String::new()).await
+    }
+
+    /// An office with more lines in its configuration.
+    pub async fn open_configured(link_lifetime: &'static str, more: String) -> Self {
         let dir = tempfile::tempdir().unwrap();
         let ledger = PrivateRedis::start(Purpose::Ledger, &dir.path().join("ledger")).unwrap();
         let live = PrivateRedis::start(Purpose::Live, &dir.path().join("live")).unwrap();
         std::fs::create_dir_all(dir.path().join("content")).unwrap();
-        let config = config(dir.path(), link_lifetime, 0);
+        let config = config_with(dir.path(), link_lifetime, 0, &more);
         let store = Store::connect(&config).await.unwrap();
         let mut office = Self {
             dir,
@@ -47,6 +54,7 @@ impl Office {
             store,
             address: SocketAddr::from(([127, 0, 0, 1], 0)),
             link_lifetime,
+            more,
             shutdown: Shutdown::new(),
             running: None,
         };
@@ -66,7 +74,7 @@ impl Office {
     /// Starts the server; again on the same port after a stop.
     pub async fn start(&mut self) {
         self.shutdown = Shutdown::new();
-        let config = config(self.dir.path(), self.link_lifetime, self.address.port());
+        let config = config_with(self.dir.path(), self.link_lifetime, self.address.port(), &self.more);
         let server = Server::bind(config, self.shutdown.clone()).await.unwrap();
         self.address = server.address();
         self.running = Some(tokio::spawn(server.run()));
@@ -126,6 +134,10 @@ pub fn office_id() -> OfficeId {
 }
 
 pub fn config(dir: &Path, link_lifetime: &str, port: u16) -> Config {
+    config_with(dir, link_lifetime, port, "")
+}
+
+pub fn config_with(dir: &Path, link_lifetime: &str, port: u16, more: &str) -> Config {
     let text = format!(
         r#"
 [office]
@@ -171,6 +183,7 @@ section = "kosodate"
 id = "taro"
 name = "相談 太郎"
 section = "kaigo"
+{more}
 "#,
         dir.display()
     );

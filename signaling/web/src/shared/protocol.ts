@@ -59,6 +59,7 @@ export interface Consultation {
   admitted_at?: number;
   staff?: string;
   ahead?: number;
+  appointment?: string;
 }
 
 export type Identity = { kind: "resident"; code: string } | { kind: "staff" };
