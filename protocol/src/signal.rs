@@ -8,7 +8,7 @@
 use serde::{Deserialize, Serialize};
 
 use crate::grants::{Encryption, MediaSource, RoomRole};
-use crate::ids::{ConsultationId, ParticipantId, SeatId, SectionId, StaffId, TrackId};
+use crate::ids::{AppointmentId, ConsultationId, ParticipantId, SeatId, SectionId, StaffId, TrackId};
 use crate::keys::KeyMessage;
 use crate::problem::Problem;
 use crate::seats::{Act, Colleague, InCall, Notes};
@@ -389,6 +389,9 @@ pub struct Consultation {
     /// Who sits in it, and how the call is.
     #[serde(default, skip_serializing_if = "InCall::is_empty")]
     pub call: InCall,
+    /// The appointment that it is; staff see it, and ask for its name where they need it.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub appointment: Option<AppointmentId>,
 }
 
 #[cfg(test)]
@@ -460,6 +463,7 @@ mod tests {
             staff: None,
             ahead: Some(0),
             call: InCall::default(),
+            appointment: None,
         };
         round_trip(
             &ServerFrame {

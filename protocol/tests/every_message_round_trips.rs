@@ -9,7 +9,7 @@ use protocol::congestion::{AreaState, Level};
 use protocol::control::{AnswerBody, IceCredentials, NodeFrame, NodeRequest, OutReason, RequestBody};
 use protocol::grants::{Encryption, MediaSource, RoomRole};
 use protocol::ids::{
-    AreaId, ConsultationId, NodeId, ParticipantId, RoomId, ScreenId, SeatId, SectionId, StaffId, TrackId,
+    AppointmentId, AreaId, ConsultationId, NodeId, ParticipantId, RoomId, ScreenId, SeatId, SectionId, StaffId, TrackId,
 };
 use protocol::keys::{KeyMessage, Member, Round};
 use protocol::problem::Problem;
@@ -89,6 +89,7 @@ fn consultation(phase: Phase) -> Consultation {
         staff: Some(StaffId::new("hanako").unwrap()),
         ahead: Some(2),
         call: in_call(),
+        appointment: Some(AppointmentId::random()),
     }
 }
 

@@ -359,9 +359,42 @@ fn the_years_are_as_the_cabinet_office_lists_them() {
     );
 }
 
+/// The years before, which had what is rare: moved days (2020, 2021), and an equinox on a Sunday (2024).
+#[test]
+fn earlier_years_were_so() {
+    let of = |year: i16| -> Vec<String> {
+        let days = holidays::of_year(year).into_iter();
+        days.map(|day| format!("{}/{}", day.month(), day.day())).collect()
+    };
+    for (year, days) in [
+        (
+            2020,
+            "1/1 1/13 2/11 2/23 2/24 3/20 4/29 5/3 5/4 5/5 5/6 7/23 7/24 8/10 9/21 9/22 11/3 11/23",
+        ),
+        (
+            2021,
+            "1/1 1/11 2/11 2/23 3/20 4/29 5/3 5/4 5/5 7/22 7/23 8/8 8/9 9/20 9/23 11/3 11/23",
+        ),
+        (
+            2022,
+            "1/1 1/10 2/11 2/23 3/21 4/29 5/3 5/4 5/5 7/18 8/11 9/19 9/23 10/10 11/3 11/23",
+        ),
+        (
+            2023,
+            "1/1 1/2 1/9 2/11 2/23 3/21 4/29 5/3 5/4 5/5 7/17 8/11 9/18 9/23 10/9 11/3 11/23",
+        ),
+        (
+            2024,
+            "1/1 1/8 2/11 2/12 2/23 3/20 4/29 5/3 5/4 5/5 5/6 7/15 8/11 8/12 9/16 9/22 9/23 10/14 11/3 11/4 11/23",
+        ),
+    ] {
+        assert_eq!(of(year).join(" "), days, "{year}");
+    }
+}
+
 #[test]
 fn no_year_has_fewer_than_sixteen_and_every_sunday_is_made_good() {
-    for year in 2022..=2099 {
+    for year in 2020..=2099 {
         let days = holidays::of_year(year);
         assert!((16..=22).contains(&days.len()), "{year}: {days:?}");
         for day in days.iter().filter(|day| day.weekday() == Weekday::Sunday) {

@@ -89,6 +89,24 @@ impl Secrets {
         Ok(TurnSecret::new(&bytes))
     }
 
+    /// Makes the short codes of appointments into what is stored of them.
+    ///
+    /// # Errors
+    /// When the key can't be read or made.
+    pub fn short_code_key(&self) -> Result<Vec<u8>> {
+        self.bytes("short-code").map(|(_, bytes)| bytes)
+    }
+
+    /// A secret of somebody else's that the operator has written into a file, such as a mail server's password.
+    ///
+    /// # Errors
+    /// When it isn't there or can't be read.
+    pub fn written(&self, name: &str) -> Result<String> {
+        let path = self.dir.join(name);
+        let text = fs::read_to_string(&path).with_context(|| format!("{} can't be read", path.display()))?;
+        Ok(text.trim_end_matches(['\r', '\n']).to_owned())
+    }
+
     /// Where a screen on this machine finds its token.
     #[must_use]
     pub fn screen_token(&self, screen: &ScreenId) -> PathBuf {

@@ -16,6 +16,7 @@ use store::Store;
 use tower_http::compression::CompressionLayer;
 
 use crate::assets::Assets;
+use crate::booking::Guesses;
 use crate::congestion::Feed;
 use crate::health::Metrics;
 use crate::live::Hub;
@@ -27,8 +28,8 @@ use crate::signage::Library;
 use crate::staff::Passwords;
 use crate::throttle::Throttle;
 use crate::{
-    assets, booth, broadcast, congestion, consultation, health, limits, live, practice, privacy, problem, security,
-    signage, staff, visitor,
+    assets, booking, booth, broadcast, congestion, consultation, health, limits, live, practice, privacy, problem,
+    security, signage, staff, visitor,
 };
 
 /// Keys of the tokens that this server signs and checks.
@@ -59,6 +60,12 @@ pub(crate) struct App {
     pub(crate) wrong_links: Throttle,
     pub(crate) wrong_logins: Throttle,
     pub(crate) practices: Practices,
+    /// Wrong short codes of appointments, from all addresses together.
+    pub(crate) guesses: Guesses,
+    /// Makes short codes into what is stored of them.
+    pub(crate) short_code_key: Vec<u8>,
+    /// Woken when there is something to tell residents.
+    pub(crate) post: tokio::sync::Notify,
     pub(crate) shutdown: Shutdown,
 }
 
@@ -73,6 +80,7 @@ impl App {
             booth: secrets.booth_key()?,
             turn: secrets.turn_secret()?,
         };
+        let short_code_key = secrets.short_code_key()?;
         let hub = Arc::new(Hub::default());
         let nodes = Nodes::new(
             store.live.clone(),
@@ -90,6 +98,9 @@ impl App {
             wrong_links: Throttle::default(),
             wrong_logins: Throttle::default(),
             practices: Practices::default(),
+            guesses: Guesses::default(),
+            short_code_key,
+            post: tokio::sync::Notify::new(),
             config,
             store,
             secrets,
@@ -107,6 +118,7 @@ impl App {
         self.shutdown.spawn(live::follow(Arc::clone(self)));
         self.shutdown.spawn(live::follow_relay(Arc::clone(self)));
         self.shutdown.spawn(live::call_in_those_due(Arc::clone(self)));
+        self.shutdown.spawn(booking::keep_time(Arc::clone(self)));
         self.shutdown.spawn(broadcast::end_those_over(Arc::clone(self)));
         self.shutdown.spawn(signage::follow_files(Arc::clone(self)));
         self.shutdown.spawn(signage::keep_tokens(Arc::clone(self)));
@@ -125,10 +137,13 @@ impl App {
         let public = Router::new()
             .merge(congestion::page_routes())
             .merge(assets::routes())
+            .merge(booking::public_routes(self))
             .layer(CompressionLayer::new());
         Router::new()
             .merge(public)
             .merge(congestion::stream_routes())
+            .merge(booking::own_routes(self))
+            .merge(booking::staff_routes())
             .merge(consultation::routes())
             .merge(booth::routes())
             .merge(broadcast::routes())

@@ -8,6 +8,7 @@
 mod app;
 mod assets;
 mod audit;
+mod booking;
 mod booth;
 mod broadcast;
 mod congestion;

@@ -6,6 +6,8 @@ use std::sync::LazyLock;
 
 use axum::http::{HeaderMap, header};
 
+use crate::booking::Tongue;
+
 /// A language that there is a catalogue for.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(crate) enum Lang {
@@ -51,31 +53,22 @@ impl Lang {
             .find(|lang| lang.tag().eq_ignore_ascii_case(primary))
     }
 
+    /// The nearest to a language that only the booking pages have.
+    pub(crate) fn nearest_to(tongue: Tongue) -> Self {
+        match tongue {
+            Tongue::Ja | Tongue::Easy => Self::Ja,
+            Tongue::En | Tongue::Zh | Tongue::Ko | Tongue::Vi => Self::En,
+        }
+    }
+
     /// The one chosen (cookie), else the first that the browser prefers, else Japanese.
     pub(crate) fn of_request(headers: &HeaderMap) -> Self {
         let jar = axum_extra::extract::CookieJar::from_headers(headers);
         jar.get(COOKIE)
-            .and_then(|cookie| Self::of_tag(cookie.value()))
-            .or_else(|| Self::accepted(headers.get(header::ACCEPT_LANGUAGE)?.to_str().ok()?))
+            .and_then(|cookie| Tongue::of_tag(cookie.value()))
+            .map(Self::nearest_to)
+            .or_else(|| accepted(headers.get(header::ACCEPT_LANGUAGE)?.to_str().ok()?, Self::of_tag))
             .unwrap_or(Self::Ja)
-    }
-
-    /// The best of an `Accept-Language` (RFC 9110 §12.5.4).
-    fn accepted(header: &str) -> Option<Self> {
-        let mut best: Option<(Self, f32)> = None;
-        for part in header.split(',') {
-            let (tag, rest) = part.split_once(';').unwrap_or((part, ""));
-            let quality = match rest.trim().strip_prefix("q=") {
-                Some(text) => text.parse().unwrap_or(0.0),
-                None => 1.0,
-            };
-            if let Some(lang) = Self::of_tag(tag)
-                && quality > best.map_or(0.0, |(_, best)| best)
-            {
-                best = Some((lang, quality));
-            }
-        }
-        best.map(|(lang, _)| lang)
     }
 
     /// Its texts.
@@ -85,6 +78,24 @@ impl Lang {
             Self::En => &EN,
         }
     }
+}
+
+/// The best of an `Accept-Language` (RFC 9110 §12.5.4), of those that `of_tag` knows.
+pub(crate) fn accepted<T>(header: &str, of_tag: impl Fn(&str) -> Option<T>) -> Option<T> {
+    let mut best: Option<(T, f32)> = None;
+    for part in header.split(',') {
+        let (tag, rest) = part.split_once(';').unwrap_or((part, ""));
+        let quality = match rest.trim().strip_prefix("q=") {
+            Some(text) => text.parse().unwrap_or(0.0),
+            None => 1.0,
+        };
+        if let Some(lang) = of_tag(tag)
+            && quality > best.as_ref().map_or(0.0, |(_, best)| *best)
+        {
+            best = Some((lang, quality));
+        }
+    }
+    best.map(|(lang, _)| lang)
 }
 
 /// The texts of one language.
@@ -238,6 +249,12 @@ mod tests {
         assert_eq!(of(header::ACCEPT_LANGUAGE, "en;q=never"), Lang::Ja);
         assert_eq!(of(header::COOKIE, "__Host-lang=en"), Lang::En);
         assert_eq!(of(header::COOKIE, "__Host-lang=xx"), Lang::Ja);
+        assert_eq!(
+            of(header::COOKIE, "__Host-lang=easy"),
+            Lang::Ja,
+            "what the booking pages keep there"
+        );
+        assert_eq!(of(header::COOKIE, "__Host-lang=vi"), Lang::En);
     }
 
     #[test]

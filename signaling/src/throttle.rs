@@ -66,6 +66,15 @@ impl Throttle {
     }
 }
 
+impl Throttle {
+    /// Whether an address has so many wrong attempts behind it that even a right one has to wait.
+    pub(crate) fn is_refused(&self, address: IpAddr, now: UnixMillis) -> bool {
+        let entries = self.lock();
+        let attempts = entries.get(&network(address)).map_or(0, |entry| entry.attempts_at(now));
+        attempts >= REFUSED_FROM
+    }
+}
+
 /// One household has a whole /64 of IPv6: they count as one.
 fn network(address: IpAddr) -> IpAddr {
     match address.to_canonical() {
@@ -90,6 +99,8 @@ mod tests {
         assert_eq!(delays[10], Some(LONGEST_DELAY));
         assert_eq!(delays[11], None);
         assert_eq!(delays[13], None);
+        assert!(throttle.is_refused(ADDRESS, NOW));
+        assert!(!throttle.is_refused(ADDRESS, NOW.plus(FORGIVEN_EVERY)));
         let other = "192.0.2.2".parse().expect("address");
         assert_eq!(throttle.wrong(other, NOW), Some(FIRST_DELAY));
         let later = NOW.plus(FORGIVEN_EVERY * REFUSED_FROM);

@@ -5,13 +5,15 @@ use std::net::{IpAddr, SocketAddr};
 use std::sync::Arc;
 
 use axum::extract::rejection::QueryRejection;
-use axum::extract::{ConnectInfo, FromRequestParts, Query};
+use axum::extract::{ConnectInfo, FromRequestParts, Query, State};
+use axum::http::HeaderMap;
 use axum::http::request::Parts;
 use axum::response::{IntoResponse, Redirect, Response};
 use axum_extra::extract::CookieJar;
 use serde::Deserialize;
 
 use crate::app::App;
+use crate::booking::{self, Tongue};
 use crate::page::Page;
 use crate::problem::{Fault, Refusal};
 use crate::proxy::visitor_address;
@@ -90,14 +92,19 @@ pub(crate) struct Choice {
     back: String,
 }
 
-/// GET /language: keeps the choice in a cookie and goes back.
+/// GET /language: keeps the choice in a cookie and goes back. What only the booking pages speak is kept too: elsewhere it
+/// stands for the nearest language that there is.
 pub(crate) async fn choose_language(
+    State(app): State<Arc<App>>,
     jar: CookieJar,
+    headers: HeaderMap,
     choice: Result<Query<Choice>, QueryRejection>,
 ) -> Result<Response, Refusal> {
     let Query(choice) = choice.map_err(|_| Refusal::of_field(Fault::BadRequest, "to"))?;
-    let lang = Lang::of_tag(&choice.to).ok_or(Refusal::of_field(Fault::BadRequest, "to"))?;
-    let cookie = security::cookie(texts::COOKIE, lang.tag(), Some(time_of_a_year()));
+    let Some(tongue) = Tongue::of_tag(&choice.to) else {
+        return Ok(booking::unknown_language(&app, &headers));
+    };
+    let cookie = security::cookie(texts::COOKIE, tongue.tag(), Some(time_of_a_year()));
     Ok((jar.add(cookie), Redirect::to(local_path(&choice.back))).into_response())
 }
 

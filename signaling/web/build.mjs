@@ -11,6 +11,7 @@ const ENTRIES = {
   base: "src/shared/base.css",
   home: "src/public/main.ts",
   "home-style": "src/public/home.css",
+  "booking-style": "src/public/booking.css",
   call: "src/call/main.tsx",
   frames: "src/e2ee/worker.ts",
   papers: "src/talk/papers/render.ts",
@@ -24,6 +25,7 @@ const ENTRIES = {
   staff: "src/console/main.tsx",
   "staff-style": "src/console/staff.css",
   "people-style": "src/people/people.css",
+  "today-style": "src/console/today.css",
 };
 
 const { outputFiles } = await build({

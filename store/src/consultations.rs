@@ -8,7 +8,7 @@ use std::sync::LazyLock;
 use std::time::Duration;
 
 use protocol::grants::Encryption;
-use protocol::ids::{ConsultationId, OfficeId, ParticipantId, RoomId, SeatId, SectionId, StaffId};
+use protocol::ids::{AppointmentId, ConsultationId, OfficeId, ParticipantId, RoomId, SeatId, SectionId, StaffId};
 use protocol::seats::{Part, SeatState};
 use protocol::signal::Phase;
 use protocol::time::UnixMillis;
@@ -33,8 +33,11 @@ pub struct Record {
     pub phase: Phase,
     /// Grows with every change; 1 at first.
     pub version: u64,
-    /// Who made the link.
-    pub created_by: StaffId,
+    /// Who made the link; none: it is an appointment's that a resident has booked.
+    pub created_by: Option<StaffId>,
+    /// The appointment that it is.
+    #[serde(default)]
+    pub appointment: Option<AppointmentId>,
     /// When.
     pub created_at: UnixMillis,
     /// When the link dies by itself.
@@ -189,6 +192,24 @@ static CREATE: LazyLock<Script> = LazyLock::new(|| {
     )
 });
 
+/// KEYS: the appointment's consultation, link, record, open. ARGV: record, how long, id, when it was made, wake channel,
+/// topic, the consultation that is over and replaced. Whoever opens a link of the appointment first makes it.
+static OPEN_ONCE: LazyLock<Script> = LazyLock::new(|| {
+    Script::new(
+        "local had = redis.call('GET', KEYS[1])
+         if had and had ~= ARGV[7] then
+           redis.call('SET', KEYS[2], had, 'PX', ARGV[2])
+           return had
+         end
+         redis.call('SET', KEYS[1], ARGV[3], 'PX', ARGV[2])
+         redis.call('SET', KEYS[2], ARGV[3], 'PX', ARGV[2])
+         redis.call('SET', KEYS[3], ARGV[1], 'PX', ARGV[2])
+         redis.call('ZADD', KEYS[4], ARGV[4], ARGV[3])
+         redis.call('PUBLISH', ARGV[5], ARGV[6])
+         return ARGV[3]",
+    )
+});
+
 /// Sets the record if its version is still the one that was read.
 static REPLACE: LazyLock<Script> = LazyLock::new(|| {
     Script::new(
@@ -235,6 +256,53 @@ pub async fn create(ledger: &Db, office: &OfficeId, record: &Record, code: &str,
         .arg(keys::wake(office))
         .arg(topic(&record.id));
     ledger.invoke::<i64>(&call).await.map(drop)
+}
+
+/// The consultation of an appointment, made now where nobody has opened it yet, and the way to it by this link's code.
+/// `over`: one that has ended and is replaced by a new one.
+///
+/// # Errors
+/// [`StoreError::Unavailable`] or [`StoreError::Corrupt`].
+pub async fn open_once(
+    ledger: &Db,
+    office: &OfficeId,
+    appointment: &AppointmentId,
+    new: &Record,
+    code: &str,
+    over: Option<&ConsultationId>,
+    now: UnixMillis,
+) -> Result<Option<Record>> {
+    let key = keys::consultation(office, &new.id);
+    let mut call = OPEN_ONCE.prepare_invoke();
+    call.key(keys::consultation_of(office, appointment))
+        .key(keys::link(office, &hash(code)))
+        .key(&key)
+        .key(keys::consultations_open(office))
+        .arg(to_json(&key, new)?)
+        .arg(ttl_ms(new, now))
+        .arg(new.id.as_str())
+        .arg(new.created_at.0)
+        .arg(keys::wake(office))
+        .arg(topic(&new.id))
+        .arg(over.map_or("", ConsultationId::as_str));
+    let id: String = ledger.invoke(&call).await?;
+    match ConsultationId::new(id) {
+        Ok(id) => get(ledger, office, &id).await,
+        Err(_) => Ok(None),
+    }
+}
+
+/// The consultation of an appointment; `None`: nobody has opened its link yet, or it is long over.
+///
+/// # Errors
+/// [`StoreError::Unavailable`] or [`StoreError::Corrupt`].
+pub async fn of_appointment(ledger: &Db, office: &OfficeId, appointment: &AppointmentId) -> Result<Option<Record>> {
+    let key = keys::consultation_of(office, appointment);
+    let id: Option<String> = ledger.run(redis::cmd("GET").arg(&key)).await?;
+    match id.and_then(|id| ConsultationId::new(id).ok()) {
+        Some(id) => get(ledger, office, &id).await,
+        None => Ok(None),
+    }
 }
 
 /// Reads one.

@@ -69,8 +69,30 @@ pub(crate) fn facts_by_time(office: &OfficeId) -> String {
     format!("mg:{{{office}:consultations}}:facts:by-time")
 }
 
+/// Before an appointment's id: its record.
+pub(crate) fn appointment_prefix(office: &OfficeId) -> String {
+    format!("mg:{{{office}:appointments}}:one:")
+}
+
 pub(crate) fn appointment(office: &OfficeId, id: &AppointmentId) -> String {
-    format!("mg:{{{office}:appointments}}:one:{id}")
+    format!("{}{id}", appointment_prefix(office))
+}
+
+pub(crate) fn appointment_short(office: &OfficeId, short: &str) -> String {
+    format!("mg:{{{office}:appointments}}:short:{short}")
+}
+
+/// What is to be told of appointments, and when: in the appointments' slot, so that one script does both.
+pub(crate) fn letters(office: &OfficeId) -> String {
+    format!("mg:{{{office}:appointments}}:letters")
+}
+
+pub(crate) fn letter_troubles(office: &OfficeId) -> String {
+    format!("mg:{{{office}:appointments}}:letter-troubles")
+}
+
+pub(crate) fn consultation_of(office: &OfficeId, appointment: &AppointmentId) -> String {
+    format!("mg:{{{office}:consultations}}:of:{appointment}")
 }
 
 pub(crate) fn appointment_person(office: &OfficeId, id: &AppointmentId) -> String {

@@ -15,6 +15,7 @@ pub mod cameras;
 pub mod consultations;
 pub mod desks;
 pub mod keys;
+pub mod letters;
 pub mod nodes;
 pub mod notes;
 pub mod presence;

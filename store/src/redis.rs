@@ -124,6 +124,14 @@ impl Db {
             .map_err(|error| self.unavailable(error))
     }
 
+    /// Runs several commands in one round trip; their keys share one hash tag.
+    pub(crate) async fn run_all<T: redis::FromRedisValue>(&self, pipeline: &Pipeline) -> Result<T> {
+        pipeline
+            .query_async(&mut self.clone())
+            .await
+            .map_err(|error| self.unavailable(error))
+    }
+
     /// Runs a script whose keys share one hash tag.
     pub(crate) async fn invoke<T: redis::FromRedisValue>(&self, call: &redis::ScriptInvocation<'_>) -> Result<T> {
         call.invoke_async(&mut self.clone())

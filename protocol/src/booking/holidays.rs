@@ -1,7 +1,7 @@
 //! Japan's national holidays by rule: the Act on National Holidays (国民の祝日に関する法律, Act No. 178 of 1948) as it
-//! stands since 2022.
+//! stands since 2022, with the days that were moved for the Games of 2020 and 2021.
 //!
-//! Invariant: right for the years 2022 to 2099. The two equinoxes are what astronomy expects; the law takes the days that
+//! Invariant: right for the years 2020 to 2099. The two equinoxes are what astronomy expects; the law takes the days that
 //! the National Astronomical Observatory announces in the February before (暦要項), which so far were the same. A holiday
 //! that a later law adds is written into the configuration's `closed_dates` until it stands here.
 
@@ -17,6 +17,8 @@ pub fn is_holiday(day: Date) -> bool {
 fn is_named(day: Date) -> bool {
     let is_monday = |nth: i8| day.weekday() == Weekday::Monday && (day.day() - 1) / 7 + 1 == nth;
     match (day.month(), day.day()) {
+        // 海の日, スポーツの日 and 山の日 in the years of the Games.
+        (7 | 8 | 10, _) if matches!(day.year(), 2020 | 2021) => MOVED.contains(&day),
         (1 | 5 | 11, d) if FIXED.contains(&(day.month(), d)) => true,
         (1 | 10, _) => is_monday(2),
         (7 | 9, _) if is_monday(3) => true,
@@ -25,6 +27,16 @@ fn is_named(day: Date) -> bool {
         other => FIXED.contains(&other),
     }
 }
+
+/// Act on Special Measures for the Games (Act No. 68 of 2015), §§29 and 32 as amended.
+const MOVED: [Date; 6] = [
+    date(2020, 7, 23),
+    date(2020, 7, 24),
+    date(2020, 8, 10),
+    date(2021, 7, 22),
+    date(2021, 7, 23),
+    date(2021, 8, 8),
+];
 
 /// Month and day of those that never move.
 const FIXED: [(i8, i8); 10] = [

@@ -8,6 +8,7 @@ mod check;
 mod check_booking;
 mod check_people;
 mod fields;
+mod letters;
 mod people;
 
 use std::net::{IpAddr, SocketAddr};
@@ -24,6 +25,7 @@ use crate::staff::Role;
 pub use booking::{Booking, Kind, OfficeHours, Topic, Words};
 pub use check::ConfigError;
 pub use fields::duration_of;
+pub use letters::{Mail, MailTls, Sms};
 pub use people::{Oidc, OidcGroup, Privacy, Staff};
 
 /// Everything a deployment says of itself.
@@ -56,6 +58,12 @@ pub struct Config {
     /// What may be booked.
     #[serde(default, rename = "booking")]
     pub bookings: Vec<Booking>,
+    /// The mail server that takes the office's letters; none: no mail is sent, and no address asked for.
+    #[serde(default)]
+    pub mail: Option<Mail>,
+    /// A gateway for short messages; none: none are sent.
+    #[serde(default)]
+    pub sms: Option<Sms>,
     /// Areas whose crowding is shown.
     #[serde(default, rename = "area")]
     pub areas: Vec<Area>,

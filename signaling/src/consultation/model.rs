@@ -112,6 +112,7 @@ pub(crate) fn view(record: &Record, is_present: bool, place: Place, who: &Who) -
         staff: record.staff.clone().filter(|_| is_staff),
         ahead: place.ahead.filter(|_| is_resident),
         call: people::in_call(record, place.wait_minutes.filter(|_| is_resident), who),
+        appointment: record.appointment.clone().filter(|_| is_staff),
     }
 }
 

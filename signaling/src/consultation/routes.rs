@@ -4,7 +4,7 @@ use std::sync::Arc;
 
 use askama::Template;
 use axum::extract::rejection::JsonRejection;
-use axum::extract::{Path, State};
+use axum::extract::{Path, Query, State};
 use axum::http::{HeaderMap, HeaderName, StatusCode, Uri};
 use axum::response::{IntoResponse, Response};
 use axum::routing::{get, post};
@@ -17,6 +17,7 @@ use store::consultations::Record;
 
 use super::{acts, people, rules, service};
 use crate::app::App;
+use crate::booking::{self, Entered};
 use crate::page::{Page, in_language};
 use crate::problem::{Fault, Refusal, html};
 use crate::security;
@@ -50,10 +51,24 @@ struct CallPage {
     is_guest: bool,
 }
 
-async fn page(visitor: Visitor, Path(code): Path<String>) -> Result<Response, Refusal> {
+/// `?still`: a page that waits for its time doesn't renew itself.
+#[derive(Deserialize)]
+struct Manner {
+    still: Option<String>,
+}
+
+async fn page(
+    visitor: Visitor,
+    headers: HeaderMap,
+    Path(code): Path<String>,
+    Query(manner): Query<Manner>,
+) -> Result<Response, Refusal> {
     let app = &visitor.app;
-    let Some(record) = service::by_code(app, &code).await? else {
-        return Err(unknown_link(app, visitor.address).await.into());
+    let found = service::by_code(app, &code).await?;
+    let record = match booking::by_link(app, &headers, &code, found, manner.still.is_some()).await? {
+        Entered::Call(record) => record,
+        Entered::Page(page) => return Ok(page),
+        Entered::Unknown => return Err(unknown_link(app, visitor.address).await.into()),
     };
     rules::check_link(&record, runtime::now())?;
     call_page(&visitor, &record, false)

@@ -20,6 +20,7 @@ use super::people;
 use super::rules::{self, Event as Step};
 use crate::app::App;
 use crate::audit;
+use crate::booking;
 use crate::problem::{Fault, Refusal};
 use crate::staff::rights::Member;
 
@@ -35,7 +36,8 @@ pub(crate) async fn create(
         section,
         phase: Phase::Booked,
         version: 1,
-        created_by: staff.clone(),
+        created_by: Some(staff.clone()),
+        appointment: None,
         created_at: now,
         expires_at: now.plus(app.config.web.link_lifetime),
         waiting_since: None,
@@ -315,13 +317,13 @@ async fn change(
         if before.phase != record.phase {
             audit_step(app, &record, doer).await;
         }
-        follow_up(app, &before, &record).await;
+        follow_up(app, &before, &record, now).await;
     }
     Ok(record)
 }
 
 /// What a change leads to in the media room, and what stays of a call that is over.
-async fn follow_up(app: &App, before: &Record, record: &Record) {
+async fn follow_up(app: &App, before: &Record, record: &Record, now: UnixMillis) {
     tracing::info!(consultation = %record.id, phase = ?record.phase, version = record.version, "a consultation goes on");
     if before.phase == Phase::Admitted && record.phase != Phase::Admitted {
         app.nodes.close_room(record.room.clone());
@@ -349,6 +351,10 @@ async fn follow_up(app: &App, before: &Record, record: &Record) {
             tracing::debug!(%error, "the end of notes could not be set");
         }
         remember(app, record).await;
+        if before.phase == Phase::Admitted {
+            // Boxed: closing an appointment may end its consultation, which comes here again.
+            Box::pin(booking::held(app, record, now)).await;
+        }
     }
 }
 

@@ -1,12 +1,14 @@
-//! What all tests share: an office on its own Redis (`office`), a browser's side of HTTPS and WebSockets
-//! (`browser`), and a media node's side of the control protocol (`node`).
+//! What all tests share: an office on its own Redis (`office`), a browser's side of HTTPS and WebSockets (`browser`), one
+//! that books (`booking`), a media node's side of the control protocol (`node`), and a mail server (`smtp`).
 
 #![allow(dead_code, clippy::unwrap_used, missing_docs)]
 
+pub mod booking;
 pub mod browser;
 pub mod node;
 pub mod office;
 pub mod printer;
+pub mod smtp;
 
 use std::future::Future;
 use std::time::Duration;

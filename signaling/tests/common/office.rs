@@ -50,6 +50,11 @@ impl Office {
         Self::open_as("1h", tables, web).await
     }
 
+    /// An office with more lines in its configuration.
+    pub async fn open_configured(link_lifetime: &'static str, more: String) -> Self {
+        Self::open_as(link_lifetime, &more, "").await
+    }
+
     async fn open_as(link_lifetime: &'static str, tables: &str, web: &'static str) -> Self {
         let dir = tempfile::tempdir().unwrap();
         let ledger = PrivateRedis::start(Purpose::Ledger, &dir.path().join("ledger")).unwrap();

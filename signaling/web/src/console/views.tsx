@@ -6,6 +6,7 @@ import { duration, momentOf } from "../shared/format.ts";
 import type { Consultation, Problem } from "../shared/protocol.ts";
 import { problemKind } from "../shared/protocol.ts";
 import { isTextKey, type TextKey } from "../shared/texts.ts";
+import { type AppointmentFacts, readAppointment } from "./appointment.ts";
 import type { Console, MadeLink } from "./console.ts";
 import { ordered, waitingCount } from "./list.ts";
 import { Rings } from "./ring.tsx";
@@ -360,10 +361,13 @@ function Row({ one, model, desk, isOpen, onAsk }: RowProps) {
         <span aria-hidden="true">{PHASE_MARKS[one.phase]}</span>{" "}
         {one.phase === "ended" ? "" : t(`staff.phase.${one.phase}`)}
       </p>
-      <p class="row-section">
-        {nameOf(desk, one.section, t("staff.section_unknown"))}
-        {wanted !== undefined && one.phase !== "admitted" && <span class="row-wanted">{t("staff.wanted", { staff: wanted })}</span>}
-      </p>
+      <div class="row-section">
+        <p>
+          {nameOf(desk, one.section, t("staff.section_unknown"))}
+          {wanted !== undefined && one.phase !== "admitted" && <span class="row-wanted">{t("staff.wanted", { staff: wanted })}</span>}
+        </p>
+        {one.appointment && <AppointmentWords key={one.appointment} id={one.appointment} />}
+      </div>
       <p class="row-time">
         <Time one={one} model={model} />
       </p>
@@ -403,6 +407,23 @@ function Row({ one, model, desk, isOpen, onAsk }: RowProps) {
         )}
       </div>
     </li>
+  );
+}
+
+/** Who comes to an appointment, and what about; read only where it is shown, and kept nowhere. */
+function AppointmentWords({ id }: { id: string }) {
+  const { t } = useFacts();
+  const [words, setWords] = useState<AppointmentFacts | null>(null);
+  useEffect(() => {
+    const reading = new AbortController();
+    readAppointment(id, reading.signal).then(setWords, () => undefined);
+    return () => reading.abort();
+  }, [id]);
+  if (!words) return null;
+  return (
+    <p class="row-appointment" data-test="appointment">
+      {words.name && <strong>{t("staff.appointment.name", { name: words.name })}</strong>} {words.when} {words.topic ?? words.service}
+    </p>
   );
 }
 

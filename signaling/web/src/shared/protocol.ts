@@ -63,6 +63,7 @@ export interface Consultation {
   ahead?: number;
   /** Left out where there is nothing to tell. */
   call?: InCall;
+  appointment?: string;
 }
 
 /** What somebody is in a consultation. */

@@ -1,0 +1,229 @@
+//! Who asks for a booking page, and the frame of every such page. Templates call [`Leaf`]'s methods.
+
+use std::convert::Infallible;
+use std::net::{IpAddr, SocketAddr};
+use std::sync::Arc;
+
+use axum::extract::{ConnectInfo, FromRequestParts};
+use axum::http::request::Parts;
+use axum::http::{HeaderMap, HeaderName, HeaderValue, Uri, header};
+use axum::response::{IntoResponse, Response};
+use axum_extra::extract::CookieJar;
+
+use super::language::{Tongue, plain};
+use super::markup::Markup;
+use super::trouble::{Kind, Trouble};
+use crate::app::App;
+use crate::security;
+
+/// The cookie that must match a form's field (double submit); the login form has the same one.
+const CSRF_COOKIE: &str = "__Host-csrf";
+
+/// For pages with a form whose own address is secret: forms say where they come from (Fetch, "append a request Origin
+/// header"), but nobody is told the page.
+const SECRET_FORM_PAGE: (HeaderName, HeaderValue) =
+    (header::REFERRER_POLICY, HeaderValue::from_static("strict-origin"));
+
+/// The person behind a request for a booking page.
+pub(super) struct Booker {
+    pub(super) app: Arc<App>,
+    /// The language of what is answered.
+    pub(super) tongue: Tongue,
+    /// Whether the person has chosen it.
+    pub(super) has_chosen: bool,
+    pub(super) address: IpAddr,
+    jar: CookieJar,
+    headers: HeaderMap,
+    uri: Uri,
+}
+
+impl FromRequestParts<Arc<App>> for Booker {
+    type Rejection = Infallible;
+
+    async fn from_request_parts(parts: &mut Parts, app: &Arc<App>) -> Result<Self, Infallible> {
+        let address = parts.extensions.get::<ConnectInfo<SocketAddr>>();
+        Ok(Self {
+            app: Arc::clone(app),
+            tongue: Tongue::of_request(&parts.headers),
+            has_chosen: Tongue::chosen(&parts.headers).is_some(),
+            address: address.map_or(IpAddr::V4(std::net::Ipv4Addr::UNSPECIFIED), |info| info.0.ip()),
+            jar: CookieJar::from_headers(&parts.headers),
+            headers: parts.headers.clone(),
+            uri: parts.uri.clone(),
+        })
+    }
+}
+
+impl Booker {
+    /// The same person, who is answered in the language of a booking, unless they have chosen another.
+    pub(super) fn reading(mut self, lang: &str) -> Self {
+        if let Some(tongue) = Tongue::of_tag(lang).filter(|_| !self.has_chosen) {
+            self.tongue = tongue;
+        }
+        self
+    }
+
+    /// The frame of the page that answers.
+    pub(super) fn leaf(&self) -> Leaf {
+        let back = self.uri.path_and_query().map_or("/book", |it| it.as_str());
+        let known = self.cookie(CSRF_COOKIE);
+        Leaf {
+            csrf: known
+                .filter(|token| token.len() == 26)
+                .unwrap_or_else(store::consultations::new_code),
+            ..Leaf::new(&self.app, self.tongue, back)
+        }
+    }
+
+    /// A cookie's value.
+    pub(super) fn cookie(&self, name: &str) -> Option<String> {
+        self.jar.get(name).map(|cookie| cookie.value().to_owned())
+    }
+
+    /// Checks that a form is our own page's: origin, and the token that page and browser share.
+    ///
+    /// # Errors
+    /// [`Kind::BadRequest`], with words that say to load the page anew.
+    pub(super) fn check_form(&self, token: &str) -> Result<(), Trouble> {
+        let public_url = &self.app.config.web.public_url;
+        let is_own = security::is_own_origin(&self.headers, &self.uri, public_url, false);
+        let cookie = self.cookie(CSRF_COOKIE).unwrap_or_default();
+        if is_own && security::is_same_secret(&cookie, token) {
+            Ok(())
+        } else {
+            Err(Kind::BadRequest.into())
+        }
+    }
+}
+
+/// The frame of a booking page.
+#[derive(Clone)]
+pub(super) struct Leaf {
+    pub(super) app: Arc<App>,
+    pub(super) tongue: Tongue,
+    back: String,
+    csrf: String,
+}
+
+/// A language in the switch.
+pub(super) struct Choice {
+    pub(super) tag: &'static str,
+    pub(super) html: &'static str,
+    pub(super) name: &'static str,
+    pub(super) is_now: bool,
+}
+
+impl Leaf {
+    pub(super) fn new(app: &Arc<App>, tongue: Tongue, back: &str) -> Self {
+        Self {
+            app: Arc::clone(app),
+            tongue,
+            back: back.to_owned(),
+            csrf: String::new(),
+        }
+    }
+
+    /// The same where the language switch leads to another page than the one that answers.
+    pub(super) fn back_to(mut self, back: &str) -> Self {
+        back.clone_into(&mut self.back);
+        self
+    }
+
+    /// The page's language (BCP 47).
+    pub(super) fn lang(&self) -> &'static str {
+        self.tongue.html()
+    }
+
+    /// The language's name among ours.
+    pub(super) fn tag(&self) -> &'static str {
+        self.tongue.tag()
+    }
+
+    /// All languages.
+    pub(super) fn choices(&self) -> [Choice; 6] {
+        Tongue::ALL.map(|tongue| Choice {
+            tag: tongue.tag(),
+            html: tongue.html(),
+            name: tongue.own_name(),
+            is_now: tongue == self.tongue,
+        })
+    }
+
+    /// A text.
+    pub(super) fn w(&self, key: &str) -> Markup {
+        self.tongue.words(key, &[])
+    }
+
+    /// A text with its `{n}` filled.
+    pub(super) fn n(&self, key: &str, n: impl std::fmt::Display) -> Markup {
+        self.tongue.words(key, &[("n", &n)])
+    }
+
+    /// A text with its `{section}` filled.
+    pub(super) fn section(&self, key: &str, section: &str) -> Markup {
+        self.tongue.words(key, &[("section", &Markup::text(section))])
+    }
+
+    /// A text with its `{time}` filled.
+    pub(super) fn time(&self, key: &str, time: &Markup) -> Markup {
+        self.tongue.words(key, &[("time", time)])
+    }
+
+    /// A part of a trouble's words.
+    pub(super) fn p(&self, key: &str, part: &str) -> Markup {
+        self.w(&format!("p.{key}.{part}"))
+    }
+
+    /// Which of how many steps this is: drawn, and in words for who doesn't see.
+    pub(super) fn step_bar(&self, step: &(usize, usize)) -> Markup {
+        let (step, of) = *step;
+        let words = self.tongue.words("c.steps", &[("step", &step), ("n", &of)]);
+        Markup::steps(&words, step, of)
+    }
+
+    /// A text for places that hold no elements, such as a title.
+    pub(super) fn plain(&self, key: &str) -> String {
+        self.tongue.plain(key, false, &[])
+    }
+
+    /// A configured text.
+    pub(super) fn configured(&self, words: &protocol::config::Words) -> Markup {
+        Markup::with_readings(self.tongue.choose(words))
+    }
+
+    /// The same without readings.
+    pub(super) fn configured_plain(&self, words: &protocol::config::Words) -> String {
+        plain(self.tongue.choose(words), false)
+    }
+
+    /// The office's name.
+    pub(super) fn office(&self) -> &str {
+        self.tongue.choose_name(&self.app.config.office.name)
+    }
+
+    /// The number to call.
+    pub(super) fn telephone(&self) -> &str {
+        &self.app.config.office.telephone
+    }
+
+    /// The address of a bundled file.
+    pub(super) fn asset(&self, name: &str) -> String {
+        self.app.assets.address(name)
+    }
+
+    /// The token that forms send along.
+    pub(super) fn csrf(&self) -> &str {
+        &self.csrf
+    }
+
+    /// Where the language switch leads back to.
+    pub(super) fn back(&self) -> &str {
+        &self.back
+    }
+
+    /// What a page with a form is sent with.
+    pub(super) fn form_page(&self, page: Response) -> Response {
+        let jar = CookieJar::new().add(security::cookie(CSRF_COOKIE, &self.csrf, None));
+        (jar, [SECRET_FORM_PAGE], page).into_response()
+    }
+}

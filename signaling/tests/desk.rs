@@ -1,0 +1,223 @@
+//! Booking at the desk, for somebody on the telephone: the shares, the number that is read out, and the day's list.
+
+#![allow(clippy::unwrap_used, missing_docs)]
+
+mod common;
+
+use common::booking::{after, bookings, links};
+use common::browser::{Browser, csrf_of};
+use common::office::Office;
+
+async fn office() -> Office {
+    Office::open_configured("1h", bookings("10m")).await
+}
+
+/// What the desk's page has to send with every form.
+struct Desk {
+    csrf: String,
+    form: String,
+    day: String,
+    times: Vec<String>,
+}
+
+async fn desk(staff: &mut Browser, query: &str) -> Desk {
+    let (status, page) = staff.text(&format!("/staff/book?{query}")).await;
+    assert_eq!(status, 200, "{page}");
+    let times = page
+        .split("name=\"at\" value=\"")
+        .skip(1)
+        .map(|rest| rest.split_once('"').unwrap());
+    Desk {
+        csrf: csrf_of(&page),
+        form: after(&page, "name=\"form\" value=\"").to_owned(),
+        day: after(&page, "name=\"day\" value=\"").to_owned(),
+        times: times
+            .filter(|(_, rest)| !rest.starts_with(" disabled"))
+            .map(|(at, _)| at.to_owned())
+            .collect(),
+    }
+}
+
+async fn take(staff: &mut Browser, desk: &Desk, service: &str, at: &str, name: &str) -> reqwest::Response {
+    let fields = [
+        ("csrf", desk.csrf.as_str()),
+        ("form", &desk.form),
+        ("booking", service),
+        ("day", &desk.day),
+        ("at", at),
+        ("channel", "phone"),
+        ("lang", "easy"),
+        ("consent", "yes"),
+        ("name", name),
+    ];
+    staff.post_form("/staff/book", &fields).await
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn a_number_read_out_on_the_telephone_opens_the_booking_once() {
+    let office = office().await;
+    let mut staff = office.staff("hanako").await;
+    let found = desk(&mut staff, "booking=sodan").await;
+    let at = found.times[40].clone();
+    let response = take(&mut staff, &found, "sodan", &at, "葛\u{E0100}城").await;
+    assert_eq!(response.status(), 200);
+    let page = response.text().await.unwrap();
+    let number = page
+        .split_once("data-test=\"number\">")
+        .unwrap()
+        .1
+        .split_once('<')
+        .unwrap()
+        .0
+        .to_owned();
+    assert!(number.len() == 9 && number.as_bytes()[4] == b'-', "{number}");
+    assert!(page.contains("madoguchi.example.jp/join"), "{page}");
+
+    let mut resident = office.browser();
+    let (_, ask) = resident.text("/join").await;
+    let csrf = csrf_of(&ask);
+    let wide: String = number
+        .chars()
+        .map(|c| char::from_u32(u32::from(c) + 0xfee0).unwrap())
+        .collect();
+    let short = resident
+        .post_form("/join", &[("csrf", &csrf), ("number", "1234")])
+        .await;
+    assert_eq!(short.status(), 422);
+    let opened = resident.post_form("/join", &[("csrf", &csrf), ("number", &wide)]).await;
+    assert_eq!(opened.status(), 303, "full-width digits are digits");
+    let path = opened.headers()["location"].to_str().unwrap().to_owned();
+    let (_, page) = resident.text(&path).await;
+    assert!(
+        page.contains("葛\u{E0100}城") && page.contains("data-tongue=\"easy\""),
+        "{page}"
+    );
+    let again = resident
+        .post_form("/join", &[("csrf", &csrf), ("number", &number)])
+        .await;
+    assert_eq!(again.status(), 404, "it works once");
+    assert!(again.text().await.unwrap().contains("072-000-0000"));
+
+    // Twelve wrong ones, and even a right one has to wait.
+    let mut statuses = Vec::new();
+    let guesses = (0..12).map(|n| {
+        let mut guesser = office.browser();
+        tokio::spawn(async move {
+            let (_, ask) = guesser.text("/join").await;
+            let number = format!("0000-{n:04}");
+            let answer = guesser
+                .post_form("/join", &[("csrf", &csrf_of(&ask)), ("number", &number)])
+                .await;
+            answer.status().as_u16()
+        })
+    });
+    for guess in guesses.collect::<Vec<_>>() {
+        statuses.push(guess.await.unwrap());
+    }
+    assert!(statuses.contains(&429), "{statuses:?}");
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn web_and_telephone_share_what_there_is() {
+    let office = office().await;
+    let mut staff = office.staff("hanako").await;
+    let mut resident = office.browser();
+    let form = resident.choose("sodan").await;
+    assert_eq!(form.send(&mut resident, &[("name", "花子")]).await.status(), 303);
+    let time = format!("{}?at={}", form.action, form.at);
+    let second = resident.form(&time).await;
+    let refused = second.send(&mut resident, &[("name", "太郎")]).await;
+    assert_eq!(refused.status(), 409, "the web's share is one of two");
+    let (_, days) = resident.text("/book/sodan/days").await;
+    let day = links(&days, "/book/sodan/times")[2]
+        .split_once("day=")
+        .unwrap()
+        .1
+        .to_owned();
+    let found = desk(&mut staff, &format!("booking=sodan&day={day}")).await;
+    assert!(found.times.contains(&form.at), "the other is the telephone's");
+    assert_eq!(take(&mut staff, &found, "sodan", &form.at, "次郎").await.status(), 200);
+    let more = desk(&mut staff, &format!("booking=sodan&day={day}")).await;
+    assert!(!more.times.contains(&form.at));
+    let full = take(&mut staff, &more, "sodan", &form.at, "三郎").await;
+    assert_eq!(full.status(), 422);
+    let page = full.text().await.unwrap();
+    assert!(
+        page.contains("いっぱい") && page.contains("value=\"三郎\""),
+        "what was typed stays: {page}"
+    );
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn the_days_list_shows_and_does_what_staff_need() {
+    let office = office().await;
+    let mut staff = office.staff("hanako").await;
+    let mut resident = office.browser();
+    let path = resident
+        .book(
+            "sodan",
+            &[("name", "予約 花子"), ("telephone", "090-1234-5678"), ("q-age", "三歳")],
+        )
+        .await;
+    let (_, days) = resident.text("/book/sodan/days").await;
+    let day = links(&days, "/book/sodan/times")[2]
+        .split_once("day=")
+        .unwrap()
+        .1
+        .to_owned();
+    let today = format!("/staff/today?day={day}");
+    let (_, list) = staff.text(&today).await;
+    for words in [
+        "予約 花子",
+        "tel:09012345678",
+        "三歳",
+        "ウェブ",
+        "data-state=\"booked\"",
+        "1・0・0 / 2",
+    ] {
+        assert!(list.contains(words), "{words}: {list}");
+    }
+    let mut other = office.staff("taro").await;
+    let (_, theirs) = other.text(&format!("{today}&section=kosodate")).await;
+    assert!(
+        theirs.contains("ほかの課の予約") && !theirs.contains("予約 花子"),
+        "{theirs}"
+    );
+    let id = after(&list, "data-test=\"appointment\" data-id=\"").to_owned();
+    let act = format!("/staff/appointments/{id}");
+    let fields = |csrf: &str, act: &str| [("csrf", csrf.to_owned()), ("act", act.to_owned())];
+    let post = async |browser: &mut Browser, what: &str| {
+        let fields = fields(&browser.csrf, what);
+        let fields: Vec<_> = fields.iter().map(|(name, value)| (*name, value.as_str())).collect();
+        browser.post_form(&act, &fields).await
+    };
+    assert_eq!(post(&mut other, "cancel").await.status(), 403, "another section's");
+    assert_eq!(post(&mut staff, "call").await.status(), 303);
+    let (_, list) = staff.text(&today).await;
+    assert!(list.contains("折り返し電話をする"));
+    assert_eq!(post(&mut staff, "called").await.status(), 303);
+    assert_eq!(post(&mut staff, "nonsense").await.status(), 400);
+    let number = post(&mut staff, "code").await.text().await.unwrap();
+    assert!(number.contains("data-test=\"number\""), "{number}");
+
+    let found = desk(&mut staff, &format!("move={id}&day={day}")).await;
+    let at = found.times[10].clone();
+    let fields = [("csrf", staff.csrf.clone()), ("move", id.clone()), ("at", at.clone())];
+    let fields: Vec<_> = fields.iter().map(|(name, value)| (*name, value.as_str())).collect();
+    assert_eq!(staff.post_form("/staff/book", &fields).await.status(), 303);
+    let (_, list) = staff.text(&today).await;
+    assert!(list.contains("予約 花子"));
+
+    assert_eq!(post(&mut staff, "no_show").await.status(), 303);
+    let (_, list) = staff.text(&today).await;
+    assert!(list.contains("data-state=\"no_show\""), "{list}");
+    let late = post(&mut staff, "cancel").await;
+    assert!(late.headers()["location"].to_str().unwrap().contains("news=changed"));
+    let (_, page) = resident.text(&path).await;
+    assert!(page.contains("予約の時間が過ぎました"), "{page}");
+    for path in ["/staff/today", "/staff/book"] {
+        let answer = resident.get(path).await;
+        assert_eq!(answer.headers()["location"], "/staff/login");
+    }
+    assert_eq!(staff.text("/staff/today?day=yesterday").await.0, 400);
+}
