@@ -22,6 +22,13 @@ pub struct Totp {
     last_step: u64,
 }
 
+impl std::fmt::Debug for Totp {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        // Never the secret.
+        f.write_str("Totp")
+    }
+}
+
 impl Totp {
     /// Of a secret in base32; `None`: it isn't one.
     #[must_use]
@@ -158,12 +165,5 @@ mod tests {
             assert!(!totp().take(wrong, now));
         }
         assert_eq!(Totp::new("not base32!"), None);
-    }
-}
-
-impl std::fmt::Debug for Totp {
-    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
-        // Never the secret.
-        f.write_str("Totp")
     }
 }
