@@ -16,7 +16,7 @@ use serde::Deserialize;
 use store::appointments::Record;
 
 use super::choose::topic_of;
-use super::details::is_form;
+use super::details::{answer, is_form};
 use super::form::{Filled, Wrong};
 use super::language::{Tongue, plain};
 use super::offer::{self, Asking};
@@ -291,8 +291,8 @@ pub(super) async fn book(
             let number = join::give(app, &record).await?;
             told(&visitor, &staff, &record, number)
         }
-        // The same form again says which; the list shows it too.
-        Ok(Outcome::Unknown) => Err(Fault::StoreDown.into()),
+        // As for a resident: a page that asks until it knows.
+        Ok(outcome @ Outcome::Unknown) => Ok(answer(filled.get("form"), &outcome)),
         Err(trouble) => not_now(&visitor, &staff, asked, filled, trouble).await,
     }
 }
@@ -345,6 +345,11 @@ async fn shift(
             tracing::info!(appointment = %record.id, staff = %staff.account.id, "staff moved an appointment");
             let day = calendar(app).date_of(record.slot.starts_at);
             let to = format!("/staff/today?day={day}&section={}&news=done", record.section);
+            Ok(Redirect::to(&to).into_response())
+        }
+        Err(trouble) if trouble.is_unsure() => {
+            let day = calendar(app).date_of(record.slot.starts_at);
+            let to = format!("/staff/today?day={day}&section={}&news=unsure", record.section);
             Ok(Redirect::to(&to).into_response())
         }
         Err(trouble) => not_now(visitor, staff, asked, filled, trouble).await,

@@ -202,7 +202,7 @@ pub(super) async fn outcome(booker: Booker) -> Result<Response, Trouble> {
 }
 
 /// To the appointment, or to the page that waits for it.
-fn answer(form: &str, outcome: &Outcome) -> Response {
+pub(super) fn answer(form: &str, outcome: &Outcome) -> Response {
     match outcome {
         Outcome::Booked(_) => Redirect::to(&format!("/a/{}?is=new", code_of_form(form))).into_response(),
         Outcome::Unknown => {

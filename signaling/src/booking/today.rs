@@ -201,6 +201,7 @@ pub(super) async fn page(
         news: match asked.news.as_str() {
             "done" => "today.news.done",
             "changed" => "today.news.changed",
+            "unsure" => "today.news.unsure",
             _ => "",
         },
         section,
@@ -393,6 +394,7 @@ pub(super) async fn act(
             "done"
         }
         Err(trouble) if trouble.is_unchanged() => "changed",
+        Err(trouble) if trouble.is_unsure() => "unsure",
         Err(trouble) => return Err(trouble.into()),
     };
     // Only what a section's id can hold.

@@ -93,6 +93,11 @@ impl Trouble {
         self.kind == Kind::Unchanged
     }
 
+    /// Whether only the appointment itself tells how it stands.
+    pub(super) fn is_unsure(&self) -> bool {
+        self.kind == Kind::Unsure
+    }
+
     /// Whether another time may do.
     pub(super) fn is_about_time(&self) -> bool {
         matches!(
