@@ -221,7 +221,7 @@ async fn an_address_that_does_not_exist_is_tried_once_and_staff_are_told_to_call
 async fn two_instances_send_each_letter_once() {
     let server = SmtpServer::start(0).await;
     let office = office(server.address.port()).await;
-    let config = common::office::config_with(office.dir.path(), "1h", 0, &office.more);
+    let config = common::office::config_with(office.dir.path(), "1h", 0, (&office.tables, ""));
     let shutdown = runtime::Shutdown::new();
     let second = signaling::Server::bind(config, shutdown.clone()).await.unwrap();
     let running = tokio::spawn(second.run());
@@ -283,7 +283,7 @@ async fn short_messages_go_by_the_gateway_that_is_configured() {
     let mut office = Office::open_configured("1h", bookings("10m")).await;
     office.stop().await;
     std::fs::write(office.path("secrets/sms.secret"), "s3cret\n").unwrap();
-    office.more = format!("{sms}{}", bookings("10m"));
+    office.tables = format!("{sms}{}", bookings("10m"));
     office.start().await;
     let mut browser = office.browser();
     browser

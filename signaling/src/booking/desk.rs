@@ -98,7 +98,7 @@ pub(super) async fn page(
 ) -> Result<Response, Refusal> {
     let staff = match logged_in(staff) {
         Ok(staff) => staff,
-        Err(elsewhere) => return Ok(elsewhere),
+        Err(elsewhere) => return Ok(*elsewhere),
     };
     let Query(asked) = asked.map_err(|_| Refusal::of_field(Fault::BadRequest, "day"))?;
     show(&visitor, &staff, asked, Filled::default(), Vec::new()).await

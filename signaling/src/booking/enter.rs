@@ -47,7 +47,7 @@ pub(crate) enum Entered {
     /// There is no such link.
     Unknown,
     /// The consultation.
-    Call(Call),
+    Call(Box<Call>),
     /// Something else: too early, another day, cancelled.
     Page(Response),
 }
@@ -76,15 +76,15 @@ pub(crate) async fn by_link(
 ) -> Result<Entered, Refusal> {
     // Links that staff have made have no appointment.
     if let Some(call) = found.as_ref().filter(|call| call.appointment.is_none()) {
-        return Ok(Entered::Call(call.clone()));
+        return Ok(Entered::Call(Box::new(call.clone())));
     }
     let Some(record) = service::by_code(app, code).await? else {
-        return Ok(found.map_or(Entered::Unknown, Entered::Call));
+        return Ok(found.map_or(Entered::Unknown, |call| Entered::Call(Box::new(call))));
     };
     let now = runtime::now();
     let is_in_call = found.as_ref().is_some_and(|call| call.phase == Phase::Admitted);
     if is_in_call {
-        return Ok(found.map_or(Entered::Unknown, Entered::Call));
+        return Ok(found.map_or(Entered::Unknown, |call| Entered::Call(Box::new(call))));
     }
     let is_ahead = record.kind == BookingKind::Remote && record.state == State::Booked && now < closes_at(&record);
     if !is_ahead {
@@ -95,7 +95,7 @@ pub(crate) async fn by_link(
         return early(app, headers, code, &record, is_still).map(Entered::Page);
     }
     let call = open(app, code, &record, now).await?;
-    Ok(call.map_or(Entered::Unknown, Entered::Call))
+    Ok(call.map_or(Entered::Unknown, |call| Entered::Call(Box::new(call))))
 }
 
 /// The appointment's consultation, made where there is none that goes on.

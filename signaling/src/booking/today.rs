@@ -64,10 +64,10 @@ pub(super) fn tongue_of(lang: Lang) -> Tongue {
 }
 
 /// Staff who aren't logged in are sent to do so.
-pub(super) fn logged_in(staff: Result<LoggedIn, Refusal>) -> Result<LoggedIn, Response> {
+pub(super) fn logged_in(staff: Result<LoggedIn, Refusal>) -> Result<LoggedIn, Box<Response>> {
     staff.map_err(|refusal| match refusal.fault {
-        Fault::NotLoggedIn => Redirect::to("/staff/login").into_response(),
-        _ => refusal.into_response(),
+        Fault::NotLoggedIn => Box::new(Redirect::to("/staff/login").into_response()),
+        _ => Box::new(refusal.into_response()),
     })
 }
 
@@ -146,7 +146,7 @@ pub(super) async fn page(
 ) -> Result<Response, Refusal> {
     let staff = match logged_in(staff) {
         Ok(staff) => staff,
-        Err(elsewhere) => return Ok(elsewhere),
+        Err(elsewhere) => return Ok(*elsewhere),
     };
     let Query(asked) = asked.map_err(|_| Refusal::of_field(Fault::BadRequest, "day"))?;
     check_sees(&staff.account)?;

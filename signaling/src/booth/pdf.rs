@@ -165,7 +165,7 @@ impl Out {
         let mut end = format!("xref\n0 {}\n0000000000 65535 f \n", self.places.len() + 1);
         for place in &self.places {
             // Writing into a text doesn't fail.
-            let _ = write!(end, "{place:010} 00000 n \n");
+            let _ = writeln!(end, "{place:010} 00000 n ");
         }
         let _ = write!(
             end,
