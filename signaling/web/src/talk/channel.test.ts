@@ -50,8 +50,14 @@ function sealing(ring: KeyRing, call: string): Sealing {
 
 const key = (byte: number) => importBase(new Uint8Array(32).fill(byte));
 const soon = () => new Promise<void>((wake) => setTimeout(wake, 1));
+/** Keys are looked for so seldom that they come in time, however busy the machine is. */
+const seldom = () => new Promise<void>((wake) => setTimeout(wake, 40));
 const settled = async () => {
   for (let turn = 0; turn < 20; turn++) await soon();
+};
+/** Waits for what must come. */
+const until = async (isSo: () => boolean) => {
+  for (let turn = 0; turn < 2_000 && !isSo(); turn++) await new Promise((wake) => setTimeout(wake, 5));
 };
 
 interface End {
@@ -62,9 +68,9 @@ interface End {
   call: { now: string | null };
 }
 
-function end(): End {
+function end(pause = seldom): End {
   const [post, ring, heard, call] = [new Post(), new KeyRing(), [] as Heard[], { now: "call-1" as string | null }];
-  const channel = new Channel(post, () => (call.now === null ? null : sealing(ring, call.now)), soon);
+  const channel = new Channel(post, () => (call.now === null ? null : sealing(ring, call.now)), pause);
   channel.onMessage((one) => heard.push(one));
   return { post, ring, channel, heard, call };
 }
@@ -72,8 +78,8 @@ function end(): End {
 const chat = (text: string) => ({ type: "chat", id: newId(), text }) as const;
 const words = ({ heard }: End) => heard.map(({ message }) => (message.type === "chat" ? message.text : message.type));
 
-async function pair(): Promise<{ a: End; b: End }> {
-  const [a, b] = [end(), end()];
+async function pair(pause = seldom): Promise<{ a: End; b: End }> {
+  const [a, b] = [end(pause), end(pause)];
   await a.ring.send(await key(1), 64);
   await b.ring.receive("a", await key(1), 64);
   return { a, b };
@@ -89,7 +95,7 @@ test("what goes out is sealed, and comes in at the other end only as the sender'
   b.post.pass(sealed, "c");
   b.post.pass(sealed, "a");
   b.post.pass(sealed, "a");
-  await settled();
+  await until(() => b.heard.length > 0 && b.channel.dropped.unopened > 1);
   assert.deepEqual(words(b), [secret], "not as somebody else's, and not twice");
   assert.equal(b.heard[0]?.from, "a");
   assert.ok(b.channel.dropped.unopened >= 1);
@@ -116,7 +122,7 @@ test("who has no key yet waits with sending, in order", async () => {
   await a.ring.send(await key(1), 64);
   await sent;
   for (const one of a.post.sent) b.post.pass(one, "a");
-  await settled();
+  await until(() => b.heard.length >= 2);
   assert.deepEqual(words(b), ["1", "2"]);
 });
 
@@ -129,22 +135,22 @@ test("a message whose key isn't here yet waits for it, and those behind it wait 
   for (const one of a.post.sent) b.post.pass(one, "a");
   await soon();
   await b.ring.receive("a", await key(2), 128);
-  await settled();
+  await until(() => b.heard.length >= 3);
   assert.deepEqual(words(b), ["old key", "new key", "after"]);
 });
 
 test("a message whose key never comes is given up, and one with a key of long ago at once", async () => {
-  const { a, b } = await pair();
+  const { a, b } = await pair(soon);
   await a.channel.send(chat("of long ago"));
-  const newcomer = end();
+  const newcomer = end(soon);
   await newcomer.ring.receive("a", await key(3), 192);
   newcomer.post.pass(a.post.sent[0] ?? new Uint8Array(), "a");
-  await settled();
+  await until(() => newcomer.channel.dropped.unopened > 0);
   assert.equal(newcomer.channel.dropped.unopened, 1);
   await a.ring.send(await key(9), 256);
   await a.channel.send(chat("of a key that nobody gave"));
   b.post.pass(a.post.sent[1] ?? new Uint8Array(), "a");
-  for (let turn = 0; turn < 40 && b.channel.dropped.unopened === 0; turn++) await settled();
+  await until(() => b.channel.dropped.unopened > 0);
   assert.deepEqual([b.heard.length, b.channel.dropped.unopened], [0, 1]);
 });
 
@@ -155,7 +161,7 @@ test("what waits is bounded: of one sender, and of what is to be sent", async ()
   for (const one of a.post.sent) b.post.pass(one, "a");
   assert.equal(b.channel.dropped.tooMany, 6);
   await b.ring.receive("a", await key(2), 128);
-  await settled();
+  await until(() => b.heard.length >= 64);
   assert.equal(b.heard.length, 64);
 
   const silent = end();
@@ -193,6 +199,6 @@ test("what is opened and is no message is dropped and counted", async () => {
   const { a, b } = await pair();
   const sealed = await a.ring.seal(new TextEncoder().encode("dance") as Uint8Array<ArrayBuffer>);
   b.post.pass(sealed ?? new Uint8Array(), "a");
-  await settled();
+  await until(() => b.channel.dropped.unreadable > 0);
   assert.deepEqual([b.heard.length, b.channel.dropped.unreadable], [0, 1]);
 });

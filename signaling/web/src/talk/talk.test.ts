@@ -54,7 +54,7 @@ class Room {
 }
 
 const settled = async () => {
-  for (let turn = 0; turn < 30; turn++) await new Promise((wake) => setTimeout(wake, 2));
+  for (let turn = 0; turn < 60; turn++) await new Promise((wake) => setTimeout(wake, 5));
 };
 const words = ({ chat }: Talk) => chat.lines.map(({ text }) => text);
 
