@@ -265,8 +265,8 @@ pub(super) fn fingerprint(rows: &[Row], accounts: &Accounts) -> String {
 /// What a row does to an account.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub(super) enum Effect {
-    New(Account),
-    Changed { before: Account, after: Account },
+    New(Box<Account>),
+    Changed { before: Box<Account>, after: Box<Account> },
     Same,
 }
 
@@ -278,7 +278,7 @@ pub(super) fn effect(row: &Row, accounts: &Accounts) -> Effect {
         if row.is_disabled == Some(true) {
             account.disable();
         }
-        return Effect::New(account);
+        return Effect::New(Box::new(account));
     };
     let mut after = before.clone();
     after.name.clone_from(&row.name);
@@ -292,8 +292,8 @@ pub(super) fn effect(row: &Row, accounts: &Accounts) -> Effect {
         Effect::Same
     } else {
         Effect::Changed {
-            before: before.clone(),
-            after,
+            before: Box::new(before.clone()),
+            after: Box::new(after),
         }
     }
 }

@@ -196,7 +196,7 @@ fn plan(app: &App, lang: Lang, rows: &[Row], effects: &[Effect], before: String,
             }
             Effect::Changed { before, after } => {
                 changed += 1;
-                (false, differences(app, lang, Some(before), after))
+                (false, differences(app, lang, Some(before.as_ref()), after))
             }
             Effect::Same => {
                 same += 1;
@@ -225,9 +225,12 @@ fn plan(app: &App, lang: Lang, rows: &[Row], effects: &[Effect], before: String,
     }
 }
 
+/// What a field says of an account.
+type Word = fn(&App, Lang, &Account) -> String;
+
 fn differences(app: &App, lang: Lang, before: Option<&Account>, after: &Account) -> Vec<FieldChange> {
     let texts = lang.catalogue();
-    let fields: [(&'static str, fn(&App, Lang, &Account) -> String); 4] = [
+    let fields: [(&'static str, Word); 4] = [
         (texts.text("import.field.name"), |_, _, it| it.name.clone()),
         (texts.text("import.field.role"), |_, lang, it| {
             role_word(lang, it.role).to_owned()
@@ -252,8 +255,8 @@ fn differences(app: &App, lang: Lang, before: Option<&Account>, after: &Account)
 
 fn change_of(effects: &[Effect], events: &[Event]) -> Change {
     let accounts = effects.iter().filter_map(|effect| match effect {
-        Effect::New(account) => Some(account.clone()),
-        Effect::Changed { after, .. } => Some(after.clone()),
+        Effect::New(account) => Some(account.as_ref().clone()),
+        Effect::Changed { after, .. } => Some(after.as_ref().clone()),
         Effect::Same => None,
     });
     Change {
