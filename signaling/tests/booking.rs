@@ -537,7 +537,7 @@ async fn an_appointment_becomes_one_consultation_however_often_it_is_opened() {
         (status, &facts["name"], &facts["topic"]),
         (200, &NAME.into(), &"保育所".into())
     );
-    let mut other = office.staff("taro").await;
+    let mut other = office.staff("jiro").await;
     let (_, facts) = other.text(&format!("/api/appointments/{}", record.id)).await;
     assert!(
         !facts.contains("葛") && facts.contains("保育所"),

@@ -177,7 +177,7 @@ async fn the_days_list_shows_and_does_what_staff_need() {
     ] {
         assert!(list.contains(words), "{words}: {list}");
     }
-    let mut other = office.staff("taro").await;
+    let mut other = office.staff("jiro").await;
     let (_, theirs) = other.text(&format!("{today}&section=kosodate")).await;
     assert!(
         theirs.contains("ほかの課の予約") && !theirs.contains("予約 花子"),

@@ -43,18 +43,14 @@ pub(crate) fn apply(record: &Record, event: Event, who: &Who, now: UnixMillis) -
         Event::Ready(means) => ready(record, who, means, now),
         Event::Admit(means) => admit(record, who, means, now),
         Event::End if record.phase == Phase::Ended => Ok(None),
-        Event::End if may_end(record, who) => Ok(Some(ended(record, now))),
+        Event::End if may_end(who) => Ok(Some(ended(record, now))),
         Event::End => Err(Fault::Forbidden),
     }
 }
 
-/// Whether somebody may end a consultation for all: the resident, who serves, and before the call any member of staff.
-fn may_end(record: &Record, who: &Who) -> bool {
-    match who {
-        Who::Resident(_) => true,
-        Who::Staff(staff) => record.phase != Phase::Admitted || record.staff.as_ref() == Some(staff),
-        Who::Guest(..) => false,
-    }
+/// Whether somebody may end a consultation for all: which of the staff, the table of rights says (`access`).
+fn may_end(who: &Who) -> bool {
+    !matches!(who, Who::Guest(..))
 }
 
 fn ready(record: &Record, who: &Who, means: Means, now: UnixMillis) -> Result<Option<Record>, Fault> {
@@ -151,7 +147,7 @@ mod tests {
     use super::*;
     use protocol::config::EncryptionPolicy;
     use protocol::grants::Encryption;
-    use protocol::ids::{ConsultationId, RoomId, SectionId, StaffId};
+    use protocol::ids::{ConsultationId, RoomId, SeatId, SectionId, StaffId};
     use store::consultations::Call;
 
     const CAN: Means = Means {
@@ -251,7 +247,7 @@ mod tests {
     }
 
     #[test]
-    fn either_side_ends_it_from_any_phase_and_a_call_only_those_who_are_in_it() {
+    fn either_side_ends_it_from_any_phase_and_guests_never() {
         for record in [booked(), waiting(), admitted()] {
             for who in [resident(&record), staff("hanako")] {
                 let over = apply(&record, Event::End, &who, LATER)
@@ -261,11 +257,9 @@ mod tests {
                 assert_eq!(apply(&over, READY, &resident(&record), LATER), Err(Fault::LinkUsed));
             }
         }
-        assert!(apply(&waiting(), Event::End, &staff("taro"), LATER).is_ok());
-        assert_eq!(
-            apply(&admitted(), Event::End, &staff("taro"), LATER),
-            Err(Fault::Forbidden)
-        );
+        let call = admitted();
+        let guest = Who::Guest(call.id.clone(), SeatId::random());
+        assert_eq!(apply(&call, Event::End, &guest, LATER), Err(Fault::Forbidden));
     }
 
     #[test]

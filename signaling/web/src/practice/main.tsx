@@ -1,6 +1,6 @@
 // つながるか試す: the device check and a call with oneself, at any time, without a link.
 import { type ComponentChildren, render } from "preact";
-import { useEffect, useReducer, useRef, useState } from "preact/hooks";
+import { useReducer, useRef, useState } from "preact/hooks";
 import { Trouble } from "../call/trouble.tsx";
 import { Facts, Heading, LevelBar, Notice, OwnVideo, Telephone, useFacts, useWakeLock } from "../shared/components.tsx";
 import { Devices } from "../shared/devices.ts";
@@ -91,16 +91,18 @@ function Frame({ children }: { children: ComponentChildren }) {
   );
 }
 
+/** Whenever there is an element for it, the picture is in it and plays. */
+function shown(element: HTMLVideoElement | null, picture: MediaStream): void {
+  if (!element || element.srcObject === picture) return;
+  element.srcObject = picture;
+  void element.play().catch(() => undefined);
+}
+
 function CallView({ practice, devices, onStop }: { practice: Practice; devices: Devices; onStop(): void }) {
   const { t } = useFacts();
-  const video = useRef<HTMLVideoElement>(null);
   const { progress } = practice;
   const [camera, microphone] = [devices.track("camera"), devices.track("microphone")];
   useWakeLock();
-  useEffect(() => {
-    if (video.current) video.current.srcObject = practice.picture;
-    void video.current?.play().catch(() => undefined);
-  }, [practice, progress.isConnected]);
   const good = isGood(progress);
   return (
     <Frame>
@@ -117,7 +119,7 @@ function CallView({ practice, devices, onStop }: { practice: Practice; devices: 
       {progress.picture !== "none" && (
         <div class="preview">
           {progress.isConnected ? (
-            <video ref={video} data-test="practice-video" aria-label={t("practice.returned")} autoplay playsInline muted />
+            <video ref={(element) => shown(element, practice.picture)} data-test="practice-video" aria-label={t("practice.returned")} autoplay playsInline muted />
           ) : (
             <OwnVideo track={camera} label={t("check.preview")} />
           )}

@@ -16,7 +16,7 @@ test("all languages have the same keys with the same placeholders", () => {
 });
 
 /** Keys that are put together when they are used; the server's tests prove those of `problem.`. */
-const FAMILIES = ["problem.", "level.", "trend.", "staff.phase.", "check.denied.steps_", "login.error.", "rating.", "host.state."];
+const FAMILIES = ["problem.", "level.", "trend.", "staff.phase.", "check.denied.steps_", "login.error.", "rating.", "host.state.", "today.channel.", "today.state."];
 
 test("every text is used somewhere", () => {
   const files = ["src", "../templates", "../src"].flatMap((folder) =>
