@@ -1,6 +1,6 @@
 //! What stays of consultations: that one was, who served it, when, how long, and how content the resident was. No name.
 //!
-//! Invariant: at most [`KEPT`] are kept; the oldest goes first.
+//! Invariant: at most [`KEPT`] are kept, and none longer than `privacy.keep_audit`; the oldest goes first.
 
 use std::sync::LazyLock;
 use std::time::Duration;
@@ -53,6 +53,17 @@ static PUT: LazyLock<Script> = LazyLock::new(|| {
     )
 });
 
+static DROP: LazyLock<Script> = LazyLock::new(|| {
+    Script::new(
+        "local old = redis.call('ZRANGEBYSCORE', KEYS[2], '-inf', ARGV[1])
+         for _, id in ipairs(old) do
+           redis.call('HDEL', KEYS[1], id)
+           redis.call('ZREM', KEYS[2], id)
+         end
+         return #old",
+    )
+});
+
 /// Stores one, or replaces what is known of it.
 ///
 /// # Errors
@@ -89,4 +100,16 @@ pub async fn newest(ledger: &Db, office: &OfficeId, count: usize) -> Result<Vec<
     let key = keys::consultations_served(office);
     let found: Vec<Option<String>> = ledger.run(redis::cmd("HMGET").arg(&key).arg(ids)).await?;
     found.into_iter().flatten().map(|json| from_json(&key, &json)).collect()
+}
+
+/// Drops those that ended before a time. Returns how many.
+///
+/// # Errors
+/// [`StoreError::Unavailable`](crate::StoreError::Unavailable).
+pub async fn drop_before(ledger: &Db, office: &OfficeId, before: UnixMillis) -> Result<usize> {
+    let mut call = DROP.prepare_invoke();
+    call.key(keys::consultations_served(office))
+        .key(keys::consultations_served_when(office))
+        .arg(format!("({}", before.0));
+    Ok(usize::try_from(ledger.invoke::<i64>(&call).await?).unwrap_or(0))
 }

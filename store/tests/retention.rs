@@ -13,6 +13,7 @@ use protocol::signal::Phase;
 use protocol::time::UnixMillis;
 use store::consultations::{self, Call, Record};
 use store::retention::{Swept, sweep};
+use store::served::{self, Served};
 use store::{Db, audit};
 
 const NOW: UnixMillis = UnixMillis(1_800_000_000_000);
@@ -98,9 +99,21 @@ async fn facts_and_the_log_go_in_their_own_time(db: &Db) {
         keep_consultations: HOUR,
         keep_audit: 100 * HOUR,
     };
-    held(db, "code", NOW).await;
+    let id = held(db, "code", NOW).await;
+    let served = Served {
+        id,
+        section: SectionId::new("kosodate").unwrap(),
+        staff: StaffId::new("hanako").unwrap(),
+        ended_at: NOW,
+        waited: HOUR,
+        lasted: HOUR,
+        score: Some(5),
+    };
+    served::put(db, &office(), &served).await.unwrap();
     sweep(db, &office(), &keep, NOW.plus(2 * HOUR)).await.unwrap();
+    assert_eq!(served::newest(db, &office(), 9).await.unwrap(), [served]);
     let swept = sweep(db, &office(), &keep, NOW.plus(103 * HOUR)).await.unwrap();
+    assert_eq!(served::newest(db, &office(), 9).await.unwrap(), []);
     assert_eq!((swept.facts, swept.audit_entries), (1, 1));
     assert_eq!(
         consultations::facts(db, &office(), NOW, NOW.plus(HOUR)).await.unwrap(),
