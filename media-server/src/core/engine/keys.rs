@@ -87,7 +87,7 @@ impl DtlsProvider for Tap {
         mtu: Option<usize>,
     ) -> Result<Box<dyn DtlsInstance>, CryptoError> {
         let inner = if self.takes_rsa {
-            rsa::open(cert, mtu.unwrap_or(USUAL_MTU))?
+            rsa::open(cert, mtu.unwrap_or(USUAL_MTU), now)?
         } else {
             from_feature_flags().dtls_provider.new_dtls(cert, now, version, mtu)?
         };

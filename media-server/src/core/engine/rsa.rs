@@ -4,7 +4,7 @@
 //! Invariant: this end is the server of its handshake and says nothing before the other end did; what the handshake agreed on is
 //! told once, the other end's certificate before the keys, so that a wrong one ends the connection before anything is opened.
 //!
-//! OpenSSL reads the clock itself, to send a lost flight again: the one place in the core that doesn't go by `now`.
+//! OpenSSL itself reads a clock to tell when a lost flight is to be sent again; when it is asked is told from outside, as everywhere.
 
 use std::collections::VecDeque;
 use std::io;
@@ -43,12 +43,13 @@ const MOST_DATAGRAMS: usize = 32;
 ///
 /// # Errors
 /// The certificate or its key can't be read.
-pub(super) fn open(certificate: &DtlsCert, mtu: usize) -> Result<Box<dyn DtlsInstance>, CryptoError> {
+pub(super) fn open(certificate: &DtlsCert, mtu: usize, now: Instant) -> Result<Box<dyn DtlsInstance>, CryptoError> {
     let ssl = describe(certificate, mtu).map_err(|error| CryptoError::Other(format!("OpenSSL: {error}")))?;
     Ok(Box::new(Server {
         state: State::Waiting(Some((ssl, Wire::default()))),
         news: VecDeque::new(),
         is_closing: false,
+        now,
     }))
 }
 
@@ -127,6 +128,8 @@ struct Server {
     state: State,
     news: VecDeque<News>,
     is_closing: bool,
+    /// The newest time that was told.
+    now: Instant,
 }
 
 impl std::fmt::Debug for Server {
@@ -269,12 +272,13 @@ impl DtlsInstance for Server {
             Some(News::Closed) => DtlsOutput::CloseNotify,
             None => {
                 let wait = if self.is_shaking() { ASK_EVERY } else { NEVER };
-                DtlsOutput::Timeout(Instant::now() + wait)
+                DtlsOutput::Timeout(self.now + wait)
             }
         }
     }
 
-    fn handle_timeout(&mut self, _: Instant) -> Result<(), DtlsImplError> {
+    fn handle_timeout(&mut self, now: Instant) -> Result<(), DtlsImplError> {
+        self.now = now;
         if self.is_shaking() { self.shake() } else { Ok(()) }
     }
 
