@@ -6,7 +6,7 @@ mod common;
 
 use common::booking::{after, bookings, links};
 use common::browser::{Browser, csrf_of};
-use common::office::Office;
+use common::office::{Office, trail};
 
 async fn office() -> Office {
     Office::open_configured("1h", bookings("10m")).await
@@ -220,4 +220,13 @@ async fn the_days_list_shows_and_does_what_staff_need() {
         assert_eq!(answer.headers()["location"], "/staff/login");
     }
     assert_eq!(staff.text("/staff/today?day=yesterday").await.0, 400);
+    assert_eq!(
+        trail(&office, &id).await,
+        [
+            &format!("applicant/{id} appointment.booked booking=sodan;channel=web"),
+            "staff/hanako appointment.code",
+            "staff/hanako appointment.moved",
+            "staff/hanako appointment.missed",
+        ]
+    );
 }

@@ -152,6 +152,7 @@ async fn nobody_opens_what_their_role_may_not() {
         "/staff/accounts/import",
         "/staff/accounts/one/taro",
         "/staff/audit",
+        "/staff/report",
     ] {
         assert_eq!(hanako.get(path).await.status(), 403, "{path}");
         assert_eq!(office.browser().get(path).await.status(), 303, "{path}: log in first");
@@ -164,6 +165,7 @@ async fn nobody_opens_what_their_role_may_not() {
         "/staff/accounts/one/taro",
         "/staff/accounts/one/taro/disable",
         "/staff/audit",
+        "/staff/report",
     ] {
         let fields = [
             ("csrf", csrf.as_str()),

@@ -7,7 +7,7 @@ mod common;
 
 use common::browser::{Browser, Live};
 use common::node::Node;
-use common::office::{ORIGIN, Office};
+use common::office::{ORIGIN, Office, trail};
 use common::until;
 use protocol::control::RequestBody;
 use protocol::grants::{MediaSource, RoomRole};
@@ -224,6 +224,24 @@ async fn an_interpreter_comes_by_link_is_let_in_and_put_out_for_good() {
     })
     .await;
     assert_eq!(call.office.browser().get(&format!("/g/{code}")).await.status(), 410);
+    let seat = log_of_seat(&call).await;
+    assert_eq!(
+        seat,
+        [
+            "staff/hanako seat.invited",
+            "staff/hanako seat.entered",
+            "staff/hanako seat.removed"
+        ]
+    );
+}
+
+/// What the audit log says of the call's only seat: who and what.
+async fn log_of_seat(call: &Call) -> Vec<String> {
+    let all = trail(&call.office, call.id.as_str()).await;
+    let of_seat = all.into_iter().filter(|line| line.contains(" seat."));
+    of_seat
+        .map(|line| line.split(' ').take(2).collect::<Vec<_>>().join(" "))
+        .collect()
 }
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
@@ -294,6 +312,19 @@ async fn on_hold_nobody_is_heard_and_the_whisper_stays_among_staff() {
     );
     assert_eq!(call.taro.ask(end()).await, ServerBody::Ok);
     call.resident.phase(Phase::Ended).await;
+    let log = trail(&call.office, call.id.as_str()).await;
+    let words = log.iter().map(|line| line.split(" seat=").next().unwrap());
+    assert_eq!(
+        words.skip(3).collect::<Vec<_>>(),
+        [
+            "staff/hanako consultation.held",
+            "staff/hanako seat.invited",
+            "staff/taro seat.entered",
+            "staff/hanako consultation.handed-over staff=taro",
+            "staff/hanako consultation.resumed",
+            "staff/taro consultation.ended",
+        ]
+    );
 }
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
@@ -533,27 +564,22 @@ async fn notes_stay_inside_and_the_goodbye_tells_the_residents_own() {
         let request = rating(&browser, score);
         assert_eq!(browser.send(request).await.status(), status, "{score}");
     }
-    let served = store::served::newest(&office.store.ledger, &common::office::office_id(), 10)
+    let served = store::facts::newest(&office.store.ledger, &common::office::office_id(), 10)
         .await
         .unwrap();
     assert_eq!(
-        (served.len(), served[0].score, served[0].staff.as_str()),
-        (1, Some(2), "hanako")
+        (
+            served.len(),
+            served[0].score,
+            served[0].staff.as_ref().map(StaffId::as_str)
+        ),
+        (1, Some(2), Some("hanako"))
     );
 }
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn who_waits_is_told_about_how_long_once_that_is_known() {
     let office = Office::open().await;
-    let served = |minutes: u64| store::served::Served {
-        id: ConsultationId::random(),
-        section: SectionId::new("kosodate").unwrap(),
-        staff: StaffId::new("hanako").unwrap(),
-        ended_at: protocol::time::UnixMillis(minutes),
-        waited: std::time::Duration::ZERO,
-        lasted: std::time::Duration::from_secs(minutes * 60),
-        score: None,
-    };
     let mut console = office.staff("hanako").await;
     let mut staff = console.live(Identity::Staff).await;
     let mut residents = Vec::new();
@@ -569,13 +595,28 @@ async fn who_waits_is_told_about_how_long_once_that_is_known() {
     };
     assert_eq!(staff.ask(admit).await, ServerBody::Ok);
     for minutes in [18, 20, 22] {
-        let ledger = &office.store.ledger;
-        store::served::put(ledger, &common::office::office_id(), &served(minutes))
-            .await
-            .unwrap();
+        was_held(&office, &mut console, minutes).await;
     }
     for (at, minutes) in [(1, 10), (2, 30)] {
         let wait = told(&mut residents[at].1, "a wait", |seen| seen.call.wait_minutes).await;
         assert_eq!(wait, minutes);
     }
+}
+
+/// A consultation that was, and took so long.
+async fn was_held(office: &Office, console: &mut Browser, minutes: u64) {
+    let (id, _) = console.create("kosodate").await;
+    let id = ConsultationId::new(id).unwrap();
+    let (ledger, ward) = (&office.store.ledger, common::office::office_id());
+    let ended_at = runtime::now();
+    let change = store::consultations::update(ledger, &ward, &id, ended_at, |old| {
+        Some(store::consultations::Record {
+            phase: Phase::Ended,
+            admitted_at: Some(protocol::time::UnixMillis(ended_at.0 - minutes * 60_000)),
+            staff: Some(StaffId::new("hanako").unwrap()),
+            ended_at: Some(ended_at),
+            ..old.clone()
+        })
+    });
+    assert!(change.await.unwrap().unwrap().1);
 }

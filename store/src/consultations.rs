@@ -16,6 +16,7 @@ use redis::Script;
 use serde::{Deserialize, Serialize};
 use sha2::{Digest, Sha256};
 
+use crate::facts::{self, Facts};
 use crate::redis::{from_json, to_json};
 use crate::{Db, Result, StoreError, keys};
 
@@ -127,40 +128,6 @@ pub struct Rating {
     pub is_changed: bool,
 }
 
-/// What is kept of a consultation when all else is deleted: that it was, for whom it was, who served it, when, how long.
-#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
-pub struct Facts {
-    /// Which.
-    pub id: ConsultationId,
-    /// Whose business it was.
-    pub section: SectionId,
-    /// Who served it; nobody: there was no call.
-    pub staff: Option<StaffId>,
-    /// When the call began; none: there was none.
-    pub from: Option<UnixMillis>,
-    /// When it ended, or the link died.
-    pub ended_at: UnixMillis,
-    /// How long the call was, in milliseconds.
-    pub lasted_ms: u64,
-}
-
-impl Facts {
-    /// Of a record that has ended.
-    #[must_use]
-    pub fn of(record: &Record) -> Self {
-        let ended_at = record.ended_at.unwrap_or(record.expires_at);
-        let lasted = record.admitted_at.map_or(Duration::ZERO, |from| ended_at.since(from));
-        Self {
-            id: record.id.clone(),
-            section: record.section.clone(),
-            staff: record.staff.clone(),
-            from: record.admitted_at,
-            ended_at,
-            lasted_ms: u64::try_from(lasted.as_millis()).unwrap_or(u64::MAX),
-        }
-    }
-}
-
 /// The secret of a link: 128 random bits as text, as it stands in the URL.
 #[must_use]
 pub fn new_code() -> String {
@@ -224,6 +191,7 @@ static REPLACE: LazyLock<Script> = LazyLock::new(|| {
            redis.call('ZADD', KEYS[5], ARGV[9], ARGV[4])
          end
          redis.call('PUBLISH', ARGV[6], ARGV[7])
+         if ARGV[5] == '1' then redis.call('PUBLISH', ARGV[6], ARGV[10]) end
          return 1",
     )
 });
@@ -427,7 +395,8 @@ pub async fn update(
             .arg(keys::wake(office))
             .arg(topic(id))
             .arg(to_json(&key, &Facts::of(&new))?)
-            .arg(new.ended_at.unwrap_or(now).0);
+            .arg(new.ended_at.unwrap_or(now).0)
+            .arg(facts::TOPIC);
         match ledger.invoke::<i64>(&call).await? {
             1 => return Ok(Some((new, true))),
             -1 => return Ok(None),
@@ -468,45 +437,4 @@ pub async fn forget_ended(ledger: &Db, office: &OfficeId, before: UnixMillis) ->
         }
     }
     Ok(forgotten)
-}
-
-/// What is kept of the consultations that ended in a time, the oldest first.
-///
-/// # Errors
-/// [`StoreError::Unavailable`], [`StoreError::Corrupt`].
-pub async fn facts(ledger: &Db, office: &OfficeId, from: UnixMillis, until: UnixMillis) -> Result<Vec<Facts>> {
-    let mut range = redis::cmd("ZRANGEBYSCORE");
-    range
-        .arg(keys::facts_by_time(office))
-        .arg(from.0)
-        .arg(format!("({}", until.0));
-    let ids: Vec<String> = ledger.run(&range).await?;
-    let key = keys::facts(office);
-    let mut all = Vec::with_capacity(ids.len());
-    for id in ids {
-        let json: Option<String> = ledger.run(redis::cmd("HGET").arg(&key).arg(&id)).await?;
-        if let Some(json) = json {
-            all.push(from_json(&key, &json)?);
-        }
-    }
-    Ok(all)
-}
-
-/// Drops the facts of what ended before a time. Returns how many.
-///
-/// # Errors
-/// [`StoreError::Unavailable`].
-pub async fn drop_facts(ledger: &Db, office: &OfficeId, before: UnixMillis) -> Result<usize> {
-    let by_time = keys::facts_by_time(office);
-    let mut range = redis::cmd("ZRANGEBYSCORE");
-    range.arg(&by_time).arg("-inf").arg(format!("({}", before.0));
-    let ids: Vec<String> = ledger.run(&range).await?;
-    for id in &ids {
-        ledger
-            .run::<i64>(redis::cmd("HDEL").arg(keys::facts(office)).arg(id))
-            .await?;
-        // Last, so that what was interrupted is found again.
-        ledger.run::<i64>(redis::cmd("ZREM").arg(&by_time).arg(id)).await?;
-    }
-    Ok(ids.len())
 }

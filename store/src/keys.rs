@@ -41,14 +41,6 @@ pub(crate) fn consultation_notes(office: &OfficeId, id: &ConsultationId) -> Stri
     format!("mg:{{{office}:consultations}}:notes:{id}")
 }
 
-pub(crate) fn consultations_served(office: &OfficeId) -> String {
-    format!("mg:{{{office}:consultations}}:served")
-}
-
-pub(crate) fn consultations_served_when(office: &OfficeId) -> String {
-    format!("mg:{{{office}:consultations}}:served:when")
-}
-
 pub(crate) fn desks(office: &OfficeId) -> String {
     format!("mg:{{{office}:desks}}")
 }

@@ -14,6 +14,7 @@ pub mod broadcasts;
 pub mod cameras;
 pub mod consultations;
 pub mod desks;
+pub mod facts;
 pub mod keys;
 pub mod letters;
 pub mod nodes;
@@ -24,7 +25,6 @@ pub mod redis;
 pub mod relay;
 pub mod retention;
 pub mod screens;
-pub mod served;
 pub mod staff;
 
 use std::path::PathBuf;

@@ -7,7 +7,7 @@ use protocol::ids::OfficeId;
 use protocol::time::UnixMillis;
 
 use crate::audit::{Event, What, Who};
-use crate::{Db, Result, audit, consultations, served};
+use crate::{Db, Result, audit, consultations, facts};
 
 /// What a sweep has deleted.
 #[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
@@ -37,10 +37,9 @@ pub async fn sweep(ledger: &Db, office: &OfficeId, keep: &Privacy, now: UnixMill
         audit::append(ledger, office, &event, now).await?;
     }
     let old = before(now, keep.keep_audit);
-    served::drop_before(ledger, office, old).await?;
     Ok(Swept {
         consultations: forgotten.len(),
-        facts: consultations::drop_facts(ledger, office, old).await?,
+        facts: facts::drop_before(ledger, office, old).await?,
         audit_entries: audit::trim(ledger, office, old, now).await?,
     })
 }

@@ -11,10 +11,9 @@ use protocol::grants::Encryption;
 use protocol::ids::{ConsultationId, RoomId, SectionId, StaffId};
 use protocol::signal::Phase;
 use protocol::time::UnixMillis;
-use store::consultations::{self, Call, Record};
+use store::consultations::{self, Call, Rating, Record};
 use store::retention::{Swept, sweep};
-use store::served::{self, Served};
-use store::{Db, audit};
+use store::{Db, audit, facts};
 
 const NOW: UnixMillis = UnixMillis(1_800_000_000_000);
 const HOUR: Duration = Duration::from_secs(3600);
@@ -29,7 +28,7 @@ async fn held(db: &Db, code: &str, ended_at: UnixMillis) -> ConsultationId {
         appointment: None,
         created_at: NOW,
         expires_at: NOW.plus(48 * HOUR),
-        waiting_since: Some(NOW),
+        waiting_since: Some(UnixMillis(NOW.0 - 600_000)),
         admitted_at: Some(NOW),
         staff: Some(StaffId::new("hanako").unwrap()),
         ended_at: None,
@@ -44,6 +43,14 @@ async fn held(db: &Db, code: &str, ended_at: UnixMillis) -> ConsultationId {
         Some(Record {
             phase: Phase::Ended,
             ended_at: Some(ended_at),
+            call: Call {
+                rating: Some(Rating {
+                    score: 4,
+                    at: ended_at,
+                    is_changed: false,
+                }),
+                ..old.call.clone()
+            },
             ..old.clone()
         })
     });
@@ -76,15 +83,14 @@ async fn of_a_consultation_only_the_facts_are_left_after_its_time(db: &Db) {
         "once"
     );
 
-    let facts = consultations::facts(db, &office(), NOW, NOW.plus(48 * HOUR))
-        .await
-        .unwrap();
+    let facts = facts::between(db, &office(), NOW, NOW.plus(48 * HOUR)).await.unwrap();
     assert_eq!(
         facts.iter().map(|facts| &facts.id).collect::<Vec<_>>(),
         [&first, &second]
     );
     assert_eq!(facts[0].staff.as_ref().unwrap().as_str(), "hanako");
     assert_eq!((facts[0].from, facts[0].lasted_ms), (Some(NOW), 3_600_000));
+    assert_eq!((facts[1].waited_ms, facts[1].score), (600_000, Some(4)));
     let entries = audit::read(db, &office(), 0, 10).await.unwrap();
     assert_eq!(entries.len(), 1);
     assert_eq!(
@@ -100,24 +106,12 @@ async fn facts_and_the_log_go_in_their_own_time(db: &Db) {
         keep_audit: 100 * HOUR,
     };
     let id = held(db, "code", NOW).await;
-    let served = Served {
-        id,
-        section: SectionId::new("kosodate").unwrap(),
-        staff: StaffId::new("hanako").unwrap(),
-        ended_at: NOW,
-        waited: HOUR,
-        lasted: HOUR,
-        score: Some(5),
-    };
-    served::put(db, &office(), &served).await.unwrap();
     sweep(db, &office(), &keep, NOW.plus(2 * HOUR)).await.unwrap();
-    assert_eq!(served::newest(db, &office(), 9).await.unwrap(), [served]);
+    let left = facts::newest(db, &office(), 9).await.unwrap();
+    assert_eq!(left.iter().map(|it| &it.id).collect::<Vec<_>>(), [&id]);
     let swept = sweep(db, &office(), &keep, NOW.plus(103 * HOUR)).await.unwrap();
-    assert_eq!(served::newest(db, &office(), 9).await.unwrap(), []);
+    assert_eq!(facts::newest(db, &office(), 9).await.unwrap(), []);
     assert_eq!((swept.facts, swept.audit_entries), (1, 1));
-    assert_eq!(
-        consultations::facts(db, &office(), NOW, NOW.plus(HOUR)).await.unwrap(),
-        []
-    );
+    assert_eq!(facts::between(db, &office(), NOW, NOW.plus(HOUR)).await.unwrap(), []);
     assert!(audit::verify(db, &office(), vec![]).await.unwrap().is_ok());
 }

@@ -337,7 +337,7 @@ pub(super) async fn change(booker: Booker, Path(code): Path<String>, form: SentF
     let (booker, record) = of_link(booker, &code).await?;
     let now = runtime::now();
     check_ahead(&record, &code, now)?;
-    let changed = service::change(&booker.app, &record, UnixMillis(at), Channel::Web, now).await;
+    let changed = service::change(&booker.app, &record, UnixMillis(at), Channel::Web, None, now).await;
     changed.map_err(|trouble| {
         trouble
             .with_way("early.see", format!("/a/{code}"))
@@ -378,7 +378,10 @@ pub(super) async fn cancel(booker: Booker, Path(code): Path<String>, form: SentF
     // Sent twice is done once.
     if record.state != State::Cancelled {
         check_ahead(&record, &code, now)?;
-        let closed = service::close(&booker.app, &record, State::Cancelled, now).await;
+        let closed = {
+            let doer = service::doer_of(&record, None);
+            service::close(&booker.app, &record, State::Cancelled, doer, now).await
+        };
         closed.map_err(|trouble| trouble.with_way("early.see", format!("/a/{code}")))?;
     }
     Ok(Redirect::to(&format!("/a/{code}")).into_response())

@@ -288,7 +288,7 @@ pub(super) async fn book(
     };
     match service::book(app, wish, runtime::now()).await {
         Ok(Outcome::Booked(record)) => {
-            let number = join::give(app, &record).await?;
+            let number = join::give(app, &record, &staff.account.id).await?;
             told(&visitor, &staff, &record, number)
         }
         // As for a resident: a page that asks until it knows.
@@ -340,7 +340,16 @@ async fn shift(
 ) -> Result<Response, Refusal> {
     let app = &visitor.app;
     let record = theirs(app, staff, &asked.moved).await?;
-    match service::change(app, &record, starts_at, Channel::Phone, runtime::now()).await {
+    match service::change(
+        app,
+        &record,
+        starts_at,
+        Channel::Phone,
+        Some(&staff.account.id),
+        runtime::now(),
+    )
+    .await
+    {
         Ok(record) => {
             tracing::info!(appointment = %record.id, staff = %staff.account.id, "staff moved an appointment");
             let day = calendar(app).date_of(record.slot.starts_at);

@@ -8,9 +8,11 @@ use axum::extract::rejection::FormRejection;
 use axum::http::StatusCode;
 use axum::response::{IntoResponse, Redirect, Response};
 use hmac::{Hmac, KeyInit, Mac};
+use protocol::ids::StaffId;
 use serde::Deserialize;
 use sha2::Sha256;
 use store::appointments::Record;
+use store::audit::{Event, What, Who as Doer};
 
 use super::form::short_code;
 use super::leaf::{Booker, Leaf};
@@ -18,6 +20,7 @@ use super::markup::Markup;
 use super::service::book_of;
 use super::trouble::{Kind, Trouble};
 use crate::app::App;
+use crate::audit;
 use crate::problem::{Refusal, Told, html};
 
 /// So many digits that were taken already are tried anew.
@@ -116,14 +119,16 @@ pub(super) fn stored(app: &App, digits: &str) -> String {
         .collect()
 }
 
-/// Gives an appointment a new short code, as it is read out: `1234-5678`.
+/// Gives an appointment a new short code, as a member of staff reads it out: `1234-5678`.
 ///
 /// # Errors
 /// [`Kind::StoreDown`]; [`Kind::Internal`] where no free one is found, which never happens with fewer than millions.
-pub(super) async fn give(app: &App, record: &Record) -> Result<String, Trouble> {
+pub(super) async fn give(app: &App, record: &Record, staff: &StaffId) -> Result<String, Trouble> {
     for _ in 0..ATTEMPTS {
         let digits = format!("{:08}", rand::random_range(0..100_000_000_u32));
         if book_of(app).give_short_code(record, &stored(app, &digits)).await? {
+            let doer = Doer::Staff(staff.clone());
+            audit::write(app, Event::new(doer, What::ShortCodeMade, &record.id)).await;
             return Ok(format!("{}-{}", &digits[..4], &digits[4..]));
         }
     }

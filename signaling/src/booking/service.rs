@@ -8,13 +8,15 @@ use protocol::ids::{AppointmentId, StaffId, TopicId};
 use protocol::signal::Phase;
 use protocol::time::UnixMillis;
 use store::appointments::{Book, Booked, Moved, Person, Record, State, code_of_form};
+use store::audit::{Event, What, Who as Doer};
 use store::letters::{Letter, Subject, Way};
 use store::{StoreError, consultations};
 
 use super::trouble::{Kind, Trouble};
 use crate::app::App;
+use crate::audit;
 use crate::consultation::model::Who;
-use crate::consultation::rules::Event;
+use crate::consultation::rules::Event as Step;
 use crate::consultation::service as consultation;
 
 /// How long it is asked what has become of a booking whose answer was lost, before the page asks on by itself.
@@ -112,6 +114,9 @@ pub(super) async fn book(app: &App, wish: Wish<'_>, now: UnixMillis) -> Result<O
         .await;
     match outcome {
         Ok(Booked::New(record)) => {
+            let doer = doer_of(&record, record.created_by.as_ref());
+            let detail = format!("booking={};channel={}", record.booking, record.channel.as_str());
+            audit::write(app, Event::new(doer, What::AppointmentBooked, &record.id).with(detail)).await;
             tracing::info!(appointment = %record.id, booking = %record.booking, by = record.channel.as_str(), "booked");
             app.post.notify_one();
             Ok(Outcome::Booked(record))
@@ -175,7 +180,7 @@ async fn person_of(app: &App, record: &Record) -> Result<Person, StoreError> {
     }))
 }
 
-/// Moves an appointment to another time; `by` is whose times of closing hold.
+/// Moves an appointment to another time; `by` is whose times of closing hold, `staff` who does it; none: the resident.
 ///
 /// # Errors
 /// The trouble that says why not: then it is where it was, except after [`Kind::Unsure`].
@@ -184,6 +189,7 @@ pub(super) async fn change(
     record: &Record,
     starts_at: UnixMillis,
     by: Channel,
+    staff: Option<&StaffId>,
     now: UnixMillis,
 ) -> Result<Record, Trouble> {
     let booking = booking_of(app, record).ok_or(Kind::NotFound)?;
@@ -202,6 +208,11 @@ pub(super) async fn change(
         .await;
     match outcome {
         Ok(Moved::Done(record)) => {
+            audit::write(
+                app,
+                Event::new(doer_of(&record, staff), What::AppointmentMoved, &record.id),
+            )
+            .await;
             tracing::info!(appointment = %record.id, "moved");
             app.post.notify_one();
             leave_waiting(app, &record, now).await;
@@ -217,7 +228,13 @@ pub(super) async fn change(
 ///
 /// # Errors
 /// The trouble that says why not.
-pub(super) async fn close(app: &App, record: &Record, state: State, now: UnixMillis) -> Result<Record, Trouble> {
+pub(super) async fn close(
+    app: &App,
+    record: &Record,
+    state: State,
+    doer: Doer,
+    now: UnixMillis,
+) -> Result<Record, Trouble> {
     if record.state == state {
         return Ok(record.clone());
     }
@@ -235,6 +252,13 @@ pub(super) async fn close(app: &App, record: &Record, state: State, now: UnixMil
     };
     match book_of(app).close(record, state, &day, now, &letters).await {
         Ok(Some(record)) => {
+            let what = match state {
+                State::Booked => What::AppointmentBooked,
+                State::Cancelled => What::AppointmentCancelled,
+                State::NoShow => What::AppointmentMissed,
+                State::Done => What::AppointmentDone,
+            };
+            audit::write(app, Event::new(doer, what, &record.id)).await;
             tracing::info!(appointment = %record.id, ?state, "closed");
             app.post.notify_one();
             if state != State::Done {
@@ -244,6 +268,14 @@ pub(super) async fn close(app: &App, record: &Record, state: State, now: UnixMil
         }
         Ok(None) => Err(Kind::Unchanged.into()),
         Err(error) => Err(unsure(error)),
+    }
+}
+
+/// Who does something to an appointment, as the audit log names them.
+pub(super) fn doer_of(record: &Record, staff: Option<&StaffId>) -> Doer {
+    match staff {
+        Some(staff) => Doer::Staff(staff.clone()),
+        None => Doer::Applicant(record.id.clone()),
     }
 }
 
@@ -266,7 +298,7 @@ async fn leave_waiting(app: &App, record: &Record, now: UnixMillis) {
     let ended = match consultations::of_appointment(ledger, office, &record.id).await {
         Ok(Some(call)) if matches!(call.phase, Phase::Booked | Phase::Waiting) => {
             let who = Who::Resident(call.id.clone());
-            consultation::happen(app, &call.id, Event::End, &who, None, now)
+            consultation::happen(app, &call.id, Step::End, &who, None, now)
                 .await
                 .map(drop)
         }
@@ -286,7 +318,9 @@ pub(crate) async fn held(app: &App, call: &consultations::Record, now: UnixMilli
     };
     let closed = async {
         match book_of(app).get(id).await? {
-            Some(record) if record.state == State::Booked => close(app, &record, State::Done, now).await.map(drop),
+            Some(record) if record.state == State::Booked => {
+                close(app, &record, State::Done, Doer::System, now).await.map(drop)
+            }
             _ => Ok(()),
         }
     };

@@ -369,16 +369,18 @@ pub(super) async fn act(
     let record = theirs(app, &staff, &id).await?;
     let now = runtime::now();
     let day = desk::calendar(app).date_of(record.slot.starts_at);
+    let doer = || service::doer_of(&record, Some(&staff.account.id));
+    let close = |state| service::close(app, &record, state, doer(), now);
     let changed = match act.act.as_str() {
-        "no_show" => service::close(app, &record, State::NoShow, now).await.map(drop),
-        "done" => service::close(app, &record, State::Done, now).await.map(drop),
-        "cancel" => service::close(app, &record, State::Cancelled, now).await.map(drop),
+        "no_show" => close(State::NoShow).await.map(drop),
+        "done" => close(State::Done).await.map(drop),
+        "cancel" => close(State::Cancelled).await.map(drop),
         "call" | "called" => {
             let noted = book_of(app).note_call(&record, act.act == "call").await?;
             noted.map(drop).ok_or(super::trouble::Kind::Unchanged.into())
         }
         "code" if record.state == State::Booked => {
-            let number = join::give(app, &record).await?;
+            let number = join::give(app, &record, &staff.account.id).await?;
             return desk::told(&visitor, &staff, &record, number);
         }
         _ => return Err(Refusal::of_field(Fault::BadRequest, "act")),

@@ -9,6 +9,7 @@ pub(crate) mod people;
 mod routes;
 pub(crate) mod rules;
 pub(crate) mod service;
+mod trail;
 pub(crate) mod wait;
 
 pub(crate) use routes::{routes, unknown_link};

@@ -10,7 +10,6 @@ use protocol::signal::Phase;
 use protocol::time::UnixMillis;
 use store::audit::{Event, What, Who as Doer};
 use store::consultations::{self, Call, Record};
-use store::served::Served;
 use store::staff::Account;
 
 use super::access;
@@ -18,6 +17,7 @@ use super::acts::{self, NewSeat};
 use super::model::Who;
 use super::people;
 use super::rules::{self, Event as Step};
+use super::trail;
 use crate::app::App;
 use crate::audit;
 use crate::booking;
@@ -277,9 +277,7 @@ pub(crate) async fn colleagues(app: &App, who: &Who, now: UnixMillis) -> Result<
 /// What the resident thinks of a consultation that is over.
 pub(crate) async fn rate(app: &App, record: &Record, score: u8, now: UnixMillis) -> Result<Record, Refusal> {
     let doer = Doer::Resident(record.id.clone());
-    let record = change(app, &record.id, now, doer, |old| acts::rate(old, score, now)).await?;
-    remember(app, &record).await;
-    Ok(record)
+    change(app, &record.id, now, doer, |old| acts::rate(old, score, now)).await
 }
 
 /// Reads, decides and writes; then does what follows from the change.
@@ -314,15 +312,15 @@ async fn change(
     // Known here before anything follows from it.
     app.hub.take(record.clone(), None);
     if let (true, Some(before)) = (is_new, before) {
-        if before.phase != record.phase {
-            audit_step(app, &record, doer).await;
+        for event in trail::events(&before, &record, &doer) {
+            audit::write(app, event).await;
         }
         follow_up(app, &before, &record, now).await;
     }
     Ok(record)
 }
 
-/// What a change leads to in the media room, and what stays of a call that is over.
+/// What a change leads to in the media room, and to an appointment.
 async fn follow_up(app: &App, before: &Record, record: &Record, now: UnixMillis) {
     tracing::info!(consultation = %record.id, phase = ?record.phase, version = record.version, "a consultation goes on");
     if before.phase == Phase::Admitted && record.phase != Phase::Admitted {
@@ -350,30 +348,10 @@ async fn follow_up(app: &App, before: &Record, record: &Record, now: UnixMillis)
             // They have an end from the beginning, only a later one.
             tracing::debug!(%error, "the end of notes could not be set");
         }
-        remember(app, record).await;
         if before.phase == Phase::Admitted {
             // Boxed: closing an appointment may end its consultation, which comes here again.
             Box::pin(booking::held(app, record, now)).await;
         }
-    }
-}
-
-/// Keeps what stays of a call that is over.
-async fn remember(app: &App, record: &Record) {
-    let (Some(staff), Some(admitted_at), Some(ended_at)) = (&record.staff, record.admitted_at, record.ended_at) else {
-        return;
-    };
-    let served = Served {
-        id: record.id.clone(),
-        section: record.section.clone(),
-        staff: staff.clone(),
-        ended_at,
-        waited: admitted_at.since(record.waiting_since.unwrap_or(admitted_at)),
-        lasted: ended_at.since(admitted_at),
-        score: record.call.rating.map(|rating| rating.score),
-    };
-    if let Err(error) = store::served::put(&app.store.ledger, &app.config.office.id, &served).await {
-        tracing::warn!(consultation = %record.id, %error, "a consultation that was could not be remembered");
     }
 }
 
@@ -392,17 +370,6 @@ fn end_ringing_in_time(app: &Arc<App>, id: ConsultationId) {
             Err(refusal) => tracing::debug!(?refusal, "a ringing could not be ended now"),
         }
     });
-}
-
-/// Writes down which step a consultation has taken.
-async fn audit_step(app: &App, record: &Record, who: Doer) {
-    let what = match record.phase {
-        Phase::Booked => What::ConsultationCreated,
-        Phase::Waiting => What::ConsultationReady,
-        Phase::Admitted => What::ConsultationAdmitted,
-        Phase::Ended => What::ConsultationEnded,
-    };
-    audit::write(app, Event::new(who, what, &record.id)).await;
 }
 
 /// Ends a consultation whose time is up and a ringing that nobody answered, and tells what it is now; `None`: it is

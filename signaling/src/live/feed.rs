@@ -8,6 +8,7 @@ use std::time::Duration;
 use protocol::grants::MEDIA_TOKEN_LASTS;
 use protocol::ids::{ConsultationId, SectionId, StaffId};
 use protocol::signal::ServerBody;
+use store::facts::Facts;
 use store::redis::Wake;
 use store::{consultations, keys, presence};
 use tokio::time::MissedTickBehavior;
@@ -54,7 +55,7 @@ async fn heard(app: &App, wake: Wake) -> Result<(), Refusal> {
     let Wake::Topic(topic) = wake else {
         return read_all(app).await;
     };
-    if topic == store::served::TOPIC {
+    if topic == store::facts::TOPIC {
         return read_lasted(app).await;
     }
     match topic.split_once('/') {
@@ -104,14 +105,16 @@ pub(super) async fn read_one(app: &App, id: &ConsultationId) -> Result<(), Refus
 async fn read_lasted(app: &App) -> Result<(), Refusal> {
     /// Enough for a day's calls of all sections.
     const NEWEST: usize = 200;
-    let mut lasted: HashMap<SectionId, Vec<Duration>> = HashMap::new();
-    for served in store::served::newest(&app.store.ledger, &app.config.office.id, NEWEST).await? {
-        let of_section = lasted.entry(served.section).or_default();
+    let mut lasted_of: HashMap<SectionId, Vec<Duration>> = HashMap::new();
+    let newest = store::facts::newest(&app.store.ledger, &app.config.office.id, NEWEST).await?;
+    for call in newest.into_iter().filter(Facts::was_held) {
+        let lasted = call.lasted();
+        let of_section = lasted_of.entry(call.section).or_default();
         if of_section.len() < wait::CALLS {
-            of_section.push(served.lasted);
+            of_section.push(lasted);
         }
     }
-    app.hub.take_lasted(lasted);
+    app.hub.take_lasted(lasted_of);
     Ok(())
 }
 

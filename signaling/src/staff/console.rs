@@ -26,6 +26,7 @@ struct StaffPage {
     staff_id: String,
     has_accounts: bool,
     has_audit: bool,
+    has_report: bool,
     sections: Vec<SectionView>,
 }
 
@@ -58,6 +59,7 @@ pub(crate) async fn page(visitor: Visitor, staff: Result<LoggedIn, Refusal>) -> 
         staff_id: staff.account.id.to_string(),
         has_accounts: member.may(Right::Accounts, Thing::OFFICE),
         has_audit: member.may(Right::Audit, Thing::OFFICE),
+        has_report: member.right_anywhere(Right::Report),
         sections,
     })?;
     Ok(([security::FORM_PAGE], page).into_response())

@@ -13,6 +13,7 @@ mod nav;
 mod oidc;
 mod password;
 mod qr;
+mod report;
 pub(crate) mod rights;
 mod session;
 
@@ -38,5 +39,6 @@ pub(crate) fn routes() -> Router<Arc<App>> {
         .merge(me::routes())
         .merge(accounts::routes())
         .merge(audit_page::routes())
+        .merge(report::routes())
         .merge(oidc::routes())
 }

@@ -21,6 +21,7 @@ pub(super) struct Nav {
     pub(super) here: &'static str,
     pub(super) has_accounts: bool,
     pub(super) has_audit: bool,
+    pub(super) has_report: bool,
     /// A second factor is still missing: there is no other page.
     pub(super) is_limited: bool,
 }
@@ -33,6 +34,7 @@ impl Nav {
             here,
             has_accounts: member.may(Right::Accounts, Thing::OFFICE),
             has_audit: member.may(Right::Audit, Thing::OFFICE),
+            has_report: member.right_anywhere(Right::Report),
             is_limited: staff.needs_second_factor(app),
         }
     }

@@ -31,6 +31,8 @@ pub(crate) enum Right {
     MakeBroadcasts,
     /// End one.
     EndBroadcasts,
+    /// See how many consultations there were, how long residents waited, and how content they were.
+    Report,
     /// Invite, change and disable members of staff.
     Accounts,
     /// Read and export the audit log.
@@ -52,7 +54,7 @@ pub(crate) enum Scope {
 
 impl Right {
     /// All of them, as they are shown.
-    pub(crate) const ALL: [Self; 12] = [
+    pub(crate) const ALL: [Self; 13] = [
         Self::SeeConsultations,
         Self::MakeLinks,
         Self::Admit,
@@ -63,6 +65,7 @@ impl Right {
         Self::SeeBroadcasts,
         Self::MakeBroadcasts,
         Self::EndBroadcasts,
+        Self::Report,
         Self::Accounts,
         Self::Audit,
     ];
@@ -81,6 +84,7 @@ impl Right {
             Self::SeeBroadcasts => [All, All, All, No],
             Self::MakeBroadcasts => [All, All, All, No],
             Self::EndBroadcasts => [All, All, Theirs, No],
+            Self::Report => [All, Own, No, No],
             Self::Accounts => [All, No, No, No],
             Self::Audit => [All, No, No, No],
         }
@@ -154,6 +158,15 @@ impl Member {
         }
     }
 
+    /// Whether there is anything that they may do it with.
+    pub(crate) fn right_anywhere(&self, right: Right) -> bool {
+        match right.scope(self.role) {
+            Scope::All => true,
+            Scope::Own | Scope::Theirs => !self.sections.is_empty(),
+            Scope::No => false,
+        }
+    }
+
     /// Refuses what they may not.
     ///
     /// # Errors
@@ -213,6 +226,7 @@ mod tests {
             (Right::SeeBroadcasts, [ALL, ALL, ALL, NO]),
             (Right::MakeBroadcasts, [ALL, ALL, ALL, NO]),
             (Right::EndBroadcasts, [ALL, ALL, THEIRS, NO]),
+            (Right::Report, [ALL, OWN, NO, NO]),
             (Right::Accounts, [ALL, NO, NO, NO]),
             (Right::Audit, [ALL, NO, NO, NO]),
         ];

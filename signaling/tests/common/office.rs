@@ -229,3 +229,18 @@ second_factor = ["lead"]
     );
     Config::parse(Path::new("test.toml"), &text).unwrap().resolve(dir)
 }
+
+/// What the audit log says of a thing: who, what, and more of it, the oldest first.
+pub async fn trail(office: &Office, which: &str) -> Vec<String> {
+    let entries = store::audit::read(&office.store.ledger, &office_id(), 0, 1000)
+        .await
+        .unwrap();
+    let of_it = entries.into_iter().filter(|entry| entry.which == which);
+    of_it
+        .map(|entry| {
+            format!("{} {} {}", entry.who, entry.what, entry.detail)
+                .trim_end()
+                .to_owned()
+        })
+        .collect()
+}

@@ -7,7 +7,7 @@ mod chain;
 pub mod csv;
 mod log;
 
-use protocol::ids::{ConsultationId, StaffId};
+use protocol::ids::{AppointmentId, ConsultationId, StaffId};
 
 pub use chain::{Anchor, Broken, Entry, Verifier, Why};
 pub(crate) use log::{Accounts, Committed, commit, yield_to_others};
@@ -20,6 +20,8 @@ pub enum Who {
     Staff(StaffId),
     /// The resident of a consultation.
     Resident(ConsultationId),
+    /// The resident of an appointment.
+    Applicant(AppointmentId),
     /// Somebody who was invited to a consultation by a link.
     Guest(ConsultationId),
     /// Whoever runs the office's machine, by the operator's command.
@@ -33,6 +35,7 @@ impl Who {
         match self {
             Self::Staff(id) => format!("staff/{id}"),
             Self::Resident(id) => format!("resident/{id}"),
+            Self::Applicant(id) => format!("applicant/{id}"),
             Self::Guest(id) => format!("guest/{id}"),
             Self::Operator => "operator".to_owned(),
             Self::System => "system".to_owned(),
@@ -108,6 +111,40 @@ what! {
     ConsultationAdmitted = "consultation.admitted",
     /// It ended, or its link was withdrawn.
     ConsultationEnded = "consultation.ended",
+    /// Another section's from now on: the detail says which.
+    ConsultationMoved = "consultation.moved",
+    /// A colleague serves from now on: the detail says who.
+    ConsultationHandedOver = "consultation.handed-over",
+    /// The resident and guests wait with music.
+    ConsultationHeld = "consultation.held",
+    /// They are back.
+    ConsultationResumed = "consultation.resumed",
+    /// Nobody else comes in.
+    ConsultationLocked = "consultation.locked",
+    /// Somebody may again.
+    ConsultationUnlocked = "consultation.unlocked",
+    /// Somebody was invited to a consultation: the detail says to which seat, as what, and which colleague.
+    SeatInvited = "seat.invited",
+    /// They came in, or were let in.
+    SeatEntered = "seat.entered",
+    /// They went.
+    SeatLeft = "seat.left",
+    /// They were put out, or their link was withdrawn.
+    SeatRemoved = "seat.removed",
+    /// An appointment was booked.
+    AppointmentBooked = "appointment.booked",
+    /// It is at another time.
+    AppointmentMoved = "appointment.moved",
+    /// It was given back.
+    AppointmentCancelled = "appointment.cancelled",
+    /// Nobody came.
+    AppointmentMissed = "appointment.missed",
+    /// It was held.
+    AppointmentDone = "appointment.done",
+    /// A short code was made, which staff read out.
+    ShortCodeMade = "appointment.code",
+    /// Facts of consultations were written to a file.
+    ReportExported = "report.exported",
     /// All but its bare facts was deleted.
     ConsultationForgotten = "consultation.forgotten",
     /// A broadcast was made.

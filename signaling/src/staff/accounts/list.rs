@@ -156,6 +156,7 @@ fn rights(lang: Lang) -> Vec<(&'static str, [&'static str; 4])> {
         Right::ChangeAppointments => texts.text("right.change_appointments"),
         Right::SeeBroadcasts => texts.text("right.see_broadcasts"),
         Right::MakeBroadcasts => texts.text("right.make_broadcasts"),
+        Right::Report => texts.text("right.report"),
         Right::EndBroadcasts => texts.text("right.end_broadcasts"),
         Right::Accounts => texts.text("right.accounts"),
         Right::Audit => texts.text("right.audit"),
