@@ -144,6 +144,7 @@ impl App {
             .merge(congestion::stream_routes())
             .merge(booking::own_routes(self))
             .merge(booking::staff_routes())
+            .merge(booking::machine_routes())
             .merge(consultation::routes())
             .merge(booth::routes())
             .merge(broadcast::routes())

@@ -6,7 +6,9 @@ mod common;
 
 use common::booking::{after, bookings, links};
 use common::browser::{Browser, csrf_of};
-use common::office::{Office, trail};
+use common::office::{Office, office_id, trail};
+use std::time::Duration;
+use store::appointments::{Book, code_of_form};
 
 async fn office() -> Office {
     Office::open_configured("1h", bookings("10m")).await
@@ -229,4 +231,59 @@ async fn the_days_list_shows_and_does_what_staff_need() {
             "staff/hanako appointment.missed",
         ]
     );
+}
+
+/// Whether a number was read out; a page that doesn't know yet is asked until it does.
+async fn is_told_booked(staff: &mut Browser, response: reqwest::Response) -> bool {
+    let mut page = match response.status().as_u16() {
+        303 => String::new(),
+        _ => response.text().await.unwrap(),
+    };
+    for _ in 0..600 {
+        if page.contains("data-test=\"number\"") || page.contains("予約を受け付けました") {
+            return true;
+        }
+        if !page.is_empty() && !page.contains("確かめています") {
+            return false;
+        }
+        tokio::time::sleep(Duration::from_millis(100)).await;
+        page = staff.text("/booked").await.1;
+        // Booked: it leads on to the appointment.
+        if page.is_empty() {
+            return true;
+        }
+    }
+    panic!("unknown for ever: {page}");
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn what_the_desk_is_told_is_so_also_where_redis_dies_in_the_middle() {
+    let mut office = office().await;
+    let mut staff = office.staff("hanako").await;
+    let mut sending = Vec::new();
+    for n in 0..12 {
+        let found = desk(&mut staff, "booking=madoguchi").await;
+        let at = found.times[40 + n].clone();
+        let mut own = staff.clone();
+        sending.push(tokio::spawn(async move {
+            tokio::time::sleep(Duration::from_millis(3) * n as u32).await;
+            let response = take(&mut own, &found, "madoguchi", &at, "花子").await;
+            (found.form.clone(), is_told_booked(&mut own, response).await)
+        }));
+    }
+    tokio::time::sleep(Duration::from_millis(20)).await;
+    office.kill_redis();
+    tokio::time::sleep(Duration::from_secs(1)).await;
+    office.restart_redis().await;
+    let id = office_id();
+    let book = Book {
+        ledger: &office.store.ledger,
+        office: &id,
+        keep_personal: Duration::from_secs(3600),
+    };
+    for one in sending {
+        let (form, is_told) = one.await.unwrap();
+        let there = book.by_code(&code_of_form(&form)).await.unwrap();
+        assert_eq!(there.is_some(), is_told, "the page said so");
+    }
 }

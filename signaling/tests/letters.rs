@@ -8,8 +8,9 @@ use std::time::Duration;
 
 use common::booking::{after, bookings, links};
 use common::browser::csrf_of;
+use common::endpoint::Endpoint;
 use common::office::{ORIGIN, Office, office_id};
-use common::smtp::{Mail, SmtpServer, header, parts};
+use common::smtp::{Guard, Mail, SmtpServer, header, parts};
 use common::until;
 use protocol::booking::{Quota, Slot};
 use store::appointments::{Book, Moved};
@@ -128,7 +129,7 @@ async fn readings_stand_behind_their_words_and_reminders_lead_to_the_call() {
     let confirmed = letters(&server, 1).await.remove(0);
     assert_eq!(header(&confirmed.data, "Subject"), "【南区役所】予約できました");
     assert!(parts(&confirmed.data)[0].body.contains("予約（よやく）が できました"));
-    // Its last reminder, now: by moving it and saying so.
+    // Its reminders, now: by moving it and saying so.
     let (ledger, id) = (&office.store.ledger, office_id());
     let book = Book {
         ledger,
@@ -140,23 +141,30 @@ async fn readings_stand_behind_their_words_and_reminders_lead_to_the_call() {
         starts_at: record.slot.starts_at.plus(Duration::from_secs(1800)),
         ends_at: record.slot.ends_at.plus(Duration::from_secs(1800)),
     };
-    let soon = Letter {
+    let reminders = [Subject::Day, Subject::Soon].map(|subject| Letter {
         appointment: record.id.clone(),
-        subject: Subject::Soon,
+        subject,
         way: Way::Mail,
         due_at: Some(runtime::now()),
-    };
+    });
     let quota = Quota { capacity: 9, web: 9 };
-    let moved = book.reschedule(&record, slot, "d", "d", quota, &[soon]).await.unwrap();
+    let moved = book
+        .reschedule(&record, slot, "d", "d", quota, &reminders)
+        .await
+        .unwrap();
     assert!(matches!(moved, Moved::Done(_)));
-    let mail = letters(&server, 2).await.remove(1);
-    let found = parts(&mail.data);
-    assert_eq!(found.len(), 1, "a reminder changes no calendar");
-    assert!(
-        found[0].body.contains(&format!("{ORIGIN}/c/")) && found[0].body.contains("もうすぐ"),
-        "{}",
-        found[0].body
-    );
+    let mails = letters(&server, 3).await;
+    for words in ["もうすぐ", "あす、"] {
+        let found = mails[1..].iter().map(|mail| parts(&mail.data));
+        let mut found = found.filter(|parts| parts[0].body.contains(words));
+        let reminder = found.next().unwrap_or_else(|| panic!("no {words}: {mails:#?}"));
+        assert_eq!(reminder.len(), 1, "a reminder changes no calendar");
+        assert!(
+            reminder[0].body.contains(&format!("{ORIGIN}/c/")),
+            "{}",
+            reminder[0].body
+        );
+    }
 }
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
@@ -217,6 +225,68 @@ async fn an_address_that_does_not_exist_is_tried_once_and_staff_are_told_to_call
     assert_eq!((server.tries(), server.taken().len()), (1, 0));
 }
 
+/// An office that sends its letters to a server which takes them over TLS and from who logs in only.
+async fn guarded(tls: &str, is_from_first_byte: bool, password: &str) -> (Office, SmtpServer) {
+    let mut office = Office::open_configured("1h", bookings("10m")).await;
+    office.stop().await;
+    let own = |file: &str| office.path(&format!("secrets/{file}"));
+    let guard = Guard::new(&own("server.pem"), &own("server.key"), is_from_first_byte);
+    let server = SmtpServer::start_guarded(0, Some(guard)).await;
+    std::fs::write(own("mail.password"), format!("{password}\n")).unwrap();
+    let mail = format!(
+        "[mail]\nhost = \"127.0.0.1\"\nport = {}\ntls = \"{tls}\"\nfrom = \"yoyaku@example.jp\"\n\
+         user = \"madoguchi\"\nauthority = \"{}\"\n",
+        server.address.port(),
+        own("ca.pem").display()
+    );
+    office.tables = format!("{mail}{}", bookings("10m"));
+    office.start().await;
+    (office, server)
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn mail_goes_over_tls_and_logs_in() {
+    for (tls, is_from_first_byte) in [("starttls", false), ("tls", true)] {
+        let (office, server) = guarded(tls, is_from_first_byte, "pass word 1").await;
+        let mut browser = office.browser();
+        browser
+            .book("sodan", &[("name", "花子"), ("mail", "hana@example.jp")])
+            .await;
+        let mail = letters(&server, 1).await.remove(0);
+        assert_eq!(
+            (mail.to.as_str(), server.logins().len()),
+            ("hana@example.jp", 1),
+            "{tls}"
+        );
+    }
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn a_wrong_password_keeps_the_letter_and_staff_see_that_it_waits() {
+    let (office, server) = guarded("starttls", false, "wrong").await;
+    let mut browser = office.browser();
+    browser
+        .book("sodan", &[("name", "花子"), ("mail", "hana@example.jp")])
+        .await;
+    until("it has tried to log in", || async {
+        (!server.logins().is_empty()).then_some(())
+    })
+    .await;
+    let (_, days) = browser.text("/book/sodan/days").await;
+    let day = links(&days, "/book/sodan/times")[2]
+        .split_once("day=")
+        .unwrap()
+        .1
+        .to_owned();
+    let staff = tokio::sync::Mutex::new(office.staff("hanako").await);
+    until("staff see that it waits", || async {
+        let (_, list) = staff.lock().await.text(&format!("/staff/today?day={day}")).await;
+        list.contains("data-test=\"letter-waits\"").then_some(())
+    })
+    .await;
+    assert!(server.taken().is_empty());
+}
+
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn two_instances_send_each_letter_once() {
     let server = SmtpServer::start(0).await;
@@ -248,34 +318,8 @@ async fn two_instances_send_each_letter_once() {
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn short_messages_go_by_the_gateway_that_is_configured() {
-    use tokio::io::{AsyncReadExt, AsyncWriteExt};
-    let listener = tokio::net::TcpListener::bind("127.0.0.1:0").await.unwrap();
-    let port = listener.local_addr().unwrap().port();
-    let serving = tokio::spawn(async move {
-        let (mut stream, _) = listener.accept().await.unwrap();
-        let mut request = Vec::new();
-        let mut piece = [0; 4096];
-        loop {
-            let read = stream.read(&mut piece).await.unwrap();
-            request.extend_from_slice(&piece[..read]);
-            let text = String::from_utf8_lossy(&request).into_owned();
-            let Some((head, body)) = text.split_once("\r\n\r\n") else {
-                continue;
-            };
-            let length = head.lines().find_map(|line| {
-                line.to_ascii_lowercase()
-                    .strip_prefix("content-length: ")
-                    .map(str::to_owned)
-            });
-            if body.len() >= length.unwrap().parse().unwrap() {
-                stream
-                    .write_all(b"HTTP/1.1 202 Accepted\r\ncontent-length: 0\r\n\r\n")
-                    .await
-                    .unwrap();
-                return (head.to_owned(), body.to_owned());
-            }
-        }
-    });
+    let gateway = Endpoint::start().await;
+    let port = gateway.address.port();
     let sms = format!(
         "[sms]\nurl = \"http://127.0.0.1:{port}/messages\"\nheader = \"Authorization\"\nprefix = \"Bearer \"\n\
          body = '{{\"to\": \"{{to}}\", \"message\": {{\"text\": \"{{text}}\"}}}}'\n"
@@ -289,12 +333,9 @@ async fn short_messages_go_by_the_gateway_that_is_configured() {
     browser
         .book("sodan", &[("name", "花子"), ("telephone", "090-1234-5678")])
         .await;
-    let (head, body) = tokio::time::timeout(common::LIMIT, serving).await.unwrap().unwrap();
-    assert!(
-        head.to_ascii_lowercase().contains("authorization: bearer s3cret"),
-        "{head}"
-    );
-    let body: serde_json::Value = serde_json::from_str(&body).unwrap();
+    let posted = gateway.posted(1).await.remove(0);
+    assert_eq!(posted.headers["authorization"], "Bearer s3cret");
+    let body = posted.json();
     assert_eq!(body["to"], "+819012345678");
     let text = body["message"]["text"].as_str().unwrap();
     assert!(

@@ -79,6 +79,8 @@ pub enum Way {
     Mail,
     /// To the telephone.
     Sms,
+    /// To the account of LINE that has asked for it.
+    Line,
 }
 
 impl Subject {
@@ -99,12 +101,13 @@ impl Subject {
 
 impl Way {
     /// All of them.
-    pub const ALL: [Self; 2] = [Self::Mail, Self::Sms];
+    pub const ALL: [Self; 3] = [Self::Mail, Self::Sms, Self::Line];
 
     fn as_str(self) -> &'static str {
         match self {
             Self::Mail => "mail",
             Self::Sms => "sms",
+            Self::Line => "line",
         }
     }
 }

@@ -50,6 +50,7 @@ fn person() -> Person {
         name: "葛\u{E0100}城 \u{20BB7}子".to_owned(),
         mail: Some("yoshiko@example.jp".to_owned()),
         telephone: None,
+        line: None,
         answers: Vec::new(),
     }
 }

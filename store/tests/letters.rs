@@ -71,6 +71,7 @@ async fn booked(db: &Db, in_hours: u32) -> Record {
         name: "葛\u{E0100}城".to_owned(),
         mail: Some("k@example.jp".to_owned()),
         telephone: None,
+        line: None,
         answers: Vec::new(),
     };
     let letters = Letter::after(&wanted, Some(Subject::Confirm), Way::Mail, SOON, NOW);

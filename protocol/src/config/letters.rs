@@ -1,5 +1,7 @@
-//! `[mail]` and `[sms]`: by which ways residents are told of their appointments. Secrets stand in files of their own
+//! `[mail]`, `[sms]` and `[line]`: by which ways residents are told of their appointments. Secrets stand in files of their own
 //! below `paths.secrets`, never here.
+
+use std::path::PathBuf;
 
 use serde::Deserialize;
 
@@ -23,6 +25,9 @@ pub struct Mail {
     /// Who logs in there, with the password in `paths.secrets/mail.password`; none: nobody need.
     #[serde(default)]
     pub user: Option<String>,
+    /// A file with the certificate of the authority that has signed the server's, where the system doesn't know it (PEM).
+    #[serde(default)]
+    pub authority: Option<PathBuf>,
 }
 
 /// How the connection to the mail server is kept private.
@@ -65,6 +70,48 @@ pub struct Sms {
     pub body: String,
 }
 
+/// The office's account at LINE, by which residents who ask for it are told (LINE Messaging API). Its two secrets lie in
+/// `paths.secrets`: the channel access token in `line.token`, the channel secret in `line.secret`.
+#[derive(Debug, Clone, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct Line {
+    /// The account's basic or premium id, with its `@`.
+    pub account: String,
+    /// Where the interface is.
+    #[serde(default = "line_api")]
+    pub api: String,
+}
+
+fn line_api() -> String {
+    "https://api.line.me".to_owned()
+}
+
+/// Whether an address is private on its way, or doesn't leave this machine.
+fn is_private(url: &str) -> bool {
+    ["https://", "http://127.0.0.1:", "http://localhost:"]
+        .iter()
+        .any(|begin| url.starts_with(begin))
+}
+
+fn check_line(line: &Line, checker: &Checker<'_>) -> Result<(), ConfigError> {
+    let is_id = |id: &str| {
+        let is_part = |byte: u8| byte.is_ascii_alphanumeric() || b"-_.".contains(&byte);
+        !id.is_empty() && id.len() <= 40 && id.bytes().all(is_part)
+    };
+    if !line.account.strip_prefix('@').is_some_and(is_id) {
+        let message = format!(
+            "{:?}: expected the account's id with its @, such as \"@123abcde\"",
+            line.account
+        );
+        return checker.fail(None, "line.account", message);
+    }
+    if !is_private(&line.api) {
+        let message = format!("{:?}: expected https://…", line.api);
+        return checker.fail(None, "line.api", message);
+    }
+    Ok(())
+}
+
 pub(super) fn check(config: &Config, checker: &Checker<'_>) -> Result<(), ConfigError> {
     if let Some(mail) = &config.mail {
         let is_address = |text: &str| {
@@ -89,10 +136,7 @@ pub(super) fn check(config: &Config, checker: &Checker<'_>) -> Result<(), Config
         }
     }
     if let Some(sms) = &config.sms {
-        let is_here = ["http://127.0.0.1:", "http://localhost:"]
-            .iter()
-            .any(|here| sms.url.starts_with(here));
-        if !sms.url.starts_with("https://") && !is_here {
+        if !is_private(&sms.url) {
             let message = format!("{:?}: expected https://…", sms.url);
             return checker.fail(None, "sms.url", message);
         }
@@ -107,5 +151,5 @@ pub(super) fn check(config: &Config, checker: &Checker<'_>) -> Result<(), Config
             return checker.fail(None, "sms.header", message);
         }
     }
-    Ok(())
+    config.line.as_ref().map_or(Ok(()), |line| check_line(line, checker))
 }

@@ -25,7 +25,7 @@ use crate::staff::Role;
 pub use booking::{Booking, Kind, OfficeHours, Topic, Words};
 pub use check::ConfigError;
 pub use fields::duration_of;
-pub use letters::{Mail, MailTls, Sms};
+pub use letters::{Line, Mail, MailTls, Sms};
 pub use people::{Oidc, OidcGroup, Privacy, Staff};
 
 /// Everything a deployment says of itself.
@@ -64,6 +64,9 @@ pub struct Config {
     /// A gateway for short messages; none: none are sent.
     #[serde(default)]
     pub sms: Option<Sms>,
+    /// The office's account at LINE; none: nobody is told there.
+    #[serde(default)]
+    pub line: Option<Line>,
     /// Areas whose crowding is shown.
     #[serde(default, rename = "area")]
     pub areas: Vec<Area>,
@@ -437,6 +440,9 @@ impl Config {
         if let Some(turn) = &mut self.turn {
             turn.certificate.as_mut().map(whole);
             turn.certificate_key.as_mut().map(whole);
+        }
+        if let Some(authority) = self.mail.as_mut().and_then(|mail| mail.authority.as_mut()) {
+            whole(authority);
         }
         self.screens.iter_mut().for_each(|screen| whole(&mut screen.layout));
         for camera in &mut self.cameras {

@@ -20,7 +20,7 @@ use super::markup::Markup;
 use super::offer::Asking;
 use super::service::{self, book_of};
 use super::trouble::{Kind, Trouble};
-use super::{enter, qr};
+use super::{enter, line, qr};
 use crate::app::App;
 use crate::consultation::unknown_link;
 use crate::problem::{Refusal, html};
@@ -102,6 +102,9 @@ struct AppointmentPage {
     minutes_before: u64,
     may_change: bool,
     is_mailed: bool,
+    /// The address that opens a chat with the office at LINE.
+    line: Option<String>,
+    is_told_by_line: bool,
     booking: String,
 }
 
@@ -143,6 +146,8 @@ pub(super) async fn page(
         text,
         words: Words::new(&leaf, &record, booking),
         is_mailed: app.config.mail.is_some() && person.as_ref().is_some_and(|person| person.mail.is_some()),
+        line: line::address(app, &leaf, &record, person.as_ref()).filter(|_| is_ahead),
+        is_told_by_line: person.as_ref().is_some_and(|person| person.line.is_some()),
         person: person.map(|person| person.name).unwrap_or_default(),
         qr: is_ahead.then(|| qr::code(&url)).flatten(),
         url,

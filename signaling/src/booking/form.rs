@@ -89,6 +89,7 @@ impl Filled {
             name,
             mail: Some(mail.to_owned()).filter(|mail| !mail.is_empty()),
             telephone: telephone.filter(|number| !number.is_empty()),
+            line: None,
             answers,
         })
     }

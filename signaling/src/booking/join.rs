@@ -107,16 +107,17 @@ async fn slow_guesses(app: &App, address: IpAddr) -> Result<(), Trouble> {
 
 /// Digits as they are stored: who reads the ledger can't count up to them without the office's key.
 pub(super) fn stored(app: &App, digits: &str) -> String {
-    // HMAC takes keys of any length.
+    data_encoding::HEXLOWER.encode(&keyed(app, digits))
+}
+
+/// What nobody without the office's key makes of a text (HMAC-SHA256, RFC 2104).
+pub(super) fn keyed(app: &App, text: &str) -> [u8; 32] {
+    // HMAC takes keys of any length: this is never the other case.
     let Ok(mut mac) = Hmac::<Sha256>::new_from_slice(&app.short_code_key) else {
-        return String::new();
+        return rand::random();
     };
-    mac.update(digits.as_bytes());
-    mac.finalize()
-        .into_bytes()
-        .iter()
-        .map(|byte| format!("{byte:02x}"))
-        .collect()
+    mac.update(text.as_bytes());
+    mac.finalize().into_bytes().into()
 }
 
 /// Gives an appointment a new short code, as a member of staff reads it out: `1234-5678`.

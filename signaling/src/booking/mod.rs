@@ -1,6 +1,6 @@
 //! Appointments on the web (予約): `choose` what and when, `details` who, `appointment` one's own by its link, `join` by a
 //! short code, `enter` from it into a call; `today` and `desk` the same for staff; `letters` what residents are told, by
-//! `clockwork`.
+//! `clockwork`; `line` asking to be told there.
 //!
 //! Invariant: every page works without a script. A form is told "booked" only by what is in the ledger, and "not booked"
 //! only where it never will be.
@@ -19,6 +19,7 @@ mod join;
 mod language;
 mod leaf;
 mod letters;
+mod line;
 mod markup;
 mod offer;
 mod qr;
@@ -49,6 +50,11 @@ pub(crate) fn public_routes(app: &Arc<App>) -> Router<Arc<App>> {
         .route("/book/{booking}/days", get(choose::days))
         .route("/book/{booking}/times", get(choose::times))
         .layer(from_fn_with_state(Arc::clone(app), trouble::render))
+}
+
+/// What other machines call.
+pub(crate) fn machine_routes() -> Router<Arc<App>> {
+    Router::new().route("/line/webhook", post(line::webhook))
 }
 
 /// Staff's pages.

@@ -48,6 +48,7 @@ pub(super) fn letters(
     let ways = Way::ALL.into_iter().filter(|way| match way {
         Way::Mail => app.config.mail.is_some() && person.mail.is_some(),
         Way::Sms => app.config.sms.is_some() && person.telephone.is_some(),
+        Way::Line => app.config.line.is_some() && person.line.is_some(),
     });
     ways.flat_map(|way| Letter::after(record, news, way, app.config.calendar.opens_before, now))
         .collect()
@@ -176,6 +177,7 @@ async fn person_of(app: &App, record: &Record) -> Result<Person, StoreError> {
         name: String::new(),
         mail: None,
         telephone: None,
+        line: None,
         answers: Vec::new(),
     }))
 }

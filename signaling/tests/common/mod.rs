@@ -1,10 +1,12 @@
 //! What all tests share: an office on its own Redis (`office`), a browser's side of HTTPS and WebSockets (`browser`), one
-//! that books (`booking`), a media node's side of the control protocol (`node`), and a mail server (`smtp`).
+//! that books (`booking`), a media node's side of the control protocol (`node`), a mail server (`smtp`), and a
+//! machine that others post to (`endpoint`).
 
 #![allow(dead_code, clippy::unwrap_used, missing_docs)]
 
 pub mod booking;
 pub mod browser;
+pub mod endpoint;
 pub mod node;
 pub mod office;
 pub mod printer;

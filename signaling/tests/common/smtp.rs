@@ -1,12 +1,17 @@
-//! A mail server that speaks SMTP (RFC 5321) over a socket, keeps what it takes, and refuses what it is told to.
+//! A mail server that speaks SMTP (RFC 5321) over a socket, keeps what it takes, and refuses what it is told to. With a
+//! certificate it takes mail only over TLS (STARTTLS, RFC 3207, or from the first byte) and from who logs in (RFC 4954).
 
 use std::collections::VecDeque;
 use std::net::SocketAddr;
+use std::path::Path;
 use std::sync::{Arc, Mutex};
 
-use tokio::io::{AsyncBufReadExt, AsyncWriteExt, BufReader};
+use rustls::pki_types::pem::PemObject;
+use rustls::pki_types::{CertificateDer, PrivateKeyDer};
+use tokio::io::{AsyncBufReadExt, AsyncRead, AsyncWrite, AsyncWriteExt, BufReader};
 use tokio::net::{TcpListener, TcpStream};
 use tokio::task::JoinHandle;
+use tokio_rustls::TlsAcceptor;
 
 /// A letter as it came.
 #[derive(Debug, Clone)]
@@ -23,6 +28,43 @@ struct Book {
     /// What the next recipients are answered; nothing: 250.
     refusals: VecDeque<&'static str>,
     tries: usize,
+    /// Who logged in, as it was said.
+    logins: Vec<String>,
+}
+
+/// How it keeps mail private, and whom it takes it from.
+#[derive(Clone)]
+pub struct Guard {
+    acceptor: TlsAcceptor,
+    is_from_first_byte: bool,
+    user: &'static str,
+    password: &'static str,
+}
+
+impl Guard {
+    /// With a certificate and its key (PEM).
+    pub fn new(chain: &Path, key: &Path, is_from_first_byte: bool) -> Self {
+        let chain = CertificateDer::pem_file_iter(chain)
+            .unwrap()
+            .map(Result::unwrap)
+            .collect();
+        let key = PrivateKeyDer::from_pem_file(key).unwrap();
+        let config = rustls::ServerConfig::builder()
+            .with_no_client_auth()
+            .with_single_cert(chain, key)
+            .unwrap();
+        Self {
+            acceptor: TlsAcceptor::from(Arc::new(config)),
+            is_from_first_byte,
+            user: "madoguchi",
+            password: "pass word 1",
+        }
+    }
+
+    /// As the client says it (RFC 4616).
+    fn plain(&self) -> String {
+        data_encoding::BASE64.encode(format!("\0{}\0{}", self.user, self.password).as_bytes())
+    }
 }
 
 /// The server; ends with the value.
@@ -41,6 +83,11 @@ impl Drop for SmtpServer {
 impl SmtpServer {
     /// Serves at a port; 0: any.
     pub async fn start(port: u16) -> Self {
+        Self::start_guarded(port, None).await
+    }
+
+    /// One that takes mail as the guard says only.
+    pub async fn start_guarded(port: u16, guard: Option<Guard>) -> Self {
         let listener = TcpListener::bind(("127.0.0.1", port)).await.unwrap();
         let address = listener.local_addr().unwrap();
         let book = Arc::new(Mutex::new(Book::default()));
@@ -49,7 +96,7 @@ impl SmtpServer {
             loop {
                 let (stream, _) = listener.accept().await.unwrap();
                 // A client that goes away in the middle is its own affair.
-                tokio::spawn(converse(stream, Arc::clone(&shared)));
+                tokio::spawn(welcome(stream, Arc::clone(&shared), guard.clone()));
             }
         });
         Self { address, book, serving }
@@ -57,6 +104,11 @@ impl SmtpServer {
 
     pub fn taken(&self) -> Vec<Mail> {
         self.book.lock().unwrap().taken.clone()
+    }
+
+    /// Who has logged in, right or wrong.
+    pub fn logins(&self) -> Vec<String> {
+        self.book.lock().unwrap().logins.clone()
     }
 
     /// How many recipients were named to it.
@@ -70,11 +122,53 @@ impl SmtpServer {
     }
 }
 
-async fn converse(stream: TcpStream, book: Arc<Mutex<Book>>) -> std::io::Result<()> {
-    let (read, mut write) = stream.into_split();
+async fn welcome(stream: TcpStream, book: Arc<Mutex<Book>>, guard: Option<Guard>) -> std::io::Result<()> {
+    let greeting = "220 mail.example.jp ESMTP\r\n";
+    match guard {
+        None => converse(stream, book, None, greeting).await,
+        Some(guard) if guard.is_from_first_byte => {
+            let stream = guard.acceptor.accept(stream).await?;
+            converse(stream, book, Some(&guard), greeting).await
+        }
+        Some(guard) => {
+            let stream = starttls(stream).await?;
+            let stream = guard.acceptor.accept(stream).await?;
+            converse(stream, book, Some(&guard), "").await
+        }
+    }
+}
+
+/// Talks until the client has begun TLS; nothing else is to be had before.
+async fn starttls(stream: TcpStream) -> std::io::Result<TcpStream> {
+    let mut stream = BufReader::new(stream);
+    stream.write_all(b"220 mail.example.jp ESMTP\r\n").await?;
+    let mut line = String::new();
+    while stream.read_line(&mut line).await? > 0 {
+        let answer = match line.trim_end() {
+            "STARTTLS" => "220 2.0.0 go on\r\n",
+            line if line.starts_with("EHLO") => "250-mail.example.jp\r\n250 STARTTLS\r\n",
+            _ => "530 5.7.0 STARTTLS first\r\n",
+        };
+        stream.write_all(answer.as_bytes()).await?;
+        if line.trim_end() == "STARTTLS" {
+            break;
+        }
+        line.clear();
+    }
+    Ok(stream.into_inner())
+}
+
+async fn converse(
+    stream: impl AsyncRead + AsyncWrite + Unpin,
+    book: Arc<Mutex<Book>>,
+    guard: Option<&Guard>,
+    greeting: &str,
+) -> std::io::Result<()> {
+    let (read, mut write) = tokio::io::split(stream);
     let mut lines = BufReader::new(read).lines();
     let (mut from, mut to) = (String::new(), String::new());
-    write.write_all(b"220 mail.example.jp ESMTP\r\n").await?;
+    let mut may_send = guard.is_none();
+    write.write_all(greeting.as_bytes()).await?;
     while let Some(line) = lines.next_line().await? {
         let (verb, rest) = line.split_once([' ', ':']).unwrap_or((&line, ""));
         let address = || {
@@ -82,7 +176,19 @@ async fn converse(stream: TcpStream, book: Arc<Mutex<Book>>) -> std::io::Result<
             inner.map_or_else(String::new, |(address, _)| address.to_owned())
         };
         let answer = match verb.to_ascii_uppercase().as_str() {
+            "EHLO" if guard.is_some() => "250-mail.example.jp\r\n250-AUTH PLAIN\r\n250-8BITMIME\r\n250 SMTPUTF8",
             "EHLO" => "250-mail.example.jp\r\n250-8BITMIME\r\n250 SMTPUTF8",
+            "AUTH" => {
+                let said = rest.strip_prefix("PLAIN ").unwrap_or_default();
+                may_send = guard.is_some_and(|guard| guard.plain() == said);
+                book.lock().unwrap().logins.push(said.to_owned());
+                if may_send {
+                    "235 2.7.0 welcome"
+                } else {
+                    "535 5.7.8 wrong"
+                }
+            }
+            "MAIL" if !may_send => "530 5.7.0 log in first",
             "MAIL" => {
                 from = address();
                 "250 2.1.0 ok"

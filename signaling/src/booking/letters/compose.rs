@@ -5,7 +5,7 @@ use std::sync::Arc;
 
 use protocol::config::Kind as BookingKind;
 use store::appointments::{Person, Record};
-use store::letters::Subject;
+use store::letters::{Subject, Way};
 
 use super::super::appointment::{address, event};
 use super::super::choose::section_name;
@@ -22,6 +22,8 @@ pub(super) struct Composed {
     pub(super) body: String,
     /// For a short message.
     pub(super) short: String,
+    /// For a chat: the body without a name, a greeting and a mail's foot.
+    pub(super) chat: String,
     /// What it does to the reader's calendar; a reminder does nothing.
     pub(super) calendar: Option<(Method, String)>,
     /// The same for the same letter, so that who gets it twice sees it once.
@@ -34,6 +36,7 @@ pub(super) fn letter(
     record: &Record,
     person: &Person,
     subject: Subject,
+    way: Way,
     code: &str,
 ) -> Option<Composed> {
     let booking = service::booking_of(app, record)?;
@@ -44,22 +47,20 @@ pub(super) fn letter(
     let name = subject.as_str();
     let written = |key: &str, fill: &[(&str, &str)]| tongue.plain(key, true, fill);
     let title = tongue.plain(&format!("mail.{name}.subject"), false, &[("office", leaf.office())]);
-    let page = address(app, code);
-    let call = format!("{}/c/{code}", app.config.web.public_url);
+    // In LINE's own browser calls work on few phones: this opens a link in the phone's.
+    let outside = if way == Way::Line { "?openExternalBrowser=1" } else { "" };
+    let page = format!("{}{outside}", address(app, code));
+    let call = format!("{}/c/{code}{outside}", app.config.web.public_url);
     let again = format!("{}/book/{}", app.config.web.public_url, booking.id);
     let is_over = subject == Subject::Cancelled;
     let is_call = record.kind == BookingKind::Remote && !is_over;
     let minutes = (app.config.calendar.opens_before.as_secs() / 60).to_string();
 
-    let mut body = String::new();
+    let mut main = String::new();
     let mut line = |text: &str| {
         // Writing into a String can't fail.
-        let _ = writeln!(body, "{text}");
+        let _ = writeln!(main, "{text}");
     };
-    if !person.name.is_empty() {
-        line(&written("mail.hello", &[("name", &person.name)]));
-        line("");
-    }
     line(&written(&format!("mail.{name}.lead"), &[]));
     line("");
     let mut fact = |key: &str, value: &str| line(&format!("{}: {value}", written(key, &[])));
@@ -88,10 +89,16 @@ pub(super) fn letter(
         line("");
         line(&written("mail.secret", &[]));
     }
-    line("");
-    line("-- ");
-    line(leaf.office());
-    line(&format!("{} {}", written("mail.foot", &[]), leaf.telephone()));
+    let hello = match person.name.as_str() {
+        "" => String::new(),
+        name => format!("{}\n\n", written("mail.hello", &[("name", name)])),
+    };
+    let (from_whom, telephone) = (leaf.office(), leaf.telephone());
+    let body = format!(
+        "{hello}{main}\n-- \n{from_whom}\n{} {telephone}\n",
+        written("mail.foot", &[])
+    );
+    let chat = format!("{title}\n\n{main}\n{from_whom} {telephone}");
 
     let method = match subject {
         Subject::Confirm | Subject::Changed => Some(Method::Request),
@@ -110,6 +117,7 @@ pub(super) fn letter(
         &page
     };
     Some(Composed {
+        chat,
         short: format!("{title}\n{when}\n{short_link}"),
         calendar: method.map(|method| (method, event(app, &leaf, record, booking, method, link, people))),
         id: format!("<{}.{name}.{}@{}>", record.id, record.version, app.config.public_host()),

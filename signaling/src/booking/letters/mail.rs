@@ -6,7 +6,7 @@ use anyhow::Context as _;
 use lettre::message::header::{ContentDisposition, ContentType, Header, HeaderName, HeaderValue};
 use lettre::message::{Mailbox, MultiPart, SinglePart};
 use lettre::transport::smtp::authentication::Credentials;
-use lettre::transport::smtp::client::{Tls, TlsParameters};
+use lettre::transport::smtp::client::{Certificate, Tls, TlsParameters};
 use lettre::transport::smtp::extension::ClientId;
 use lettre::{AsyncSmtpTransport, AsyncTransport, Message, Tokio1Executor};
 use protocol::config::{Mail, MailTls};
@@ -49,7 +49,13 @@ impl Mailer {
     /// When the password is missing, or TLS can't be had.
     pub(super) fn open(app: &App, mail: &Mail) -> anyhow::Result<Self> {
         let parameters = || {
-            TlsParameters::builder(mail.host.clone())
+            let mut builder = TlsParameters::builder(mail.host.clone());
+            if let Some(path) = &mail.authority {
+                let pem = std::fs::read(path).with_context(|| format!("mail.authority: {}", path.display()))?;
+                let authority = Certificate::from_pem(&pem).context("mail.authority: expected a certificate (PEM)")?;
+                builder = builder.add_root_certificate(authority);
+            }
+            builder
                 .build()
                 .context("mail.tls: the system's certificates can't be read")
         };

@@ -1,24 +1,25 @@
-//! What residents are told of their appointments: `compose` the words, `mail` and `sms` the ways.
+//! What residents are told of their appointments: `compose` the words, `mail`, `sms` and `line` the ways.
 //!
 //! Invariant: nothing of a letter is stored but that it is to go (`store::letters`). Its link is made of the letter's own
 //! name and the office's key, so a letter that goes out twice has the same link twice.
 
 mod compose;
+mod line;
 mod mail;
 mod sms;
 
 use std::sync::Arc;
 use std::time::Duration;
 
-use hmac::{Hmac, KeyInit, Mac};
 use protocol::time::UnixMillis;
-use sha2::Sha256;
 use store::StoreError;
 use store::appointments::{Person, Record, State};
 use store::letters::{Post, Subject, Taken, Trouble, Way};
 
+pub(super) use self::line::Account;
 use self::mail::Mailer;
 use self::sms::Gateway;
+use super::join::keyed;
 use super::service::book_of;
 use crate::app::App;
 
@@ -46,6 +47,7 @@ struct Failure {
 pub(super) struct Ways {
     mail: Option<Mailer>,
     sms: Option<Gateway>,
+    line: Option<Account>,
 }
 
 impl Ways {
@@ -62,6 +64,12 @@ impl Ways {
                 .map(|mail| Mailer::open(app, mail))
                 .transpose()?,
             sms: app.config.sms.as_ref().map(|sms| Gateway::open(app, sms)).transpose()?,
+            line: app
+                .config
+                .line
+                .as_ref()
+                .map(|line| Account::open(app, line))
+                .transpose()?,
         })
     }
 }
@@ -166,7 +174,8 @@ async fn send(
         is_final: true,
         why: format!("there is no {what}"),
     };
-    let composed = compose::letter(app, record, person, letter.subject, code).ok_or_else(|| gone("such service"))?;
+    let composed =
+        compose::letter(app, record, person, letter.subject, letter.way, code).ok_or_else(|| gone("such service"))?;
     match letter.way {
         Way::Mail => {
             let mailer = ways.mail.as_ref().ok_or_else(|| gone("mail server"))?;
@@ -177,6 +186,13 @@ async fn send(
             let gateway = ways.sms.as_ref().ok_or_else(|| gone("gateway"))?;
             let to = person.telephone.as_deref().ok_or_else(|| gone("number"))?;
             gateway.send(to, &composed.short).await
+        }
+        Way::Line => {
+            let account = ways.line.as_ref().ok_or_else(|| gone("account at LINE"))?;
+            let to = person.line.as_deref().ok_or_else(|| gone("account"))?;
+            // A letter of the same kind after another change is another letter.
+            let key = retry_key(app, &format!("{}/{}", code, record.version));
+            account.push(to, &composed.chat, &key).await
         }
     }
 }
@@ -189,14 +205,20 @@ fn code_of(app: &App, letter: &Taken) -> String {
         letter.subject.as_str(),
         letter.way
     );
-    // HMAC takes keys of any length.
-    let Ok(mut mac) = Hmac::<Sha256>::new_from_slice(&app.short_code_key) else {
-        return store::consultations::new_code();
-    };
-    mac.update(name.as_bytes());
     data_encoding::BASE32_NOPAD
-        .encode(&mac.finalize().into_bytes()[..16])
+        .encode(&keyed(app, &name)[..16])
         .to_ascii_lowercase()
+}
+
+/// What marks a message as the same one when it is sent again: a UUID made of its name (RFC 9562 §5.8).
+fn retry_key(app: &App, name: &str) -> String {
+    let mut bytes = [0; 16];
+    bytes.copy_from_slice(&keyed(app, &format!("retry/{name}"))[..16]);
+    bytes[6] = (bytes[6] & 0x0f) | 0x80;
+    bytes[8] = (bytes[8] & 0x3f) | 0x80;
+    let hex = data_encoding::HEXLOWER.encode(&bytes);
+    let parts = [&hex[..8], &hex[8..12], &hex[12..16], &hex[16..20], &hex[20..]];
+    parts.join("-")
 }
 
 /// How long after a failure it is tried again: doubling, by chance a fifth shorter or longer, so that letters that failed

@@ -5,18 +5,18 @@
 //! addresses lie apart, under a key that dies by itself. What is to be told of a change is put into the queue of
 //! [`crate::letters`] by the very script that makes the change.
 
+mod links;
+mod record;
+mod scripts;
+
 use std::collections::HashMap;
-use std::sync::LazyLock;
 use std::time::Duration;
 
-use protocol::booking::{Channel, Quota, Slot, Taken};
-use protocol::config::Kind;
-use protocol::ids::{AppointmentId, BookingId, OfficeId, SectionId, StaffId, TopicId};
+use protocol::booking::{Quota, Slot, Taken};
+use protocol::ids::{AppointmentId, BookingId, OfficeId};
 use protocol::time::UnixMillis;
-use redis::Script;
-use serde::{Deserialize, Serialize};
-use sha2::{Digest, Sha256};
 
+use self::scripts::{BOOK, CLOSE, EDIT, GIVE_UP, MOVE};
 use crate::consultations::hash;
 use crate::letters::{self, Letter};
 use crate::redis::{from_json, to_json};
@@ -29,222 +29,7 @@ const KEPT_AFTER_END: Duration = Duration::from_secs(90 * 24 * 3600);
 /// Redis' own clock.
 const LOOKED_BACK: Duration = Duration::from_secs(30 * 24 * 3600);
 
-/// Where an appointment stands.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
-#[serde(rename_all = "snake_case")]
-pub enum State {
-    /// It will be, or is.
-    Booked,
-    /// The resident, or staff for them, gave it back.
-    Cancelled,
-    /// Nobody came.
-    NoShow,
-    /// It was.
-    Done,
-}
-
-/// An appointment, as stored. Nothing in it says who the resident is.
-#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
-pub struct Record {
-    /// Which.
-    pub id: AppointmentId,
-    /// What was booked.
-    pub booking: BookingId,
-    /// What kind that is.
-    pub kind: Kind,
-    /// Whose business it is.
-    pub section: SectionId,
-    /// What it is about.
-    pub topic: Option<TopicId>,
-    /// When.
-    pub slot: Slot,
-    /// By which way it came; the way whose share of the slot it takes.
-    pub channel: Channel,
-    /// Where it stands.
-    pub state: State,
-    /// Grows with every change; 1 at first.
-    pub version: u64,
-    /// When it was booked.
-    pub created_at: UnixMillis,
-    /// Which member of staff booked it for the resident.
-    pub created_by: Option<StaffId>,
-    /// The resident's language, by its tag.
-    pub lang: String,
-    /// Staff have noted that the resident is to be called by telephone.
-    #[serde(default)]
-    pub is_to_be_called: bool,
-}
-
-/// Whom it is for. Deleted some time after the appointment.
-#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
-pub struct Person {
-    /// The name to be called by, as it was typed: every character, also those with variation selectors.
-    pub name: String,
-    /// A mail address.
-    pub mail: Option<String>,
-    /// A telephone number.
-    pub telephone: Option<String>,
-    /// Questions and what was answered.
-    pub answers: Vec<(TopicId, String)>,
-}
-
-/// The link of a form: 128 bits that only who has the form can know. The same form gives the same link, so that who
-/// sends it twice is shown the appointment that it has made already.
-#[must_use]
-pub fn code_of_form(form: &str) -> String {
-    let digest = Sha256::digest(format!("appointment/{form}"));
-    data_encoding::BASE32_NOPAD.encode(&digest[..16]).to_ascii_lowercase()
-}
-
-/// What became of a wish to book.
-#[derive(Debug, Clone, PartialEq, Eq)]
-pub enum Booked {
-    /// It is booked now.
-    New(Record),
-    /// The same form has booked before: this is what.
-    Already(Record),
-    /// There was no room.
-    Full,
-    /// The form was given up: see [`Book::settle`].
-    GivenUp,
-}
-
-/// What became of a wish to move.
-#[derive(Debug, Clone, PartialEq, Eq)]
-pub enum Moved {
-    /// It is at its new time.
-    Done(Record),
-    /// There was no room; it is where it was.
-    Full,
-    /// It isn't booked any more, or was changed at the same time; it is as it is now.
-    Changed,
-}
-
-const COUNT: &str = "
-local function taken(key, start)
-  local all, web = 0, 0
-  for _, channel in ipairs({'web', 'phone', 'walk_in'}) do
-    local n = tonumber(redis.call('HGET', key, start .. '/' .. channel) or 0)
-    all = all + n
-    if channel == 'web' then web = n end
-  end
-  return all, web
-end
-local function has_room(key, start, channel, capacity, web_share)
-  local all, web = taken(key, start)
-  return all < tonumber(capacity) and (channel ~= 'web' or web < tonumber(web_share))
-end
-";
-
-/// KEYS: link, record, person, the day's counters, agenda, letters. ARGV: id, record, person, start, channel, capacity,
-/// web's share, when the person is deleted, when the record is, then letters with when they are due.
-static BOOK: LazyLock<Script> = LazyLock::new(|| {
-    Script::new(&format!(
-        "{COUNT}{post}
-         local had = redis.call('GET', KEYS[1])
-         if had then return {{2, had}} end
-         if not has_room(KEYS[4], ARGV[4], ARGV[5], ARGV[6], ARGV[7]) then return {{0, ''}} end
-         redis.call('HINCRBY', KEYS[4], ARGV[4] .. '/' .. ARGV[5], 1)
-         redis.call('PEXPIREAT', KEYS[4], ARGV[9])
-         redis.call('SET', KEYS[1], ARGV[1], 'PXAT', ARGV[9])
-         redis.call('SET', KEYS[2], ARGV[2], 'PXAT', ARGV[9])
-         redis.call('SET', KEYS[3], ARGV[3], 'PXAT', ARGV[8])
-         redis.call('ZADD', KEYS[5], ARGV[4], ARGV[1])
-         post(KEYS[6], 10)
-         return {{1, ARGV[1]}}",
-        post = letters::POST
-    ))
-});
-
-/// KEYS: record, person, the old day's counters, the new day's, agenda, letters. ARGV: version, record, id, old start,
-/// new start, channel, capacity, web's share, when the person is deleted, when the record is, then letters with when they
-/// are due.
-static MOVE: LazyLock<Script> = LazyLock::new(|| {
-    Script::new(&format!(
-        "{COUNT}{post}
-         local old = redis.call('GET', KEYS[1])
-         if not old or cjson.decode(old).version ~= tonumber(ARGV[1]) then return -1 end
-         redis.call('HINCRBY', KEYS[3], ARGV[4] .. '/' .. ARGV[6], -1)
-         if not has_room(KEYS[4], ARGV[5], ARGV[6], ARGV[7], ARGV[8]) then
-           redis.call('HINCRBY', KEYS[3], ARGV[4] .. '/' .. ARGV[6], 1)
-           return 0
-         end
-         redis.call('HINCRBY', KEYS[4], ARGV[5] .. '/' .. ARGV[6], 1)
-         redis.call('PEXPIREAT', KEYS[4], ARGV[10])
-         redis.call('SET', KEYS[1], ARGV[2], 'PXAT', ARGV[10])
-         redis.call('PEXPIREAT', KEYS[2], ARGV[9])
-         redis.call('ZADD', KEYS[5], ARGV[5], ARGV[3])
-         post(KEYS[6], 11)
-         return 1",
-        post = letters::POST
-    ))
-});
-
-/// KEYS: record, person, the day's counters, letters. ARGV: version, record, start, channel, whether the place is free
-/// again, when the person is deleted, when the record is, then letters with when they are due.
-static CLOSE: LazyLock<Script> = LazyLock::new(|| {
-    Script::new(&format!(
-        "{post}
-         local old = redis.call('GET', KEYS[1])
-         if not old or cjson.decode(old).version ~= tonumber(ARGV[1]) then return -1 end
-         redis.call('SET', KEYS[1], ARGV[2], 'PXAT', ARGV[7])
-         redis.call('PEXPIREAT', KEYS[2], ARGV[6], 'LT')
-         if ARGV[5] == '1' then redis.call('HINCRBY', KEYS[3], ARGV[3] .. '/' .. ARGV[4], -1) end
-         post(KEYS[4], 8)
-         return 1",
-        post = letters::POST
-    ))
-});
-
-/// KEYS: record. ARGV: version, record.
-static EDIT: LazyLock<Script> = LazyLock::new(|| {
-    Script::new(
-        "local old = redis.call('GET', KEYS[1])
-         if not old or cjson.decode(old).version ~= tonumber(ARGV[1]) then return -1 end
-         redis.call('SET', KEYS[1], ARGV[2], 'KEEPTTL')
-         return 1",
-    )
-});
-
-/// KEYS: short code. ARGV: appointment, until when. Another appointment's code is left alone.
-static SHORT: LazyLock<Script> = LazyLock::new(|| {
-    Script::new(
-        "if redis.call('SET', KEYS[1], ARGV[1], 'PXAT', ARGV[2], 'NX') then return 1 end
-         return 0",
-    )
-});
-
-/// KEYS: short code, new link. ARGV: before the id in the record's key. A short code works once: it becomes a link.
-static OPEN: LazyLock<Script> = LazyLock::new(|| {
-    Script::new(
-        "local id = redis.call('GETDEL', KEYS[1])
-         if not id then return '' end
-         local until_at = redis.call('PEXPIRETIME', ARGV[1] .. id)
-         if until_at < 0 then return '' end
-         redis.call('SET', KEYS[2], id, 'PXAT', until_at)
-         return id",
-    )
-});
-
-/// KEYS: record, new link. ARGV: id. One more link to the same appointment.
-static LINK: LazyLock<Script> = LazyLock::new(|| {
-    Script::new(
-        "local until_at = redis.call('PEXPIRETIME', KEYS[1])
-         if until_at < 0 then return 0 end
-         redis.call('SET', KEYS[2], ARGV[1], 'PXAT', until_at)
-         return 1",
-    )
-});
-
-/// KEYS: link. ARGV: how long to remember. What was booked by it is given back as its id.
-static GIVE_UP: LazyLock<Script> = LazyLock::new(|| {
-    Script::new(
-        "local had = redis.call('GET', KEYS[1])
-         if had then return had end
-         redis.call('SET', KEYS[1], 'given-up', 'PX', ARGV[1])
-         return 'given-up'",
-    )
-});
+pub use self::record::{Booked, Moved, Person, Record, State, code_of_form};
 
 const GIVEN_UP: &str = "given-up";
 /// A command of a connection that broke may come so late at most; the mark outlives it by far.
@@ -475,45 +260,6 @@ impl Book<'_> {
         let mut call = EDIT.prepare_invoke();
         call.key(&key).arg(old.version).arg(to_json(&key, &new)?);
         Ok((self.ledger.invoke::<i64>(&call).await? == 1).then_some(new))
-    }
-
-    /// Gives an appointment a short code that works once, until the appointment's end. `short`: as it is stored, which
-    /// nobody without the office's key can make from the digits. Returns whether it is given: false, another
-    /// appointment has the same one.
-    ///
-    /// # Errors
-    /// [`StoreError::Unavailable`].
-    pub async fn give_short_code(&self, record: &Record, short: &str) -> Result<bool> {
-        let mut call = SHORT.prepare_invoke();
-        call.key(keys::appointment_short(self.office, short))
-            .arg(record.id.as_str())
-            .arg(record.slot.ends_at.0);
-        Ok(self.ledger.invoke::<i64>(&call).await? == 1)
-    }
-
-    /// Turns a short code into a link with this code. `None`: there is no such short code any more.
-    ///
-    /// # Errors
-    /// [`StoreError::Unavailable`].
-    pub async fn open_short_code(&self, short: &str, code: &str) -> Result<Option<AppointmentId>> {
-        let mut call = OPEN.prepare_invoke();
-        call.key(keys::appointment_short(self.office, short))
-            .key(keys::appointment_link(self.office, &hash(code)))
-            .arg(keys::appointment_prefix(self.office));
-        let id: String = self.ledger.invoke(&call).await?;
-        Ok(AppointmentId::new(id).ok())
-    }
-
-    /// Makes one more link to an appointment, for a letter. Returns whether the appointment is still known.
-    ///
-    /// # Errors
-    /// [`StoreError::Unavailable`].
-    pub async fn add_link(&self, id: &AppointmentId, code: &str) -> Result<bool> {
-        let mut call = LINK.prepare_invoke();
-        call.key(keys::appointment(self.office, id))
-            .key(keys::appointment_link(self.office, &hash(code)))
-            .arg(id.as_str());
-        Ok(self.ledger.invoke::<i64>(&call).await? == 1)
     }
 
     /// How many appointments each slot holds, by its beginning, for several days; in one round trip.
