@@ -17,6 +17,7 @@ use tokio_tungstenite::{Connector, MaybeTlsStream, WebSocketStream, connect_asyn
 use super::LIMIT;
 use super::office::ORIGIN;
 
+#[derive(Clone)]
 pub struct Browser {
     pub client: reqwest::Client,
     pub cookies: BTreeMap<String, String>,
