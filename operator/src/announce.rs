@@ -5,7 +5,7 @@ use std::fmt::Write as _;
 use protocol::config::Config;
 use runtime::secrets::Secrets;
 
-/// The addresses to open, the demo logins, how to trust the certificate, how to look at the screens.
+/// The addresses to open, the demo logins, how to look at the screens, where booths' links lie, how to trust the certificate.
 pub fn text(config: &Config, secrets: &Secrets) -> String {
     let url = &config.web.public_url;
     let mut out = String::new();
@@ -23,6 +23,11 @@ pub fn text(config: &Config, secrets: &Secrets) -> String {
             out,
             "  Screen {id:<8} ./madoguchi snapshot {id} out.png   shows what it shows now"
         );
+    }
+    for booth in &config.booths {
+        let (id, link) = (&booth.id, secrets.booth_link(&booth.id));
+        let _ = writeln!(out, "  Booth {id:<9} open once, in the booth's browser, the link in");
+        let _ = writeln!(out, "                  {}", link.display());
     }
     if config.web.certificate.is_none() {
         let _ = writeln!(

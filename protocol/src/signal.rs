@@ -231,6 +231,12 @@ pub enum ServerBody {
         /// The whole of it.
         consultation: Consultation,
     },
+    /// A consultation that staff saw until now isn't theirs to see any more: it went to another section's line, or to
+    /// somebody of another section. It goes on, without this page.
+    Gone {
+        /// Which.
+        consultation: ConsultationId,
+    },
     /// All open consultations of the staff's office: after hello.
     Consultations {
         /// Newest first.

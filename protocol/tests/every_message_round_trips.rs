@@ -365,6 +365,9 @@ fn what_clients_are_told() {
         quality(Quality::Poor),
         quality(Quality::Lost),
         ServerBody::MediaLost,
+        ServerBody::Gone {
+            consultation: ConsultationId::random(),
+        },
         ServerBody::Pong,
         ServerBody::Invited {
             seat: SeatId::random(),
@@ -391,6 +394,7 @@ fn what_clients_are_told() {
             ServerBody::Consultation { .. } | ServerBody::Consultations { .. } | ServerBody::Admitted { .. } => {}
             ServerBody::Joined { .. } | ServerBody::Published { .. } | ServerBody::Offer { .. } => {}
             ServerBody::Muted { .. } | ServerBody::ParticipantLeft { .. } | ServerBody::MediaLost => {}
+            ServerBody::Gone { .. } => {}
             ServerBody::Layers { .. } | ServerBody::Paused { .. } | ServerBody::Speakers { .. } => {}
             ServerBody::Keys { message, .. } => assert!(message.is_within_bounds()),
             ServerBody::ConnectionQuality {

@@ -68,6 +68,10 @@ pub(crate) enum Fault {
     CantEncrypt,
     /// The browser isn't a booth's, or not any more.
     NotABooth,
+    /// There is no such number of an appointment, or not any more.
+    NumberUnknown,
+    /// The appointment is at a counter, and no call.
+    NotACall,
     /// Staff let nobody else into the call.
     Locked,
     /// As many were invited as may be.
@@ -81,7 +85,7 @@ pub(crate) enum Fault {
 impl Fault {
     /// All of them, for the test that every text exists.
     #[cfg(test)]
-    pub(crate) const ALL: [Self; 29] = [
+    pub(crate) const ALL: [Self; 31] = [
         Self::LinkUnknown,
         Self::LinkUsed,
         Self::LinkExpired,
@@ -107,6 +111,8 @@ impl Fault {
         Self::BroadcastsFull,
         Self::CantEncrypt,
         Self::NotABooth,
+        Self::NumberUnknown,
+        Self::NotACall,
         Self::Locked,
         Self::SeatsFull,
         Self::SeatGone,
@@ -140,6 +146,8 @@ impl Fault {
             Self::BroadcastsFull => (StatusCode::CONFLICT, "broadcasts_full"),
             Self::CantEncrypt => (StatusCode::CONFLICT, "cant_encrypt"),
             Self::NotABooth => (StatusCode::UNAUTHORIZED, "not_a_booth"),
+            Self::NumberUnknown => (StatusCode::NOT_FOUND, "number_unknown"),
+            Self::NotACall => (StatusCode::CONFLICT, "not_a_call"),
             Self::Locked => (StatusCode::CONFLICT, "locked"),
             Self::SeatsFull => (StatusCode::CONFLICT, "seats_full"),
             Self::SeatGone => (StatusCode::CONFLICT, "seat_gone"),

@@ -4,11 +4,12 @@
 
 mod common;
 
+use common::booking::{bookings, desk, links, number_in, take};
 use common::browser::Browser;
 use common::office::{ORIGIN, Office};
 use common::printer::Printer;
 use common::until;
-use protocol::signal::Identity;
+use protocol::signal::{Identity, Phase};
 use reqwest::Method;
 use serde_json::{Value, json};
 
@@ -111,6 +112,80 @@ async fn a_booth_begins_consultations_of_its_sections_and_nothing_else() {
         .header("content-type", "application/json")
         .body(r#"{"section":"kaigo"}"#);
     assert_eq!(booth.send(request).await.status(), 403);
+}
+
+/// A member of staff books the next time of a service, or of this many days on, and reads the number out.
+async fn read_out(office: &Office, service: &str, days_on: usize) -> String {
+    let (_, days) = office.browser().text(&format!("/book/{service}/days")).await;
+    let days = links(&days, &format!("/book/{service}/times"));
+    let day = &days[days_on].split_once("day=").unwrap().1[..10];
+    let mut staff = office.staff("hanako").await;
+    let found = desk(&mut staff, &format!("booking={service}&day={day}")).await;
+    let page = take(&mut staff, &found, service, &found.times[0], "電話 太郎").await;
+    number_in(&page.text().await.unwrap())
+}
+
+fn kind(problem: &Value) -> &str {
+    problem["type"].as_str().unwrap().rsplit(':').next().unwrap()
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn a_number_read_out_on_the_telephone_begins_its_call_at_a_booth() {
+    // The next time is at most an hour away, at the end of the day.
+    let more = format!("{}{}", bookings("90m"), tables(NO_PRINTER, 0));
+    let office = Office::open_configured("1h", more).await;
+    let mut booth = booth(&office).await;
+    let path = "/api/booth/numbers";
+    let of = |number: &str| json!({ "number": number });
+
+    let number = read_out(&office, "sodan", 0).await;
+    let mut stranger = office.browser();
+    assert_eq!(
+        post(&mut stranger, path, of(&number)).await.0,
+        401,
+        "only a booth is asked"
+    );
+    let (status, begun) = post(&mut booth, path, of(&number)).await;
+    assert_eq!((status, begun["section"].as_str().unwrap()), (200, "子育て支援課"));
+    let code = begun["path"].as_str().unwrap().strip_prefix("/c/").unwrap().to_owned();
+    let mut live = booth.live(Identity::Resident { code }).await;
+    let seen = live.phase(Phase::Booked).await;
+    assert!(
+        seen.section.as_str() == "kosodate",
+        "though the booth's own button leads to kaigo only"
+    );
+    let (status, problem) = post(&mut booth, path, of(&number)).await;
+    assert_eq!((status, kind(&problem)), (404, "number-unknown"), "it works once");
+
+    // Somebody comes a day too early, or means a counter: the number is as good as before.
+    let early = read_out(&office, "sodan", 2).await;
+    let counter = read_out(&office, "madoguchi", 0).await;
+    for _ in 0..2 {
+        let (status, told) = post(&mut booth, path, of(&early)).await;
+        assert!(
+            status == 200 && told["opens_at"].is_u64() && told["path"].is_null(),
+            "{told}"
+        );
+        let (status, problem) = post(&mut booth, path, of(&counter)).await;
+        assert_eq!((status, kind(&problem)), (409, "not-a-call"));
+    }
+    let (status, problem) = post(&mut booth, path, of("1234")).await;
+    assert_eq!((status, problem["field"].as_str().unwrap()), (400, "number"));
+
+    // Twelve wrong ones, and even a right one has to wait; and each was counted.
+    let mut statuses = Vec::new();
+    let guesses = (0..12).map(|n| {
+        let mut guesser = booth.clone();
+        tokio::spawn(async move {
+            let number = format!("0000-{n:04}");
+            post(&mut guesser, path, json!({ "number": number })).await.0
+        })
+    });
+    for guess in guesses.collect::<Vec<_>>() {
+        statuses.push(guess.await.unwrap());
+    }
+    assert!(statuses.contains(&429), "{statuses:?}");
+    assert_eq!(post(&mut booth, path, of(&early)).await.0, 429);
 }
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]

@@ -4,7 +4,7 @@
 
 mod common;
 
-use common::booking::{after, bookings, links};
+use common::booking::{after, bookings, desk, links, number_in, take};
 use common::browser::{Browser, csrf_of};
 use common::office::{Office, office_id, trail};
 use std::time::Duration;
@@ -14,64 +14,16 @@ async fn office() -> Office {
     Office::open_configured("1h", bookings("10m")).await
 }
 
-/// What the desk's page has to send with every form.
-struct Desk {
-    csrf: String,
-    form: String,
-    day: String,
-    times: Vec<String>,
-}
-
-async fn desk(staff: &mut Browser, query: &str) -> Desk {
-    let (status, page) = staff.text(&format!("/staff/book?{query}")).await;
-    assert_eq!(status, 200, "{page}");
-    let times = page
-        .split("name=\"at\" value=\"")
-        .skip(1)
-        .map(|rest| rest.split_once('"').unwrap());
-    Desk {
-        csrf: csrf_of(&page),
-        form: after(&page, "name=\"form\" value=\"").to_owned(),
-        day: after(&page, "name=\"day\" value=\"").to_owned(),
-        times: times
-            .filter(|(_, rest)| !rest.starts_with(" disabled"))
-            .map(|(at, _)| at.to_owned())
-            .collect(),
-    }
-}
-
-async fn take(staff: &mut Browser, desk: &Desk, service: &str, at: &str, name: &str) -> reqwest::Response {
-    let fields = [
-        ("csrf", desk.csrf.as_str()),
-        ("form", &desk.form),
-        ("booking", service),
-        ("day", &desk.day),
-        ("at", at),
-        ("channel", "phone"),
-        ("lang", "easy"),
-        ("consent", "yes"),
-        ("name", name),
-    ];
-    staff.post_form("/staff/book", &fields).await
-}
-
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn a_number_read_out_on_the_telephone_opens_the_booking_once() {
     let office = office().await;
     let mut staff = office.staff("hanako").await;
     let found = desk(&mut staff, "booking=sodan").await;
-    let at = found.times[40].clone();
+    let at = found.times.last().unwrap().clone();
     let response = take(&mut staff, &found, "sodan", &at, "葛\u{E0100}城").await;
     assert_eq!(response.status(), 200);
     let page = response.text().await.unwrap();
-    let number = page
-        .split_once("data-test=\"number\">")
-        .unwrap()
-        .1
-        .split_once('<')
-        .unwrap()
-        .0
-        .to_owned();
+    let number = number_in(&page);
     assert!(number.len() == 9 && number.as_bytes()[4] == b'-', "{number}");
     assert!(page.contains("madoguchi.example.jp/join"), "{page}");
 

@@ -6,9 +6,10 @@ mod common;
 
 use std::time::Duration;
 
-use common::browser::{Browser, csrf_of};
+use common::browser::{Browser, Live, csrf_of};
 use common::office::{ORIGIN, Office, office_id};
-use protocol::ids::{ConsultationId, StaffId};
+use protocol::ids::{ConsultationId, SectionId, StaffId};
+use protocol::seats::{Act, Part};
 use protocol::signal::{ClientBody, Identity, Phase, ServerBody};
 use reqwest::Method;
 use store::audit::{self, Verifier, csv};
@@ -251,6 +252,81 @@ async fn consultations_are_told_to_their_section_and_ended_by_who_may() {
         assert_eq!(live.ask(ClientBody::Ping).await, ServerBody::Pong);
         assert!(!live.has_news(), "told of another section's consultation");
     }
+}
+
+/// The list of a console that has just been opened.
+async fn listed(live: &mut Live) -> Vec<ConsultationId> {
+    live.news("the list", |body| match body {
+        ServerBody::Consultations { consultations, .. } => {
+            Some(consultations.iter().map(|one| one.id.clone()).collect())
+        }
+        _ => None,
+    })
+    .await
+}
+
+async fn is_gone(live: &mut Live, id: &ConsultationId) {
+    live.news("it is gone", |body| {
+        matches!(body, ServerBody::Gone { consultation } if consultation == *id).then_some(())
+    })
+    .await;
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn who_loses_sight_of_a_consultation_is_told_that_it_is_gone() {
+    let office = Office::open().await;
+    let mut hanako = office.staff("hanako").await;
+    let mut staff = hanako.live(Identity::Staff).await;
+    let (id, link) = hanako.create("kaigo").await;
+    let id = ConsultationId::new(id).unwrap();
+    let mut jiro = office.staff("jiro").await.live(Identity::Staff).await;
+    assert_eq!(listed(&mut jiro).await, std::slice::from_ref(&id));
+    let mut kanri = office.staff("kanri").await.live(Identity::Staff).await;
+    assert_eq!(listed(&mut kanri).await, std::slice::from_ref(&id));
+    let mut resident = office.browser().resident(&link).await;
+    resident.ask(ClientBody::Ready { can_encrypt: true }).await;
+    jiro.phase(Phase::Waiting).await;
+
+    let act = |act| ClientBody::Act {
+        consultation: id.clone(),
+        act,
+    };
+    let section = SectionId::new("kosodate").unwrap();
+    let body = act(Act::Move { section, staff: None });
+    assert_eq!(staff.ask(body).await, ServerBody::Ok);
+    is_gone(&mut jiro, &id).await;
+    let moved = kanri.news("another line", |body| match body {
+        ServerBody::Consultation { consultation } => {
+            (consultation.section.as_str() == "kosodate").then_some(consultation.phase)
+        }
+        ServerBody::Gone { .. } => panic!("an admin sees all"),
+        _ => None,
+    });
+    assert_eq!(moved.await, Phase::Waiting);
+
+    // Called in, jiro sees it, and until he has said that he can't come.
+    let admit = ClientBody::Admit {
+        consultation: id.clone(),
+        can_encrypt: true,
+    };
+    assert_eq!(staff.ask(admit).await, ServerBody::Ok);
+    let invite = act(Act::Invite {
+        part: Part::Colleague,
+        staff: Some(StaffId::new("jiro").unwrap()),
+        is_let_in: false,
+    });
+    let ServerBody::Invited { seat, .. } = staff.ask(invite).await else {
+        panic!("jiro's console is open");
+    };
+    jiro.phase(Phase::Admitted).await;
+    let no = act(Act::Answer {
+        seat,
+        accepts: false,
+        can_encrypt: true,
+    });
+    assert_eq!(jiro.ask(no).await, ServerBody::Ok);
+    is_gone(&mut jiro, &id).await;
+    assert_eq!(kanri.ask(ClientBody::Ping).await, ServerBody::Pong);
 }
 
 /// A file, as a browser's form sends it.

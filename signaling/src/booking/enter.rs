@@ -99,7 +99,7 @@ pub(crate) async fn by_link(
 }
 
 /// The appointment's consultation, made where there is none that goes on.
-async fn open(app: &App, code: &str, record: &Record, now: UnixMillis) -> Result<Option<Call>, Refusal> {
+pub(super) async fn open(app: &App, code: &str, record: &Record, now: UnixMillis) -> Result<Option<Call>, Refusal> {
     let (ledger, office) = (&app.store.ledger, &app.config.office.id);
     let over = consultations::of_appointment(ledger, office, &record.id).await?;
     let over = over.filter(|call| call.phase == Phase::Ended || now >= call.expires_at);

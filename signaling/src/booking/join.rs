@@ -1,4 +1,6 @@
-//! GET and POST /join: eight digits, told on the telephone, become a link of one's own.
+//! GET and POST /join: eight digits, told on the telephone, become a link of one's own; and at a booth, a call.
+//!
+//! Invariant: every wrong number is counted and slows the next one, wherever it is typed.
 
 use std::net::IpAddr;
 
@@ -8,20 +10,24 @@ use axum::extract::rejection::FormRejection;
 use axum::http::StatusCode;
 use axum::response::{IntoResponse, Redirect, Response};
 use hmac::{Hmac, KeyInit, Mac};
-use protocol::ids::StaffId;
+use protocol::config::Kind as BookingKind;
+use protocol::ids::{SectionId, StaffId};
+use protocol::time::UnixMillis;
 use serde::Deserialize;
 use sha2::Sha256;
-use store::appointments::Record;
+use store::StoreError;
+use store::appointments::{Record, State};
 use store::audit::{Event, What, Who as Doer};
 
+use super::enter;
 use super::form::short_code;
 use super::leaf::{Booker, Leaf};
 use super::markup::Markup;
-use super::service::book_of;
+use super::service::{self, book_of};
 use super::trouble::{Kind, Trouble};
 use crate::app::App;
 use crate::audit;
-use crate::problem::{Refusal, Told, html};
+use crate::problem::{Fault, Refusal, Told, html};
 
 /// So many digits that were taken already are tried anew.
 const ATTEMPTS: usize = 8;
@@ -77,32 +83,92 @@ pub(super) async fn open(booker: Booker, form: Result<Form<Typed>, FormRejection
         );
     };
     let app = &booker.app;
-    // Guesses from many places at once are slowed for everybody: a right number then waits a little too.
-    slow_guesses(app, booker.address).await?;
-    let code = store::consultations::new_code();
-    match book_of(app).open_short_code(&stored(app, &digits), &code).await? {
-        Some(id) => {
-            tracing::info!(appointment = %id, "a short code was opened");
-            Ok(Redirect::to(&format!("/a/{code}")).into_response())
-        }
-        None => {
-            let fault = crate::consultation::unknown_link(app, booker.address).await;
-            if fault == crate::problem::Fault::TooMany {
-                return Err(Refusal::from(fault).into());
-            }
-            app.guesses.note(runtime::now());
-            show(&booker, typed.number, Some((StatusCode::NOT_FOUND, "join.wrong")))
-        }
+    match redeem(app, booker.address, &digits).await? {
+        Redeemed::Link(code) => Ok(Redirect::to(&format!("/a/{code}")).into_response()),
+        Redeemed::Unknown => show(&booker, typed.number, Some((StatusCode::NOT_FOUND, "join.wrong"))),
+        Redeemed::TooMany => Err(Kind::TooMany.into()),
     }
 }
 
-/// Refuses an address that has guessed too often before it may guess again, and slows all where many guess.
-async fn slow_guesses(app: &App, address: IpAddr) -> Result<(), Trouble> {
+/// What a number was good for.
+enum Redeemed {
+    /// It is a link with this code now, and no number any more.
+    Link(String),
+    /// There is no such number, or not any more.
+    Unknown,
+    /// So many wrong ones came from there that not even a right one is looked at.
+    TooMany,
+}
+
+/// Turns a number into a link. Wrong ones are slowed by their address, and where many guess, for everybody: a right one
+/// then waits a little too.
+async fn redeem(app: &App, address: IpAddr, digits: &str) -> Result<Redeemed, StoreError> {
     if app.wrong_links.is_refused(address, runtime::now()) {
-        return Err(Kind::TooMany.into());
+        return Ok(Redeemed::TooMany);
     }
     tokio::time::sleep(app.guesses.delay(runtime::now())).await;
-    Ok(())
+    let code = store::consultations::new_code();
+    if let Some(id) = book_of(app).open_short_code(&stored(app, digits), &code).await? {
+        tracing::info!(appointment = %id, "a short code was opened");
+        return Ok(Redeemed::Link(code));
+    }
+    if crate::consultation::unknown_link(app, address).await == Fault::TooMany {
+        return Ok(Redeemed::TooMany);
+    }
+    app.guesses.note(runtime::now());
+    Ok(Redeemed::Unknown)
+}
+
+/// What a number leads to at a booth.
+pub(crate) enum AtBooth {
+    /// A call, by the link with this code.
+    Call {
+        /// The link's.
+        code: String,
+        /// Whose business it is.
+        section: SectionId,
+    },
+    /// It isn't time yet: the number is as good as before.
+    Early {
+        /// When the call may be entered.
+        opens_at: UnixMillis,
+    },
+}
+
+/// Takes the number that somebody was told on the telephone and types at a booth.
+///
+/// # Errors
+/// [`Fault::BadRequest`] where it can't be a number, [`Fault::NumberUnknown`], [`Fault::TooMany`], [`Fault::NotACall`] of an
+/// appointment at a counter (the number stays good), [`Fault::LinkUsed`] where it is over or was cancelled,
+/// [`Fault::StoreDown`].
+pub(crate) async fn at_booth(app: &App, address: IpAddr, number: &str) -> Result<AtBooth, Refusal> {
+    let digits = short_code(number).ok_or(Refusal::of_field(Fault::BadRequest, "number"))?;
+    let code = match redeem(app, address, &digits).await? {
+        Redeemed::Link(code) => code,
+        Redeemed::Unknown => return Err(Fault::NumberUnknown.into()),
+        Redeemed::TooMany => return Err(Fault::TooMany.into()),
+    };
+    let record = service::by_code(app, &code).await?.ok_or(Fault::NumberUnknown)?;
+    let now = runtime::now();
+    let opens_at = enter::opens_at(app, &record);
+    let is_call = record.kind == BookingKind::Remote;
+    if record.state != State::Booked || now >= enter::closes_at(&record) {
+        return Err(Fault::LinkUsed.into());
+    }
+    if !is_call || now < opens_at {
+        // Whoever comes back in time, or goes to the counter, has the number still.
+        book_of(app).give_short_code(&record, &stored(app, &digits)).await?;
+        return if is_call {
+            Ok(AtBooth::Early { opens_at })
+        } else {
+            Err(Fault::NotACall.into())
+        };
+    }
+    enter::open(app, &code, &record, now).await?.ok_or(Fault::LinkUsed)?;
+    Ok(AtBooth::Call {
+        code,
+        section: record.section,
+    })
 }
 
 /// Digits as they are stored: who reads the ledger can't count up to them without the office's key.

@@ -14,6 +14,7 @@ use super::language::{Tongue, plain};
 use super::markup::Markup;
 use super::trouble::{Kind, Trouble};
 use crate::app::App;
+use crate::proxy::visitor_address;
 use crate::security;
 
 /// The cookie that must match a form's field (double submit); the login form has the same one.
@@ -41,12 +42,14 @@ impl FromRequestParts<Arc<App>> for Booker {
     type Rejection = Infallible;
 
     async fn from_request_parts(parts: &mut Parts, app: &Arc<App>) -> Result<Self, Infallible> {
-        let address = parts.extensions.get::<ConnectInfo<SocketAddr>>();
+        let peer = parts.extensions.get::<ConnectInfo<SocketAddr>>();
+        let peer = peer.map_or(IpAddr::V4(std::net::Ipv4Addr::UNSPECIFIED), |info| info.0.ip());
+        let web = &app.config.web;
         Ok(Self {
             app: Arc::clone(app),
             tongue: Tongue::of_request(&parts.headers),
             has_chosen: Tongue::chosen(&parts.headers).is_some(),
-            address: address.map_or(IpAddr::V4(std::net::Ipv4Addr::UNSPECIFIED), |info| info.0.ip()),
+            address: visitor_address(peer, &parts.headers, &web.trusted_proxies, web.forwarded_by),
             jar: CookieJar::from_headers(&parts.headers),
             headers: parts.headers.clone(),
             uri: parts.uri.clone(),

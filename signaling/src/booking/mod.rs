@@ -38,6 +38,7 @@ use crate::app::App;
 pub(crate) use clockwork::run as keep_time;
 pub(crate) use enter::{Entered, by_link};
 pub(crate) use guesses::Guesses;
+pub(crate) use join::{AtBooth, at_booth};
 pub(crate) use language::Tongue;
 pub(crate) use service::held;
 pub(crate) use trouble::unknown_language;

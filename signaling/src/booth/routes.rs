@@ -1,4 +1,4 @@
-//! GET /booth, POST /api/booth, POST /api/booth/calls, POST /api/booth/prints, GET /api/booth/prints/{job}
+//! GET /booth, POST /api/booth, POST /api/booth/calls, POST /api/booth/numbers, POST /api/booth/prints, GET /api/booth/prints/{job}
 
 use std::sync::Arc;
 
@@ -12,12 +12,14 @@ use axum::{Json, Router};
 use axum_extra::extract::CookieJar;
 use protocol::config::Booth;
 use protocol::ids::{SectionId, StaffId};
+use protocol::time::UnixMillis;
 use serde::{Deserialize, Serialize};
 
 use super::print::{Printer, Progress, Trouble};
 use super::session::{self, AtBooth};
 use super::{links, pdf};
 use crate::app::App;
+use crate::booking;
 use crate::consultation::service;
 use crate::page::{Page, in_language};
 use crate::problem::{Fault, Refusal, html};
@@ -33,6 +35,7 @@ pub(crate) fn routes() -> Router<Arc<App>> {
         .route("/booth", get(page))
         .route("/api/booth", post(register))
         .route("/api/booth/calls", post(call))
+        .route("/api/booth/numbers", post(number))
         .route(
             "/api/booth/prints",
             post(print).layer(DefaultBodyLimit::max(LARGEST_PRINT)),
@@ -166,6 +169,48 @@ async fn call(at: AtBooth, wanted: Result<Json<Wanted>, JsonRejection>) -> Resul
         path: format!("/c/{code}"),
     };
     Ok((StatusCode::CREATED, Json(begun)).into_response())
+}
+
+#[derive(Deserialize)]
+#[serde(deny_unknown_fields)]
+struct Numbered {
+    /// Eight digits, however they are written.
+    number: String,
+}
+
+#[derive(Serialize)]
+#[serde(untagged)]
+enum Answered {
+    /// The call of an appointment.
+    Call {
+        /// Where the booth goes on.
+        path: String,
+        /// Whose business it is, by its name.
+        section: String,
+    },
+    /// Too early: from when on the same number works.
+    Early { opens_at: UnixMillis },
+}
+
+/// Somebody sat down who was told a number on the telephone: their appointment's call begins here. Of whatever section: it
+/// was staff who booked it.
+async fn number(
+    at: AtBooth,
+    visitor: Visitor,
+    wanted: Result<Json<Numbered>, JsonRejection>,
+) -> Result<Response, Refusal> {
+    let Json(Numbered { number }) = wanted.map_err(|_| Refusal::of_field(Fault::BadRequest, "number"))?;
+    let answer = match booking::at_booth(&at.app, visitor.address, &number).await? {
+        booking::AtBooth::Call { code, section } => {
+            let named = at.app.config.section(&section);
+            Answered::Call {
+                path: format!("/c/{code}"),
+                section: named.map_or_else(String::new, |it| in_language(&it.name, visitor.lang).to_owned()),
+            }
+        }
+        booking::AtBooth::Early { opens_at } => Answered::Early { opens_at },
+    };
+    Ok(Json(answer).into_response())
 }
 
 #[derive(Deserialize)]

@@ -1,7 +1,7 @@
 //! Who is there, what is known of the open consultations, and who sits where.
 //!
-//! Invariant: whatever a client was told, it is told again when it changed, whole; and one participant
-//! has at most one *seat*: the newest page of a link, or the console that took the call.
+//! Invariant: whatever a client was told, it is told again when it changed, whole, or told that it is gone; and one
+//! participant has at most one *seat*: the newest page of a link, or the console that took the call.
 
 use std::collections::{HashMap, VecDeque};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
@@ -200,23 +200,25 @@ impl Hub {
         if old.is_some_and(|old| old.record == record && old.is_present == is_present) {
             return;
         }
-        let before = old.map(|old| (old.record.phase, old.record.section.clone()));
         let known = Known {
             record: record.clone(),
             is_present: is_present && record.phase != Phase::Ended,
         };
-        state.open.insert(record.id.clone(), known);
+        let old = state.open.insert(record.id.clone(), known).map(|old| old.record);
         state.tell(&record.id);
+        if let Some(old) = &old {
+            state.tell_gone(old, &record);
+        }
         state.put_out(&record);
         if record.phase == Phase::Ended {
             state.close(&record.id);
         }
         // Who waits, and how many serve, is what the others' places depend on.
-        let after = (record.phase, record.section.clone());
-        if before.as_ref() != Some(&after) {
-            state.tell_places(&after.1, &record.id);
-            if let Some((_, section)) = before.filter(|before| before.1 != after.1) {
-                state.tell_places(&section, &record.id);
+        let is_where_it_was = |old: &Record| (old.phase, &old.section) == (record.phase, &record.section);
+        if !old.as_ref().is_some_and(is_where_it_was) {
+            state.tell_places(&record.section, &record.id);
+            if let Some(old) = old.filter(|old| old.section != record.section) {
+                state.tell_places(&old.section, &record.id);
             }
         }
         drop(state);
@@ -359,6 +361,16 @@ impl State {
                         client.outbox.send_text(text.clone());
                     }
                 }
+            }
+        }
+    }
+
+    /// Tells staff who saw a consultation as it was, and don't as it is, that it isn't theirs any more.
+    fn tell_gone(&self, old: &Record, record: &Record) {
+        for client in self.clients.values() {
+            if client.may_see(old) && !client.may_see(record) {
+                let consultation = record.id.clone();
+                client.outbox.send(None, ServerBody::Gone { consultation });
             }
         }
     }

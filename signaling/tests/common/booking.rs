@@ -116,3 +116,54 @@ pub fn path_of(response: &Response) -> String {
     assert!(to.starts_with("/a/"), "{to}");
     to.split_once('?').map_or(to, |(path, _)| path).to_owned()
 }
+
+/// What the desk's page has to send with every form.
+pub struct Desk {
+    pub csrf: String,
+    pub form: String,
+    pub day: String,
+    pub times: Vec<String>,
+}
+
+/// The desk's page, with the times that are free.
+pub async fn desk(staff: &mut Browser, query: &str) -> Desk {
+    let (status, page) = staff.text(&format!("/staff/book?{query}")).await;
+    assert_eq!(status, 200, "{page}");
+    let times = page
+        .split("name=\"at\" value=\"")
+        .skip(1)
+        .map(|rest| rest.split_once('"').unwrap());
+    Desk {
+        csrf: csrf_of(&page),
+        form: after(&page, "name=\"form\" value=\"").to_owned(),
+        day: after(&page, "name=\"day\" value=\"").to_owned(),
+        times: times
+            .filter(|(_, rest)| !rest.starts_with(" disabled"))
+            .map(|(at, _)| at.to_owned())
+            .collect(),
+    }
+}
+
+/// Books a time there for somebody on the telephone.
+pub async fn take(staff: &mut Browser, desk: &Desk, service: &str, at: &str, name: &str) -> Response {
+    let fields = [
+        ("csrf", desk.csrf.as_str()),
+        ("form", &desk.form),
+        ("booking", service),
+        ("day", &desk.day),
+        ("at", at),
+        ("channel", "phone"),
+        ("lang", "easy"),
+        ("consent", "yes"),
+        ("name", name),
+    ];
+    staff.post_form("/staff/book", &fields).await
+}
+
+/// The number that the desk's page gives to be read out: `1234-5678`.
+pub fn number_in(page: &str) -> String {
+    let (_, rest) = page
+        .split_once("data-test=\"number\">")
+        .unwrap_or_else(|| panic!("no number in {page}"));
+    rest.split_once('<').unwrap().0.to_owned()
+}

@@ -9,6 +9,7 @@ import { isTextKey, type TextKey } from "../shared/texts.ts";
 import { EndedView, RefusedView } from "../call/over.tsx";
 import { WaitingView } from "../call/waiting.tsx";
 import { camerasOf, Hands } from "./hands.ts";
+import { type NumberAnswer, NumberPad } from "./number.tsx";
 
 /** The goodbye stands for so long; then the booth is as if nobody had been there. */
 const GOODBYE_MS = 40_000;
@@ -33,10 +34,25 @@ function leave(): void {
 
 function App() {
   const [begun, setBegun] = useState<Begun | null>(null);
-  return begun ? <CallPage {...begun} /> : <Idle onBegun={setBegun} />;
+  const [isTyping, setTyping] = useState(false);
+  if (begun) return <CallPage {...begun} />;
+  if (isTyping) return <NumberPad onNumber={(digits) => byNumber(digits, setBegun)} onBack={() => setTyping(false)} />;
+  return <Idle onBegun={setBegun} onNumber={() => setTyping(true)} />;
 }
 
-function Idle({ onBegun }: { onBegun(begun: Begun): void }) {
+/** The call of an appointment that was made on the telephone. */
+async function byNumber(number: string, onBegun: (begun: Begun) => void): Promise<NumberAnswer> {
+  try {
+    const answer = await asked<{ path: string; section: string } | { opens_at: number }>("/api/booth/numbers", { number });
+    if ("opens_at" in answer) return { is: "early", opensAt: answer.opens_at };
+    onBegun(await beginAt(answer));
+    return { is: "call" };
+  } catch (error) {
+    return { is: "refused", words: troubleWords(error) };
+  }
+}
+
+function Idle({ onBegun, onNumber }: { onBegun(begun: Begun): void; onNumber(): void }) {
   const { t, office } = useFacts();
   const [problem, setProblem] = useState<string | null>(null);
   const [isBeginning, setBeginning] = useState(false);
@@ -46,7 +62,7 @@ function Idle({ onBegun }: { onBegun(begun: Begun): void }) {
     try {
       onBegun(await beginIn(section));
     } catch (error) {
-      setProblem(error instanceof Refused ? error.kind : "internal");
+      setProblem(troubleWords(error));
       setBeginning(false);
     }
   };
@@ -66,11 +82,14 @@ function Idle({ onBegun }: { onBegun(begun: Begun): void }) {
       </div>
       {problem && (
         <div class="trouble" role="alert" data-test="booth-problem">
-          <p>
-            {problemText(problem, "message")} {problemText(problem, "advice")}
-          </p>
+          <p>{problem}</p>
         </div>
       )}
+      <p>
+        <button type="button" class="button large booth-to-number" data-test="booth-number" onClick={onNumber}>
+          {t("booth.number.open")}
+        </button>
+      </p>
       <p class="hint">
         {t("booth.privacy")}
       </p>
@@ -79,11 +98,16 @@ function Idle({ onBegun }: { onBegun(begun: Begun): void }) {
       </p>
     </section>
   );
+}
 
-  function problemText(kind: string, part: string): string {
+/** What went wrong, and what to do. */
+function troubleWords(error: unknown): string {
+  const kind = error instanceof Refused ? error.kind : "internal";
+  const words = (part: string) => {
     const key = `problem.${kind.replaceAll("-", "_")}.${part}`;
-    return isTextKey(texts, key) ? t(key as TextKey) : t(`problem.internal.${part}` as TextKey);
-  }
+    return facts.t((isTextKey(texts, key) ? key : `problem.internal.${part}`) as TextKey);
+  };
+  return `${words("message")} ${words("advice")}`;
 }
 
 class Refused extends Error {
@@ -101,16 +125,23 @@ interface Begun {
   code: string;
 }
 
-/** A consultation that begins here, with the right camera. */
+/** Asks the office for something that only a booth may. */
+async function asked<Answer>(path: string, body: object): Promise<Answer> {
+  const response = await fetch(path, { method: "POST", headers: { "content-type": "application/json" }, body: JSON.stringify(body) });
+  const answer = (await response.json()) as Answer & { type?: string };
+  if (!response.ok) throw new Refused(answer.type?.split(":").pop() ?? "internal");
+  return answer;
+}
+
+/** A consultation that begins here. */
 async function beginIn({ id, name: section }: SectionOption): Promise<Begun> {
-  const response = await fetch("/api/booth/calls", {
-    method: "POST",
-    headers: { "content-type": "application/json" },
-    body: JSON.stringify({ section: id }),
-  });
-  const body = (await response.json()) as { path?: string; type?: string };
-  if (!response.ok || !body.path) throw new Refused(body.type?.split(":").pop() ?? "internal");
-  const code = body.path.split("/").pop() ?? "";
+  const { path } = await asked<{ path: string }>("/api/booth/calls", { section: id });
+  return beginAt({ path, section });
+}
+
+/** The call behind a link, with the right camera. */
+async function beginAt({ path, section }: { path: string; section: string }): Promise<Begun> {
+  const code = path.split("/").pop() ?? "";
   const isEncryptionWanted = facts.encryption !== "off";
   const room = new Room({ kind: "resident", code }, { framesWorker: facts.framesWorker, papers: facts.papers, isEncryptionWanted });
   await room.openDevices("opening");

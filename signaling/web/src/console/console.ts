@@ -5,7 +5,7 @@ import { chime } from "../shared/meter.ts";
 import type { Act, Consultation, Problem, ServerBody } from "../shared/protocol.ts";
 import { Room, type RoomOptions } from "../shared/room.ts";
 import { Host } from "./host.ts";
-import { type Consultations, newlyWaiting, withNews } from "./list.ts";
+import { type Consultations, newlyWaiting, without, withNews } from "./list.ts";
 
 /** A link that was made; it holds the secret, so it lives in this page's memory only. */
 export interface MadeLink {
@@ -111,6 +111,7 @@ export class Console {
   #news(body: ServerBody): void {
     if (body.type === "consultations") this.#setList(body.consultations, this.isKnown);
     if (body.type === "consultation") this.#setList(withNews(this.list, body.consultation), true);
+    if (body.type === "gone") this.#setList(without(this.list, body.consultation), true);
     // The room knows from now on which one it is, but not yet what the list knows of it.
     const mine = body.type === "admitted" && this.list.find((one) => one.id === body.consultation);
     if (mine) this.room.dispatch({ type: "consultation", consultation: mine });

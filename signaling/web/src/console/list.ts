@@ -12,6 +12,11 @@ export function withNews(list: Consultations, news: Consultation): Consultations
   return news.phase === "ended" ? others : [...others, news];
 }
 
+/** The list without one that this person may not see any more. */
+export function without(list: Consultations, id: string): Consultations {
+  return list.filter((one) => one.id !== id);
+}
+
 const RANK: Record<Consultation["phase"], number> = { admitted: 0, waiting: 1, booked: 2, ended: 3 };
 
 /** One's own call first, then who waits longest (one's own section before others), then unused links, newest first. */
@@ -37,4 +42,10 @@ export function waitingCount(list: Consultations): number {
 export function newlyWaiting(before: Consultations, now: Consultations): Consultation[] {
   const waited = new Set(before.filter((one) => one.phase === "waiting").map((one) => one.id));
   return now.filter((one) => one.phase === "waiting" && !waited.has(one.id));
+}
+
+/** Of those who wait: who asked for this member of staff, else who has begun to wait last. */
+export function lastToWait(list: Consultations, staff: string): Consultation | undefined {
+  const newestFirst = list.filter((one) => one.phase === "waiting").sort((a, b) => (b.waiting_since ?? 0) - (a.waiting_since ?? 0));
+  return newestFirst.find((one) => one.call?.wanted === staff) ?? newestFirst[0];
 }

@@ -4,6 +4,7 @@ import { useEffect } from "preact/hooks";
 import { CallView } from "../shared/call-view.tsx";
 import { Facts, Heading, useFacts, useRoom } from "../shared/components.tsx";
 import { pageCatalogue } from "../shared/page.ts";
+import { AlsoWaiting } from "./also-waiting.tsx";
 import { Console } from "./console.ts";
 import { wantsPicture } from "./host.ts";
 import { HostPanel } from "./host.tsx";
@@ -46,7 +47,6 @@ function Call({ model }: { model: Console }) {
   const { t } = useFacts();
   const { consultation, room } = model.room.session;
   const section = consultation?.section ?? model.list.find((one) => one.id === room)?.section ?? "";
-  const waiting = waitingCount(model.list);
   const isHost = consultation?.staff === desk.staff;
   return (
     <CallView
@@ -70,7 +70,7 @@ function Call({ model }: { model: Console }) {
       }
     >
       <HostPanel model={model} desk={desk} />
-      {waiting > 0 && <p class="also-waiting">{t("staff.list.summary", { n: waiting })}</p>}
+      <AlsoWaiting model={model} desk={desk} />
     </CallView>
   );
 }

@@ -148,6 +148,7 @@ export type ServerBody =
   | { type: "error"; problem: Problem }
   | { type: "welcome"; now: number }
   | { type: "consultation"; consultation: Consultation }
+  | { type: "gone"; consultation: string }
   | { type: "consultations"; consultations: Consultation[]; now: number }
   | { type: "admitted"; consultation: string; token: string; ice_servers?: IceServer[]; encryption: "off" | "require" }
   | { type: "joined"; participant: string; fresh: boolean }

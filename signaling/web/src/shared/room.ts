@@ -302,6 +302,7 @@ export class Room {
     switch (body.type) {
       case "consultation":
       case "consultations":
+      case "gone":
       case "admitted":
       case "offer":
       case "muted":

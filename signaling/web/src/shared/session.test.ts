@@ -233,3 +233,13 @@ test("a guest goes alone, staff who were called in too, and who serves ends it f
   assert.equal(out.stage, "idle", "put out, or handed over");
   assert.deepEqual(names(effects), ["drop_connections", "stop_devices"]);
 });
+
+test("staff whose consultation went to somebody of another section are at their console again", () => {
+  const gone: Event = { type: "gone", consultation: "c1" };
+  const [call] = run(hanako(), open, admitted, served, { type: "devices", status: "ready" }, joined(true), up, down);
+  assert.equal(call.stage, "call");
+  assert.equal(run(call, { type: "gone", consultation: "c2" })[0], call, "another one is no business of this call");
+  const [out, effects] = run(call, gone);
+  assert.deepEqual([out.stage, out.room, out.consultation], ["idle", null, null]);
+  assert.deepEqual(names(effects), ["drop_connections", "stop_devices"]);
+});

@@ -81,6 +81,8 @@ export type Event =
   | { type: "not_admitted" }
   | { type: "consultation"; consultation: Consultation }
   | { type: "consultations"; consultations: Consultation[] }
+  /** Staff may not see it any more: somebody else has it now. */
+  | { type: "gone"; consultation: string }
   | { type: "admitted"; consultation: string; token: string }
   | { type: "joined"; participant: string; fresh: boolean }
   | { type: "join_failed"; problem: Problem }
@@ -176,6 +178,8 @@ export function step(s: Session, event: Event): Step {
       return onConsultation(s, event.consultation);
     case "consultations":
       return onConsultations(s, event.consultations);
+    case "gone":
+      return s.role === "staff" && event.consultation === s.room ? over(s) : [s, []];
     case "admitted":
       return onAdmitted(s, event.consultation, event.token);
     case "devices":
