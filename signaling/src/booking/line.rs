@@ -158,7 +158,7 @@ async fn heard(app: &Arc<App>, account: &Account, event: Event) -> Result<(), Re
         let leaf = Leaf::new(app, tongue.unwrap_or(Tongue::Ja), "/book");
         let text = leaf
             .tongue
-            .plain("line.unknown", true, &[("telephone", &leaf.telephone())]);
+            .plain("line.unknown", true, &[("telephone", leaf.telephone())]);
         account.reply(&token, &text).await;
     }
     Ok(())
