@@ -159,7 +159,8 @@ async fn a_number_read_out_on_the_telephone_begins_its_call_at_a_booth() {
 
     // Somebody comes a day too early, or means a counter: the number is as good as before.
     let early = read_out(&office, "sodan", 2).await;
-    let counter = read_out(&office, "madoguchi", 0).await;
+    // Of today's, the first may run already: the telephone can't have that one.
+    let counter = read_out(&office, "madoguchi", 1).await;
     for _ in 0..2 {
         let (status, told) = post(&mut booth, path, of(&early)).await;
         assert!(

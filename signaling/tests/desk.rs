@@ -187,7 +187,13 @@ async fn the_days_list_shows_and_does_what_staff_need() {
 
 /// Whether a number was read out; a page that doesn't know yet is asked until it does.
 async fn is_told_booked(staff: &mut Browser, response: reqwest::Response) -> bool {
+    let to = response
+        .headers()
+        .get("location")
+        .map(|to| to.to_str().unwrap().to_owned());
     let mut page = match response.status().as_u16() {
+        // Booked, only there was nothing to make a number with any more.
+        303 if to.is_some_and(|to| to.ends_with("news=numberless")) => return true,
         303 => String::new(),
         _ => response.text().await.unwrap(),
     };

@@ -288,8 +288,16 @@ pub(super) async fn book(
     };
     match service::book(app, wish, runtime::now()).await {
         Ok(Outcome::Booked(record)) => {
-            let number = join::give(app, &record, &staff.account.id).await?;
-            told(&visitor, &staff, &record, number)
+            match join::give(app, &record, &staff.account.id).await {
+                Ok(number) => told(&visitor, &staff, &record, number),
+                // It is booked all the same, and the list gives numbers too.
+                Err(trouble) => {
+                    tracing::warn!(appointment = %record.id, ?trouble, "no number for an appointment that was booked");
+                    let day = calendar(app).date_of(record.slot.starts_at);
+                    let to = format!("/staff/today?day={day}&section={}&news=numberless", record.section);
+                    Ok(Redirect::to(&to).into_response())
+                }
+            }
         }
         // As for a resident: a page that asks until it knows.
         Ok(outcome @ Outcome::Unknown) => Ok(answer(filled.get("form"), &outcome)),

@@ -197,6 +197,7 @@ pub(super) async fn page(
             "done" => "today.news.done",
             "changed" => "today.news.changed",
             "unsure" => "today.news.unsure",
+            "numberless" => "today.news.numberless",
             _ => "",
         },
         section,
