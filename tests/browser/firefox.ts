@@ -22,6 +22,8 @@ export async function startFirefox(): Promise<Browser | null> {
       "media.navigator.streams.fake": true,
       "media.navigator.permission.disabled": true,
       "media.autoplay.default": 0,
+      // The test's media server is on this machine's loopback, where Firefox looks for nobody by itself.
+      "media.peerconnection.ice.loopback": true,
       "intl.accept_languages": "ja",
     },
   });
