@@ -38,7 +38,7 @@ async function shot({ page }: FirefoxPerson, name: string): Promise<void> {
 const soon = <T>(what: string, ask: () => Promise<T | undefined | null | false>) => eventually(what, ask, LIMIT_MS);
 
 test("a consultation between Firefox and Chromium, encrypted, seen and heard both ways, to the goodbye", async (t) => {
-  if (!firefox) return t.skip("no Firefox here");
+  if (!firefox) return t.skip("no Firefox");
   const staff = await newStaff(browser, office);
   staff.page.setDefaultTimeout(LIMIT_MS);
   const resident = await FirefoxPerson.open(firefox, LIMIT_MS);
@@ -110,7 +110,7 @@ test("a consultation between Firefox and Chromium, encrypted, seen and heard bot
 });
 
 test("staff end a call that Firefox is in: its page says goodbye", async (t) => {
-  if (!firefox) return t.skip("no Firefox here");
+  if (!firefox) return t.skip("no Firefox");
   const staff = await newStaff(browser, office);
   const resident = await FirefoxPerson.open(firefox, LIMIT_MS);
   const { url, id } = await newLink(staff);
@@ -128,7 +128,7 @@ test("staff end a call that Firefox is in: its page says goodbye", async (t) => 
 });
 
 test("the pages of booking and the practice call in Firefox", async (t) => {
-  if (!firefox) return t.skip("no Firefox here");
+  if (!firefox) return t.skip("no Firefox");
   const resident = await FirefoxPerson.open(firefox, LIMIT_MS);
   for (const path of ["/", "/book", "/book/kosodate-call", "/book/kosodate-call/days", "/join", "/practice"]) {
     await resident.page.goto(`${office.url}${path}`);
