@@ -114,14 +114,17 @@ async fn a_booth_begins_consultations_of_its_sections_and_nothing_else() {
     assert_eq!(booth.send(request).await.status(), 403);
 }
 
-/// A member of staff books the next time of a service, or of this many days on, and reads the number out.
+/// A member of staff books the first time of a day, so many days with free ones on, and reads the number out.
 async fn read_out(office: &Office, service: &str, days_on: usize) -> String {
-    let (_, days) = office.browser().text(&format!("/book/{service}/days")).await;
-    let days = links(&days, &format!("/book/{service}/times"));
-    let day = &days[days_on].split_once("day=").unwrap().1[..10];
+    let mut web = office.browser();
+    let (_, days) = web.text(&format!("/book/{service}/days")).await;
+    let day = links(&days, &format!("/book/{service}/times"))[days_on].clone();
+    let (_, times) = web.text(&day).await;
+    let at = links(&times, &format!("/book/{service}/details"))[0].clone();
+    let [day, at] = [day.split_once("day="), at.split_once("at=")].map(|found| found.unwrap().1);
     let mut staff = office.staff("hanako").await;
-    let found = desk(&mut staff, &format!("booking={service}&day={day}")).await;
-    let page = take(&mut staff, &found, service, &found.times[0], "電話 太郎").await;
+    let found = desk(&mut staff, &format!("booking={service}&day={}", &day[..10])).await;
+    let page = take(&mut staff, &found, service, at, "電話 太郎").await;
     number_in(&page.text().await.unwrap())
 }
 
@@ -131,8 +134,8 @@ fn kind(problem: &Value) -> &str {
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn a_number_read_out_on_the_telephone_begins_its_call_at_a_booth() {
-    // The next time is at most an hour away, at the end of the day.
-    let more = format!("{}{}", bookings("90m"), tables(NO_PRINTER, 0));
+    // The next time that the web offers is some hours away at most.
+    let more = format!("{}{}", bookings("6h"), tables(NO_PRINTER, 0));
     let office = Office::open_configured("1h", more).await;
     let mut booth = booth(&office).await;
     let path = "/api/booth/numbers";

@@ -3,7 +3,8 @@ import assert from "node:assert/strict";
 import { mkdirSync } from "node:fs";
 import { join } from "node:path";
 import { after, before, test } from "node:test";
-import type { Browser, BrowserContext, Locator, Page } from "playwright-core";
+import type { Browser, BrowserContext, Page } from "playwright-core";
+import { fits, follow, tabTo } from "./keyboard.ts";
 import { Office, ROOT } from "./office.ts";
 import { isAccessible, newPerson, newStaff, startBrowser } from "./people.ts";
 
@@ -41,30 +42,6 @@ async function phone(options: { width?: number; scale?: number; script?: boolean
 
 async function keep(page: Page, name: string): Promise<void> {
   await page.screenshot({ path: join(SHOTS, `${name}.png`), fullPage: true });
-}
-
-/** Nothing has to be moved sideways to be read. */
-async function fits(page: Page, what: string): Promise<void> {
-  const [wide, room] = await page.evaluate(() => {
-    const { scrollWidth, clientWidth } = document.documentElement;
-    return [scrollWidth, clientWidth];
-  });
-  assert.ok((wide ?? 0) <= (room ?? 0), `${what}: ${wide} points on ${room}`);
-}
-
-/** Goes to an element by the Tab key alone. */
-async function tabTo(page: Page, to: Locator): Promise<void> {
-  await to.waitFor();
-  for (let presses = 0; presses < 150; presses += 1) {
-    if (await to.evaluate((element) => element === document.activeElement)) return;
-    await page.keyboard.press("Tab");
-  }
-  assert.fail(`the Tab key never comes to ${to}`);
-}
-
-async function follow(page: Page, to: Locator): Promise<void> {
-  await tabTo(page, to);
-  await Promise.all([page.waitForEvent("load"), page.keyboard.press("Enter")]);
 }
 
 /** From the first page to the form, by keyboard. */

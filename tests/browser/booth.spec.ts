@@ -5,6 +5,7 @@ import { join } from "node:path";
 import { after, before, test } from "node:test";
 import type { Browser } from "playwright-core";
 import { eventually, Office } from "./office.ts";
+import { fits, press } from "./keyboard.ts";
 import { form } from "./papers.ts";
 import { admit, at, hangUp, isAccessible, newPerson, newStaff, type Person, seesAndHears, shot, startBrowser } from "./people.ts";
 import { Printer } from "./printer.ts";
@@ -28,7 +29,9 @@ sections = ["kosodate", "kaigo"]
 document_camera = "fake_device_2"
 ${printer ? `printer = "${printer.address}"` : ""}
 `;
-  [office, browser] = await Promise.all([Office.open({ isBare: true, tables }), startBrowser({ framesPerSecond: 10, cameras: 3 })]);
+  // Open at all hours, so that an appointment's call can be entered whenever this is run.
+  const settings = { hours: '["00:00-23:59"]', closed_weekdays: "[]", closed_dates: "[]", opens_before: '"72h"' };
+  [office, browser] = await Promise.all([Office.open({ isBare: true, tables, settings }), startBrowser({ framesPerSecond: 10, cameras: 3 })]);
   booth = await newPerson(browser, { width: 1280, height: 800 });
   booth.page.setDefaultTimeout(PATIENCE_MS);
 });
@@ -117,4 +120,77 @@ test("who changes their mind while waiting leaves the booth to the next", async 
   await at(booth.page, "ended").waitFor();
   await at(booth.page, "booth-leave").click();
   await at(booth.page, "booth-idle").waitFor();
+});
+
+/** Staff book the next time for somebody on the telephone, and read the number out. */
+async function readOut(staff: Person): Promise<string> {
+  const { page } = staff;
+  await page.goto(`${office.url}/staff/book?booking=kaigo-call`);
+  await page.locator('input[name="at"]:enabled').last().check();
+  await page.locator("#name").fill("電話 太郎");
+  await page.locator('input[name="consent"]').check();
+  await page.locator('main [data-test="book"]').click();
+  return (await at(page, "number").innerText()).replace("-", "");
+}
+
+test("a number that was read out on the telephone is typed by touch, by Tab and Enter, or on a keyboard, and begins the call", async () => {
+  const staff = await newStaff(browser, office);
+  staff.page.setDefaultTimeout(PATIENCE_MS);
+  const number = await readOut(staff);
+  await staff.page.goto(`${office.url}/staff`);
+  const { page } = booth;
+  const digits = () => at(page, "booth-digits").getAttribute("data-digits");
+  await at(page, "booth-number").click();
+  await at(page, "booth-pad").waitFor();
+  await isAccessible(page, "the pad");
+  await shot(page, "booth-pad-1280");
+  assert.ok(await at(page, "booth-number-send").isDisabled(), "not before there are eight digits");
+  // A wrong one: what to do is said, and the digits are gone.
+  for (const digit of "00000001") await at(page, `booth-key-${digit}`).click();
+  assert.equal(await digits(), "00000001");
+  await at(page, "booth-number-send").click();
+  await at(page, "booth-number-wrong").waitFor();
+  assert.match(await at(page, "booth-number-wrong").innerText(), /見つかりません.*もう一度/s);
+  assert.equal(await digits(), "");
+  await isAccessible(page, "a wrong number");
+  await shot(page, "booth-pad-wrong-1280");
+  // The keyboard's own digits, wherever the focus is; then by Tab and Enter.
+  await page.keyboard.type(number.slice(0, 6));
+  await page.keyboard.press("Backspace");
+  assert.equal(await digits(), number.slice(0, 5));
+  for (const digit of number.slice(5)) await press(page, at(page, `booth-key-${digit}`), "Enter", { backwards: true });
+  assert.equal(await digits(), number);
+  for (const { width, height } of [{ width: 320, height: 640 }, { width: 640, height: 400 }, { width: 1920, height: 1080 }]) {
+    await page.setViewportSize({ width, height });
+    await fits(page, `the pad at ${width}`);
+    await shot(page, `booth-pad-${width}`);
+  }
+  await page.setViewportSize({ width: 1280, height: 800 });
+  await press(page, at(page, "booth-number-send"));
+  await at(page, "waiting").waitFor();
+  assert.match(await at(page, "who-answers").innerText(), /介護保険課/);
+  const waits = staff.page.locator('[data-test="consultation"][data-phase="waiting"]');
+  await waits.waitFor();
+  assert.match(await waits.innerText(), /電話 太郎/);
+  await waits.locator('[data-test="admit"]').click();
+  await Promise.all([seesAndHears(staff, PATIENCE_MS), seesAndHears(booth, PATIENCE_MS)]);
+  await hangUp(staff);
+  await at(page, "booth-leave").click();
+  await at(page, "booth-idle").waitFor();
+  assert.deepEqual([...booth.faults, ...staff.faults], []);
+  await staff.context.close();
+});
+
+test("Escape, and the button, lead back from the pad, and leave no digits", async () => {
+  const { page } = booth;
+  for (const back of [() => page.keyboard.press("Escape"), () => at(page, "booth-number-back").click()]) {
+    await at(page, "booth-number").click();
+    await page.keyboard.type("123");
+    await back();
+    await at(page, "booth-idle").waitFor();
+    await at(page, "booth-number").click();
+    assert.equal(await at(page, "booth-digits").getAttribute("data-digits"), "");
+    await page.keyboard.press("Escape");
+    await at(page, "booth-idle").waitFor();
+  }
 });

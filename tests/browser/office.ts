@@ -83,16 +83,17 @@ export class Office {
    * Opens an office of its own with so many media nodes, on the network at `lan` where that is given, and waits until
    * it is ready. A bare one has no camera and no screen, so that nothing else takes the machine's time. `turn`: with a
    * TURN server. `encryption`: its policy, where it isn't the usual one. `moreStaff`: so many accounts beside the demo's,
-   * `staff-1` and so on. `tables`: more of its configuration.
+   * `staff-1` and so on. `tables`: more of its configuration. `settings`: other values (TOML) of what the demo's says already.
    */
   static async open(
-    { lan, nodes = 1, isBare = false, turn = false, encryption, moreStaff = 0, tables, more }: {
+    { lan, nodes = 1, isBare = false, turn = false, encryption, moreStaff = 0, tables, settings, more }: {
       lan?: string;
       nodes?: number;
       isBare?: boolean;
       turn?: boolean;
       encryption?: "require" | "allow" | "off";
       tables?: string;
+      settings?: Record<string, string>;
       moreStaff?: number;
       more?: string;
     } = {},
@@ -106,7 +107,7 @@ export class Office {
       udp: `127.0.0.1:${ports[2 * n]}`,
       control: `127.0.0.1:${ports[2 * n + 1]}`,
     }));
-    const text = ownConfig(dir, { web, url, media, isBare, relay: turn ? relay : undefined, encryption, moreStaff, tables });
+    const text = ownConfig(dir, { web, url, media, isBare, relay: turn ? relay : undefined, encryption, moreStaff, tables, settings });
     writeFileSync(config, text + (more ?? ""));
     const office = new Office(dir, url, config, media, lan);
     try {
@@ -250,15 +251,16 @@ export async function freePorts(count: number): Promise<number[]> {
 /** The demo's configuration with this office's own ports and folders. */
 function ownConfig(
   dir: string,
-  at: { web: number; url: string; media: { udp: string; control: string }[]; isBare: boolean; relay?: number; encryption?: string; moreStaff: number; tables?: string },
+  at: { web: number; url: string; media: { udp: string; control: string }[]; isBare: boolean; relay?: number; encryption?: string; moreStaff: number; tables?: string; settings?: Record<string, string> },
 ): string {
   const [first, ...more] = at.media;
   let toml = readFileSync(join(ROOT, "configs/demo.toml"), "utf8");
-  const set = (key: string, value: string) => {
-    const line = new RegExp(`^${key} = ".*"$`, "m");
+  const setTo = (key: string, value: string) => {
+    const line = new RegExp(`^${key} = .*$`, "m");
     if (!line.test(toml)) throw new Error(`configs/demo.toml has no ${key}`);
-    toml = toml.replace(line, `${key} = "${value}"`);
+    toml = toml.replace(line, `${key} = ${value}`);
   };
+  const set = (key: string, value: string) => setTo(key, `"${value}"`);
   set("run", join(dir, "run"));
   set("secrets", join(dir, "run/secrets"));
   set("content", join(ROOT, "run/content"));
@@ -272,6 +274,7 @@ function ownConfig(
   // As in the demo: the same number.
   set("tcp", first?.udp ?? "");
   set("control", first?.control ?? "");
+  for (const [key, value] of Object.entries(at.settings ?? {})) setTo(key, value);
   // A table ends where the next one begins.
   if (at.isBare) toml = toml.replace(/^\[\[(camera|screen)\]\]\n(?:(?!\[).*\n)*/gm, "");
   if (at.relay) toml += `\n[turn]\nlisten = "127.0.0.1:${at.relay}"\n`;

@@ -138,6 +138,10 @@ export async function newPerson(
     language?: string;
     width?: number;
     height?: number;
+    /** Of the screen's own points to one of the page's. */
+    scale?: number;
+    /** What the page need not ask for. */
+    permissions?: string[];
     trustsAnybody?: boolean;
     onlyRelayed?: boolean;
     cores?: number;
@@ -151,7 +155,8 @@ export async function newPerson(
     locale: options.language ?? "ja-JP",
     timezoneId: "Asia/Tokyo",
     viewport: { width: options.width ?? 390, height: options.height ?? 844 },
-    permissions: ["camera", "microphone", "clipboard-write"],
+    deviceScaleFactor: options.scale ?? 1,
+    permissions: options.permissions ?? ["camera", "microphone", "clipboard-write"],
   });
   if (options.onlyRelayed) await context.addInitScript(relayEverything);
   if (options.oneStream) await context.addInitScript(sendInOneStream, options.oneStream);
