@@ -130,7 +130,7 @@ pub fn count_film(task: &Task<'_>) -> Result<Outcome> {
             scorer.add(count, people.people(frame));
         }
         for track in detector.tracks() {
-            let feet = [track.place.middle()[0], track.place.bottom()];
+            let feet = track.place.foot();
             for gate in &mut gates {
                 gate.see(track.id, feet, at);
             }
@@ -177,11 +177,7 @@ pub fn crossings(truth: &Boxes, line: Line, frames: &RangeInclusive<u64>) -> Cro
     for frame in truth.frames().filter(|frame| frames.contains(frame)) {
         for row in truth.of(frame) {
             // A frame a second: numbers in a truth never come again, so that time doesn't matter.
-            gate.see(
-                row.id,
-                [row.place.middle()[0], row.place.bottom()],
-                Duration::from_secs(frame),
-            );
+            gate.see(row.id, row.place.foot(), Duration::from_secs(frame));
         }
     }
     gate.crossings()

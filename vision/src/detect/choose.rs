@@ -40,7 +40,12 @@ pub fn detector_for(camera: &Camera, scene: Scene) -> Result<Box<dyn Detector>, 
         if model.card().person.is_empty() {
             return Err(ChooseError::NoPeople(file.clone()));
         }
-        return Ok(Box::new(Tracked::new(model, effort_of(camera))));
+        return Ok(Box::new(Tracked::new(
+            model,
+            scene.heights,
+            scene.area,
+            effort_of(camera),
+        )));
     }
     Ok(match camera.detector {
         Named::Background => Box::new(Following::new(Motion::new(scene), coarse())),

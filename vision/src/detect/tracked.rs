@@ -10,6 +10,7 @@ use opencv::imgproc;
 
 use crate::camera::Frame;
 use crate::camera::capture::{Beat, Pace};
+use crate::geometry::{PersonHeights, Polygon};
 use crate::model::boxes::join_tiles;
 use crate::model::{Box2, Found, Kind, Model};
 use crate::track::flow::Flow;
@@ -32,6 +33,9 @@ const TILE_OVERLAP: f64 = 0.5;
 /// A box of which more lies in another one is what a tile's edge left of a person.
 const TILE_INSIDE: f64 = 0.8;
 
+/// A person's box is as high as set-up says for its place, from a crouching child's to twice that.
+const SIZES: std::ops::RangeInclusive<f64> = 0.45..=2.0;
+
 /// How much a camera may cost.
 #[derive(Debug, Clone, Copy, PartialEq)]
 pub struct Effort {
@@ -45,18 +49,22 @@ pub struct Effort {
 #[derive(Debug)]
 pub struct Tracked {
     model: Model,
+    heights: PersonHeights,
+    area: Polygon,
     effort: Effort,
     beat: Beat,
     still: Still,
     looked_at: Option<Duration>,
     flow: Flow,
     tracker: Tracker,
+    /// The last picture's sides.
+    sides: [f64; 2],
 }
 
 impl Tracked {
-    /// Follows whom a model finds.
+    /// Follows whom a model finds in the area.
     #[must_use]
-    pub fn new(model: Model, effort: Effort) -> Self {
+    pub fn new(model: Model, heights: PersonHeights, area: Polygon, effort: Effort) -> Self {
         let sure = model.card().sure;
         let rules = Rules {
             sure,
@@ -65,12 +73,15 @@ impl Tracked {
         };
         Self {
             model,
+            heights,
+            area,
             effort,
             beat: Beat::new(effort.looks),
             still: Still::default(),
             looked_at: None,
             flow: Flow::default(),
             tracker: Tracker::new(rules),
+            sides: [1.0; 2],
         }
     }
 
@@ -84,16 +95,41 @@ impl Tracked {
     }
 
     fn find(&mut self, picture: &Mat) -> Result<Vec<Seen>, DetectError> {
-        let whole = Rect::new(0, 0, picture.cols(), picture.rows());
-        let mut found = self.model.find(picture, whole)?;
-        for tile in tiles(picture.size()?, self.effort.tiles) {
-            let mut part = self.model.find(picture, tile)?;
-            part.retain(|thing| !is_cut(&thing.place, tile, whole));
-            found.append(&mut part);
+        let part = part_with_people(&self.heights, &self.area, picture.size()?);
+        let mut found = self.model.find(picture, part)?;
+        for tile in tiles(part, self.effort.tiles) {
+            let mut more = self.model.find(picture, tile)?;
+            more.retain(|thing| !is_cut(&thing.place, tile, part));
+            found.append(&mut more);
         }
-        found.retain(|thing| thing.kind == Kind::Person);
+        let [_, height] = self.sides;
+        found.retain(|thing| {
+            let expected = self.heights.at(thing.place.bottom() / height) * height;
+            thing.kind == Kind::Person && SIZES.contains(&(thing.place.height / expected))
+        });
         Ok(people(found, self.effort.tiles))
     }
+
+    /// Those whose feet are in the area.
+    fn inside(&self) -> impl Iterator<Item = Track> + '_ {
+        let [width, height] = self.sides;
+        self.tracker.tracks().filter(move |track| {
+            let [x, _] = track.place.middle();
+            self.area.contains([x / width, track.place.bottom() / height])
+        })
+    }
+}
+
+/// The part of a picture in which people of the area can be: their heads may be above it, and who is about to come in
+/// is followed from half a person outside.
+fn part_with_people(heights: &PersonHeights, area: &Polygon, picture: Size) -> Rect {
+    let [[left, top], [right, bottom]] = area.bounds();
+    let (above, around) = (heights.at(top) * 1.2, heights.at(bottom) * 0.5);
+    let (width, height) = (f64::from(picture.width), f64::from(picture.height));
+    let pixels = |share: f64, side: f64| (share.clamp(0.0, 1.0) * side).round() as i32;
+    let (x0, x1) = (pixels(left - around, width), pixels(right + around, width));
+    let (y0, y1) = (pixels(top - above, height), pixels(bottom + around, height));
+    Rect::new(x0, y0, (x1 - x0).max(1), (y1 - y0).max(1))
 }
 
 fn people(found: Vec<Found>, tiles: u32) -> Vec<Seen> {
@@ -109,18 +145,19 @@ fn people(found: Vec<Found>, tiles: u32) -> Vec<Seen> {
     joined.into_iter().map(seen).collect()
 }
 
-/// Parts of a picture side by side, of its whole height, that overlap by a sixth of their width.
-fn tiles(picture: Size, across: u32) -> Vec<Rect> {
+/// Parts of it side by side, of its whole height, that overlap by a sixth of their width.
+fn tiles(part: Rect, across: u32) -> Vec<Rect> {
     if across < 2 {
         return Vec::new();
     }
-    let (whole, parts) = (f64::from(picture.width), f64::from(across));
+    let (whole, parts) = (f64::from(part.width), f64::from(across));
     let width = whole / (parts - (parts - 1.0) / 6.0);
     let step = (whole - width) / (parts - 1.0);
     let tile = |index: u32| {
         // Within the picture, whose sides are at most 8192.
         let left = (f64::from(index) * step).floor() as i32;
-        Rect::new(left, 0, (width.ceil() as i32).min(picture.width - left), picture.height)
+        let width = (width.ceil() as i32).min(part.width - left);
+        Rect::new(part.x + left, part.y, width, part.height)
     };
     (0..across).map(tile).collect()
 }
@@ -136,6 +173,7 @@ fn is_cut(place: &Box2, tile: Rect, whole: Rect) -> bool {
 impl Detector for Tracked {
     fn detect(&mut self, frame: &Frame) -> Result<Sight, DetectError> {
         let picture = super::sound(frame)?;
+        self.sides = [picture.cols(), picture.rows()].map(f64::from);
         let is_still = self.still.look(picture)?;
         let is_due = self.beat.is_due(frame.at);
         let is_long_ago = self
@@ -153,13 +191,12 @@ impl Detector for Tracked {
                 self.tracker.see(&seen);
             }
         }
-        let size = [picture.cols(), picture.rows()].map(f64::from);
-        let people = self.tracker.tracks().map(|track| share_of(&track.place, size));
+        let people = self.inside().map(|track| share_of(&track.place, self.sides));
         Ok(Sight::People(people.collect()))
     }
 
     fn tracks(&self) -> Vec<Track> {
-        self.tracker.tracks().collect()
+        self.inside().collect()
     }
 }
 
@@ -267,15 +304,25 @@ mod tests {
 
     #[test]
     fn tiles_cover_the_picture_and_overlap() {
-        assert!(tiles(Size::new(768, 576), 1).is_empty());
+        assert!(tiles(Rect::new(0, 0, 768, 576), 1).is_empty());
         for (width, across) in [(768, 2), (1920, 3), (641, 4)] {
-            let tiles = tiles(Size::new(width, 480), across);
+            let tiles = tiles(Rect::new(10, 20, width, 480), across);
             assert_eq!(tiles.len(), across as usize);
-            assert_eq!(tiles[0].x, 0);
+            assert_eq!((tiles[0].x, tiles[0].y, tiles[0].height), (10, 20, 480));
             let last = tiles[tiles.len() - 1];
-            assert!((width - 1..=width).contains(&(last.x + last.width)), "{last:?}");
+            assert!((width + 9..=width + 10).contains(&(last.x + last.width)), "{last:?}");
             assert!(tiles.windows(2).all(|pair| pair[1].x < pair[0].x + pair[0].width - 40));
         }
+    }
+
+    #[test]
+    fn the_part_looked_at_has_room_for_heads() {
+        let heights = PersonHeights::new([[0.3, 0.1], [0.7, 0.2]]).expect("sound");
+        let lower = Polygon::new(vec![[0.5, 0.5], [1.0, 0.5], [1.0, 1.0], [0.5, 1.0]]).expect("sound");
+        let part = part_with_people(&heights, &lower, Size::new(1000, 1000));
+        assert_eq!(part, Rect::new(362, 320, 638, 680));
+        let whole = part_with_people(&heights, &Polygon::whole_picture(), Size::new(1000, 800));
+        assert_eq!(whole, Rect::new(0, 0, 1000, 800));
     }
 
     #[test]

@@ -49,6 +49,12 @@ impl Box2 {
         [self.left + self.width / 2.0, self.top + self.height / 2.0]
     }
 
+    /// Where somebody in it stands: the middle of its lower edge.
+    #[must_use]
+    pub fn foot(&self) -> [f64; 2] {
+        [self.left + self.width / 2.0, self.bottom()]
+    }
+
     /// The area that both cover.
     #[must_use]
     pub fn shared(&self, other: &Self) -> f64 {
