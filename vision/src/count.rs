@@ -1,5 +1,6 @@
 //! Counting a film offline and scoring the counts: `vision count`.
 
+use std::collections::BTreeSet;
 use std::ops::RangeInclusive;
 use std::path::Path;
 use std::time::Duration;
@@ -12,9 +13,11 @@ use serde::{Deserialize, Serialize};
 
 use crate::camera::Frame;
 use crate::camera::capture::{Beat, Pace};
-use crate::detect::Detector as _;
-use crate::detect::motion::Motion;
+use crate::detect::choose::detector_for;
+use crate::line::{Crossings, Gate, Line};
 use crate::occupancy::Occupancy;
+use crate::score::mot::{Boxes, Row};
+use crate::score::{self, Following};
 use crate::truth::{Score, Scorer, Truth};
 use crate::worker::scene_of;
 
@@ -31,7 +34,11 @@ pub fn read_camera(file: &Path, id: Option<&str>) -> Result<Camera> {
     }
     let text = std::fs::read_to_string(file).with_context(|| format!("{} can't be read", file.display()))?;
     let cameras: Cameras = toml::from_str(&text).with_context(|| file.display().to_string())?;
-    let mut cameras = cameras.cameras.into_iter();
+    let base = file.parent().unwrap_or(Path::new("."));
+    let mut cameras = cameras.cameras.into_iter().map(|mut camera: Camera| {
+        camera.model = camera.model.map(|model| base.join(model));
+        camera
+    });
     match id {
         Some(id) => cameras
             .find(|camera| camera.id.as_str() == id)
@@ -42,6 +49,23 @@ pub fn read_camera(file: &Path, id: Option<&str>) -> Result<Camera> {
     }
 }
 
+/// What to do with a film.
+#[derive(Debug, Clone)]
+pub struct Task<'a> {
+    /// The film.
+    pub film: &'a Path,
+    /// The camera that it stands for.
+    pub camera: &'a Camera,
+    /// Who is in it, where that is known.
+    pub truth: Option<&'a Boxes>,
+    /// Frames scored, from 1.
+    pub frames: RangeInclusive<u64>,
+    /// Only those frames that the camera's `frames_per_second` leaves.
+    pub at_pace: bool,
+    /// Lines to watch.
+    pub lines: &'a [Line],
+}
+
 /// What was counted, and at what cost.
 #[derive(Debug, Clone, PartialEq, Serialize)]
 pub struct Outcome {
@@ -49,82 +73,171 @@ pub struct Outcome {
     pub counts: Vec<(u64, Option<u32>)>,
     /// Against the truth, where there is one.
     pub score: Option<Score>,
+    /// How well people were followed, where there is a truth.
+    pub following: Option<Following>,
+    /// What crossed each line in the scored frames, and what truly did.
+    pub lines: Vec<LineOutcome>,
     /// CPU of this process for each frame looked at, all of it: reading, detection, counting.
     pub cpu_ms_per_frame: f64,
+    /// Who was where in the scored frames.
+    #[serde(skip)]
+    pub told: Boxes,
 }
 
-/// Counts a film from its first frame to the last of `frames` (from 1), and scores those in `frames`. All
-/// frames are looked at, or with `at_pace` only those that the camera's `frames_per_second` leaves.
+/// One line's crossings.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize)]
+pub struct LineOutcome {
+    /// As they were counted.
+    pub told: Crossings,
+    /// As they were, where that is known.
+    pub truth: Option<Crossings>,
+}
+
+impl LineOutcome {
+    /// How many were counted wrongly; nothing cancels.
+    #[must_use]
+    pub fn errors(&self) -> Option<u64> {
+        let truth = self.truth?;
+        Some(self.told.came_in.abs_diff(truth.came_in) + self.told.went_out.abs_diff(truth.went_out))
+    }
+}
+
+/// Counts a film from its first frame to the last one scored.
 ///
 /// # Errors
-/// When the film can't be read, ends before `frames` begins, or the camera's table is wrong.
-pub fn count_film(
-    film: &Path,
-    camera: &Camera,
-    truth: Option<&Truth>,
-    frames: RangeInclusive<u64>,
-    at_pace: bool,
-) -> Result<Outcome> {
-    let scene = scene_of(camera).with_context(|| format!("camera {}", camera.id))?;
-    let Some(path) = film.to_str().filter(|_| film.is_file()) else {
-        bail!("there is no film {}", film.display());
-    };
-    let mut capture = VideoCapture::from_file(path, videoio::CAP_FFMPEG)?;
-    let speed = match camera.film_frames_per_second {
-        Some(speed) => speed,
-        None => opencv::prelude::VideoCaptureTraitConst::get(&capture, videoio::CAP_PROP_FPS)?,
-    };
-    if !(0.1..=240.0).contains(&speed) {
-        bail!(
-            "{}: the film doesn't say its speed: set film_frames_per_second",
-            film.display()
-        );
-    }
-    let mut beat = Beat::new(Pace::per_second(camera.frames_per_second));
+/// When the film can't be read, ends before the scored frames begin, or the camera's table or model is wrong.
+pub fn count_film(task: &Task<'_>) -> Result<Outcome> {
+    let camera = task.camera;
+    let named = || format!("camera {}", camera.id);
+    let scene = scene_of(camera).with_context(named)?;
+    let mut film = Film::open(task)?;
     let mut occupancy = Occupancy::new(scene.area.clone(), camera.median_of);
-    let mut detector = Motion::new(scene);
+    let mut detector = detector_for(camera, scene).with_context(named)?;
     let mut scorer = Scorer::default();
-    let mut counts = Vec::new();
+    let mut gates: Vec<Gate> = task.lines.iter().map(|line| Gate::new(*line)).collect();
+    let (mut counts, mut told) = (Vec::new(), Boxes::default());
+    let people = task.truth.map(Truth::of);
     let started = cpu_time()?;
-    for frame in 1..=*frames.end() {
-        if !capture.grab()? {
-            break;
-        }
-        let at = Duration::from_secs_f64((frame - 1) as f64 / speed);
-        if at_pace && !beat.is_due(at) {
-            continue;
-        }
-        let mut picture = opencv::core::Mat::default();
-        capture.retrieve(&mut picture, 0)?;
-        let sight = detector.detect(&Frame { picture, at })?;
+    while let Some((frame, picture)) = film.next()? {
+        let at = picture.at;
+        let sight = detector.detect(&picture)?;
         let count = occupancy.see(&sight, at);
         counts.push((frame, count));
-        if let Some(truth) = truth.filter(|_| frames.contains(&frame)) {
-            scorer.add(count, truth.people(frame));
+        if !task.frames.contains(&frame) {
+            continue;
+        }
+        if let Some(people) = &people {
+            scorer.add(count, people.people(frame));
+        }
+        for track in detector.tracks() {
+            let feet = track.place.foot();
+            for gate in &mut gates {
+                gate.see(track.id, feet, at);
+            }
+            told.push(Row {
+                frame,
+                id: track.id,
+                place: track.place,
+                is_counted: true,
+            });
         }
     }
     let spent = cpu_time()?.saturating_sub(started);
-    if counts.last().is_none_or(|(last, _)| last < frames.start()) {
-        bail!("{}: the film ends before frame {}", film.display(), frames.start());
+    if counts.last().is_none_or(|(last, _)| last < task.frames.start()) {
+        bail!(
+            "{}: the film ends before frame {}",
+            task.film.display(),
+            task.frames.start()
+        );
     }
+    let looked_at: BTreeSet<u64> = (counts.iter().map(|(frame, _)| *frame))
+        .filter(|frame| task.frames.contains(frame))
+        .collect();
+    let truth_of = |line: &Line| task.truth.map(|truth| crossings(truth, *line, &task.frames));
     Ok(Outcome {
         cpu_ms_per_frame: spent.as_secs_f64() * 1000.0 / counts.len() as f64,
         score: scorer.score(),
+        following: (task.truth)
+            .map(|truth| score::following(&truth.counted(), &told, |frame| looked_at.contains(&frame))),
+        lines: (gates.iter().zip(task.lines))
+            .map(|(gate, line)| LineOutcome {
+                told: gate.crossings(),
+                truth: truth_of(line),
+            })
+            .collect(),
         counts,
+        told,
     })
 }
 
-/// CPU time of this process, all threads, user and system (`/proc/self/stat`, fields 14 and 15, in the kernel's
-/// ticks of 1/100 s: proc(5)).
-fn cpu_time() -> Result<Duration> {
-    let stat = std::fs::read_to_string("/proc/self/stat").context("/proc/self/stat")?;
-    // The name in field 2 may hold spaces; after its bracket comes field 3.
-    let fields = stat.rsplit_once(')').map_or("", |(_, rest)| rest).split_whitespace();
-    let ticks: Vec<u64> = fields.skip(11).take(2).filter_map(|field| field.parse().ok()).collect();
-    match ticks[..] {
-        [user, system] => Ok(Duration::from_millis((user + system) * 10)),
-        _ => bail!("/proc/self/stat: expected numbers in fields 14 and 15"),
+/// What crosses a line by the truth's own boxes.
+#[must_use]
+pub fn crossings(truth: &Boxes, line: Line, frames: &RangeInclusive<u64>) -> Crossings {
+    let mut gate = Gate::new(line);
+    for frame in truth.frames().filter(|frame| frames.contains(frame)) {
+        for row in truth.of(frame) {
+            // A frame a second: numbers in a truth never come again, so that time doesn't matter.
+            gate.see(row.id, row.place.foot(), Duration::from_secs(frame));
+        }
     }
+    gate.crossings()
+}
+
+/// A film's frames as the camera would have given them.
+struct Film {
+    capture: VideoCapture,
+    speed: f64,
+    beat: Option<Beat>,
+    frame: u64,
+    last: u64,
+}
+
+impl Film {
+    fn open(task: &Task<'_>) -> Result<Self> {
+        let Some(path) = task.film.to_str().filter(|_| task.film.is_file()) else {
+            bail!("there is no film {}", task.film.display());
+        };
+        let capture = VideoCapture::from_file(path, videoio::CAP_FFMPEG)?;
+        let speed = match task.camera.film_frames_per_second {
+            Some(speed) => speed,
+            None => opencv::prelude::VideoCaptureTraitConst::get(&capture, videoio::CAP_PROP_FPS)?,
+        };
+        if !(0.1..=240.0).contains(&speed) {
+            bail!("{path}: the film doesn't say its speed: set film_frames_per_second");
+        }
+        Ok(Self {
+            capture,
+            speed,
+            beat: task
+                .at_pace
+                .then(|| Beat::new(Pace::per_second(task.camera.frames_per_second))),
+            frame: 0,
+            last: *task.frames.end(),
+        })
+    }
+
+    fn next(&mut self) -> Result<Option<(u64, Frame)>> {
+        while self.frame < self.last && self.capture.grab()? {
+            let at = Duration::from_secs_f64(self.frame as f64 / self.speed);
+            self.frame += 1;
+            if self.beat.as_mut().is_none_or(|beat| beat.is_due(at)) {
+                let mut picture = opencv::core::Mat::default();
+                self.capture.retrieve(&mut picture, 0)?;
+                return Ok(Some((self.frame, Frame { picture, at })));
+            }
+        }
+        Ok(None)
+    }
+}
+
+/// CPU time of this process, all threads, user and system.
+fn cpu_time() -> Result<Duration> {
+    let usage = nix::sys::resource::getrusage(nix::sys::resource::UsageWho::RUSAGE_SELF)?;
+    let spent = [usage.user_time(), usage.system_time()].map(|time| {
+        // Neither is ever below 0.
+        Duration::from_micros(u64::try_from(time.tv_sec() * 1_000_000 + time.tv_usec()).unwrap_or(0))
+    });
+    Ok(spent[0] + spent[1])
 }
 
 #[cfg(test)]
@@ -155,9 +268,15 @@ mod tests {
         std::fs::write(&file, CAMERA).expect("written");
         let camera = read_camera(&file, None).expect("read");
         let film = dir.path().join("none.avi");
-        let error = count_film(&film, &camera, None, 1..=10, false)
-            .expect_err("missing")
-            .to_string();
+        let task = Task {
+            film: &film,
+            camera: &camera,
+            truth: None,
+            frames: 1..=10,
+            at_pace: false,
+            lines: &[],
+        };
+        let error = count_film(&task).expect_err("missing").to_string();
         assert!(error.contains("none.avi"), "{error}");
     }
 

@@ -125,6 +125,17 @@ impl Polygon {
         self.points.iter().map(|[_, y]| *y).fold(1.0, f64::min)
     }
 
+    /// Its upper left and lower right corners: the smallest upright box around it.
+    #[must_use]
+    pub fn bounds(&self) -> [[f64; 2]; 2] {
+        let around = |axis: usize| {
+            let along = self.points.iter().map(move |point| point[axis]);
+            (along.clone().fold(1.0, f64::min), along.fold(0.0, f64::max))
+        };
+        let ((left, right), (top, bottom)) = (around(0), around(1));
+        [[left, top], [right, bottom]]
+    }
+
     fn sides(&self) -> impl Iterator<Item = ([f64; 2], [f64; 2])> + '_ {
         let next = self.points.iter().cycle().skip(1);
         self.points.iter().zip(next).map(|(a, b)| (*a, *b))

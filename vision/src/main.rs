@@ -13,9 +13,12 @@ use runtime::{EXIT_CONFIG, EXIT_STALLED, Shutdown};
 use store::Store;
 use tokio::sync::watch;
 use tracing::Instrument as _;
-use vision::count::{count_film, read_camera};
+use vision::count::{self, count_film, read_camera};
+use vision::detect::choose::detector_for;
+use vision::line::Line;
+use vision::model::add::{Order, add};
 use vision::publish::Publisher;
-use vision::truth::Truth;
+use vision::score::mot::Boxes;
 use vision::worker::{HUNG_AFTER, Reading, Worker, scene_of};
 
 /// How long the cameras' last words may take when the program ends.
@@ -34,8 +37,47 @@ struct Cli {
 
 #[derive(Subcommand)]
 enum Task {
-    /// Counts a film offline and, with --truth, scores the counts
+    /// Counts a film offline and, with --truth, scores the counts and the people's ways
     Count(CountArgs),
+    /// Looks after the files of detectors
+    #[command(subcommand)]
+    Models(Models),
+}
+
+#[derive(Subcommand)]
+enum Models {
+    /// Checks a model, tries it on a picture, and writes its card
+    Add(AddArgs),
+}
+
+#[derive(Args)]
+struct AddArgs {
+    /// A file, or an https:// address: .onnx (YOLOX, LWPD) or Darknet's .weights
+    from: String,
+    /// Darknet: the network's .cfg, a file or an address
+    #[arg(long, value_name = "FILE|URL")]
+    network: Option<String>,
+    /// The licence that the model is under
+    #[arg(long)]
+    licence: String,
+    /// What its SHA-256 must be
+    #[arg(long, value_name = "HEX")]
+    sha256: Option<String>,
+    /// Its input, such as 416x416; found by trying unless given
+    #[arg(long, value_name = "WxH", value_parser = parse_size)]
+    input: Option<[usize; 2]>,
+    /// Class ids that are people, where they aren't COCO's
+    #[arg(long, value_name = "IDS", value_delimiter = ',')]
+    person: Vec<usize>,
+    /// Class ids that are cars, buses, trucks
+    #[arg(long, value_name = "IDS", value_delimiter = ',')]
+    vehicle: Vec<usize>,
+    /// A picture or a film in which it must find somebody
+    #[arg(long, value_name = "FILE")]
+    picture: PathBuf,
+    /// The office's folder of models
+    #[arg(long, value_name = "FOLDER", default_value = "run/models")]
+    to: PathBuf,
 }
 
 #[derive(Args)]
@@ -60,9 +102,32 @@ struct CountArgs {
     /// Look only at as many frames as the camera's frames_per_second says
     #[arg(long)]
     at_pace: bool,
+    /// A line to watch, in pixels of the film; to the right of it is in
+    #[arg(long = "line", value_name = "X,Y,X,Y", value_parser = parse_line)]
+    lines: Vec<[f64; 4]>,
+    /// How far from a line feet are settled, in pixels
+    #[arg(long, default_value_t = 12.0)]
+    dead_band: f64,
+    /// Writes who was where, in MOTChallenge's format
+    #[arg(long, value_name = "FILE")]
+    boxes: Option<PathBuf>,
     /// One JSON object as the last line
     #[arg(long)]
     json: bool,
+}
+
+fn parse_size(text: &str) -> Result<[usize; 2], String> {
+    let sides = text
+        .split_once('x')
+        .and_then(|(width, height)| Some([width.parse().ok()?, height.parse().ok()?]));
+    sides.ok_or_else(|| "expected WIDTHxHEIGHT, such as 416x416".to_owned())
+}
+
+fn parse_line(text: &str) -> Result<[f64; 4], String> {
+    let numbers: Option<Vec<f64>> = text.split(',').map(|number| number.trim().parse().ok()).collect();
+    let ends = numbers.and_then(|numbers| <[f64; 4]>::try_from(numbers).ok());
+    let ends = ends.filter(|ends| ends.iter().all(|number| number.is_finite()) && ends[..2] != ends[2..]);
+    ends.ok_or_else(|| "expected two different points, X,Y,X,Y".to_owned())
 }
 
 fn main() -> ExitCode {
@@ -70,6 +135,7 @@ fn main() -> ExitCode {
     runtime::start_log();
     let done = match (cli.task, cli.config) {
         (Some(Task::Count(args)), _) => prepare_opencv().and_then(|()| count(&args)),
+        (Some(Task::Models(Models::Add(args))), _) => prepare_opencv().and_then(|()| add_model(args)),
         (None, Some(file)) => prepare_opencv().and_then(|()| watch_cameras(runtime::config_or_exit(&file))),
         (None, None) => {
             eprintln!("expected --config FILE, such as configs/demo.toml, or a command; see --help");
@@ -98,19 +164,30 @@ fn count(args: &CountArgs) -> Result<ExitCode> {
     let truth = match &args.truth {
         Some(file) => {
             let text = std::fs::read_to_string(file).with_context(|| format!("{} can't be read", file.display()))?;
-            Some(Truth::parse(&text).with_context(|| file.display().to_string())?)
+            Some(Boxes::parse(&text).with_context(|| file.display().to_string())?)
         }
         None => None,
     };
-    let outcome = count_film(&args.film, &camera, truth.as_ref(), args.from..=args.to, args.at_pace)?;
+    let line = |[x0, y0, x1, y1]: &[f64; 4]| Line::new([*x0, *y0], [*x1, *y1], args.dead_band);
+    let outcome = count_film(&count::Task {
+        film: &args.film,
+        camera: &camera,
+        truth: truth.as_ref(),
+        frames: args.from..=args.to,
+        at_pace: args.at_pace,
+        lines: &args.lines.iter().map(line).collect::<Vec<_>>(),
+    })?;
+    if let Some(file) = &args.boxes {
+        std::fs::write(file, outcome.told.to_text()).with_context(|| file.display().to_string())?;
+    }
     if args.json {
         println!("{}", serde_json::to_string(&outcome)?);
         return Ok(ExitCode::SUCCESS);
     }
     match &outcome.score {
         Some(score) => println!(
-            "frames {}  count error {:.2}  within one {:.0} %  bias {:+.2}  CPU {:.1} ms a frame",
-            score.frames, score.count_error, score.within_one_pct, score.bias, outcome.cpu_ms_per_frame
+            "frames {}  count error {:.2}  within one {:.0} %  bias {:+.2}",
+            score.frames, score.count_error, score.within_one_pct, score.bias
         ),
         None => {
             for (frame, count) in &outcome.counts {
@@ -119,9 +196,59 @@ fn count(args: &CountArgs) -> Result<ExitCode> {
                     count.map_or_else(|| "unknown".to_owned(), |count| count.to_string())
                 );
             }
-            println!("CPU {:.1} ms a frame", outcome.cpu_ms_per_frame);
         }
     }
+    if let Some(following) = &outcome.following {
+        println!(
+            "MOTA {:.1}  IDF1 {:.1}  misses {}  false alarms {}  switches {}  of {}",
+            following.mota,
+            following.idf1,
+            following.misses,
+            following.false_alarms,
+            following.switches,
+            following.truth
+        );
+    }
+    for (number, line) in outcome.lines.iter().enumerate() {
+        println!(
+            "line {}: in {}, out {}{}",
+            number + 1,
+            line.told.came_in,
+            line.told.went_out,
+            match line.truth {
+                Some(truth) => format!(" (truly {}, {})", truth.came_in, truth.went_out),
+                None => String::new(),
+            }
+        );
+    }
+    println!("CPU {:.1} ms a frame", outcome.cpu_ms_per_frame);
+    Ok(ExitCode::SUCCESS)
+}
+
+#[tokio::main(flavor = "current_thread")]
+async fn add_model(args: AddArgs) -> Result<ExitCode> {
+    let added = add(&Order {
+        from: args.from,
+        network: args.network,
+        to: args.to,
+        licence: args.licence,
+        sha256: args.sha256,
+        input: args.input,
+        person: args.person,
+        vehicle: args.vehicle,
+        picture: args.picture,
+    })
+    .await?;
+    let [width, height] = added.card.input;
+    println!(
+        "{}: {width}x{height}, {} ms a look; finds {} people and {} vehicles in the picture",
+        added.file.display(),
+        added.took.as_millis(),
+        added.people,
+        added.vehicles
+    );
+    println!("its card: {}", vision::model::Card::beside(&added.file).display());
+    println!("in a camera's table: model = {:?}", added.file.display().to_string());
     Ok(ExitCode::SUCCESS)
 }
 
@@ -130,6 +257,7 @@ async fn watch_cameras(config: Config) -> Result<ExitCode> {
     let shutdown = Shutdown::on_signals().context("signals can't be listened to")?;
     let store = Store::connect(&config).await?;
     let mut workers = Vec::new();
+    let mut silent = Vec::new();
     for camera in &config.cameras {
         let span = tracing::info_span!("camera", id = %camera.id);
         let scene = match scene_of(camera) {
@@ -157,8 +285,18 @@ async fn watch_cameras(config: Config) -> Result<ExitCode> {
             camera: camera.id.clone(),
         };
         shutdown.spawn(publisher.run(newest).instrument(span.clone()));
+        let area = scene.area.clone();
+        let detector = match detector_for(camera, scene) {
+            Ok(detector) => detector,
+            Err(error) => {
+                // Its area is unknown; the other cameras go on.
+                tracing::error!(camera = %camera.id, %error, "this camera can't count");
+                silent.push(readings);
+                continue;
+            }
+        };
         let worker = span
-            .in_scope(|| Worker::start(camera, scene, readings))
+            .in_scope(|| Worker::start(camera, area, detector, readings))
             .with_context(|| format!("camera {}: no thread", camera.id))?;
         workers.push((camera.id.clone(), worker));
     }
@@ -175,6 +313,7 @@ async fn watch_cameras(config: Config) -> Result<ExitCode> {
         }
     };
     shutdown.start();
+    drop(silent);
     for (_, worker) in &workers {
         worker.stop();
     }

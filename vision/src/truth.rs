@@ -2,12 +2,24 @@
 
 use std::collections::BTreeMap;
 
+use crate::score::mot::Boxes;
+
 /// Why a truth file can't be read.
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
 #[error("line {line}: {text:?}: expected frame,id,left,top,width,height,… with a frame from 1 on")]
 pub struct InvalidTruth {
     line: usize,
     text: String,
+}
+
+impl InvalidTruth {
+    /// A line (from 1) and the beginning of what stands there.
+    pub(crate) fn new(line: usize, row: &str) -> Self {
+        Self {
+            line,
+            text: row.chars().take(60).collect(),
+        }
+    }
 }
 
 /// How many people are in each frame of a film.
@@ -17,27 +29,15 @@ pub struct Truth {
 }
 
 impl Truth {
-    /// Reads rows `frame,id,left,top,width,height,…`, frames from 1. Every row is a person, whatever its flag.
-    ///
-    /// # Errors
-    /// [`InvalidTruth`] with the line.
-    pub fn parse(text: &str) -> Result<Self, InvalidTruth> {
-        let mut people = BTreeMap::new();
-        for (index, row) in text.lines().enumerate().filter(|(_, row)| !row.trim().is_empty()) {
-            let fields: Vec<Option<f64>> = row.split(',').map(|field| field.trim().parse().ok()).collect();
-            let is_whole = fields.len() >= 6 && fields[..6].iter().all(Option::is_some);
-            let frame = row.split(',').next().and_then(|field| field.trim().parse::<u64>().ok());
-            match frame.filter(|frame| is_whole && *frame > 0) {
-                Some(frame) => *people.entry(frame).or_insert(0) += 1,
-                None => {
-                    return Err(InvalidTruth {
-                        line: index + 1,
-                        text: row.chars().take(60).collect(),
-                    });
-                }
-            }
+    /// From boxes: every one is a person.
+    #[must_use]
+    pub fn of(boxes: &Boxes) -> Self {
+        let people = boxes.frames().map(|frame| (frame, boxes.of(frame).len()));
+        Self {
+            people: people
+                .map(|(frame, count)| (frame, u32::try_from(count).unwrap_or(u32::MAX)))
+                .collect(),
         }
-        Ok(Self { people })
     }
 
     /// People in a frame (from 1).
@@ -105,16 +105,9 @@ mod tests {
     #[test]
     fn every_row_is_a_person() {
         let truth =
-            Truth::parse("1,9,499,158,31.03,75.17,1,-4\n1,15,258,219,32,88,0,0\r\n\n3,1,0,0,1,1\n").expect("read");
+            Boxes::parse("1,9,499,158,31.03,75.17,1,-4\n1,15,258,219,32,88,0,0\r\n\n3,1,0,0,1,1\n").expect("read");
+        let truth = Truth::of(&truth);
         assert_eq!([1, 2, 3].map(|frame| truth.people(frame)), [2, 0, 1]);
-    }
-
-    #[test]
-    fn a_bad_row_is_named() {
-        for bad in ["1,2,3", "x,1,1,1,1,1", "0,1,1,1,1,1", "1,1,a,1,1,1"] {
-            let error = Truth::parse(&format!("1,1,1,1,1,1\n{bad}")).expect_err(bad).to_string();
-            assert!(error.starts_with("line 2") && error.contains("frame,id"), "{error}");
-        }
     }
 
     #[test]

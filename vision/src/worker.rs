@@ -15,7 +15,7 @@ use crate::camera::mailbox::{Mailbox, Taken};
 use crate::camera::opencv_source::{Address, OpenCvSource};
 use crate::detect::Detector;
 use crate::detect::background::Memory;
-use crate::detect::motion::{Motion, Scene};
+use crate::detect::motion::Scene;
 use crate::geometry::{GeometryError, PersonHeights, Polygon};
 use crate::occupancy::Occupancy;
 
@@ -69,15 +69,20 @@ impl Worker {
     ///
     /// # Errors
     /// When the system gives no threads.
-    pub fn start(camera: &Camera, scene: Scene, readings: watch::Sender<Reading>) -> std::io::Result<Self> {
+    pub fn start(
+        camera: &Camera,
+        area: Polygon,
+        detector: Box<dyn Detector>,
+        readings: watch::Sender<Reading>,
+    ) -> std::io::Result<Self> {
         let posts = Mailbox::default();
         let pace = Pace::per_second(camera.frames_per_second);
         let address = Address::new(&camera.source);
         let film_speed = camera.film_frames_per_second;
         let open = move || OpenCvSource::open(&address, film_speed);
         let pulse = capture::start(open, pace, Retry::default(), posts.clone())?;
-        let occupancy = Occupancy::new(scene.area.clone(), camera.median_of);
-        let mut counter = Counter::new(Box::new(Motion::new(scene)), occupancy, pace);
+        let occupancy = Occupancy::new(area, camera.median_of);
+        let mut counter = Counter::new(detector, occupancy, pace);
         let inbox = posts.clone();
         let span = tracing::Span::current();
         thread::Builder::new().name("count".to_owned()).spawn(move || {

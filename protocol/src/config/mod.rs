@@ -360,9 +360,42 @@ pub struct Camera {
     /// The count is the median of so many pictures' counts.
     #[serde(default = "fields::median_of")]
     pub median_of: usize,
+    /// What finds people where no model file is given.
+    #[serde(default)]
+    pub detector: Detector,
+    /// A model's file, with its card beside it (`./madoguchi models add`).
+    #[serde(default)]
+    pub model: Option<PathBuf>,
+    /// How much of the machine a model may take.
+    #[serde(default)]
+    pub effort: Effort,
     /// Somebody who doesn't move at all is counted for about so long, without a model file.
     #[serde(default = "fields::still_for", deserialize_with = "fields::duration")]
     pub still_for: Duration,
+}
+
+/// What finds people without a model file.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default, Deserialize)]
+#[serde(rename_all = "lowercase")]
+pub enum Detector {
+    /// What differs from the learned background, explained by people of the size that set-up says.
+    #[default]
+    Background,
+    /// OpenCV's people detector: dearer, but sees who never moves.
+    Hog,
+}
+
+/// How much of the machine a camera's model may take.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default, Deserialize)]
+#[serde(rename_all = "lowercase")]
+pub enum Effort {
+    /// Every picture, in parts where people are small.
+    Best,
+    /// Every picture, whole.
+    #[default]
+    Normal,
+    /// Every other picture at most; between them people are carried on by optical flow.
+    Economical,
 }
 
 /// A screen.
@@ -446,6 +479,9 @@ impl Config {
         }
         self.screens.iter_mut().for_each(|screen| whole(&mut screen.layout));
         for camera in &mut self.cameras {
+            if let Some(model) = &mut camera.model {
+                *model = fields::normal(&base.join(&*model));
+            }
             // Devices and addresses are names, not paths below the file.
             if !camera.source.contains("://") && !Path::new(&camera.source).is_absolute() {
                 camera.source = fields::normal(&base.join(&camera.source))

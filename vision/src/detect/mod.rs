@@ -2,11 +2,18 @@
 //! which one it was.
 
 pub mod background;
+pub mod choose;
 pub mod figures;
 mod ghosts;
+pub mod hog;
 pub mod motion;
+pub mod tracked;
+
+use opencv::core::{Mat, MatTraitConst as _};
 
 use crate::camera::Frame;
+use crate::model::ModelError;
+use crate::track::Track;
 
 /// A person found. All lengths are shares of the picture; a box may reach beyond it.
 #[derive(Debug, Clone, Copy, PartialEq)]
@@ -51,6 +58,9 @@ pub enum DetectError {
         /// Pixels high.
         height: i32,
     },
+    /// The model doesn't answer.
+    #[error(transparent)]
+    Model(#[from] ModelError),
     /// OpenCV's own words.
     #[error("OpenCV: {0}")]
     OpenCv(#[from] opencv::Error),
@@ -63,4 +73,32 @@ pub trait Detector: Send {
     /// # Errors
     /// [`DetectError`]; the detector stays usable for the next picture.
     fn detect(&mut self, frame: &Frame) -> Result<Sight, DetectError>;
+
+    /// Who is followed after that picture, in its pixels; nobody, where nobody is followed.
+    fn tracks(&self) -> Vec<Track> {
+        Vec::new()
+    }
+}
+
+impl Detector for Box<dyn Detector> {
+    fn detect(&mut self, frame: &Frame) -> Result<Sight, DetectError> {
+        self.as_mut().detect(frame)
+    }
+
+    fn tracks(&self) -> Vec<Track> {
+        self.as_ref().tracks()
+    }
+}
+
+/// A frame's picture, if something can be seen in it.
+fn sound(frame: &Frame) -> Result<&Mat, DetectError> {
+    let size = frame.picture.size()?;
+    let is_sound = (64..=8192).contains(&size.width) && (48..=8192).contains(&size.height);
+    if is_sound && frame.picture.typ() == opencv::core::CV_8UC3 {
+        return Ok(&frame.picture);
+    }
+    Err(DetectError::Picture {
+        width: size.width,
+        height: size.height,
+    })
 }

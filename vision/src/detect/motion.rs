@@ -67,15 +67,7 @@ impl Motion {
 
 impl Detector for Motion {
     fn detect(&mut self, frame: &Frame) -> Result<Sight, DetectError> {
-        let picture = &frame.picture;
-        let size = picture.size()?;
-        let is_sound = (64..=8192).contains(&size.width) && (48..=8192).contains(&size.height);
-        if !is_sound || picture.typ() != opencv::core::CV_8UC3 {
-            return Err(DetectError::Picture {
-                width: size.width,
-                height: size.height,
-            });
-        }
+        let size = super::sound(frame)?.size()?;
         let eye = match self.eye.take() {
             Some(eye) if eye.picture == size => self.eye.insert(eye),
             _ => self.eye.insert(Eye::new(&self.scene, size)?),

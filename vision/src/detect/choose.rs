@@ -1,0 +1,76 @@
+//! The detector that a camera's configuration asks for.
+
+use std::time::Duration;
+
+use protocol::config::{Camera, Detector as Named, Effort as Level};
+
+use crate::camera::capture::Pace;
+use crate::model::{Model, ModelError};
+use crate::track::Rules;
+
+use super::hog::Hog;
+use super::motion::{Motion, Scene};
+use super::tracked::{Effort, Following, Tracked};
+use super::{DetectError, Detector};
+
+/// Looks a second of a camera that shall be cheap: enough for optical flow to carry people from one to the next.
+const ECONOMICAL_LOOKS: f64 = 3.5;
+
+/// Why a camera has no detector.
+#[derive(Debug, thiserror::Error)]
+pub enum ChooseError {
+    /// Its model can't be used.
+    #[error(transparent)]
+    Model(#[from] ModelError),
+    /// OpenCV's people detector can't be made.
+    #[error(transparent)]
+    Detect(#[from] DetectError),
+    /// The model knows no people.
+    #[error("model {0}: its card names no class ids of people: expected person = [0] or the like")]
+    NoPeople(std::path::PathBuf),
+}
+
+/// Makes a camera's detector.
+///
+/// # Errors
+/// [`ChooseError`] naming the model's file.
+pub fn detector_for(camera: &Camera, scene: Scene) -> Result<Box<dyn Detector>, ChooseError> {
+    if let Some(file) = &camera.model {
+        let model = Model::open(file)?;
+        if model.card().person.is_empty() {
+            return Err(ChooseError::NoPeople(file.clone()));
+        }
+        return Ok(Box::new(Tracked::new(
+            model,
+            scene.heights,
+            scene.area,
+            effort_of(camera),
+        )));
+    }
+    Ok(match camera.detector {
+        Named::Background => Box::new(Following::new(Motion::new(scene), coarse())),
+        Named::Hog => Box::new(Following::new(Hog::new(scene.heights, &scene.area)?, coarse())),
+    })
+}
+
+fn effort_of(camera: &Camera) -> Effort {
+    let all = Pace::per_second(camera.frames_per_second);
+    match camera.effort {
+        Level::Best => Effort { looks: all, tiles: 2 },
+        Level::Normal => Effort { looks: all, tiles: 1 },
+        Level::Economical => Effort {
+            looks: Pace::per_second(camera.frames_per_second.min(ECONOMICAL_LOOKS)),
+            tiles: 1,
+        },
+    }
+}
+
+/// Rules for detectors whose boxes are of the size that people have on average, and jump.
+fn coarse() -> Rules {
+    Rules {
+        overlap: 0.15,
+        jitter: 0.1,
+        show: Duration::from_millis(500),
+        ..Rules::default()
+    }
+}

@@ -1,0 +1,256 @@
+//! A model at work: OpenCV's dnn, on the CPU.
+//!
+//! Invariant: its memory is bounded by its input's size; a picture's size changes nothing.
+
+use std::path::{Path, PathBuf};
+
+use opencv::core::{self, Mat, MatTraitConst as _, MatTraitConstManual as _, Rect, Scalar, Size, Vector};
+use opencv::prelude::{NetTrait as _, NetTraitConst as _};
+use opencv::{dnn, imgproc};
+
+use super::card::{Fit, Format, sha256};
+use super::{Box2, Card, Found, ModelError, boxes, decode};
+
+/// The grey that YOLOX was trained to see around pictures.
+const GREY: f64 = 114.0;
+
+/// Of the candidates of one picture so many are looked at, the surest first.
+const MOST_CANDIDATES: usize = 1000;
+
+/// A model that was opened, checked and found to answer as its card says.
+pub struct Model {
+    file: PathBuf,
+    card: Card,
+    net: dnn::Net,
+    outputs: Vector<String>,
+    resized: Mat,
+    canvas: Mat,
+    blob: Mat,
+}
+
+impl std::fmt::Debug for Model {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        f.debug_struct("Model")
+            .field("file", &self.file)
+            .finish_non_exhaustive()
+    }
+}
+
+impl Model {
+    /// Opens a model by its file; its card stands beside it.
+    ///
+    /// # Errors
+    /// [`ModelError`] naming the file: missing, another one than the card says, broken, or of another input size.
+    pub fn open(file: &Path) -> Result<Self, ModelError> {
+        let card = Card::read(file)?;
+        Self::with_card(file, card)
+    }
+
+    /// Opens a model with a card that isn't written yet.
+    ///
+    /// # Errors
+    /// As [`Model::open`].
+    pub fn with_card(file: &Path, card: Card) -> Result<Self, ModelError> {
+        let bytes = read_checked(file, &card.sha256)?;
+        let net = match (card.format, &card.network, &card.network_sha256) {
+            (Format::Darknet, Some(network), Some(hash)) => {
+                let network = read_checked(&file.with_file_name(network), hash)?;
+                open_darknet(file, &network, &bytes)?
+            }
+            _ => open_onnx(file, &bytes)?,
+        };
+        let mut model = Self {
+            file: file.to_owned(),
+            outputs: net.get_unconnected_out_layers_names()?,
+            net,
+            card,
+            resized: Mat::default(),
+            canvas: Mat::default(),
+            blob: Mat::default(),
+        };
+        let [width, height] = model.sides();
+        let grey = Mat::new_rows_cols_with_default(height, width, core::CV_8UC3, Scalar::all(GREY))?;
+        model.find(&grey, Rect::new(0, 0, width, height))?;
+        Ok(model)
+    }
+
+    /// Its card.
+    #[must_use]
+    pub fn card(&self) -> &Card {
+        &self.card
+    }
+
+    /// What is in a part of a picture (8-bit blue, green, red), in the whole picture's pixels, surest first;
+    /// from the card's `weak` score on.
+    ///
+    /// # Errors
+    /// [`ModelError`] when the network doesn't answer as its card says.
+    pub fn find(&mut self, picture: &Mat, part: Rect) -> Result<Vec<Found>, ModelError> {
+        let scale = self.prepare(picture, part)?;
+        self.net.set_input(&self.blob, "", 1.0, Scalar::default())?;
+        let mut answers: Vector<Mat> = Vector::new();
+        let forward = self.net.forward(&mut answers, &self.outputs);
+        forward.map_err(|error| self.shape(format!("it can't be run: {}", first_line(&error.message))))?;
+        let mut candidates = Vec::new();
+        for answer in &answers {
+            candidates.append(&mut self.decode(&answer)?);
+        }
+        candidates.sort_by(|a, b| b.score.total_cmp(&a.score));
+        candidates.truncate(MOST_CANDIDATES);
+        let found = candidates.iter().filter_map(|candidate| {
+            let place = candidate.place;
+            Some(Found {
+                kind: self.card.kind(candidate.class)?,
+                place: Box2::new(
+                    place.left / scale[0] + f64::from(part.x),
+                    place.top / scale[1] + f64::from(part.y),
+                    place.width / scale[0],
+                    place.height / scale[1],
+                ),
+                score: candidate.score,
+            })
+        });
+        Ok(boxes::suppress(found.collect(), self.card.overlap))
+    }
+
+    /// Brings a part of a picture into the network's input; by what its sides were multiplied.
+    fn prepare(&mut self, picture: &Mat, part: Rect) -> Result<[f64; 2], ModelError> {
+        let [width, height] = self.sides();
+        let part_of = Mat::roi(picture, part)?;
+        let whole = [
+            f64::from(width) / f64::from(part.width),
+            f64::from(height) / f64::from(part.height),
+        ];
+        let scale = match self.card.fit {
+            Fit::Stretch => whole,
+            Fit::Letterbox => [whole[0].min(whole[1]); 2],
+        };
+        // At least one pixel, at most the input.
+        let side = |pixels: i32, scale: f64, limit: i32| ((f64::from(pixels) * scale).round() as i32).clamp(1, limit);
+        let size = Size::new(side(part.width, scale[0], width), side(part.height, scale[1], height));
+        // Shrinking by areas keeps the small people that single pixels would lose.
+        let method = if scale[0] < 0.5 {
+            imgproc::INTER_AREA
+        } else {
+            imgproc::INTER_LINEAR
+        };
+        imgproc::resize(&part_of, &mut self.resized, size, 0.0, 0.0, method)?;
+        let (right, lower) = (width - size.width, height - size.height);
+        let grey = Scalar::all(GREY);
+        core::copy_make_border(
+            &self.resized,
+            &mut self.canvas,
+            0,
+            lower,
+            0,
+            right,
+            core::BORDER_CONSTANT,
+            grey,
+        )?;
+        let (factor, swaps_colours) = match self.card.format {
+            Format::Yolox => (1.0, false),
+            Format::Darknet => (1.0 / 255.0, true),
+        };
+        let size = Size::new(width, height);
+        self.blob = dnn::blob_from_image(
+            &self.canvas,
+            factor,
+            size,
+            Scalar::default(),
+            swaps_colours,
+            false,
+            core::CV_32F,
+        )?;
+        Ok(scale)
+    }
+
+    fn decode(&self, answer: &Mat) -> Result<Vec<decode::Candidate>, ModelError> {
+        let sizes: Vec<i32> = answer.mat_size().to_vec();
+        let columns = sizes.last().and_then(|columns| usize::try_from(*columns).ok());
+        let Some(columns) = columns.filter(|columns| *columns >= 6 && answer.typ() == core::CV_32FC1) else {
+            return Err(self.shape(format!("it answers {sizes:?}")));
+        };
+        let numbers = answer.data_typed::<f32>()?;
+        let most = (self.card.person.iter().chain(&self.card.vehicle))
+            .max()
+            .copied()
+            .unwrap_or(0);
+        if most + 5 >= columns {
+            return Err(self.shape(format!("it knows {} classes, the card names {most}", columns - 5)));
+        }
+        let (input, weak) = (self.card.input, self.card.weak);
+        match self.card.format {
+            Format::Yolox => {
+                let rows = decode::yolox_rows(input);
+                if numbers.len() != rows * columns {
+                    return Err(self.shape(format!("it answers {sizes:?}")));
+                }
+                Ok(decode::yolox(numbers, columns, input, weak))
+            }
+            Format::Darknet => Ok(decode::darknet(numbers, columns, input, weak)),
+        }
+    }
+
+    fn shape(&self, why: String) -> ModelError {
+        let [width, height] = self.card.input;
+        let expected = match self.card.format {
+            Format::Yolox => format!(
+                "a YOLOX model for {width}x{height} pixels that answers {} rows: does the card name its input size?",
+                decode::yolox_rows(self.card.input)
+            ),
+            Format::Darknet => format!("a Darknet model for {width}x{height} pixels that answers rows of boxes"),
+        };
+        ModelError::Shape {
+            file: self.file.clone(),
+            why,
+            expected,
+        }
+    }
+
+    /// The input's sides; `Card::check` keeps them far below i32's limit.
+    fn sides(&self) -> [i32; 2] {
+        self.card.input.map(|side| i32::try_from(side).unwrap_or(i32::MAX))
+    }
+}
+
+fn read_checked(file: &Path, expected: &str) -> Result<Vec<u8>, ModelError> {
+    let bytes = std::fs::read(file).map_err(|error| ModelError::Read {
+        file: file.to_owned(),
+        error,
+    })?;
+    let found = sha256(&bytes);
+    if found.eq_ignore_ascii_case(expected) {
+        return Ok(bytes);
+    }
+    Err(ModelError::Hash {
+        file: file.to_owned(),
+        found,
+        expected: expected.to_owned(),
+    })
+}
+
+/// From the very bytes that were hashed.
+fn open_onnx(file: &Path, bytes: &[u8]) -> Result<dnn::Net, ModelError> {
+    let net = dnn::read_net_from_onnx_buffer(&Vector::from_slice(bytes));
+    opened(file, "ONNX", net)
+}
+
+fn open_darknet(file: &Path, network: &[u8], weights: &[u8]) -> Result<dnn::Net, ModelError> {
+    let net = dnn::read_net_from_darknet_buffer(&Vector::from_slice(network), &Vector::from_slice(weights));
+    opened(file, "Darknet", net)
+}
+
+fn opened(file: &Path, format: &'static str, net: opencv::Result<dnn::Net>) -> Result<dnn::Net, ModelError> {
+    let is_usable = |net: &dnn::Net| !net.empty().unwrap_or(true);
+    let mut net = net.ok().filter(is_usable).ok_or_else(|| ModelError::Open {
+        file: file.to_owned(),
+        format,
+    })?;
+    net.set_preferable_backend(dnn::DNN_BACKEND_OPENCV)?;
+    net.set_preferable_target(dnn::DNN_TARGET_CPU)?;
+    Ok(net)
+}
+
+fn first_line(text: &str) -> &str {
+    text.lines().next().unwrap_or_default()
+}
