@@ -13,7 +13,9 @@ use protocol::ids::{
 };
 use protocol::keys::{KeyMessage, Member, Round};
 use protocol::problem::Problem;
-use protocol::screen::{Content, Layout, Manifest, Report, ScreenFrame, ToScreen};
+use protocol::screen::{
+    Content, Layout, LotState, Manifest, Notice, QueueState, Report, ScreenFrame, ToScreen, Urgency,
+};
 use protocol::seats::{Act, Colleague, InCall, Notes, Part, Person, SeatState};
 use protocol::signal::{
     ClientBody, ClientFrame, Consultation, Identity, Phase, PublishTrack, Quality, ServerBody, ServerFrame,
@@ -587,6 +589,7 @@ fn what_screens_say_and_are_told() {
         frames: 900,
         dropped: 1,
         faults: vec!["film.mp4: broken".into()],
+        ..Report::default()
     };
     for frame in [
         ScreenFrame::Hello {
@@ -628,11 +631,38 @@ fn what_screens_say_and_are_told() {
         ToScreen::Areas {
             areas: vec![state, AreaState::unknown(area, 12)],
         },
+        ToScreen::Notices {
+            notices: vec![Notice {
+                id: "n1".into(),
+                text: "本日の受付は終了しました。".into(),
+                urgency: Urgency::Urgent,
+                until: Some(UnixMillis(9)),
+            }],
+        },
+        ToScreen::Queues {
+            queues: vec![QueueState {
+                queue: "zei".into(),
+                called: Some("12".into()),
+                counter: Some("3番窓口".into()),
+                calls: 12,
+                waiting: 4,
+                at: UnixMillis(8),
+            }],
+        },
+        ToScreen::Lots {
+            lots: vec![LotState {
+                lot: "east".into(),
+                free: None,
+                places: 40,
+                at: UnixMillis(8),
+            }],
+        },
         ToScreen::Error { problem: problem() },
         ToScreen::Pong,
     ] {
         match &frame {
             ToScreen::Welcome { .. } | ToScreen::Manifest { .. } | ToScreen::Areas { .. } => {}
+            ToScreen::Notices { .. } | ToScreen::Queues { .. } | ToScreen::Lots { .. } => {}
             ToScreen::Error { .. } | ToScreen::Pong => {}
         }
         comes_back(&frame);

@@ -5,7 +5,7 @@ use std::path::PathBuf;
 use std::sync::Arc;
 
 use protocol::congestion::AreaState;
-use protocol::screen::{Layout, Report};
+use protocol::screen::{Layout, LotState, Notice, QueueState, Report};
 use protocol::time::UnixMillis;
 use tokio::sync::{mpsc, oneshot};
 
@@ -42,6 +42,12 @@ pub enum Event {
     },
     /// The states of areas.
     Areas(Vec<AreaState>),
+    /// The states of queues of people with numbers.
+    Queues(Vec<QueueState>),
+    /// The states of car parks.
+    Lots(Vec<LotState>),
+    /// All notices of now.
+    Notices(Vec<Notice>),
     /// The server proved that it is there: what it said still holds.
     Heard,
     /// Somebody touched the screen, in the layout's pixels. Answered with the page then on show.

@@ -7,7 +7,9 @@ use anyhow::Result;
 use clap::{Args, Parser, Subcommand};
 use protocol::config::Config;
 use protocol::ids::ScreenId;
+use protocol::screen::Rect;
 use signage_player::control::{Answer, Request, ask};
+use signage_player::stage::capture::{Capture, Spot};
 use signage_player::stage::output::Target;
 use signage_player::{content, player};
 
@@ -47,6 +49,12 @@ struct Play {
     /// Touches the running player's screen at this place, in the layout's pixels.
     #[arg(long, value_name = "X,Y", group = "request", value_parser = place)]
     touch: Option<(f64, f64)>,
+    /// For benches: writes parts of every frame that is shown to this file (headless only; docs/player.md).
+    #[arg(long, value_name = "FILE", requires = "headless")]
+    capture: Option<PathBuf>,
+    /// A part to capture: left, top, width, height, and every how manieth pixel. May be given several times.
+    #[arg(long, value_name = "X,Y,W,H,STEP", value_parser = spot, requires = "capture")]
+    capture_spot: Vec<Spot>,
     /// Prints how the running player is doing, as JSON.
     #[arg(long, group = "request")]
     status: bool,
@@ -63,6 +71,17 @@ fn place(text: &str) -> Result<(f64, f64), String> {
             .ok_or_else(expected)
     };
     Ok((number(x)?, number(y)?))
+}
+
+fn spot(text: &str) -> Result<Spot, String> {
+    let numbers: Result<Vec<u32>, _> = text.split(',').map(|part| part.trim().parse()).collect();
+    match numbers.as_deref() {
+        Ok(&[x, y, width, height, step]) if step > 0 => Ok(Spot {
+            rect: Rect { x, y, width, height },
+            step,
+        }),
+        _ => Err(format!("{text:?}: expected five whole numbers such as 0,0,1280,720,40")),
+    }
 }
 
 fn main() -> ExitCode {
@@ -115,5 +134,9 @@ fn act(config: &Config, play: &Play) -> Result<()> {
         return Ok(());
     }
     let target = if play.headless { Target::Headless } else { Target::Auto };
-    player::run(config, &play.screen, target)
+    let capture = play.capture.clone().map(|file| Capture {
+        file,
+        spots: play.capture_spot.clone(),
+    });
+    player::run(config, &play.screen, target, capture.as_ref())
 }

@@ -10,7 +10,7 @@ use avatar::speech::SpeakerConfig;
 use jiff::tz::TimeZone;
 use protocol::config::Config;
 use protocol::ids::ScreenId;
-use protocol::screen::{Layout, Report};
+use protocol::screen::{BoardArea, Layout, Report};
 use runtime::Shutdown;
 use tokio::sync::watch;
 
@@ -21,6 +21,7 @@ use crate::scene::{Kit, Scene, standby};
 use crate::sound::Sound;
 use crate::stage::Stage;
 use crate::stage::canvas::{Canvas, Region};
+use crate::stage::capture::Capture;
 use crate::stage::output::{Output, PERIOD, Target};
 use crate::{control, watchdog};
 
@@ -43,7 +44,7 @@ pub fn socket(config: &Config, screen: &ScreenId) -> PathBuf {
 ///
 /// # Errors
 /// When the player can't begin, or its output can't go on.
-pub fn run(config: &Config, screen: &ScreenId, target: Target) -> Result<()> {
+pub fn run(config: &Config, screen: &ScreenId, target: Target, capture: Option<&Capture>) -> Result<()> {
     gstreamer::init().context("GStreamer")?;
     let home = home(config, screen);
     std::fs::create_dir_all(&home).with_context(|| format!("paths.run: {} can't be made", home.display()))?;
@@ -76,7 +77,7 @@ pub fn run(config: &Config, screen: &ScreenId, target: Target) -> Result<()> {
         wall: runtime::now(),
     };
     scene.draw(&mut canvas, &first, &data, &mut Region::default());
-    let output = Output::start(target, &canvas, events.clone())?;
+    let output = Output::start(target, &canvas, events.clone(), capture)?;
     watchdog::start(output.counters())?;
     let stage = Stage::new(output, canvas, scene, data, kit, receiver, status_in);
 
@@ -128,6 +129,15 @@ fn kit(config: &Config, screen: &ScreenId) -> Kit {
             ..SpeakerConfig::default()
         },
         sound: Sound::detect(),
+        office: config.office.name.clone(),
+        areas: config
+            .areas
+            .iter()
+            .map(|area| BoardArea {
+                area: area.id.clone(),
+                label: area.name.clone(),
+            })
+            .collect(),
         seed,
     }
 }

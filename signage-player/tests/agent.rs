@@ -237,10 +237,7 @@ fn hash(bytes: &[u8]) -> String {
 fn manifest(name: &str, contents: &[&[u8]]) -> Manifest {
     let layout = Layout {
         name: name.into(),
-        ..standby::layout(&Text {
-            ja: "南区役所".into(),
-            en: None,
-        })
+        ..standby::layout(&Text::japanese("南区役所"))
     };
     let named = contents.iter().enumerate().map(|(index, bytes)| {
         let content = Content {

@@ -135,10 +135,7 @@ mod tests {
 
     fn manifest(contents: &[(&str, Content)]) -> Manifest {
         Manifest {
-            layout: crate::scene::standby::layout(&Text {
-                ja: "南区役所".into(),
-                en: None,
-            }),
+            layout: crate::scene::standby::layout(&Text::japanese("南区役所")),
             contents: contents
                 .iter()
                 .map(|(name, it)| ((*name).to_owned(), it.clone()))

@@ -145,6 +145,9 @@ impl Link {
                 Ok(())
             }
             ToScreen::Areas { areas } => self.tell(Event::Areas(areas)).await,
+            ToScreen::Queues { queues } => self.tell(Event::Queues(queues)).await,
+            ToScreen::Lots { lots } => self.tell(Event::Lots(lots)).await,
+            ToScreen::Notices { notices } => self.tell(Event::Notices(notices)).await,
             ToScreen::Pong => self.tell(Event::Heard).await,
             ToScreen::Error { problem } => {
                 tracing::warn!(problem = problem.kind, "the server: {}", problem.title);

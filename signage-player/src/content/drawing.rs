@@ -4,6 +4,8 @@ use std::f64::consts::{PI, TAU};
 
 use cairo::{Context, Error, LineCap, LineJoin};
 
+use protocol::screen::Language;
+
 use crate::scene::palette::{self, Color};
 use crate::scene::text::{self, Fit, Style, Words};
 
@@ -39,16 +41,7 @@ pub(super) fn sheet(cr: &Context, accent: Color) -> Result<(), Error> {
 
 /// A line of bold text with its left end there. Returns its width.
 pub(super) fn line(cr: &Context, said: &str, size: f64, color: Color, x: f64, middle: f64) -> f64 {
-    let words = Words::new(
-        cr,
-        said,
-        Style {
-            size,
-            is_bold: true,
-            color,
-        },
-        Fit::Free,
-    );
+    let words = Words::new(cr, said, Style::bold(size, color, Language::Ja), Fit::Free);
     words.draw_left(cr, x, middle);
     words.width()
 }

@@ -17,8 +17,11 @@ use crate::sound::Sound;
 /// Decoded frames that wait to be shown. When full, the decoder waits.
 const QUEUE: u32 = 3;
 
-/// The largest side of a video or picture that is taken, in pixels.
+/// The largest side of a picture that is taken, in pixels.
 const MAX_SIDE: i32 = 8192;
+
+/// The same of a video, whose every frame must be decoded in time.
+const MAX_VIDEO_SIDE: i32 = 4096;
 
 /// A running decoder. Dropping it takes the pipeline down on another thread.
 pub struct Decoder {
@@ -72,6 +75,7 @@ impl Decoder {
         let bus = pipeline.bus().ok_or("the pipeline has no bus")?;
         let clock = gst::SystemClock::obtain();
         pipeline.use_clock(Some(&clock));
+        refuse_large(&decode);
         connect(&pipeline, &decode, &sink, zone);
         let decoder = Self { pipeline, sink, bus };
         if decoder.pipeline.set_state(gst::State::Paused).is_err() {
@@ -160,6 +164,27 @@ fn timed(sample: &gst::Sample) -> Option<Timed> {
         at: at.into(),
         duration,
     })
+}
+
+/// Ends the pipeline before a decoder is made for a video that is too large: it would take the memory and the
+/// time of everything else.
+fn refuse_large(decode: &gst::Element) {
+    decode.connect("autoplug-continue", false, |values| {
+        let decode = values.first()?.get::<gst::Element>().ok()?;
+        let caps = values.get(2)?.get::<gst::Caps>().ok()?;
+        let structure = caps.structure(0)?;
+        let is_video = structure.name().starts_with("video/");
+        let side = |name: &str| structure.get::<i32>(name).unwrap_or(0);
+        let (width, height) = (side("width"), side("height"));
+        if is_video && width.max(height) > MAX_VIDEO_SIDE {
+            gst::element_error!(
+                decode,
+                gst::StreamError::Failed,
+                ["{width}x{height} pixels are too many for a video: at most {MAX_VIDEO_SIDE} on a side, best the zone's own size"]
+            );
+        }
+        Some(true.to_value())
+    });
 }
 
 /// Links what the file turns out to hold: the first picture stream, and the first sound.

@@ -4,7 +4,9 @@
 //! Invariant: nothing here blocks the stage. Opening, decoding and taking down happen elsewhere.
 
 pub mod decoder;
+pub mod document;
 pub mod picture;
+pub mod probe;
 pub mod video;
 
 use std::path::PathBuf;
@@ -100,7 +102,7 @@ pub struct Request {
 pub struct Preparing {
     since: Duration,
     listed: Listed,
-    decoder: mpsc::Receiver<Result<Decoder, Fault>>,
+    opening: mpsc::Receiver<Result<Opened, Fault>>,
     item: Option<Box<dyn Item>>,
 }
 
@@ -108,13 +110,11 @@ impl Preparing {
     /// Begins to open an item, on a thread of its own.
     #[must_use]
     pub fn begin(request: Request, now: Duration) -> Self {
-        // Holds the one decoder that the thread makes; where nobody waits for it any more, it is dropped.
-        let (sender, decoder) = mpsc::sync_channel(1);
+        // Holds the one thing that the thread opens; where nobody waits for it any more, it is dropped.
+        let (sender, opening) = mpsc::sync_channel(1);
         let listed = request.listed.clone();
         let spawned = std::thread::Builder::new().name("open-item".to_owned()).spawn(move || {
-            let is_video = matches!(request.listed, Listed::Video { .. });
-            let sound = if is_video { request.sound } else { Sound::None };
-            let _ = sender.send(Decoder::open(&request.path, request.size, sound));
+            let _ = sender.send(open(&request));
         });
         if let Err(error) = spawned {
             // The sender is gone with the thread; `poll` tells.
@@ -123,7 +123,7 @@ impl Preparing {
         Self {
             since: now,
             listed,
-            decoder,
+            opening,
             item: None,
         }
     }
@@ -134,8 +134,8 @@ impl Preparing {
     /// When it can't be played.
     pub fn poll(&mut self, now: Duration) -> Result<bool, Fault> {
         if self.item.is_none() {
-            match self.decoder.try_recv() {
-                Ok(decoder) => self.item = Some(make(&self.listed, decoder?)),
+            match self.opening.try_recv() {
+                Ok(opened) => self.item = Some(make(&self.listed, opened?)),
                 Err(mpsc::TryRecvError::Empty) => {}
                 Err(mpsc::TryRecvError::Disconnected) => return Err("it can't be opened now".to_owned()),
             }
@@ -158,11 +158,34 @@ impl Preparing {
     }
 }
 
-fn make(listed: &Listed, decoder: Decoder) -> Box<dyn Item> {
-    match listed {
-        Listed::Video { .. } => Box::new(video::Video::new(decoder)),
-        Listed::Picture { duration_ms, .. } => {
-            Box::new(picture::Picture::new(decoder, Duration::from_millis(*duration_ms)))
-        }
+/// What the opening thread gives.
+enum Opened {
+    File(Decoder),
+    Document(document::Pages, Decoder),
+}
+
+/// Takes its time: on a thread of its own.
+fn open(request: &Request) -> Result<Opened, Fault> {
+    probe::look(&request.path, matches!(request.listed, Listed::Picture { .. }))?;
+    if matches!(request.listed, Listed::Document { .. }) {
+        let pages = document::Pages::open(&request.path, request.size)?;
+        let first = pages.render(1)?;
+        return Ok(Opened::Document(pages, first));
+    }
+    let is_video = matches!(request.listed, Listed::Video { .. });
+    let sound = if is_video { request.sound } else { Sound::None };
+    Decoder::open(&request.path, request.size, sound).map(Opened::File)
+}
+
+fn make(listed: &Listed, opened: Opened) -> Box<dyn Item> {
+    let stands = Duration::from_millis(match listed {
+        Listed::Video { .. } => 0,
+        Listed::Picture { duration_ms, .. } => *duration_ms,
+        Listed::Document { page_ms, .. } => *page_ms,
+    });
+    match opened {
+        Opened::Document(pages, first) => Box::new(document::Document::new(pages, first, stands)),
+        Opened::File(decoder) if matches!(listed, Listed::Video { .. }) => Box::new(video::Video::new(decoder)),
+        Opened::File(decoder) => Box::new(picture::Picture::new(decoder, stands)),
     }
 }

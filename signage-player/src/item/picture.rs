@@ -6,7 +6,7 @@ use super::decoder::Decoder;
 use super::{Fault, Frame, Item, Turn};
 
 /// The shortest time that a picture stands: nothing flashes.
-const SHORTEST: Duration = Duration::from_millis(500);
+pub(super) const SHORTEST: Duration = Duration::from_millis(500);
 
 /// A picture.
 pub struct Picture {

@@ -7,12 +7,16 @@ use std::time::Duration;
 use jiff::tz::TimeZone;
 use protocol::congestion::{AreaState, Level};
 use protocol::ids::AreaId;
+use protocol::screen::{LotState, Notice, QueueState, Urgency};
 use protocol::time::UnixMillis;
 
 use crate::event::Library;
 
 /// How long an area's state is shown after the last proof of it, where the office says nothing else.
 const STALE_AFTER: Duration = Duration::from_secs(60);
+
+/// So many queues, car parks and notices are kept; what a server says beyond that is ignored.
+const MAX_NAMED: usize = 200;
 
 /// The moment of a frame.
 #[derive(Debug, Clone, Copy)]
@@ -46,6 +50,10 @@ pub struct Data {
     /// When each area's state is too old to show.
     pub stale_after: BTreeMap<AreaId, Duration>,
     areas: BTreeMap<AreaId, AreaState>,
+    /// Each with the moment of its last call, once there was one while we looked.
+    queues: BTreeMap<String, (QueueState, Option<Duration>)>,
+    lots: BTreeMap<String, LotState>,
+    notices: Vec<Notice>,
     /// By our clock, when the server last proved that what it said holds.
     heard_at: Option<UnixMillis>,
     /// The server's clock minus ours, in milliseconds.
@@ -61,6 +69,9 @@ impl Data {
             zone,
             stale_after,
             areas: BTreeMap::new(),
+            queues: BTreeMap::new(),
+            lots: BTreeMap::new(),
+            notices: Vec::new(),
             heard_at: None,
             server_ahead: 0,
         }
@@ -95,6 +106,75 @@ impl Data {
     /// The server is there: it would have told a change, so what it said holds.
     pub fn heard(&mut self, now: UnixMillis) {
         self.heard_at = Some(now);
+    }
+
+    /// The server says how queues are.
+    pub fn hear_queues(&mut self, queues: Vec<QueueState>, now: &Moment) {
+        for state in queues.into_iter().take(MAX_NAMED) {
+            let called_at = match self.queues.get(&state.queue) {
+                Some((held, _)) if state.calls > held.calls => Some(now.at),
+                Some((_, called_at)) => *called_at,
+                None => None,
+            };
+            self.queues.insert(state.queue.clone(), (state, called_at));
+        }
+        self.heard(now.wall);
+    }
+
+    /// The server says how car parks are.
+    pub fn hear_lots(&mut self, lots: Vec<LotState>, now: UnixMillis) {
+        for state in lots.into_iter().take(MAX_NAMED) {
+            self.lots.insert(state.lot.clone(), state);
+        }
+        self.heard(now);
+    }
+
+    /// The office's notices from now on.
+    pub fn hear_notices(&mut self, mut notices: Vec<Notice>, now: UnixMillis) {
+        notices.truncate(MAX_NAMED);
+        self.notices = notices;
+        self.heard(now);
+    }
+
+    /// A queue as it may be shown: its state, how old that is, and when it last called.
+    #[must_use]
+    pub fn queue(&self, id: &str, now: &Moment) -> Option<(&QueueState, Duration, Option<Duration>)> {
+        let (state, called_at) = self.queues.get(id)?;
+        Some((state, self.age(state.at, now.wall)?, *called_at))
+    }
+
+    /// A car park as it may be shown, and how old that is.
+    #[must_use]
+    pub fn lot(&self, id: &str, now: UnixMillis) -> Option<(&LotState, Duration)> {
+        let state = self.lots.get(id)?;
+        Some((state, self.age(state.at, now)?))
+    }
+
+    /// The notices that are not over.
+    pub fn notices(&self, now: UnixMillis) -> impl Iterator<Item = &Notice> {
+        let theirs = self.theirs(now);
+        self.notices
+            .iter()
+            .filter(move |notice| notice.until.is_none_or(|until| theirs < until))
+    }
+
+    /// What can't wait: the most urgent notice that goes over everything.
+    #[must_use]
+    pub fn alarm(&self, now: UnixMillis) -> Option<&Notice> {
+        let urgent = self.notices(now).filter(|notice| notice.urgency > Urgency::Normal);
+        // Of several as urgent, the first: the server sends the most important first.
+        urgent.reduce(|best, other| if other.urgency > best.urgency { other } else { best })
+    }
+
+    /// The server's clock at our `now`.
+    fn theirs(&self, now: UnixMillis) -> UnixMillis {
+        UnixMillis(now.0.saturating_add_signed(self.server_ahead))
+    }
+
+    /// How long nobody has vouched for something that was so at `at` by the server's clock; `None`: too long.
+    fn age(&self, at: UnixMillis, now: UnixMillis) -> Option<Duration> {
+        let vouched_at = UnixMillis(at.0.saturating_add_signed(self.server_ahead.saturating_neg())).max(self.heard_at?);
+        Some(now.since(vouched_at)).filter(|age| *age <= STALE_AFTER)
     }
 
     /// The area as it may be shown at `now`.
@@ -153,6 +233,68 @@ mod tests {
             changed_at: UnixMillis(0),
             version,
         }
+    }
+
+    fn moment(seconds: u64) -> Moment {
+        Moment {
+            at: Duration::from_secs(seconds),
+            lead: Duration::ZERO,
+            wall: UnixMillis(1_000_000 + seconds * 1000),
+        }
+    }
+
+    #[test]
+    fn a_call_is_noticed_and_a_silent_server_takes_numbers_away() {
+        let mut data = data();
+        let queue = |calls: u64, seconds: u64| QueueState {
+            queue: "zei".into(),
+            called: Some(calls.to_string()),
+            counter: None,
+            calls,
+            waiting: 3,
+            at: moment(seconds).wall,
+        };
+        data.hear_queues(vec![queue(4, 0)], &moment(0));
+        assert_eq!(
+            data.queue("zei", &moment(1)).expect("there").2,
+            None,
+            "called before we looked"
+        );
+        data.hear_queues(vec![queue(5, 10)], &moment(10));
+        data.hear_queues(vec![queue(5, 20)], &moment(20));
+        let (state, age, called_at) = data.queue("zei", &moment(25)).expect("there");
+        assert_eq!(
+            (state.calls, age.as_secs(), called_at),
+            (5, 5, Some(Duration::from_secs(10)))
+        );
+        assert!(data.queue("zei", &moment(81)).is_none());
+        assert!(data.queue("kaigo", &moment(25)).is_none());
+    }
+
+    #[test]
+    fn the_most_urgent_notice_goes_first_and_ends_by_the_servers_clock() {
+        let mut data = data();
+        let notice = |id: &str, urgency, until| Notice {
+            id: id.into(),
+            text: id.into(),
+            urgency,
+            until,
+        };
+        // The server's clock is a minute ahead.
+        data.welcome(moment(0).wall, moment(60).wall, "Asia/Tokyo");
+        data.hear_notices(
+            vec![
+                notice("a", Urgency::Normal, None),
+                notice("b", Urgency::Urgent, None),
+                notice("c", Urgency::Emergency, Some(moment(70).wall)),
+                notice("d", Urgency::Urgent, None),
+            ],
+            moment(0).wall,
+        );
+        let alarm = |seconds| data.alarm(moment(seconds).wall).map(|notice| notice.id.clone());
+        assert_eq!(alarm(9).as_deref(), Some("c"));
+        assert_eq!(alarm(10).as_deref(), Some("b"));
+        assert_eq!(data.notices(moment(10).wall).count(), 3);
     }
 
     fn data() -> Data {

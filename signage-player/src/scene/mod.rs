@@ -5,6 +5,7 @@
 
 pub mod data;
 pub mod layer;
+pub mod markup;
 pub mod palette;
 pub mod standby;
 pub mod text;
@@ -16,13 +17,14 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use anyhow::{Context, Result};
-use protocol::screen::{Action, Layout, Rect, parse_color};
+use protocol::screen::{Action, BoardArea, Language, Layout, Rect, Text, parse_color};
 
 use crate::sound::Sound;
 use crate::stage::canvas::{Canvas, Region, intersect};
 use data::{Data, Moment};
 use palette::Color;
 use widgets::View;
+use widgets::banner::Banner;
 
 /// What widgets are built with.
 #[derive(Debug, Clone)]
@@ -33,9 +35,16 @@ pub struct Kit {
     pub speaker: avatar::speech::SpeakerConfig,
     /// Where sound goes.
     pub sound: Sound,
+    /// The office's name, for when there is nothing else to show.
+    pub office: Text,
+    /// The office's areas, for the same.
+    pub areas: Vec<BoardArea>,
     /// Tells this screen's idle behaviour from its neighbour's.
     pub seed: u64,
 }
+
+/// A chosen language is given up after so long without a touch.
+const LANGUAGE_LIMIT: Duration = Duration::from_secs(60);
 
 struct ZoneView {
     rect: Rect,
@@ -53,6 +62,8 @@ pub struct Scene {
     layout: Arc<Layout>,
     pages: Vec<PageView>,
     current: usize,
+    language: Language,
+    banner: Banner,
     /// The last touch, for the way back.
     touched_at: Duration,
     /// Nothing of the current page is on the canvas yet.
@@ -82,6 +93,8 @@ impl Scene {
             pages.push(PageView { background, zones });
         }
         Ok(Self {
+            language: layout.languages.first().copied().unwrap_or_default(),
+            banner: Banner::new(&layout),
             layout,
             pages,
             current: 0,
@@ -114,18 +127,28 @@ impl Scene {
                 changed.add(placed(part, zone.rect));
             }
         }
+        if let Some(part) = self.banner.draw(now, data, self.language) {
+            changed.add(part);
+        }
         if std::mem::take(&mut self.is_new) {
             changed.add(canvas.bounds());
         }
         for area in changed.iter() {
-            paint(page, canvas, area);
+            let banner = self.banner.rect().and_then(|rect| intersect(rect, area));
+            // What a band covers whole needn't be painted.
+            if banner != Some(area) {
+                paint(page, canvas, area);
+            }
+            if let Some(clip) = banner {
+                self.banner.paint(canvas, clip);
+            }
         }
     }
 
     /// A touch at a place. Gives whether something answered it.
     pub fn touch(&mut self, x: f64, y: f64, now: &Moment) -> bool {
         self.touched_at = now.at;
-        let Some(action) = self.action_at(x, y).cloned() else {
+        let Some(action) = self.action_at(x, y) else {
             return false;
         };
         match action {
@@ -134,21 +157,47 @@ impl Scene {
                 let index = self.layout.pages.iter().position(|it| it.name == page);
                 self.go(index.unwrap_or(0), now);
             }
-            Action::GoHome => self.go(0, now),
+            Action::GoHome => self.go_home(now),
+            Action::Speak { language } => self.set_language(language),
         }
         true
     }
 
+    /// The language that is spoken now.
+    #[must_use]
+    pub fn language(&self) -> Language {
+        self.language
+    }
+
+    fn go_home(&mut self, now: &Moment) {
+        self.go(0, now);
+        self.set_language(self.layout.languages.first().copied().unwrap_or_default());
+    }
+
+    fn set_language(&mut self, language: Language) {
+        if std::mem::replace(&mut self.language, language) != language {
+            let zones = self.pages.iter_mut().flat_map(|page| &mut page.zones);
+            zones.for_each(|zone| zone.view.set_language(language));
+        }
+    }
+
     /// What a touch there does: the frontmost zone with an answer, or else the page.
     #[must_use]
-    pub fn action_at(&self, x: f64, y: f64) -> Option<&Action> {
+    pub fn action_at(&self, x: f64, y: f64) -> Option<Action> {
         let is_inside = canvas_rect(&self.layout).contains(x, y);
+        let is_covered = self.banner.rect().is_some_and(|rect| rect.contains(x, y));
+        if !is_inside || is_covered {
+            return None;
+        }
+        let answer = |zone: &ZoneView| {
+            let (left, top) = (f64::from(zone.rect.x), f64::from(zone.rect.y));
+            zone.view.action_at(x - left, y - top).or_else(|| zone.on_touch.clone())
+        };
         let zones = self.pages[self.current].zones.iter().rev();
-        let hit = zones
+        zones
             .filter(|zone| zone.rect.contains(x, y))
-            .find_map(|zone| zone.on_touch.as_ref());
-        hit.or(self.layout.pages[self.current].on_touch.as_ref())
-            .filter(|_| is_inside)
+            .find_map(answer)
+            .or_else(|| self.layout.pages[self.current].on_touch.clone())
     }
 
     /// What couldn't be played, by name.
@@ -179,8 +228,14 @@ impl Scene {
         if is_busy {
             self.touched_at = self.touched_at.max(now.at);
         }
-        if limit.is_some_and(|limit| now.at.saturating_sub(self.touched_at) >= limit) {
-            self.go(0, now);
+        let idle = now.at.saturating_sub(self.touched_at);
+        if limit.is_some_and(|limit| idle >= limit) {
+            self.go_home(now);
+        }
+        // A language that somebody chose on a page that stays is theirs, not the next visitor's.
+        let is_chosen = self.layout.languages.first() != Some(&self.language);
+        if is_chosen && idle >= LANGUAGE_LIMIT {
+            self.go_home(now);
         }
     }
 }

@@ -22,8 +22,10 @@ pub const BLUE: Color = [0x00, 0x17, 0xc1];
 pub const DEEP_BLUE: Color = [0x00, 0x0b, 0x5c];
 /// The same, pale.
 pub const PALE_BLUE: Color = [0xe8, 0xf1, 0xfe];
-const AMBER: Color = [0xff, 0xc7, 0x00];
-const RED: Color = [0xa9, 0x00, 0x00];
+/// A warning's ground.
+pub const AMBER: Color = [0xff, 0xc7, 0x00];
+/// An emergency's ground, and where one stands.
+pub const RED: Color = [0xa9, 0x00, 0x00];
 const BLACK: Color = [0x00, 0x00, 0x00];
 
 /// A level's ground and the colour of the text on it.
@@ -77,6 +79,8 @@ mod tests {
             (PALE_BLUE, INK),
             (BLUE, WHITE),
             (DEEP_BLUE, WHITE),
+            (AMBER, INK),
+            (RED, WHITE),
         ];
         pairs.extend([Level::Free, Level::Moderate, Level::Busy, Level::Full, Level::Unknown].map(level));
         for (ground, text) in pairs {

@@ -1,6 +1,6 @@
 //! What a screen shows that has nothing to show yet: the office's name and the time. Never nothing.
 
-use protocol::screen::{Layout, Page, Rect, Text, VERSION, Widget, Zone};
+use protocol::screen::{LAYOUT_VERSION, Language, Layout, Page, Rect, Text, Widget, Zone};
 
 /// A page with the office's name and a clock.
 #[must_use]
@@ -22,14 +22,16 @@ pub fn layout(office: &Text) -> Layout {
         color: color.to_owned(),
     };
     let please_wait = Text {
-        ja: "表示の準備をしています。しばらくお待ちください。".to_owned(),
         en: Some("Getting ready. One moment, please.".to_owned()),
+        ..Text::japanese("表示の準備をしています。しばらくお待ちください。")
     };
     Layout {
-        version: VERSION,
+        version: LAYOUT_VERSION,
         name: "standby".to_owned(),
         width: 1280,
         height: 720,
+        languages: vec![Language::Ja],
+        text_percent: 100,
         pages: vec![Page {
             name: "standby".to_owned(),
             background: "#f4f6fb".to_owned(),
@@ -50,11 +52,6 @@ mod tests {
 
     #[test]
     fn the_standby_page_is_sound() {
-        layout(&Text {
-            ja: "南区役所".to_owned(),
-            en: None,
-        })
-        .check()
-        .expect("sound");
+        layout(&Text::japanese("南区役所")).check().expect("sound");
     }
 }

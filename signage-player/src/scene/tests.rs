@@ -10,6 +10,8 @@ fn kit() -> Kit {
         rigs: PathBuf::from("/nowhere"),
         speaker: avatar::speech::SpeakerConfig::default(),
         sound: Sound::None,
+        office: "南区役所".into(),
+        areas: Vec::new(),
         seed: 1,
     }
 }
@@ -45,15 +47,15 @@ fn the_frontmost_zone_with_an_answer_is_touched() {
     let help = Action::GoTo {
         page: "help".to_owned(),
     };
-    assert_eq!(scene.action_at(10.0, 10.0), Some(&help));
+    assert_eq!(scene.action_at(10.0, 10.0), Some(help.clone()));
     assert_eq!(
         scene.action_at(60.0, 10.0),
-        Some(&help),
+        Some(help.clone()),
         "through a zone without an answer"
     );
-    assert_eq!(scene.action_at(60.0, 60.0), Some(&Action::GoHome));
+    assert_eq!(scene.action_at(60.0, 60.0), Some(Action::GoHome));
     assert_eq!(scene.action_at(100.0, 10.0), None, "the right edge is outside");
-    assert_eq!(scene.action_at(99.9, 99.9), Some(&Action::GoHome));
+    assert_eq!(scene.action_at(99.9, 99.9), Some(Action::GoHome));
     assert_eq!(scene.action_at(-0.1, 10.0), None);
     assert_eq!(scene.action_at(f64::NAN, f64::INFINITY), None);
 }

@@ -3,9 +3,10 @@
 use cairo::{Antialias, Context, FontOptions, HintMetrics, HintStyle};
 use pango::{EllipsizeMode, FontDescription, Layout, Weight, WrapMode};
 
+use protocol::screen::Language;
+
 use super::palette::{self, Color};
 
-/// A universal-design face, and what stands in for glyphs that it lacks.
 const FAMILY: &str = "BIZ UDPGothic, BIZ UDGothic, Noto Sans CJK JP, Noto Color Emoji, sans-serif";
 
 /// How a text looks.
@@ -17,6 +18,50 @@ pub struct Style {
     pub is_bold: bool,
     /// Red, green, blue.
     pub color: Color,
+    /// Whose letters and line breaks.
+    pub language: Language,
+}
+
+impl Style {
+    /// Bold letters.
+    #[must_use]
+    pub const fn bold(size: f64, color: Color, language: Language) -> Self {
+        Self {
+            size,
+            is_bold: true,
+            color,
+            language,
+        }
+    }
+
+    /// Regular letters.
+    #[must_use]
+    pub const fn plain(size: f64, color: Color, language: Language) -> Self {
+        Self {
+            is_bold: false,
+            ..Self::bold(size, color, language)
+        }
+    }
+
+    /// The same, of another size.
+    #[must_use]
+    pub const fn sized(self, size: f64) -> Self {
+        Self { size, ..self }
+    }
+}
+
+/// The faces for a language: a universal-design one where the language has it, and what stands in for
+/// glyphs that it lacks.
+#[must_use]
+pub fn family(language: Language) -> &'static str {
+    match language {
+        Language::Ja | Language::Easy => FAMILY,
+        Language::Zh => "Noto Sans CJK SC, BIZ UDPGothic, Noto Color Emoji, sans-serif",
+        Language::Ko => "Noto Sans CJK KR, BIZ UDPGothic, Noto Color Emoji, sans-serif",
+        // BIZ UDPGothic lacks letters of Vietnamese: two faces in one word would look broken.
+        Language::Vi => "DejaVu Sans, Noto Sans CJK JP, sans-serif",
+        Language::En => "BIZ UDPGothic, Noto Sans CJK JP, Noto Color Emoji, sans-serif",
+    }
 }
 
 /// Where lines may go.
@@ -43,18 +88,9 @@ impl Words {
     pub fn new(cr: &Context, text: &str, style: Style, fit: Fit) -> Self {
         let layout = pangocairo::functions::create_layout(cr);
         let context = layout.context();
-        if let Ok(mut options) = FontOptions::new() {
-            options.set_antialias(Antialias::Gray);
-            options.set_hint_style(HintStyle::None);
-            options.set_hint_metrics(HintMetrics::Off);
-            pangocairo::functions::context_set_font_options(&context, Some(&options));
-        }
-        context.set_language(Some(&pango::Language::from_string("ja")));
-        let mut font = FontDescription::new();
-        font.set_family(FAMILY);
-        font.set_weight(if style.is_bold { Weight::Bold } else { Weight::Normal });
-        font.set_absolute_size(style.size * f64::from(pango::SCALE));
-        layout.set_font_description(Some(&font));
+        smooth(&context);
+        context.set_language(Some(&pango::Language::from_string(style.language.tag())));
+        layout.set_font_description(Some(&font(style)));
         layout.set_text(text);
         match fit {
             Fit::Free => layout.set_single_paragraph_mode(true),
@@ -137,6 +173,26 @@ impl Words {
     }
 }
 
+/// The font of a style.
+#[must_use]
+pub fn font(style: Style) -> FontDescription {
+    let mut font = FontDescription::new();
+    font.set_family(family(style.language));
+    font.set_weight(if style.is_bold { Weight::Bold } else { Weight::Normal });
+    font.set_absolute_size(style.size * f64::from(pango::SCALE));
+    font
+}
+
+/// The same edges on every machine.
+pub fn smooth(context: &pango::Context) {
+    if let Ok(mut options) = FontOptions::new() {
+        options.set_antialias(Antialias::Gray);
+        options.set_hint_style(HintStyle::None);
+        options.set_hint_metrics(HintMetrics::Off);
+        pangocairo::functions::context_set_font_options(context, Some(&options));
+    }
+}
+
 /// Breaks a text into lines after whole sentences, as many sentences on a line as `fits` says that there is
 /// room for. A sentence that is too long for a line is left to be wrapped.
 #[must_use]
@@ -172,7 +228,9 @@ pub fn set_color(cr: &Context, color: Color) {
     cr.set_source_rgb(red, green, blue);
 }
 
-fn units(pixels: f64) -> i32 {
+/// Pixels in Pango's units.
+#[must_use]
+pub fn units(pixels: f64) -> i32 {
     // Saturates: Pango's own limit is 2^21 pixels.
     (pixels.max(0.0) * f64::from(pango::SCALE)) as i32
 }

@@ -1,36 +1,208 @@
-//! What the screen itself says in Japanese.
+//! What the screen itself says, in the languages of the screens.
 
 use std::time::Duration;
 
 use protocol::congestion::Level;
+use protocol::screen::Language::{self, Easy, En, Ja, Ko, Vi, Zh};
 
 /// A level in words.
 #[must_use]
-pub fn level(level: Level) -> &'static str {
+pub fn level(level: Level, language: Language) -> &'static str {
+    let of = |words: [&'static str; 6]| pick(language, words);
     match level {
-        Level::Free => "空いています",
-        Level::Moderate => "やや混雑",
-        Level::Busy => "混雑",
-        Level::Full => "満員",
-        Level::Unknown => "確認中です",
+        Level::Free => of(["空いています", "すいています", "Not busy", "不拥挤", "한산함", "Vắng"]),
+        Level::Moderate => of([
+            "やや混雑",
+            "すこし こんでいます",
+            "A little busy",
+            "稍拥挤",
+            "조금 혼잡",
+            "Hơi đông",
+        ]),
+        Level::Busy => of(["混雑", "こんでいます", "Busy", "拥挤", "혼잡", "Đông"]),
+        Level::Full => of(["満員", "いっぱいです", "Full", "已满", "만원", "Hết chỗ"]),
+        Level::Unknown => unknown(language),
     }
+}
+
+/// Nobody knows now.
+#[must_use]
+pub fn unknown(language: Language) -> &'static str {
+    pick(
+        language,
+        [
+            "確認中です",
+            "しらべています",
+            "Checking",
+            "确认中",
+            "확인 중",
+            "Đang kiểm tra",
+        ],
+    )
 }
 
 /// How many people, where that is known.
 #[must_use]
-pub fn people(count: Option<u32>) -> String {
-    count.map_or_else(String::new, |count| format!("約{count}人"))
+pub fn people(count: Option<u32>, language: Language) -> String {
+    let Some(count) = count else { return String::new() };
+    match language {
+        Ja | Easy => format!("約{count}人"),
+        En => format!("about {count}"),
+        Zh => format!("约{count}人"),
+        Ko => format!("약 {count}명"),
+        Vi => format!("~{count} người"),
+    }
+}
+
+/// How many people wait.
+#[must_use]
+pub fn waiting(count: u32, language: Language) -> String {
+    match language {
+        Ja => format!("{count}人待ち"),
+        Easy => format!("{count}人 まっています"),
+        En => format!("{count} waiting"),
+        Zh => format!("{count}人等候"),
+        Ko => format!("대기 {count}명"),
+        Vi => format!("{count} người chờ"),
+    }
+}
+
+/// Free places of a car park.
+#[must_use]
+pub fn free_places(free: Option<u32>, language: Language) -> String {
+    match (free, language) {
+        (None, _) => unknown(language).to_owned(),
+        (Some(0), _) => pick(language, ["満車", "いっぱいです", "Full", "已满", "만차", "Hết chỗ"]).to_owned(),
+        (Some(free), Ja) => format!("空き {free}台"),
+        (Some(free), Easy) => format!("あと {free}台"),
+        (Some(free), En) => format!("{free} free"),
+        (Some(free), Zh) => format!("空位 {free}"),
+        (Some(free), Ko) => format!("빈자리 {free}"),
+        (Some(free), Vi) => format!("Còn {free} chỗ"),
+    }
+}
+
+/// Where the screen stands.
+#[must_use]
+pub fn here(language: Language) -> &'static str {
+    pick(
+        language,
+        [
+            "現在地",
+            "いま ここ",
+            "You are here",
+            "您在这里",
+            "현재 위치",
+            "Vị trí của bạn",
+        ],
+    )
+}
+
+/// There is no notice.
+#[must_use]
+pub fn no_notices(language: Language) -> &'static str {
+    pick(
+        language,
+        [
+            "現在、お知らせはありません。",
+            "いま、おしらせは ありません。",
+            "There are no notices now.",
+            "目前没有通知。",
+            "현재 알림이 없습니다.",
+            "Hiện không có thông báo.",
+        ],
+    )
+}
+
+/// An emergency's heading.
+#[must_use]
+pub fn emergency(language: Language) -> &'static str {
+    pick(
+        language,
+        [
+            "緊急のお知らせ",
+            "きんきゅうの おしらせ",
+            "Emergency",
+            "紧急通知",
+            "긴급 알림",
+            "Thông báo khẩn",
+        ],
+    )
+}
+
+/// The clock isn't set: the time of day is not known.
+#[must_use]
+pub fn no_clock(language: Language) -> &'static str {
+    pick(
+        language,
+        [
+            "時刻を合わせています",
+            "とけいを あわせています",
+            "Setting the clock",
+            "正在校时",
+            "시각 맞추는 중",
+            "Đang chỉnh giờ",
+        ],
+    )
 }
 
 /// How old news is: in steps of ten seconds under a minute, so that it is calm.
 #[must_use]
-pub fn age(age: Option<Duration>) -> String {
-    match age.map(|age| age.as_secs()) {
-        None => "情報を待っています".to_owned(),
-        Some(0..10) => "いまの情報".to_owned(),
-        Some(seconds @ 10..60) => format!("{}秒前の情報", seconds / 10 * 10),
-        Some(seconds @ 60..3600) => format!("{}分前の情報", seconds / 60),
-        Some(seconds) => format!("{}時間前の情報", seconds / 3600),
+pub fn age(age: Option<Duration>, language: Language) -> String {
+    let Some(seconds) = age.map(|age| age.as_secs()) else {
+        return pick(
+            language,
+            [
+                "情報を待っています",
+                "まっています",
+                "Waiting for news",
+                "等待信息",
+                "정보 대기 중",
+                "Đang chờ tin",
+            ],
+        )
+        .to_owned();
+    };
+    let (number, unit) = match seconds {
+        0..10 => {
+            return pick(
+                language,
+                ["いまの情報", "いまの じょうほう", "Now", "最新", "현재", "Hiện tại"],
+            )
+            .to_owned();
+        }
+        10..60 => (
+            seconds / 10 * 10,
+            ["秒前の情報", "びょう まえ", " s ago", "秒前", "초 전", " giây trước"],
+        ),
+        60..3600 => (
+            seconds / 60,
+            ["分前の情報", "ふん まえ", " min ago", "分钟前", "분 전", " phút trước"],
+        ),
+        _ => (
+            seconds / 3600,
+            [
+                "時間前の情報",
+                "じかん まえ",
+                " h ago",
+                "小时前",
+                "시간 전",
+                " giờ trước",
+            ],
+        ),
+    };
+    format!("{number}{}", pick(language, unit))
+}
+
+fn pick(language: Language, words: [&'static str; 6]) -> &'static str {
+    let [ja, easy, en, zh, ko, vi] = words;
+    match language {
+        Ja => ja,
+        Easy => easy,
+        En => en,
+        Zh => zh,
+        Ko => ko,
+        Vi => vi,
     }
 }
 
@@ -40,13 +212,17 @@ mod tests {
 
     #[test]
     fn ages_are_said_as_people_say_them() {
-        let said = |seconds| age(Some(Duration::from_secs(seconds)));
+        let said = |seconds| age(Some(Duration::from_secs(seconds)), Ja);
         assert_eq!(said(0), "いまの情報");
         assert_eq!(said(29), "20秒前の情報");
         assert_eq!(said(60), "1分前の情報");
         assert_eq!(said(3599), "59分前の情報");
         assert_eq!(said(7200), "2時間前の情報");
-        assert_eq!(age(None), "情報を待っています");
-        assert_eq!(people(Some(7)), "約7人");
+        assert_eq!(age(None, Ja), "情報を待っています");
+        assert_eq!(age(Some(Duration::from_secs(75)), En), "1 min ago");
+        assert_eq!(people(Some(7), Ja), "約7人");
+        assert_eq!(people(None, En), "");
+        assert_eq!(free_places(Some(0), Ja), "満車");
+        assert_eq!(free_places(Some(12), Ja), "空き 12台");
     }
 }

@@ -197,6 +197,33 @@ impl Canvas {
         });
     }
 
+    /// Mixes opaque pixels in, `share` of 256 of them, inside `clip` only.
+    pub fn mix(&mut self, clip: Rect, source: Pixels<'_>, at: (i64, i64), share: u32) {
+        let share = share.min(256);
+        self.rows(clip, source, at, |target, row| {
+            // Byte by byte without a branch: the compiler makes vectors of it.
+            for (under, top) in target.iter_mut().zip(row) {
+                *under = mixed(*under, *top, share);
+            }
+        });
+    }
+
+    /// Mixes one colour in, `share` of 256 of it, inside `area`.
+    pub fn tint(&mut self, area: Rect, color: [u8; 3], share: u32) {
+        let Some(area) = intersect(area, self.bounds()) else {
+            return;
+        };
+        let (share, pixel) = (share.min(256), [color[2], color[1], color[0], 255]);
+        for y in area.y..area.y + area.height {
+            let row = row_range(self.width, area, y);
+            for target in self.pixels[row].chunks_exact_mut(BYTES) {
+                for (under, top) in target.iter_mut().zip(pixel) {
+                    *under = mixed(*under, top, share);
+                }
+            }
+        }
+    }
+
     /// Brings `frame` (the same size, as bytes) up to this picture inside `area`.
     pub fn write_to(&self, frame: &mut [u8], area: Rect) {
         let Some(area) = intersect(area, self.bounds()) else {
@@ -236,6 +263,13 @@ impl Canvas {
             }
         }
     }
+}
+
+/// `share` of 256 of `top`, the rest of `under`.
+fn mixed(under: u8, top: u8, share: u32) -> u8 {
+    let sum = u32::from(under) * (256 - share) + u32::from(top) * share;
+    // At most 255 · 256.
+    (sum >> 8) as u8
 }
 
 fn row_range(width: u32, area: Rect, y: u32) -> std::ops::Range<usize> {
@@ -287,6 +321,25 @@ mod tests {
             (0, 0),
         );
         assert_eq!(canvas.color_at(0, 0), Some([228, 178, 128]));
+    }
+
+    #[test]
+    fn a_picture_shines_through_another() {
+        let mut canvas = Canvas::new(2, 1, [0, 0, 0]);
+        let data = [200, 100, 50, 255];
+        let source = Pixels {
+            data: &data,
+            stride: 4,
+            width: 1,
+            height: 1,
+        };
+        canvas.mix(canvas.bounds(), source, (0, 0), 128);
+        assert_eq!(canvas.color_at(0, 0), Some([25, 50, 100]));
+        assert_eq!(canvas.color_at(1, 0), Some([0, 0, 0]));
+        canvas.mix(canvas.bounds(), source, (0, 0), 256);
+        assert_eq!(canvas.color_at(0, 0), Some([50, 100, 200]));
+        canvas.tint(canvas.bounds(), [8, 8, 8], 9999);
+        assert_eq!(canvas.color_at(1, 0), Some([8, 8, 8]));
     }
 
     #[test]

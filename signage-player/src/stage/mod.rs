@@ -4,7 +4,9 @@
 //! never waited for.
 
 pub mod canvas;
+pub mod capture;
 pub mod output;
+pub mod probe;
 
 use std::sync::Arc;
 use std::time::Duration;
@@ -94,6 +96,9 @@ impl Stage {
                 }
                 Event::Welcome { now: theirs, time_zone } => self.data.welcome(now.wall, theirs, &time_zone),
                 Event::Areas(areas) => self.data.hear_areas(areas, now.wall),
+                Event::Queues(queues) => self.data.hear_queues(queues, now),
+                Event::Lots(lots) => self.data.hear_lots(lots, now.wall),
+                Event::Notices(notices) => self.data.hear_notices(notices, now.wall),
                 Event::Heard => self.data.heard(now.wall),
                 Event::Touch { x, y, reply } => {
                     self.scene.touch(x, y, now);
@@ -149,6 +154,8 @@ impl Stage {
             frames: self.output.counters().left(),
             dropped: self.output.dropped(),
             faults: self.scene.faults(),
+            black: self.output.seen().black(),
+            still_ms: u64::try_from(self.output.seen().still().as_millis()).unwrap_or(u64::MAX),
         };
         self.status.send_replace(report);
     }

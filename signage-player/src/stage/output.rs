@@ -14,6 +14,8 @@ use gstreamer_app as gst_app;
 use gstreamer_video as gst_video;
 
 use super::canvas::{Canvas, Region};
+use super::capture::{self, Capture};
+use super::probe::Seen;
 use crate::event::{Event, Sender};
 
 /// Frames a second.
@@ -83,6 +85,7 @@ pub struct Output {
     shown: Option<usize>,
     next_tick: u64,
     counters: Arc<Counters>,
+    seen: Arc<Seen>,
 }
 
 impl Output {
@@ -90,7 +93,7 @@ impl Output {
     ///
     /// # Errors
     /// When GStreamer lacks an element or the sink can't be opened.
-    pub fn start(target: Target, canvas: &Canvas, events: Sender) -> Result<Self> {
+    pub fn start(target: Target, canvas: &Canvas, events: Sender, capture: Option<&Capture>) -> Result<Self> {
         gst::init().context("GStreamer")?;
         let sink = open_sink(target)?;
         let source = gst_app::AppSrc::builder()
@@ -108,8 +111,13 @@ impl Output {
 
         let counters = Arc::new(Counters::default());
         count_frames(&sink, &counters)?;
+        let seen = Arc::new(Seen::default());
+        look_at_frames(&source, &seen)?;
         forward_touches(&source, events)?;
         let clock = gst::SystemClock::obtain();
+        if let Some(capture) = capture {
+            capture::start(&sink, &clock, capture)?;
+        }
         pipeline.use_clock(Some(&clock));
         let bus = pipeline.bus().context("the pipeline has no bus")?;
         // Our own base time: frames' times are then counted from here, whatever the sink takes to open.
@@ -130,6 +138,7 @@ impl Output {
             base,
             bus,
             counters,
+            seen,
         })
     }
 
@@ -137,6 +146,12 @@ impl Output {
     #[must_use]
     pub fn counters(&self) -> Arc<Counters> {
         Arc::clone(&self.counters)
+    }
+
+    /// What the frames looked like.
+    #[must_use]
+    pub fn seen(&self) -> &Seen {
+        &self.seen
     }
 
     /// Frames that were skipped here or dropped by the sink as too late.
@@ -312,6 +327,27 @@ fn count_frames(sink: &gst::Element, counters: &Arc<Counters>) -> Result<()> {
     let pad = sink.static_pad("sink").context("the sink has no pad")?;
     pad.add_probe(gst::PadProbeType::BUFFER, move |_, _| {
         counters.left.fetch_add(1, Ordering::Relaxed);
+        gst::PadProbeReturn::Ok
+    });
+    Ok(())
+}
+
+/// Looks at each frame that the stage gives away.
+fn look_at_frames(source: &gst_app::AppSrc, seen: &Arc<Seen>) -> Result<()> {
+    let pad = source.static_pad("src").context("the source has no pad")?;
+    let seen = Arc::clone(seen);
+    pad.add_probe(gst::PadProbeType::BUFFER, move |pad, info| {
+        let size = pad.current_caps().and_then(|caps| {
+            let structure = caps.structure(0)?;
+            let side = |name: &str| u32::try_from(structure.get::<i32>(name).ok()?).ok();
+            Some((side("width")?, side("height")?))
+        });
+        if let (Some(size), Some(buffer)) = (size, info.buffer())
+            && let Ok(map) = buffer.map_readable()
+        {
+            let at = buffer.pts().unwrap_or_default().into();
+            seen.look(map.as_slice(), size, at);
+        }
         gst::PadProbeReturn::Ok
     });
     Ok(())

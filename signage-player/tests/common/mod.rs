@@ -23,6 +23,8 @@ pub fn kit() -> Kit {
         rigs: PathBuf::from("/nowhere"),
         speaker: avatar::speech::SpeakerConfig::default(),
         sound: Sound::None,
+        office: "南区役所".into(),
+        areas: Vec::new(),
         seed: 1,
     }
 }

@@ -134,8 +134,7 @@ impl Library {
 
     fn manifest(&self, shelf: &Shelf) -> Result<Manifest, String> {
         let text = fs::read_to_string(&shelf.layout_file).map_err(|error| format!("can't be read: {error}"))?;
-        let mut layout: Layout = serde_json::from_str(&text).map_err(|error| error.to_string())?;
-        layout.check().map_err(|error| error.to_string())?;
+        let mut layout = Layout::parse(&text).map_err(|error| error.to_string())?;
         let mut contents = BTreeMap::new();
         let names: Vec<String> = layout.contents().map(str::to_owned).collect();
         for name in names {
@@ -157,7 +156,7 @@ impl Library {
         if !is_plain {
             return Err("expected a name below paths.content".to_owned());
         }
-        let media_type = media_type(path).ok_or("expected a .mp4, .webm, .png or .jpg file")?;
+        let media_type = media_type(path).ok_or("expected a .mp4, .webm, .png, .jpg or .pdf file")?;
         let path = self.folder.join(path);
         let metadata = fs::metadata(&path).map_err(|error| error.to_string())?;
         if !metadata.is_file() {
@@ -218,7 +217,7 @@ fn ready(manifest: Manifest) -> Ready {
 fn leave_out(layout: &mut Layout, is_there: impl Fn(&str) -> bool) {
     for page in &mut layout.pages {
         page.zones.retain_mut(|zone| match &mut zone.widget {
-            Widget::Playlist { items } => {
+            Widget::Playlist { items, .. } => {
                 items.retain(|item| is_there(item.content()));
                 !items.is_empty()
             }
@@ -234,6 +233,7 @@ fn media_type(path: &Path) -> Option<&'static str> {
         "webm" => "video/webm",
         "png" => "image/png",
         "jpg" | "jpeg" => "image/jpeg",
+        "pdf" => "application/pdf",
         _ => return None,
     })
 }

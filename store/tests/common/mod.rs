@@ -139,10 +139,7 @@ pub fn office() -> protocol::ids::OfficeId {
 pub fn area(id: &protocol::ids::AreaId) -> protocol::config::Area {
     protocol::config::Area {
         id: id.clone(),
-        name: protocol::screen::Text {
-            ja: "1階ロビー".into(),
-            en: None,
-        },
+        name: "1階ロビー".into(),
         capacity: 12,
         moderate_from: 5,
         busy_from: 8,

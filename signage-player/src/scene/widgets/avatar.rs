@@ -15,10 +15,10 @@ use avatar::paint::Painter;
 use avatar::pcm::Pcm;
 use avatar::pose::Actor;
 use avatar::rig::Rig;
-use avatar::speech::{Language, Speaker, SpeakerConfig};
+use avatar::speech::{Language as Spoken, Speaker, SpeakerConfig};
 use cairo::Context;
 use protocol::pose::Expression;
-use protocol::screen::Rect;
+use protocol::screen::{Language, Rect};
 
 use super::{Place, View};
 use crate::item::Fault;
@@ -171,11 +171,7 @@ impl Avatar {
         cr.set_line_width(line);
         cr.stroke()?;
         let (inner_width, inner_height) = (width - unit * 2.0, height - unit * 1.2);
-        let style = |size: f64| Style {
-            size,
-            is_bold: true,
-            color: palette::INK,
-        };
+        let style = |size: f64| Style::bold(size, palette::INK, Language::Ja);
         let sizes = [1.5, 1.35, 1.2, 1.1, 1.0].map(|share| unit * share);
         let lines = |size: f64| {
             text::by_sentence(&self.greeting, |part| {
@@ -220,7 +216,7 @@ impl Work {
             tracing::warn!("no avatar: {fault}");
         }
         let _ = made.send(Made::Figure(painter));
-        let spoken = Speaker::new(self.speaker).and_then(|speaker| speaker.speak(Language::Japanese, &self.text));
+        let spoken = Speaker::new(self.speaker).and_then(|speaker| speaker.speak(Spoken::Japanese, &self.text));
         let greeting = match spoken {
             Ok(speech) => Made::Greeting(speech.pcm, Arc::new(speech.timeline)),
             Err(error) => {

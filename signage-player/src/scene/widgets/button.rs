@@ -2,21 +2,20 @@
 
 use anyhow::Result;
 use cairo::{Context, LineCap, LineJoin};
-use protocol::screen::{Action, Rect};
+use protocol::screen::{Action, Language, Rect, Text};
 
-use super::{Place, View};
+use super::{Faced, Place, View};
 use crate::scene::data::{Data, Moment};
-use crate::scene::layer::Layer;
 use crate::scene::palette;
 use crate::scene::text::{self, Style, Words};
 use crate::stage::canvas::Canvas;
 
 /// A button: filled where it leads on, in outline where it leads back.
 pub struct Button {
-    layer: Layer,
-    is_drawn: bool,
+    picture: Faced<Language>,
     unit: f64,
-    text: String,
+    text: Text,
+    language: Language,
     leads_back: bool,
 }
 
@@ -25,18 +24,18 @@ impl Button {
     ///
     /// # Errors
     /// When there is no memory for its picture.
-    pub fn new(place: Place, text: &str, action: Option<&Action>) -> Result<Self> {
+    pub fn new(place: Place, text: &Text, action: Option<&Action>) -> Result<Self> {
         Ok(Self {
-            layer: Layer::new(place.width, place.height)?,
-            is_drawn: false,
+            picture: Faced::new(place)?,
             unit: place.unit,
-            text: text.to_owned(),
+            text: text.clone(),
+            language: place.language,
             leads_back: matches!(action, Some(Action::GoHome)),
         })
     }
 
     fn redraw(&self, cr: &Context) -> Result<(), cairo::Error> {
-        let (width, height) = (f64::from(self.layer.width()), f64::from(self.layer.height()));
+        let (width, height) = self.picture.size();
         let line = self.unit / 8.0;
         let inset = line / 2.0;
         text::rounded(cr, inset, inset, width - line, height - line, self.unit * 0.7);
@@ -55,13 +54,9 @@ impl Button {
         let margin = self.unit * 0.8;
         let middle = height / 2.0;
         let room = width - sign - margin * 3.0;
-        let style = Style {
-            size: self.unit,
-            is_bold: true,
-            color: ink,
-        };
+        let style = Style::bold(self.unit, ink, self.language);
         let sizes = [1.6, 1.45, 1.3, 1.2, 1.1, 1.0].map(|share| self.unit * share);
-        let words = Words::fitted(cr, &self.text, style, room, &sizes);
+        let words = Words::fitted(cr, self.text.in_language(self.language), style, room, &sizes);
         text::set_color(cr, ink);
         if self.leads_back {
             arrow(cr, margin + sign / 2.0, middle, -sign)?;
@@ -90,14 +85,19 @@ fn arrow(cr: &Context, x: f64, y: f64, length: f64) -> Result<(), cairo::Error> 
 
 impl View for Button {
     fn draw(&mut self, _now: &Moment, _data: &Data) -> Option<Rect> {
-        if std::mem::replace(&mut self.is_drawn, true) {
+        if self.picture.drawn == Some(self.language) {
             return None;
         }
-        self.layer.redraw(|cr| self.redraw(cr));
-        Some(self.layer.bounds())
+        self.picture.layer.redraw(|cr| self.redraw(cr));
+        self.picture.drawn = Some(self.language);
+        Some(self.picture.layer.bounds())
     }
 
     fn paint(&self, canvas: &mut Canvas, clip: Rect, at: (i64, i64)) {
-        self.layer.paint(canvas, clip, at);
+        self.picture.paint(canvas, clip, at);
+    }
+
+    fn set_language(&mut self, language: Language) {
+        self.language = language;
     }
 }

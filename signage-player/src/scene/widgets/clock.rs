@@ -3,15 +3,18 @@
 use anyhow::Result;
 use jiff::Zoned;
 use jiff::civil::{Date, Weekday, date};
-use protocol::screen::Rect;
+use protocol::screen::{Language, Rect};
 use protocol::time::UnixMillis;
 
-use super::{Place, View};
+use super::{Faced, Place, View};
 use crate::scene::data::{Data, Moment};
-use crate::scene::layer::Layer;
 use crate::scene::palette;
 use crate::scene::text::{Style, Words};
+use crate::scene::words;
 use crate::stage::canvas::Canvas;
+
+/// Before this program was written, no clock is right.
+pub const FIRST_YEAR: i16 = 2026;
 
 /// The first days of the eras, the latest first.
 const ERAS: [(Date, &str); 3] = [
@@ -19,6 +22,63 @@ const ERAS: [(Date, &str); 3] = [
     (date(1989, 1, 8), "平成"),
     (date(1926, 12, 25), "昭和"),
 ];
+
+/// The date as the language says it; in Japanese with the era.
+#[must_use]
+pub fn date_in(now: &Zoned, language: Language) -> String {
+    let day = now.day();
+    let (year, month) = (now.year(), now.month());
+    let weekday = usize::try_from(now.weekday().to_monday_zero_offset()).unwrap_or(0);
+    let of = |names: [&'static str; 7]| names[weekday];
+    match language {
+        Language::Ja => date_text(now),
+        Language::Easy => format!(
+            "{month}がつ{day}にち（{}）",
+            of(["げつ", "か", "すい", "もく", "きん", "ど", "にち"])
+        ),
+        Language::En => {
+            let name = of(["Mon", "Tue", "Wed", "Thu", "Fri", "Sat", "Sun"]);
+            let months = [
+                "Jan", "Feb", "Mar", "Apr", "May", "Jun", "Jul", "Aug", "Sep", "Oct", "Nov", "Dec",
+            ];
+            let month = months[usize::try_from(month - 1).unwrap_or(0)];
+            format!("{name}, {month} {day}, {year}")
+        }
+        Language::Zh => format!(
+            "{year}年{month}月{day}日 星期{}",
+            of(["一", "二", "三", "四", "五", "六", "日"])
+        ),
+        Language::Ko => format!(
+            "{year}년 {month}월 {day}일 ({})",
+            of(["월", "화", "수", "목", "금", "토", "일"])
+        ),
+        Language::Vi => {
+            let name = of([
+                "Thứ Hai",
+                "Thứ Ba",
+                "Thứ Tư",
+                "Thứ Năm",
+                "Thứ Sáu",
+                "Thứ Bảy",
+                "Chủ Nhật",
+            ]);
+            format!("{name}, {day}/{month}/{year}")
+        }
+    }
+}
+
+/// The time as the language says it.
+#[must_use]
+pub fn time_in(now: &Zoned, language: Language) -> String {
+    let (hour, minute) = (now.hour(), now.minute());
+    let twelve = if hour % 12 == 0 { 12 } else { hour % 12 };
+    match language {
+        Language::Ja => time_text(now),
+        Language::Easy | Language::Zh | Language::Vi => format!("{hour}:{minute:02}"),
+        Language::En => format!("{twelve}:{minute:02} {}", if hour < 12 { "AM" } else { "PM" }),
+        Language::Ko => format!("{} {twelve}:{minute:02}", if hour < 12 { "오전" } else { "오후" }),
+    }
+}
 
 /// `令和8年11月23日（月）`. Before 1926-12-25: the year alone.
 #[must_use]
@@ -60,10 +120,10 @@ fn zoned(wall: UnixMillis, data: &Data) -> Option<Zoned> {
 
 /// The clock: beside each other where the zone is wide, the time above the date otherwise.
 pub struct Clock {
-    layer: Layer,
+    picture: Faced<(String, String)>,
     unit: f64,
     second: Option<u64>,
-    drawn: Option<(String, String)>,
+    language: Language,
 }
 
 impl Clock {
@@ -73,22 +133,19 @@ impl Clock {
     /// When there is no memory for its picture.
     pub fn new(place: Place) -> Result<Self> {
         Ok(Self {
-            layer: Layer::new(place.width, place.height)?,
+            picture: Faced::new(place)?,
             unit: place.unit,
             second: None,
-            drawn: None,
+            language: place.language,
         })
     }
 
-    fn redraw(&self, date: &str, time: &str) {
-        let (width, height) = (f64::from(self.layer.width()), f64::from(self.layer.height()));
+    fn show(&mut self, date: String, time: String) -> Option<Rect> {
+        let (width, height) = self.picture.size();
         let unit = self.unit;
-        let bold = |color| Style {
-            size: unit,
-            is_bold: true,
-            color,
-        };
-        self.layer.redraw(|cr| {
+        let language = self.language;
+        let bold = |color| Style::bold(unit, color, language);
+        self.picture.show((date, time), |cr, (date, time)| {
             if width > height * 4.0 {
                 let time_sizes = [height * 0.62, height * 0.5, unit * 1.4, unit];
                 let time = Words::fitted(cr, time, bold(palette::INK), width * 0.55, &time_sizes);
@@ -112,7 +169,7 @@ impl Clock {
                 );
             }
             Ok(())
-        });
+        })
     }
 }
 
@@ -123,17 +180,20 @@ impl View for Clock {
             return None;
         }
         let zoned = zoned(now.wall, data)?;
-        let texts = (date_text(&zoned), time_text(&zoned));
-        if self.drawn.as_ref() == Some(&texts) {
-            return None;
+        // The machine's clock starts at the epoch, or at its firmware's date, until somebody sets it.
+        if zoned.year() < FIRST_YEAR {
+            return self.show(words::no_clock(self.language).to_owned(), "--:--".to_owned());
         }
-        self.redraw(&texts.0, &texts.1);
-        self.drawn = Some(texts);
-        Some(self.layer.bounds())
+        self.show(date_in(&zoned, self.language), time_in(&zoned, self.language))
     }
 
     fn paint(&self, canvas: &mut Canvas, clip: Rect, at: (i64, i64)) {
-        self.layer.paint(canvas, clip, at);
+        self.picture.paint(canvas, clip, at);
+    }
+
+    fn set_language(&mut self, language: Language) {
+        self.language = language;
+        self.second = None;
     }
 }
 

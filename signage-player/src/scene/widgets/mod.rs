@@ -1,18 +1,30 @@
 //! The widgets: each is one file, keeps its own picture, and draws it anew only when its data changed.
 
 pub mod avatar;
+pub mod banner;
 pub mod board;
 pub mod button;
+mod card;
 pub mod clock;
+mod fallback;
 pub mod label;
+pub mod language_chooser;
+pub mod map;
+pub mod notices;
+pub mod parking;
 pub mod playlist;
+pub mod qr;
+pub mod rich_text;
+pub mod roll;
 pub mod ticker;
+pub mod waiting;
 
 use anyhow::Result;
-use protocol::screen::{Layout, Rect, Widget, Zone};
+use protocol::screen::{Action, Language, Layout, Rect, Widget, Zone};
 
 use super::Kit;
 use super::data::{Data, Moment};
+use super::layer::Layer;
 use super::palette::Color;
 use crate::stage::canvas::Canvas;
 
@@ -27,6 +39,14 @@ pub trait View {
     /// Whether every pixel of the zone is covered.
     fn is_opaque(&self) -> bool {
         false
+    }
+
+    /// From now on it speaks this language.
+    fn set_language(&mut self, _language: Language) {}
+
+    /// What a touch there does, in the zone's own pixels; `None`: what the zone says.
+    fn action_at(&self, _x: f64, _y: f64) -> Option<Action> {
+        None
     }
 
     /// Its page comes on show.
@@ -53,10 +73,49 @@ pub struct Place {
     pub width: u32,
     /// The zone's size in pixels.
     pub height: u32,
-    /// The smallest height of letters on this screen: 1/30 of its height, so that five metres away it can be read.
+    /// The smallest height of letters on this screen: 1/30 of its shorter side, so that five metres away it can
+    /// be read; more where the layout asks for larger text.
     pub unit: f64,
+    /// How much larger than usual letters are: 1 to 2.
+    pub scale: f64,
     /// The page's colour behind the zone.
     pub ground: Color,
+    /// The language at the start.
+    pub language: Language,
+}
+
+/// A picture that is drawn anew when what it says changed: `F` is all that it says.
+pub(crate) struct Faced<F> {
+    layer: Layer,
+    drawn: Option<F>,
+}
+
+impl<F: PartialEq> Faced<F> {
+    fn new(place: Place) -> Result<Self> {
+        Ok(Self {
+            layer: Layer::new(place.width, place.height)?,
+            drawn: None,
+        })
+    }
+
+    /// Draws `face` if it isn't the one that is drawn already. Gives what changed.
+    fn show(&mut self, face: F, draw: impl FnOnce(&cairo::Context, &F) -> Result<(), cairo::Error>) -> Option<Rect> {
+        if self.drawn.as_ref() == Some(&face) {
+            return None;
+        }
+        self.layer.redraw(|cr| draw(cr, &face));
+        self.drawn = Some(face);
+        Some(self.layer.bounds())
+    }
+
+    fn paint(&self, canvas: &mut Canvas, clip: Rect, at: (i64, i64)) {
+        self.layer.paint(canvas, clip, at);
+    }
+
+    /// Pixels wide and high.
+    fn size(&self) -> (f64, f64) {
+        (f64::from(self.layer.width()), f64::from(self.layer.height()))
+    }
 }
 
 /// Makes the view of a zone's widget.
@@ -64,19 +123,37 @@ pub struct Place {
 /// # Errors
 /// When there is no memory for its picture.
 pub fn build(zone: &Zone, layout: &Layout, ground: Color, kit: &Kit) -> Result<Box<dyn View>> {
+    let scale = f64::from(layout.text_percent) / 100.0;
     let place = Place {
         width: zone.rect.width,
         height: zone.rect.height,
-        unit: f64::from(layout.height.min(layout.width)) / 30.0,
+        unit: f64::from(layout.height.min(layout.width)) / 30.0 * scale,
+        scale,
         ground,
+        language: layout.languages.first().copied().unwrap_or_default(),
     };
     Ok(match &zone.widget {
-        Widget::Playlist { items } => Box::new(playlist::Playlist::new(place, items.clone(), kit.sound)),
+        Widget::Playlist { items, transition } => {
+            Box::new(playlist::Playlist::new(place, items.clone(), *transition, kit))
+        }
         Widget::CongestionBoard { title, areas } => Box::new(board::Board::new(place, title, areas)?),
+        Widget::WaitingBoard { title, queues } => Box::new(waiting::Waiting::new(place, title, queues)?),
+        Widget::Parking { title, lots } => Box::new(parking::Parking::new(place, title, lots)?),
+        Widget::Notices { title } => Box::new(notices::Notices::new(place, title)?),
         Widget::Clock => Box::new(clock::Clock::new(place)?),
-        Widget::Ticker { text, speed } => Box::new(ticker::Ticker::new(place, &text.ja, *speed)?),
-        Widget::Label { text, size, color } => Box::new(label::Label::new(place, &text.ja, *size, color)?),
-        Widget::Button { text } => Box::new(button::Button::new(place, &text.ja, zone.on_touch.as_ref())?),
+        Widget::Ticker { text, speed } => Box::new(ticker::Ticker::new(place, text, *speed)?),
+        Widget::Roll { text, size, speed } => Box::new(roll::Roll::new(place, text, *size, *speed)?),
+        Widget::Label { text, size, color } => Box::new(label::Label::new(place, text, *size, color)?),
+        Widget::RichText {
+            text,
+            size,
+            color,
+            direction,
+        } => Box::new(rich_text::RichText::new(place, text, *size, color, *direction)?),
+        Widget::QrCode { content, caption } => Box::new(qr::Qr::new(place, content, caption.as_ref())?),
+        Widget::FloorMap { plan, route_to } => Box::new(map::FloorMap::new(place, plan, route_to.as_deref())?),
+        Widget::Button { text } => Box::new(button::Button::new(place, text, zone.on_touch.as_ref())?),
+        Widget::LanguageChooser => Box::new(language_chooser::Chooser::new(place, &layout.languages)?),
         Widget::Avatar { rig, greeting } => Box::new(avatar::Avatar::new(place, rig, &greeting.ja, kit)?),
     })
 }

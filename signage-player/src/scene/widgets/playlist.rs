@@ -5,18 +5,26 @@
 
 use std::time::Duration;
 
-use protocol::screen::{Item as Listed, Rect};
+use protocol::screen::{Item as Listed, Language, Rect, Transition};
 
+use super::fallback::Fallback;
 use super::{Place, View};
 use crate::event::Library;
 use crate::item::{Fault, Frame, Item, Preparing, Request, Turn};
+use crate::scene::Kit;
 use crate::scene::data::{Data, Moment};
 use crate::scene::palette;
 use crate::sound::Sound;
-use crate::stage::canvas::Canvas;
+use crate::stage::canvas::{Canvas, Pixels};
 
 /// The next item is prepared when the one on show has so much left.
 const AHEAD: Duration = Duration::from_secs(4);
+
+/// How long one picture takes to give way to the next.
+const TRANSITION: Duration = Duration::from_millis(500);
+
+/// A zone is empty for so long before the office's name and the time stand in.
+const PATIENCE: Duration = Duration::from_secs(2);
 
 /// After so many failures in a row an item is set aside …
 const FAILURES: u32 = 3;
@@ -48,15 +56,26 @@ pub struct Playlist {
     next: Option<(usize, Preparing)>,
     frame: Option<Frame>,
     is_drawn: bool,
+    drawn_at: Duration,
+    transition: Transition,
+    /// What goes out, and since when.
+    leaving: Option<(Frame, Duration)>,
+    fallback: Fallback,
+    /// Since when there is nothing to show.
+    empty_since: Option<Duration>,
+    /// How much of the transition is done, 0 to 256.
+    share: u32,
 }
 
 impl Playlist {
     /// A playlist of these items.
     #[must_use]
-    pub fn new(place: Place, items: Vec<Listed>, sound: Sound) -> Self {
+    pub fn new(place: Place, items: Vec<Listed>, transition: Transition, kit: &Kit) -> Self {
         Self {
             place,
-            sound,
+            sound: kit.sound,
+            fallback: Fallback::new(place, kit),
+            empty_since: None,
             records: items.iter().map(|_| Record::default()).collect(),
             items,
             cursor: 0,
@@ -64,6 +83,10 @@ impl Playlist {
             next: None,
             frame: None,
             is_drawn: false,
+            drawn_at: Duration::ZERO,
+            transition,
+            leaving: None,
+            share: 256,
         }
     }
 
@@ -137,7 +160,12 @@ impl Playlist {
                 };
                 let first = item.start(now);
                 self.current = Some(Running { index, item });
-                first.map(|frame| self.frame = Some(frame)).is_some()
+                let Some(frame) = first else { return false };
+                let before = self.frame.replace(frame);
+                if self.transition != Transition::Cut {
+                    self.leaving = before.map(|frame| (frame, now));
+                }
+                true
             }
             Ok(_) => {
                 self.next = Some((index, preparing));
@@ -148,6 +176,35 @@ impl Playlist {
                 false
             }
         }
+    }
+
+    /// Keeps the stand-in ready while there is nothing to show. Gives whether the picture changed.
+    fn fall_back(&mut self, now: &Moment, data: &Data) -> bool {
+        if self.frame.is_some() {
+            self.empty_since = None;
+            return false;
+        }
+        let since = *self.empty_since.get_or_insert(now.at);
+        // An item that is just being opened needn't be announced by something else.
+        self.shows_fallback(now.at, since) && self.fallback.draw(now, data).is_some()
+    }
+
+    fn shows_fallback(&self, now: Duration, since: Duration) -> bool {
+        now.saturating_sub(since) >= PATIENCE
+    }
+
+    /// Moves the transition on. Gives whether the picture changed.
+    fn step(&mut self, now: Duration) -> bool {
+        let Some((_, since)) = &self.leaving else { return false };
+        let done = now.saturating_sub(*since).as_secs_f64() / TRANSITION.as_secs_f64();
+        // Slow at both ends.
+        let eased = done.clamp(0.0, 1.0);
+        let eased = eased * eased * (3.0 - 2.0 * eased);
+        self.share = (eased * 256.0) as u32;
+        if done >= 1.0 {
+            self.leaving = None;
+        }
+        true
     }
 
     fn is_hopeless(&self, now: Duration) -> bool {
@@ -168,32 +225,64 @@ impl Playlist {
 
 impl View for Playlist {
     fn draw(&mut self, now: &Moment, data: &Data) -> Option<Rect> {
+        self.drawn_at = now.at;
         let mut is_changed = self.advance(now.at);
         self.prepare(now.at, &data.library);
         is_changed |= self.swap(now.at);
+        is_changed |= self.step(now.at);
+        is_changed |= self.fall_back(now, data);
         let is_first = !std::mem::replace(&mut self.is_drawn, true);
         (is_changed || is_first).then(|| self.whole())
     }
 
     fn paint(&self, canvas: &mut Canvas, clip: Rect, at: (i64, i64)) {
         let Some(pixels) = self.frame.as_ref().and_then(Frame::pixels) else {
-            canvas.fill(clip, palette::PALE_BLUE);
+            if self
+                .empty_since
+                .is_some_and(|since| self.shows_fallback(self.drawn_at, since))
+            {
+                self.fallback.paint(canvas, clip, at);
+            } else {
+                canvas.fill(clip, palette::PALE_BLUE);
+            }
             return;
         };
         let (width, height) = (self.place.width, self.place.height);
-        if (pixels.width, pixels.height) != (width, height) {
+        let leaving = self.leaving.as_ref().and_then(|(frame, _)| frame.pixels());
+        let middle = |zone: u32, picture: u32| (i64::from(zone) - i64::from(picture)) / 2;
+        let corner = |pixels: &Pixels<'_>| (at.0 + middle(width, pixels.width), at.1 + middle(height, pixels.height));
+        let covers = |pixels: &Pixels<'_>| (pixels.width, pixels.height) == (width, height);
+        if !covers(&pixels) || leaving.as_ref().is_some_and(|pixels| !covers(pixels)) {
             canvas.fill(clip, palette::PALE_BLUE);
         }
-        let middle = |zone: u32, picture: u32| (i64::from(zone) - i64::from(picture)) / 2;
-        canvas.copy(
-            clip,
-            pixels,
-            (at.0 + middle(width, pixels.width), at.1 + middle(height, pixels.height)),
-        );
+        let Some(leaving) = leaving else {
+            canvas.copy(clip, pixels, corner(&pixels));
+            return;
+        };
+        let (old, new) = (corner(&leaving), corner(&pixels));
+        match self.transition {
+            Transition::Slide => {
+                let moved = i64::from(width) * i64::from(self.share) / 256;
+                canvas.copy(clip, leaving, (old.0 - moved, old.1));
+                canvas.copy(clip, pixels, (new.0 - moved + i64::from(width), new.1));
+            }
+            Transition::Fade | Transition::Cut => {
+                canvas.copy(clip, leaving, old);
+                // Where only one of both has a picture, the ground shines through.
+                if !covers(&leaving) || !covers(&pixels) {
+                    canvas.tint(clip, palette::PALE_BLUE, self.share);
+                }
+                canvas.mix(clip, pixels, new, self.share);
+            }
+        }
     }
 
     fn is_opaque(&self) -> bool {
         true
+    }
+
+    fn set_language(&mut self, language: Language) {
+        self.fallback.set_language(language);
     }
 
     fn shown(&mut self, now: &Moment) {

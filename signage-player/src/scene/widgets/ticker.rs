@@ -8,7 +8,7 @@ use std::collections::VecDeque;
 use std::time::Duration;
 
 use anyhow::Result;
-use protocol::screen::Rect;
+use protocol::screen::{Language, Rect, Text};
 
 use super::{Place, View};
 use crate::scene::data::{Data, Moment};
@@ -78,6 +78,8 @@ pub struct Ticker {
     height: u32,
     size: f64,
     speed: u32,
+    text: Text,
+    language: Language,
     pieces: Vec<String>,
     tiles: VecDeque<Tile>,
     /// The next piece to draw.
@@ -96,13 +98,17 @@ impl Ticker {
     ///
     /// # Errors
     /// None now; as all widgets.
-    pub fn new(place: Place, text: &str, speed: u32) -> Result<Self> {
+    pub fn new(place: Place, text: &Text, speed: u32) -> Result<Self> {
         Ok(Self {
             width: place.width,
             height: place.height,
-            size: (f64::from(place.height) * 0.5).max(place.unit),
+            size: (f64::from(place.height) * 0.5)
+                .max(place.unit)
+                .min(f64::from(place.height) * 0.75),
             speed: speed.min(MAX_SPEED),
-            pieces: pieces(text),
+            pieces: pieces(text.in_language(place.language)),
+            text: text.clone(),
+            language: place.language,
             tiles: VecDeque::new(),
             next: 0,
             end: 0,
@@ -153,11 +159,7 @@ impl Ticker {
     }
 
     fn draw_piece(&self, piece: &str) -> Result<Layer> {
-        let style = Style {
-            size: self.size,
-            is_bold: true,
-            color: palette::WHITE,
-        };
+        let style = Style::bold(self.size, palette::WHITE, self.language);
         let probe = Layer::new(1, 1)?;
         let mut width = 0.0;
         probe.redraw(|cr| {
@@ -208,6 +210,14 @@ impl View for Ticker {
 
     fn is_opaque(&self) -> bool {
         true
+    }
+
+    fn set_language(&mut self, language: Language) {
+        if language != self.language {
+            self.language = language;
+            self.pieces = pieces(self.text.in_language(language));
+            self.started = None;
+        }
     }
 
     fn hidden(&mut self, _now: &Moment) {

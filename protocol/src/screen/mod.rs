@@ -1,0 +1,136 @@
+//! Screen ↔ signaling, and what a screen shows: layouts of pages, zones and widgets.
+//!
+//! A layout names its contents; a manifest says what each name is (SHA-256, size, media type), so that a
+//! screen can fetch them, verify them, and play from its own disk with nobody there.
+
+pub mod check;
+pub mod layout;
+pub mod live;
+mod text;
+
+use std::collections::BTreeMap;
+
+use serde::{Deserialize, Serialize};
+
+use crate::congestion::AreaState;
+use crate::ids::ScreenId;
+use crate::problem::Problem;
+use crate::time::UnixMillis;
+pub use check::{LayoutError, MAX_QR, MAX_TEXT, parse_color};
+pub use layout::*;
+pub use live::{LotState, Notice, QueueState, Urgency};
+pub use text::{Language, Text};
+
+/// The version of these messages. The layout format has one of its own: [`LAYOUT_VERSION`].
+pub const VERSION: u32 = 1;
+
+/// One content, by what it is and not by where it lies.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Content {
+    /// 64 lower-case hexadecimal digits.
+    pub sha256: String,
+    /// Bytes.
+    pub size: u64,
+    /// Such as `video/mp4`, `image/png`.
+    pub media_type: String,
+}
+
+/// All that a screen needs to play.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+pub struct Manifest {
+    /// What to show.
+    pub layout: Layout,
+    /// The layout's contents by name; fetched from `/content/SHA256`.
+    pub contents: BTreeMap<String, Content>,
+}
+
+/// A frame from a screen.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+#[serde(tag = "type", rename_all = "snake_case")]
+pub enum ScreenFrame {
+    /// The first frame. The connection itself is authorised by a
+    /// [`ScreenGrant`](crate::grants::ScreenGrant) in its `Authorization` header.
+    Hello {
+        /// [`VERSION`].
+        version: u32,
+        /// The player's own version.
+        player: String,
+        /// Which manifest it has: SHA-256 of its JSON, so that the same needn't be sent again.
+        #[serde(default, skip_serializing_if = "Option::is_none")]
+        manifest: Option<String>,
+    },
+    /// How it is doing; every ten seconds.
+    Report {
+        /// The report.
+        report: Report,
+    },
+    /// Proves that the link works; answered by [`ToScreen::Pong`].
+    Ping,
+}
+
+/// How a screen is doing.
+#[derive(Debug, Clone, PartialEq, Default, Serialize, Deserialize)]
+pub struct Report {
+    /// The page on show.
+    pub page: String,
+    /// Frames that left the stage since the start.
+    pub frames: u64,
+    /// Of these, late or skipped.
+    pub dropped: u64,
+    /// Of these, black all over.
+    #[serde(default)]
+    pub black: u64,
+    /// How long nothing has moved on the screen by now.
+    #[serde(default)]
+    pub still_ms: u64,
+    /// Items that couldn't be played, by name, and why.
+    #[serde(default)]
+    pub faults: Vec<String>,
+}
+
+/// A frame to a screen.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+#[serde(tag = "type", rename_all = "snake_case")]
+pub enum ToScreen {
+    /// Hello to you.
+    Welcome {
+        /// Which screen you are.
+        screen: ScreenId,
+        /// The server's clock.
+        now: UnixMillis,
+        /// The office's IANA time zone, for the clock.
+        time_zone: String,
+    },
+    /// What to play from now on.
+    Manifest {
+        /// The whole of it.
+        manifest: Manifest,
+    },
+    /// The state of areas: all after hello, later those that changed.
+    Areas {
+        /// The states, stale ones already turned unknown.
+        areas: Vec<AreaState>,
+    },
+    /// All notices of now; those that it doesn't name are over.
+    Notices {
+        /// From the most to the least important.
+        notices: Vec<Notice>,
+    },
+    /// The queues of people with numbers: all after hello, later those that changed.
+    Queues {
+        /// Their states.
+        queues: Vec<QueueState>,
+    },
+    /// The car parks: all after hello, later those that changed.
+    Lots {
+        /// Their states.
+        lots: Vec<LotState>,
+    },
+    /// Something was wrong with the last frame.
+    Error {
+        /// What.
+        problem: Problem,
+    },
+    /// Answer to a ping.
+    Pong,
+}

@@ -1,0 +1,259 @@
+//! A PDF: each page is drawn by `pdftocairo` (poppler-utils) in a process of its own while the page before
+//! it stands.
+//!
+//! A process and not a library: a PDF is a program from somebody else, and a broken or hostile one may take all
+//! memory, run for ever or crash. Here that ends a child with limits (`prlimit`), and the screen plays on.
+
+use std::path::{Path, PathBuf};
+use std::process::{Command, Stdio};
+use std::sync::mpsc;
+use std::time::{Duration, Instant};
+
+use super::decoder::Decoder;
+use super::picture::SHORTEST;
+use super::{Fault, Frame, Item, PREPARE_LIMIT, Turn};
+use crate::sound::Sound;
+
+/// Pages beyond this one are not shown.
+const MAX_PAGES: u32 = 200;
+/// What a child may take.
+const MEMORY_BYTES: u64 = 1 << 30;
+const CPU_SECONDS: u64 = 20;
+/// How long a child may take, by the clock.
+const LIMIT: Duration = Duration::from_secs(30);
+
+/// A document that is open: its file, how many pages it has, and where they are drawn to.
+pub struct Pages {
+    file: PathBuf,
+    count: u32,
+    size: (u32, u32),
+    /// Gone with this.
+    folder: tempfile::TempDir,
+}
+
+impl Pages {
+    /// Asks how many pages there are. Takes some 10 ms.
+    ///
+    /// # Errors
+    /// When it is no PDF, or poppler-utils is not installed.
+    pub fn open(file: &Path, size: (u32, u32)) -> Result<Self, Fault> {
+        let said = run(Command::new("prlimit").args(limits()).arg("pdfinfo").arg(file))?;
+        let count = said.lines().find_map(|line| line.strip_prefix("Pages:"));
+        let count: u32 = count
+            .and_then(|count| count.trim().parse().ok())
+            .filter(|count| *count > 0)
+            .ok_or("there is no page in it")?;
+        let folder = tempfile::Builder::new()
+            .prefix("madoguchi-pdf-")
+            .tempdir()
+            .map_err(|error| format!("no place to draw pages: {error}"))?;
+        Ok(Self {
+            file: file.to_owned(),
+            count: count.min(MAX_PAGES),
+            size,
+            folder,
+        })
+    }
+
+    /// Draws a page (from 1) as large as the zone allows. Takes some 100 ms.
+    ///
+    /// # Errors
+    /// When the page can't be drawn.
+    pub fn render(&self, page: u32) -> Result<Decoder, Fault> {
+        draw(&self.file, page, self.size, self.folder.path())
+    }
+}
+
+fn draw(file: &Path, page: u32, size: (u32, u32), folder: &Path) -> Result<Decoder, Fault> {
+    let target = folder.join(format!("page-{page}"));
+    // Into a square as large as the zone's longer side; the decoder then fits the page into the zone.
+    let side = size.0.max(size.1).to_string();
+    let page = page.to_string();
+    let mut command = Command::new("prlimit");
+    command.args(limits()).args([
+        "pdftocairo",
+        "-png",
+        "-singlefile",
+        "-f",
+        &page,
+        "-l",
+        &page,
+        "-scale-to",
+        &side,
+    ]);
+    run(command.arg(file).arg(&target))?;
+    let picture = target.with_extension("png");
+    let opened = Decoder::open(&picture, size, Sound::None);
+    // The decoder holds the open file: its name is no longer needed.
+    let _ = std::fs::remove_file(&picture);
+    opened
+}
+
+fn limits() -> [String; 2] {
+    [format!("--as={MEMORY_BYTES}"), format!("--cpu={CPU_SECONDS}")]
+}
+
+/// Runs a child to its end, within the limit, and gives what it said.
+fn run(command: &mut Command) -> Result<String, Fault> {
+    let mut child = command
+        .stdin(Stdio::null())
+        .stdout(Stdio::piped())
+        .stderr(Stdio::null())
+        .spawn()
+        .map_err(|error| format!("poppler-utils or prlimit is missing: {error}"))?;
+    let begun = Instant::now();
+    loop {
+        match child.try_wait() {
+            Ok(Some(status)) if status.success() => break,
+            Ok(Some(_)) => return Err("it is no PDF that can be drawn".to_owned()),
+            Ok(None) if begun.elapsed() < LIMIT => std::thread::sleep(Duration::from_millis(5)),
+            Ok(None) | Err(_) => {
+                let _ = child.kill();
+                let _ = child.wait();
+                return Err(format!("a page takes more than {} s", LIMIT.as_secs()));
+            }
+        }
+    }
+    let mut said = String::new();
+    if let Some(mut output) = child.stdout.take() {
+        use std::io::Read as _;
+        // pdfinfo says some hundred bytes: less than a pipe holds, so it never waited for us.
+        let _ = output.by_ref().take(64 << 10).read_to_string(&mut said);
+    }
+    Ok(said)
+}
+
+/// A page that is being drawn and decoded.
+struct Coming {
+    opening: mpsc::Receiver<Result<Decoder, Fault>>,
+    decoder: Option<Decoder>,
+    since: Duration,
+}
+
+impl Coming {
+    fn frame(&mut self, now: Duration) -> Result<Option<Frame>, Fault> {
+        if self.decoder.is_none() {
+            match self.opening.try_recv() {
+                Ok(decoder) => self.decoder = Some(decoder?),
+                Err(mpsc::TryRecvError::Empty) => {}
+                Err(mpsc::TryRecvError::Disconnected) => return Err("a page can't be drawn now".to_owned()),
+            }
+        }
+        if let Some(decoder) = &self.decoder {
+            if let Some(timed) = decoder.first_frame() {
+                return Ok(Some(timed.frame));
+            }
+            if let Some(fault) = decoder.fault() {
+                return Err(fault);
+            }
+        }
+        if now.saturating_sub(self.since) > LIMIT + PREPARE_LIMIT {
+            return Err("a page doesn't come".to_owned());
+        }
+        Ok(None)
+    }
+}
+
+/// A document.
+pub struct Document {
+    pages: Pages,
+    /// The first page until it is there.
+    opening: Option<Decoder>,
+    first: Option<Frame>,
+    /// The page on show, from 1.
+    page: u32,
+    page_started: Duration,
+    stands: Duration,
+    next: Option<Coming>,
+    paused: Option<Duration>,
+}
+
+impl Document {
+    /// A document whose first page is being decoded; each page stands for so long.
+    #[must_use]
+    pub fn new(pages: Pages, first: Decoder, stands: Duration) -> Self {
+        Self {
+            pages,
+            opening: Some(first),
+            first: None,
+            page: 1,
+            page_started: Duration::ZERO,
+            stands: stands.max(SHORTEST),
+            next: None,
+            paused: None,
+        }
+    }
+
+    fn prepare_next(&mut self, now: Duration) {
+        if self.next.is_some() || self.page >= self.pages.count {
+            return;
+        }
+        let (sender, opening) = mpsc::sync_channel(1);
+        let (file, size) = (self.pages.file.clone(), self.pages.size);
+        let (folder, page) = (self.pages.folder.path().to_owned(), self.page + 1);
+        let spawned = std::thread::Builder::new().name("draw-page".to_owned()).spawn(move || {
+            let _ = sender.send(draw(&file, page, size, &folder));
+        });
+        if let Err(error) = spawned {
+            // The sender is gone with the thread; `frame` tells.
+            tracing::warn!("no thread for a page: {error}");
+        }
+        self.next = Some(Coming {
+            opening,
+            decoder: None,
+            since: now,
+        });
+    }
+}
+
+impl Item for Document {
+    fn is_ready(&mut self) -> Result<bool, Fault> {
+        let Some(decoder) = &self.opening else { return Ok(true) };
+        if let Some(timed) = decoder.first_frame() {
+            self.first = Some(timed.frame);
+            self.opening = None;
+            return Ok(true);
+        }
+        decoder.fault().map_or(Ok(false), Err)
+    }
+
+    fn start(&mut self, now: Duration) -> Option<Frame> {
+        self.page_started = now;
+        self.first.take()
+    }
+
+    fn turn(&mut self, now: Duration) -> Turn {
+        self.prepare_next(now);
+        if now.saturating_sub(self.page_started) < self.stands {
+            return Turn::Same;
+        }
+        let Some(next) = &mut self.next else {
+            return Turn::Over(Ok(()));
+        };
+        match next.frame(now) {
+            Ok(None) => Turn::Same,
+            Ok(Some(frame)) => {
+                self.next = None;
+                self.page += 1;
+                self.page_started = now;
+                Turn::Frame(frame)
+            }
+            Err(fault) => Turn::Over(Err(format!("page {}: {fault}", self.page + 1))),
+        }
+    }
+
+    fn remaining(&self, now: Duration) -> Option<Duration> {
+        let later = self.stands * self.pages.count.saturating_sub(self.page);
+        Some(later + self.stands.saturating_sub(now.saturating_sub(self.page_started)))
+    }
+
+    fn pause(&mut self, now: Duration) {
+        self.paused = Some(now);
+    }
+
+    fn resume(&mut self, now: Duration) {
+        if let Some(paused) = self.paused.take() {
+            self.page_started += now.saturating_sub(paused);
+        }
+    }
+}

@@ -1,0 +1,90 @@
+//! What boards look like: a white card with a title above, rows, and how old the news is below.
+
+use cairo::Context;
+use protocol::screen::Language;
+
+use crate::scene::palette::{self, Color};
+use crate::scene::text::{self, Fit, Style, Words};
+
+/// A card's measures.
+#[derive(Debug, Clone, Copy)]
+pub(super) struct Card {
+    /// Pixels.
+    pub(super) width: f64,
+    /// Pixels.
+    pub(super) height: f64,
+    /// The smallest height of letters.
+    pub(super) unit: f64,
+    /// Whose letters.
+    pub(super) language: Language,
+}
+
+impl Card {
+    /// Free space along the edges.
+    pub(super) fn margin(&self) -> f64 {
+        self.unit * 0.9
+    }
+
+    /// Pixels between the edges.
+    pub(super) fn inner(&self) -> f64 {
+        self.width - self.margin() * 2.0
+    }
+
+    /// Bold letters of the smallest size.
+    pub(super) fn bold(&self, color: Color) -> Style {
+        Style::bold(self.unit, color, self.language)
+    }
+
+    /// The paper, with a line around.
+    pub(super) fn draw_paper(&self, cr: &Context) -> Result<(), cairo::Error> {
+        text::rounded(cr, 1.0, 1.0, self.width - 2.0, self.height - 2.0, self.unit * 0.7);
+        text::set_color(cr, palette::WHITE);
+        cr.fill_preserve()?;
+        text::set_color(cr, palette::LINE);
+        cr.set_line_width(2.0);
+        cr.stroke()
+    }
+
+    /// The title. Gives where the rest begins.
+    pub(super) fn draw_title(&self, cr: &Context, title: &str) -> f64 {
+        let sizes = [1.3, 1.15, 1.0].map(|share| self.unit * share);
+        let words = Words::fitted(cr, title, self.bold(palette::INK), self.inner(), &sizes);
+        words.draw(cr, self.margin(), self.margin() * 0.85);
+        self.margin() * 0.85 + words.height() + self.unit * 0.35
+    }
+
+    /// A quiet line at the bottom right. Gives where it begins.
+    pub(super) fn draw_foot(&self, cr: &Context, said: &str) -> f64 {
+        let style = Style::plain(self.unit, palette::SOFT_INK, self.language);
+        let words = Words::new(cr, said, style, Fit::Line(self.inner()));
+        let foot = self.height - self.margin() * 0.75 - words.height();
+        Words::fitted(cr, said, style, self.inner(), &[self.unit]).draw_right(
+            cr,
+            self.width - self.margin(),
+            foot + words.height() / 2.0,
+        );
+        foot
+    }
+}
+
+/// A coloured field with words in its middle, as large as they fit.
+pub(super) fn draw_badge(
+    cr: &Context,
+    said: &str,
+    (ground, ink): (Color, Color),
+    card: &Card,
+    (x, y, width, height): (f64, f64, f64, f64),
+) -> Result<(), cairo::Error> {
+    text::rounded(cr, x, y, width, height, card.unit * 0.5);
+    text::set_color(cr, ground);
+    cr.fill()?;
+    let unit = card.unit;
+    let largest = (height * 0.5).clamp(unit, unit * 1.9);
+    let sizes = [1.0, 0.92, 0.84, 0.76, 0.68, 0.6, 0.52].map(|share| (largest * share).max(unit));
+    Words::fitted(cr, said, card.bold(ink), width - unit * 0.6, &sizes).draw_centered(
+        cr,
+        x + width / 2.0,
+        y + height / 2.0,
+    );
+    Ok(())
+}
