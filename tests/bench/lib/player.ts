@@ -1,0 +1,152 @@
+// A real player in a folder of its own, what it really showed (its capture), and what it costs.
+import { type ChildProcess, execFileSync, spawn } from "node:child_process";
+import { copyFileSync, existsSync, mkdirSync, mkdtempSync, readdirSync, readFileSync, rmSync, statSync, writeFileSync } from "node:fs";
+import { tmpdir } from "node:os";
+import { join } from "node:path";
+import { BIN, ROOT } from "../../browser/office.ts";
+import { contentOf, type Manifest } from "./screen-server.ts";
+
+const TICKS_PER_SECOND = Number(execFileSync("getconf", ["CLK_TCK"], { encoding: "utf8" }));
+const PAGE_BYTES = Number(execFileSync("getconf", ["PAGESIZE"], { encoding: "utf8" }));
+
+/** A part of the picture: every `step`th pixel. */
+export interface Spot {
+  x: number;
+  y: number;
+  width: number;
+  height: number;
+  step: number;
+}
+
+/** A frame as it was shown. */
+export interface Shown {
+  /** By the machine's monotonic clock, in milliseconds. */
+  at: number;
+  /** By the time of day, in milliseconds since 1970. */
+  wall: number;
+  /** Each spot's pixels: blue, green, red, x. */
+  spots: Buffer[];
+}
+
+const pixels = (spot: Spot) => Math.ceil(spot.width / spot.step) * Math.ceil(spot.height / spot.step);
+
+/** A screen's folder, as an office and a player leave it. */
+export class Home {
+  readonly dir = mkdtempSync(join(tmpdir(), "madoguchi-player-"));
+  readonly secrets = join(this.dir, "run/secrets");
+  readonly #home = join(this.dir, "run/screens/lobby");
+
+  /** `port`: where the office's server is. */
+  configure(port: number): void {
+    const demo = readFileSync(join(ROOT, "configs/demo.toml"), "utf8")
+      .replaceAll('"../run', '"run')
+      // Nobody speaks here.
+      .replace(/^voice = .*$/m, "")
+      .replace('"rigs"', JSON.stringify(join(ROOT, "configs/rigs")))
+      .replace("https://localhost:8443", `https://localhost:${port}`);
+    writeFileSync(join(this.dir, "office.toml"), demo);
+  }
+
+  /** Puts contents on the screen's own disk, as if they had been fetched. */
+  store(layout: object, files: string[]): Manifest {
+    mkdirSync(join(this.#home, "content"), { recursive: true });
+    const contents: Manifest["contents"] = {};
+    for (const file of files) {
+      const content = contentOf(file);
+      copyFileSync(file, join(this.#home, "content", content.sha256));
+      contents[file.slice(file.lastIndexOf("/") + 1)] = content;
+    }
+    const manifest = { layout, contents };
+    writeFileSync(join(this.#home, "manifest.json"), JSON.stringify(manifest));
+    return manifest;
+  }
+
+  remove(): void {
+    rmSync(this.dir, { recursive: true, force: true });
+  }
+}
+
+/** A running player. */
+export class Player {
+  readonly startedAt = Date.now();
+  readonly #home: Home;
+  readonly #file: string;
+  readonly #spots: Spot[];
+  readonly #child: ChildProcess;
+  #ended = false;
+
+  constructor(home: Home, spots: Spot[]) {
+    this.#home = home;
+    this.#spots = spots;
+    this.#file = join(home.dir, `capture-${Math.random().toString(36).slice(2)}`);
+    const environment = { ...process.env, RUST_LOG: "warn" };
+    const places = spots.flatMap(({ x, y, width, height, step }) => ["--capture-spot", [x, y, width, height, step].join(",")]);
+    const program = join(BIN, "signage-player");
+    this.#child = spawn(program, [...this.#arguments(), "--headless", "--capture", this.#file, ...places], { stdio: ["ignore", "inherit", "inherit"], env: environment });
+    this.#child.once("exit", () => {
+      this.#ended = true;
+    });
+  }
+
+  #arguments(): string[] {
+    return ["--config", join(this.#home.dir, "office.toml"), "--screen", "lobby"];
+  }
+
+  get pid(): number {
+    if (this.#ended || this.#child.pid === undefined) throw new Error("the player has ended");
+    return this.#child.pid;
+  }
+
+  /** How many frames were captured by now. */
+  captured(): number {
+    return existsSync(this.#file) ? Math.floor(statSync(this.#file).size / this.#length()) : 0;
+  }
+
+  #length(): number {
+    return 16 + this.#spots.reduce((sum, spot) => sum + pixels(spot) * 4, 0);
+  }
+
+  /** The frames from number `from` on. */
+  frames(from = 0): Shown[] {
+    const length = this.#length();
+    const bytes = readFileSync(this.#file);
+    const shown: Shown[] = [];
+    for (let at = from * length; at + length <= bytes.length; at += length) {
+      let place = at + 16;
+      const spots = this.#spots.map((spot) => bytes.subarray(place, (place += pixels(spot) * 4)));
+      shown.push({ at: Number(bytes.readBigUInt64LE(at)) / 1e6, wall: Number(bytes.readBigUInt64LE(at + 8)) / 1e6, spots });
+    }
+    return shown;
+  }
+
+  status(): { frames: number; dropped: number; black: number; faults: string[] } {
+    return JSON.parse(execFileSync(join(BIN, "signage-player"), [...this.#arguments(), "--status"], { encoding: "utf8" }));
+  }
+
+  /** Core-seconds used by now: the process and its ended children (proc(5), fields 14 to 17). */
+  coreSeconds(): number {
+    const stat = readFileSync(`/proc/${this.pid}/stat`, "utf8");
+    const fields = stat.slice(stat.lastIndexOf(")") + 2).split(" ");
+    return [11, 12, 13, 14].reduce((sum, field) => sum + Number(fields[field]), 0) / TICKS_PER_SECOND;
+  }
+
+  residentMb(): number {
+    return (Number(readFileSync(`/proc/${this.pid}/statm`, "utf8").split(" ")[1]) * PAGE_BYTES) / 1e6;
+  }
+
+  openFiles(): number {
+    return readdirSync(`/proc/${this.pid}/fd`).length;
+  }
+
+  threads(): number {
+    return readdirSync(`/proc/${this.pid}/task`).length;
+  }
+
+  async stop(): Promise<void> {
+    if (this.#ended) return;
+    const ended = new Promise((end) => this.#child.once("exit", end));
+    this.#child.kill("SIGTERM");
+    await ended;
+    rmSync(this.#file, { force: true });
+  }
+}
