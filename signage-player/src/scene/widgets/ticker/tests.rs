@@ -19,7 +19,9 @@ fn place() -> Place {
         width: 640,
         height: 64,
         unit: 24.0,
+        scale: 1.0,
         ground: palette::WHITE,
+        language: Language::Ja,
     }
 }
 
@@ -70,7 +72,7 @@ fn pieces_are_short_and_lose_nothing() {
 
 #[test]
 fn a_text_of_any_length_keeps_few_pieces_and_covers_the_zone() {
-    let mut ticker = Ticker::new(place(), &"お知らせは、次のとおりです。".repeat(4_000), 600).expect("made");
+    let mut ticker = Ticker::new(place(), &Text::from("お知らせは、次のとおりです。".repeat(4_000).as_str()), 600).expect("made");
     for number in 0..900 {
         ticker.draw(&moment(tick(number)), &data());
         assert!(ticker.tiles.len() < 12, "{}", ticker.tiles.len());
@@ -85,7 +87,7 @@ fn a_text_of_any_length_keeps_few_pieces_and_covers_the_zone() {
 
 #[test]
 fn the_picture_moves_by_whole_pixels_and_keeps_its_shape() {
-    let mut ticker = Ticker::new(place(), "窓口のご案内", 120).expect("made");
+    let mut ticker = Ticker::new(place(), &Text::from("窓口のご案内"), 120).expect("made");
     let shot = |ticker: &mut Ticker, at: Duration| {
         ticker.draw(&moment(at), &data());
         let mut canvas = Canvas::new(640, 64, palette::WHITE);
@@ -110,7 +112,7 @@ fn the_picture_moves_by_whole_pixels_and_keeps_its_shape() {
 fn an_empty_or_strange_text_does_no_harm() {
     for text in ["", " ", "مرحبا بالعالم", "👨‍👩‍👧‍👦🎌🇯🇵", "a\u{301}\u{301}\u{301}"]
     {
-        let mut ticker = Ticker::new(place(), text, 4_000_000_000).expect("made");
+        let mut ticker = Ticker::new(place(), &Text::from(text), 4_000_000_000).expect("made");
         for number in 0..5 {
             ticker.draw(&moment(tick(number * 30)), &data());
         }
