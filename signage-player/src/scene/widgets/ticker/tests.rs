@@ -72,7 +72,12 @@ fn pieces_are_short_and_lose_nothing() {
 
 #[test]
 fn a_text_of_any_length_keeps_few_pieces_and_covers_the_zone() {
-    let mut ticker = Ticker::new(place(), &Text::from("お知らせは、次のとおりです。".repeat(4_000).as_str()), 600).expect("made");
+    let mut ticker = Ticker::new(
+        place(),
+        &Text::from("お知らせは、次のとおりです。".repeat(4_000).as_str()),
+        600,
+    )
+    .expect("made");
     for number in 0..900 {
         ticker.draw(&moment(tick(number)), &data());
         assert!(ticker.tiles.len() < 12, "{}", ticker.tiles.len());
