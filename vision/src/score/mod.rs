@@ -64,7 +64,7 @@ pub fn following(truth: &Boxes, told: &Boxes, counts: impl Fn(u64) -> bool) -> F
             let shared = overlap(row, column);
             // Who kept their number keeps it, though another box may fit better now.
             let is_kept = last.get(&there[row].id) == Some(&said[column].id);
-            (shared >= RIGHT_FROM).then(|| if is_kept { 0.0 } else { 100.0 + 1.0 - shared })
+            (shared >= RIGHT_FROM).then_some(if is_kept { 0.0 } else { 100.0 + 1.0 - shared })
         });
         let right = pairs.iter().flatten().count() as u64;
         sum.truth += there.len() as u64;

@@ -353,7 +353,7 @@ fn is_alike(expected: &Box2, seen: &Box2) -> bool {
 fn overlapping(expected: &Box2, seen: &Box2, overlap: f64) -> Option<f64> {
     // Grown, so that who walks quickly or is far still overlaps.
     let shared = expected.grown(0.15).iou(&seen.grown(0.15));
-    (shared >= overlap && is_alike(expected, seen)).then(|| 1.0 - shared)
+    (shared >= overlap && is_alike(expected, seen)).then_some(1.0 - shared)
 }
 
 /// As [`overlapping`], by the distance between their feet as a share of their height.
