@@ -206,7 +206,7 @@ fn ticker_after_five_seconds() {
 }
 
 const RICH: &str = r##""widget":{"type":"rich_text","size":30,"color":"#1a1a1a",DIRECTION"text":{
-  "ja":"[子育|こそだ]ての*ご[相談|そうだん]*は、[2階|にかい]の[窓口|まどぐち]で[承|うけたまわ]ります。\\n「[保育所|ほいくしょ]」への[申|もう]し[込|こ]みは、11月30日（月）までです。",
+  "ja":"[子育|こそだ]ての*ご[相談|そうだん]*は、[2階|にかい]の[窓口|まどぐち]で[承|うけたまわ]ります。\n「[保育所|ほいくしょ]」への[申|もう]し[込|こ]みは、11月30日（月）までです。",
   "en":"For *child-rearing*, please come to the counter on the second floor. Apply for nursery schools by Monday, November 30.",
   "ko":"육아 상담은 *2층 창구*로 오십시오.","zh":"育儿咨询请到*二楼窗口*。","vi":"Tư vấn *nuôi dạy con* tại quầy tầng 2."}}"##;
 

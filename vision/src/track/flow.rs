@@ -182,7 +182,7 @@ mod tests {
             .map(|_| [30.0 * random.noise(), 30.0 * random.noise()])
             .collect();
         assert_eq!(agreed(&mut moves, 10.0), None);
-        assert_eq!(agreed(&mut vec![[5.0, 0.0]; 3], 10.0), None);
+        assert_eq!(agreed(&mut [[5.0, 0.0]; 3], 10.0), None);
         assert_eq!(agreed(&mut vec![[5.0, 1.0]; 32], 10.0), Some([5.0, 1.0]));
     }
 }
