@@ -7,7 +7,7 @@ use protocol::screen::Language;
 
 use super::palette::{self, Color};
 
-const FAMILY: &str = "BIZ UDPGothic, BIZ UDGothic, Noto Sans CJK JP, Noto Color Emoji, sans-serif";
+const FAMILY: &str = "BIZ UDPGothic, BIZ UDGothic, Noto Sans CJK JP, sans-serif";
 
 /// How a text looks.
 #[derive(Debug, Clone, Copy)]
@@ -56,11 +56,11 @@ impl Style {
 pub fn family(language: Language) -> &'static str {
     match language {
         Language::Ja | Language::Easy => FAMILY,
-        Language::Zh => "Noto Sans CJK SC, BIZ UDPGothic, Noto Color Emoji, sans-serif",
-        Language::Ko => "Noto Sans CJK KR, BIZ UDPGothic, Noto Color Emoji, sans-serif",
+        Language::Zh => "Noto Sans CJK SC, BIZ UDPGothic, sans-serif",
+        Language::Ko => "Noto Sans CJK KR, BIZ UDPGothic, sans-serif",
         // BIZ UDPGothic lacks letters of Vietnamese: two faces in one word would look broken.
         Language::Vi => "DejaVu Sans, Noto Sans CJK JP, sans-serif",
-        Language::En => "BIZ UDPGothic, Noto Sans CJK JP, Noto Color Emoji, sans-serif",
+        Language::En => "BIZ UDPGothic, Noto Sans CJK JP, sans-serif",
     }
 }
 
