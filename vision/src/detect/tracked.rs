@@ -311,7 +311,7 @@ mod tests {
             assert_eq!((tiles[0].x, tiles[0].y, tiles[0].height), (10, 20, 480));
             let last = tiles[tiles.len() - 1];
             assert!((width + 9..=width + 10).contains(&(last.x + last.width)), "{last:?}");
-            assert!(tiles.windows(2).all(|pair| pair[1].x < pair[0].x + pair[0].width - 40));
+            assert!(tiles.windows(2).all(|pair| pair[1].x < pair[0].x + pair[0].width - 25));
         }
     }
 
@@ -320,7 +320,7 @@ mod tests {
         let heights = PersonHeights::new([[0.3, 0.1], [0.7, 0.2]]).expect("sound");
         let lower = Polygon::new(vec![[0.5, 0.5], [1.0, 0.5], [1.0, 1.0], [0.5, 1.0]]).expect("sound");
         let part = part_with_people(&heights, &lower, Size::new(1000, 1000));
-        assert_eq!(part, Rect::new(362, 320, 638, 680));
+        assert_eq!(part, Rect::new(363, 320, 637, 680));
         let whole = part_with_people(&heights, &Polygon::whole_picture(), Size::new(1000, 800));
         assert_eq!(whole, Rect::new(0, 0, 1000, 800));
     }
