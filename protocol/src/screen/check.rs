@@ -78,13 +78,16 @@ impl Layout {
         if self.pages.is_empty() {
             return fail("pages", "there is none, expected at least one");
         }
+        // First the names: what pages lead to depends on them.
         let mut names = HashSet::new();
         for page in &self.pages {
-            let place = format!("page {:?}", page.name);
             if !names.insert(&page.name) {
+                let place = format!("page {:?}", page.name);
                 return fail(&place, "there are two pages of this name");
             }
-            self.check_page(&place, page)?;
+        }
+        for page in &self.pages {
+            self.check_page(&format!("page {:?}", page.name), page)?;
         }
         Ok(())
     }
