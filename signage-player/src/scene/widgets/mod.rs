@@ -18,6 +18,7 @@ pub mod rich_text;
 pub mod roll;
 mod strip;
 pub mod ticker;
+mod upright;
 pub mod waiting;
 
 use anyhow::Result;
