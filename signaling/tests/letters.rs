@@ -7,7 +7,7 @@ mod common;
 use std::time::Duration;
 
 use common::booking::{after, bookings, links};
-use common::browser::csrf_of;
+use common::browser::{Browser, csrf_of};
 use common::endpoint::Endpoint;
 use common::office::{ORIGIN, Office, office_id};
 use common::smtp::{Guard, Mail, SmtpServer, header, parts};
@@ -32,6 +32,13 @@ async fn letters(server: &SmtpServer, count: usize) -> Vec<Mail> {
     let taken = server.taken();
     assert_eq!(taken.len(), count, "{taken:#?}");
     taken
+}
+
+/// The third day on which there is something free, on which a browser's `book` books.
+async fn third_day(browser: &mut Browser) -> String {
+    let (_, days) = browser.text("/book/sodan/days").await;
+    let times = links(&days, "/book/sodan/times");
+    times[2].split_once("day=").expect("a day").1.to_owned()
 }
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
@@ -177,12 +184,7 @@ async fn with_the_mail_server_down_one_books_and_is_told_later_and_staff_see_it(
     browser
         .book("sodan", &[("name", "花子"), ("mail", "hana@example.jp")])
         .await;
-    let (_, days) = browser.text("/book/sodan/days").await;
-    let day = links(&days, "/book/sodan/times")[2]
-        .split_once("day=")
-        .unwrap()
-        .1
-        .to_owned();
+    let day = third_day(&mut browser).await;
     let staff = tokio::sync::Mutex::new(office.staff("hanako").await);
     until("staff see that a letter waits", || async {
         let (_, list) = staff.lock().await.text(&format!("/staff/today?day={day}")).await;
@@ -210,12 +212,7 @@ async fn an_address_that_does_not_exist_is_tried_once_and_staff_are_told_to_call
     browser
         .book("sodan", &[("name", "花子"), ("mail", "hana@example.jp")])
         .await;
-    let (_, days) = browser.text("/book/sodan/days").await;
-    let day = links(&days, "/book/sodan/times")[2]
-        .split_once("day=")
-        .unwrap()
-        .1
-        .to_owned();
+    let day = third_day(&mut browser).await;
     let staff = tokio::sync::Mutex::new(office.staff("hanako").await);
     until("staff see that a letter is lost", || async {
         let (_, list) = staff.lock().await.text(&format!("/staff/today?day={day}")).await;
@@ -272,12 +269,7 @@ async fn a_wrong_password_keeps_the_letter_and_staff_see_that_it_waits() {
         (!server.logins().is_empty()).then_some(())
     })
     .await;
-    let (_, days) = browser.text("/book/sodan/days").await;
-    let day = links(&days, "/book/sodan/times")[2]
-        .split_once("day=")
-        .unwrap()
-        .1
-        .to_owned();
+    let day = third_day(&mut browser).await;
     let staff = tokio::sync::Mutex::new(office.staff("hanako").await);
     until("staff see that it waits", || async {
         let (_, list) = staff.lock().await.text(&format!("/staff/today?day={day}")).await;

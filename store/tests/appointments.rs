@@ -214,6 +214,11 @@ async fn a_short_code_works_once_and_becomes_a_link(db: &Db) {
         "no code leads to two"
     );
     assert_eq!(book(db).open_short_code("bb", "guess").await.unwrap(), None);
+    assert_eq!(book(db).of_short_code("bb").await.unwrap(), None);
+    for _ in 0..2 {
+        let found = book(db).of_short_code("aa").await.unwrap();
+        assert_eq!(found.as_ref(), Some(&one), "a look leaves it as it is");
+    }
     let attempts = (0..20).map(|n| {
         let db = db.clone();
         tokio::spawn(async move { book(&db).open_short_code("aa", &format!("link-{n}")).await.unwrap() })
@@ -226,6 +231,7 @@ async fn a_short_code_works_once_and_becomes_a_link(db: &Db) {
         opened += u32::from(found == Some(one.id.clone()));
     }
     assert_eq!(opened, 1);
+    assert_eq!(book(db).of_short_code("aa").await.unwrap(), None);
     assert_eq!(
         book(db).by_code(&code).await.unwrap(),
         Some(one),

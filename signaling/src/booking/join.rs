@@ -23,7 +23,7 @@ use super::enter;
 use super::form::short_code;
 use super::leaf::{Booker, Leaf};
 use super::markup::Markup;
-use super::service::{self, book_of};
+use super::service::book_of;
 use super::trouble::{Kind, Trouble};
 use crate::app::App;
 use crate::audit;
@@ -83,40 +83,48 @@ pub(super) async fn open(booker: Booker, form: Result<Form<Typed>, FormRejection
         );
     };
     let app = &booker.app;
-    match redeem(app, booker.address, &digits).await? {
-        Redeemed::Link(code) => Ok(Redirect::to(&format!("/a/{code}")).into_response()),
-        Redeemed::Unknown => show(&booker, typed.number, Some((StatusCode::NOT_FOUND, "join.wrong"))),
-        Redeemed::TooMany => Err(Kind::TooMany.into()),
+    let code = store::consultations::new_code();
+    match tried(app, booker.address, opened(app, &digits, &code)).await? {
+        Tried::Found(()) => Ok(Redirect::to(&format!("/a/{code}")).into_response()),
+        Tried::Unknown => show(&booker, typed.number, Some((StatusCode::NOT_FOUND, "join.wrong"))),
+        Tried::TooMany => Err(Kind::TooMany.into()),
     }
 }
 
 /// What a number was good for.
-enum Redeemed {
-    /// It is a link with this code now, and no number any more.
-    Link(String),
+enum Tried<T> {
+    Found(T),
     /// There is no such number, or not any more.
     Unknown,
     /// So many wrong ones came from there that not even a right one is looked at.
     TooMany,
 }
 
-/// Turns a number into a link. Wrong ones are slowed by their address, and where many guess, for everybody: a right one
-/// then waits a little too.
-async fn redeem(app: &App, address: IpAddr, digits: &str) -> Result<Redeemed, StoreError> {
+/// Looks at a number. Wrong ones are slowed by their address, and where many guess, for everybody: a right one then waits a
+/// little too.
+async fn tried<T>(
+    app: &App,
+    address: IpAddr,
+    look: impl Future<Output = Result<Option<T>, StoreError>>,
+) -> Result<Tried<T>, StoreError> {
     if app.wrong_links.is_refused(address, runtime::now()) {
-        return Ok(Redeemed::TooMany);
+        return Ok(Tried::TooMany);
     }
     tokio::time::sleep(app.guesses.delay(runtime::now())).await;
-    let code = store::consultations::new_code();
-    if let Some(id) = book_of(app).open_short_code(&stored(app, digits), &code).await? {
-        tracing::info!(appointment = %id, "a short code was opened");
-        return Ok(Redeemed::Link(code));
+    if let Some(found) = look.await? {
+        return Ok(Tried::Found(found));
     }
     if crate::consultation::unknown_link(app, address).await == Fault::TooMany {
-        return Ok(Redeemed::TooMany);
+        return Ok(Tried::TooMany);
     }
     app.guesses.note(runtime::now());
-    Ok(Redeemed::Unknown)
+    Ok(Tried::Unknown)
+}
+
+/// Turns a number into a link with this code; it is no number any more.
+async fn opened(app: &App, digits: &str, code: &str) -> Result<Option<()>, StoreError> {
+    let id = book_of(app).open_short_code(&stored(app, digits), code).await?;
+    Ok(id.map(|id| tracing::info!(appointment = %id, "a short code was opened")))
 }
 
 /// What a number leads to at a booth.
@@ -143,27 +151,27 @@ pub(crate) enum AtBooth {
 /// [`Fault::StoreDown`].
 pub(crate) async fn at_booth(app: &App, address: IpAddr, number: &str) -> Result<AtBooth, Refusal> {
     let digits = short_code(number).ok_or(Refusal::of_field(Fault::BadRequest, "number"))?;
-    let code = match redeem(app, address, &digits).await? {
-        Redeemed::Link(code) => code,
-        Redeemed::Unknown => return Err(Fault::NumberUnknown.into()),
-        Redeemed::TooMany => return Err(Fault::TooMany.into()),
+    let short = stored(app, &digits);
+    let record = match tried(app, address, book_of(app).of_short_code(&short)).await? {
+        Tried::Found(record) => record,
+        Tried::Unknown => return Err(Fault::NumberUnknown.into()),
+        Tried::TooMany => return Err(Fault::TooMany.into()),
     };
-    let record = service::by_code(app, &code).await?.ok_or(Fault::NumberUnknown)?;
     let now = runtime::now();
     let opens_at = enter::opens_at(app, &record);
-    let is_call = record.kind == BookingKind::Remote;
     if record.state != State::Booked || now >= enter::closes_at(&record) {
         return Err(Fault::LinkUsed.into());
     }
-    if !is_call || now < opens_at {
-        // Whoever comes back in time, or goes to the counter, has the number still.
-        book_of(app).give_short_code(&record, &stored(app, &digits)).await?;
-        return if is_call {
-            Ok(AtBooth::Early { opens_at })
-        } else {
-            Err(Fault::NotACall.into())
-        };
+    // Whoever comes back in time, or goes to the counter, has the number still.
+    if record.kind != BookingKind::Remote {
+        return Err(Fault::NotACall.into());
     }
+    if now < opens_at {
+        return Ok(AtBooth::Early { opens_at });
+    }
+    let code = store::consultations::new_code();
+    // Somebody else was faster with the same number.
+    opened(app, &digits, &code).await?.ok_or(Fault::NumberUnknown)?;
     enter::open(app, &code, &record, now).await?.ok_or(Fault::LinkUsed)?;
     Ok(AtBooth::Call {
         code,

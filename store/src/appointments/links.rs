@@ -27,6 +27,19 @@ impl Book<'_> {
         Ok(self.ledger.invoke::<i64>(&call).await? == 1)
     }
 
+    /// The appointment that a short code would open; the code stays as it is. `None`: there is no such short code any more.
+    ///
+    /// # Errors
+    /// [`StoreError::Unavailable`].
+    pub async fn of_short_code(&self, short: &str) -> Result<Option<Record>> {
+        let key = keys::appointment_short(self.office, short);
+        let id: Option<String> = self.ledger.run(redis::cmd("GET").arg(&key)).await?;
+        match id.and_then(|id| AppointmentId::new(id).ok()) {
+            Some(id) => self.get(&id).await,
+            None => Ok(None),
+        }
+    }
+
     /// Turns a short code into a link with this code. `None`: there is no such short code any more.
     ///
     /// # Errors
