@@ -6,6 +6,7 @@
 pub mod check;
 pub mod layout;
 pub mod live;
+pub mod pairing;
 pub mod report;
 mod text;
 
@@ -134,6 +135,8 @@ pub enum ToScreen {
         /// Their states.
         lots: Vec<LotState>,
     },
+    /// Somebody wants to see what is on show: send it as PNG to `POST /api/screens/{id}/picture`.
+    Look,
     /// Something was wrong with the last frame.
     Error {
         /// What.
