@@ -144,6 +144,10 @@ async fn keep_up(link: link::Link) {
         }
         tokio::time::sleep(wait_before(attempt, rand::random())).await;
         attempt = attempt.saturating_add(1);
+        if !link.settings.token.exists() {
+            // Nobody was asked: when the token comes, it goes on soon.
+            attempt = attempt.min(2);
+        }
     }
 }
 
