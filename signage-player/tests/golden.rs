@@ -216,6 +216,9 @@ fn rich_text_lying_and_upright() {
     let upright = RICH.replace("DIRECTION", r#""direction":"vertical","#);
     check("rich-lying", (560, 400), &lying, &data(), &[0]);
     check("rich-upright", (480, 600), &upright, &data(), &[0]);
+    let figures = r##""widget":{"type":"rich_text","size":30,"color":"#1a1a1a","direction":"vertical","text":{
+        "ja":"2026年（令和8年）12月1日から、*窓口は10番*です。\n[受付|うけつけ]は午前9:30まで、365件。電話03-1234-5678、COVID-19"}}"##;
+    check("rich-figures", (480, 480), figures, &data(), &[0]);
     check_on(LARGE, "rich-large", (1000, 600), &lying, &data(), &[0]);
     check_on(UPRIGHT, "rich-portrait", (640, 420), &lying, &data(), &[0]);
     for (name, language) in [

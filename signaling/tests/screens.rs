@@ -502,8 +502,8 @@ async fn lead(office: &Office) -> Browser {
     let (_, secret) = page.split_once("data-test=\"totp-secret\">").unwrap();
     let secret = secret.split_once('<').unwrap().0.replace(' ', "");
     let code = store::staff::code_at(&secret, runtime::now()).unwrap();
-    let confirmed = lead.submit(&page, "/staff/me/totp/confirm", &[("code", &code)]);
-    assert_eq!(confirmed.await.0, 200);
+    let fields = [("code", code.as_str())];
+    assert_eq!(lead.submit(&page, "/staff/me/totp/confirm", &fields).await.0, 200);
     lead
 }
 

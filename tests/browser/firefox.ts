@@ -5,13 +5,8 @@ import { eventually } from "./office.ts";
 
 export const FIREFOX = process.env.FIREFOX ?? "/usr/bin/firefox-esr";
 
-/** `null`, and says so: there is none here, or it wasn't asked for. */
+/** `null`, and says so: there is none here. */
 export async function startFirefox(): Promise<Browser | null> {
-  // Its calls connect and agree on keys, but its picture doesn't come: until that is mended, only who asks for it tries.
-  if (!process.env.MADOGUCHI_FIREFOX) {
-    console.log("# SKIPPED: calls with Firefox aren't proven yet; MADOGUCHI_FIREFOX=1 tries them");
-    return null;
-  }
   if (!existsSync(FIREFOX)) {
     console.log(`# SKIPPED: no Firefox at ${FIREFOX} (Debian's firefox-esr)`);
     return null;
@@ -27,8 +22,6 @@ export async function startFirefox(): Promise<Browser | null> {
       "media.navigator.streams.fake": true,
       "media.navigator.permission.disabled": true,
       "media.autoplay.default": 0,
-      // The test's media server is on this machine's loopback, where Firefox looks for nobody by itself.
-      "media.peerconnection.ice.loopback": true,
       "intl.accept_languages": "ja",
     },
   });

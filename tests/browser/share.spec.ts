@@ -2,12 +2,11 @@
 import assert from "node:assert/strict";
 import { after, before, test } from "node:test";
 import type { Browser, Page } from "playwright-core";
+import { bothSeeAndHear, inCall, over, soon } from "./call.ts";
 import { BadNetwork } from "./impair.ts";
-import { eventually, Office } from "./office.ts";
-import { admit, at, enterWaiting, hangUp, isAccessible, newLink, newPerson, newStaff, type Person, received, seesAndHears, shot, startBrowser } from "./people.ts";
+import { Office } from "./office.ts";
+import { at, isAccessible, newPerson, newStaff, type Person, received, shot, startBrowser } from "./people.ts";
 
-/** Other work may share the machine. */
-const PATIENCE_MS = 90_000;
 const SIGN_FRAMES = 25;
 
 let office: Office;
@@ -20,23 +19,6 @@ after(async () => {
   await browser?.close();
   await office?.close();
 });
-
-const soon = <T>(what: string, ask: () => Promise<T | undefined | null | false> | T | undefined | null | false) => eventually(what, ask, PATIENCE_MS);
-
-async function inCall(resident: Person, staff: Person): Promise<void> {
-  for (const { page } of [resident, staff]) page.setDefaultTimeout(PATIENCE_MS);
-  const { url, id } = await newLink(staff);
-  await enterWaiting(resident, url);
-  await admit(staff, id);
-  await Promise.all([seesAndHears(resident, PATIENCE_MS), seesAndHears(staff, PATIENCE_MS)]);
-}
-
-async function over(resident: Person, staff: Person): Promise<void> {
-  await hangUp(staff);
-  await at(resident.page, "ended").waitFor();
-  assert.deepEqual([...resident.faults, ...staff.faults], []);
-  await Promise.all([resident.context.close(), staff.context.close()]);
-}
 
 async function choose({ page }: Person, hook: string): Promise<void> {
   await at(page, "more").click();
@@ -74,7 +56,7 @@ test("a screen is shared in an encrypted call, ends by the browser's own bar, an
     const { frames, width } = await screenOf(resident.page);
     return frames > 3 && width > 300;
   });
-  await seesAndHears(resident, PATIENCE_MS);
+  await bothSeeAndHear(resident);
   await isAccessible(resident.page, "a shared screen");
   await isAccessible(staff.page, "sharing");
   await shot(resident.page, "share-phone");
@@ -90,7 +72,7 @@ test("a screen is shared in an encrypted call, ends by the browser's own bar, an
   await soon("it is seen again", async () => (await screenOf(resident.page)).frames > 3);
   // Who comes back sees it too.
   await resident.page.reload();
-  await seesAndHears(resident, PATIENCE_MS);
+  await bothSeeAndHear(resident);
   await soon("and after a reload", async () => (await screenOf(resident.page)).frames > 3);
   await at(staff.page, "screen-stop").click();
   await at(resident.page, "screen").waitFor({ state: "hidden" });
@@ -114,11 +96,11 @@ test("the camera turns without a gap in the call, and only the front one is a mi
   await choose(resident, "more-turn");
   await soon("another camera is used", async () => (await device()) !== before);
   assert.notEqual(await own.getAttribute("class"), "mirrored");
-  await seesAndHears(staff, PATIENCE_MS);
+  await bothSeeAndHear(staff);
   await choose(resident, "more-turn");
   await soon("and the first again", async () => (await device()) === before);
   assert.equal(await own.getAttribute("class"), "mirrored");
-  await seesAndHears(staff, PATIENCE_MS);
+  await bothSeeAndHear(staff);
   assert.equal((await received(staff.page)).connections, 2, "by the same connections");
   await over(resident, staff);
 });
@@ -143,7 +125,7 @@ test("sound only, by hand: no pictures either way, voices go on, and pictures co
   await isAccessible(resident.page, "sound only");
   await shot(resident.page, "share-sound-only");
   await at(resident.page, "pictures").click();
-  await Promise.all([seesAndHears(resident, PATIENCE_MS), seesAndHears(staff, PATIENCE_MS)]);
+  await bothSeeAndHear(resident, staff);
   await over(resident, staff);
 });
 
@@ -160,7 +142,7 @@ test("sound only, by itself: a network that stays poor leaves pictures out, and 
     await network.set("loss=0%");
     await soon("pictures are offered", async () => (await at(resident.page, "sound-only").getAttribute("data-offered")) === "true");
     await at(resident.page, "pictures").click();
-    await seesAndHears(staff, PATIENCE_MS);
+    await bothSeeAndHear(staff);
     await over(resident, staff);
   } finally {
     network.close();

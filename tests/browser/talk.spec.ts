@@ -6,12 +6,10 @@ import { utf8 } from "../../signaling/web/src/e2ee/bytes.ts";
 import { KeyRing } from "../../signaling/web/src/e2ee/ring.ts";
 import { importBase, readHeader } from "../../signaling/web/src/e2ee/sframe.ts";
 import { readMessage } from "../../signaling/web/src/talk/wire.ts";
-import { eventually, Office } from "./office.ts";
+import { bothSeeAndHear, inCall, over, soon } from "./call.ts";
+import { Office } from "./office.ts";
 import { brokenForm, form, lockedForm, picture } from "./papers.ts";
-import { admit, at, enterWaiting, hangUp, isAccessible, newLink, newPerson, newStaff, type Person, seesAndHears, shot, startBrowser } from "./people.ts";
-
-/** Other work may share the machine. */
-const PATIENCE_MS = 90_000;
+import { at, isAccessible, newPerson, newStaff, type Person, shot, startBrowser } from "./people.ts";
 
 let office: Office;
 let browser: Browser;
@@ -23,23 +21,6 @@ after(async () => {
   await browser?.close();
   await office?.close();
 });
-
-const soon = <T>(what: string, ask: () => Promise<T | undefined | null | false> | T | undefined | null | false) => eventually(what, ask, PATIENCE_MS);
-
-async function inCall(resident: Person, staff: Person): Promise<void> {
-  for (const { page } of [resident, staff]) page.setDefaultTimeout(PATIENCE_MS);
-  const { url, id } = await newLink(staff);
-  await enterWaiting(resident, url);
-  await admit(staff, id);
-  await Promise.all([seesAndHears(resident, PATIENCE_MS), seesAndHears(staff, PATIENCE_MS)]);
-}
-
-async function over(resident: Person, staff: Person): Promise<void> {
-  await hangUp(staff);
-  await at(resident.page, "ended").waitFor();
-  assert.deepEqual([...resident.faults, ...staff.faults], []);
-  await Promise.all([resident.context.close(), staff.context.close()]);
-}
 
 /** Keeps what comes by a page's data channels, as the media server passes it on. */
 function keepWhatComes(): void {
@@ -134,7 +115,7 @@ test("chat: both write, unread lines are counted, links are staff's only, and it
 
   const before = await lines(staff.page);
   await resident.page.reload();
-  await seesAndHears(resident, PATIENCE_MS);
+  await bothSeeAndHear(resident);
   await at(resident.page, "chat-open").click();
   await soon("the lines are back", async () => (await at(resident.page, "chat-line").count()) === 2);
   assert.deepEqual(await lines(resident.page), before);
@@ -177,7 +158,7 @@ test("captions are shown as they are typed, as large and in the colours that som
   await isAccessible(resident.page, "captions");
   await shot(resident.page, "talk-captions-phone");
   await resident.page.reload();
-  await seesAndHears(resident, PATIENCE_MS);
+  await bothSeeAndHear(resident);
   await at(staff.page, "caption-text").pressSequentially("、用紙です。", { delay: 20 });
   await soon("captions go on", async () => /次に、用紙です。/.test(await shown()));
   assert.deepEqual(await look(), ["44px", "rgb(255, 230, 0)"], "the choice is kept");
@@ -264,7 +245,7 @@ test("a PDF is shown to both, staff turn its pages, both point, each has a magni
   await shot(resident.page, "talk-paper-zoom");
 
   await resident.page.reload();
-  await seesAndHears(resident, PATIENCE_MS);
+  await bothSeeAndHear(resident);
   await showsPage(resident, 2);
   await at(staff.page, "page-next").click();
   await showsPage(resident, 3);
@@ -286,7 +267,7 @@ test("who brought a paper reloads: the others give it back, and a picture from a
   const isGreen = (rgb: number[] | null) => rgb !== null && [20, 120, 60].every((value, at) => Math.abs(value - (rgb[at] ?? 0)) < 12);
   await soon("the staff see the picture", async () => isGreen(await colour(staff)));
   await resident.page.reload();
-  await seesAndHears(resident, PATIENCE_MS);
+  await bothSeeAndHear(resident);
   await soon("and the resident again", async () => isGreen(await colour(resident)));
   await over(resident, staff);
 });
@@ -321,7 +302,7 @@ test("a file that can't be shown says what to do, and the call goes on", async (
   assert.equal(await staff.page.locator('[data-test="paper"]').count(), 0, "nobody else is bothered");
   await bring(resident, "よい.pdf", form(1));
   await showsPage(staff, 0);
-  await seesAndHears(staff, PATIENCE_MS);
+  await bothSeeAndHear(staff);
   await shot(resident.page, "talk-paper-320");
   await over(resident, staff);
 });

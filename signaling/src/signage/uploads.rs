@@ -17,6 +17,8 @@ use sha2::{Digest, Sha256};
 pub(crate) const PATH: &str = "/staff/screens/files";
 /// The largest file, in bytes.
 pub(crate) const LARGEST: u64 = 1024 * 1024 * 1024;
+/// The most that one form may bring, in bytes.
+pub(crate) const FORM: u64 = 4 * LARGEST;
 /// The most that all files together may have, in bytes. Full: none is taken until others are deleted.
 pub(crate) const ALL: u64 = 64 * 1024 * 1024 * 1024;
 /// The largest picture that players show, in pixels.
@@ -144,12 +146,20 @@ pub(crate) async fn take(folder: &Path, mut field: Field<'_>) -> Result<Content,
         }
         Err(trouble.unwrap_or(Trouble::BrokenOff))
     });
-    while let Ok(Some(piece)) = field.chunk().await {
-        if !piece.is_empty() && pieces.send(piece).await.is_err() {
-            break;
+    let is_whole = loop {
+        match field.chunk().await {
+            Ok(Some(piece)) if piece.is_empty() => {}
+            Ok(Some(piece)) => {
+                if pieces.send(piece).await.is_err() {
+                    break false;
+                }
+            }
+            Ok(None) => break true,
+            Err(_) => break false,
         }
-    }
-    if field.chunk().await.is_ok_and(|more| more.is_none()) {
+    };
+    if is_whole {
+        // Fails where the disk has failed, which is told below.
         let _ = pieces.send(Bytes::new()).await;
     }
     drop(pieces);

@@ -3,13 +3,12 @@
 use std::sync::Arc;
 
 use askama::Template;
+use axum::Router;
 use axum::body::{Body, Bytes};
 use axum::extract::Query;
-use axum::extract::rejection::FormRejection;
-use axum::http::{HeaderMap, Uri, header};
+use axum::http::header;
 use axum::response::{IntoResponse, Response};
 use axum::routing::get;
-use axum::{Form, Router};
 use futures_util::stream;
 use jiff::civil::Date;
 use jiff::{ToSpan as _, Zoned};
@@ -17,7 +16,8 @@ use protocol::time::UnixMillis;
 use serde::Deserialize;
 use store::audit::{self, Entry, Event, What, Who, csv};
 
-use super::nav::{Fields, Nav, zone};
+use super::form::Sent;
+use super::nav::{Nav, zone};
 use super::rights::{Right, Thing};
 use super::session::LoggedIn;
 use crate::app::App;
@@ -143,14 +143,10 @@ fn row(app: &App, lang: Lang, entry: Entry) -> Row {
 
 /// POST /staff/audit: the log, or a day of it, as a file.
 async fn export(
-    visitor: Visitor,
-    staff: LoggedIn,
-    headers: HeaderMap,
-    uri: Uri,
-    form: Result<Form<Fields>, FormRejection>,
+    Sent {
+        visitor, staff, fields, ..
+    }: Sent,
 ) -> Result<Response, Refusal> {
-    let Form(fields) = form.map_err(|_| Fault::BadRequest)?;
-    staff.check_form(&visitor.app, &headers, &uri, fields.get("csrf"))?;
     staff.check(Right::Audit, Thing::OFFICE)?;
     let app = &visitor.app;
     let (ledger, office) = (&app.store.ledger, &app.config.office.id);

@@ -4,11 +4,9 @@
 use std::sync::Arc;
 
 use askama::Template;
-use axum::Form;
 use axum::Router;
 use axum::extract::Query;
-use axum::extract::rejection::FormRejection;
-use axum::http::{HeaderMap, StatusCode, Uri};
+use axum::http::StatusCode;
 use axum::response::{IntoResponse, Redirect, Response};
 use axum::routing::{get, post};
 use serde::Deserialize;
@@ -16,7 +14,8 @@ use store::audit::{Event, What, Who};
 use store::staff::{Account, name_of};
 
 use super::entry::{self, By};
-use super::nav::{Fields, Nav, role_word, section_names, time_word};
+use super::form::{Sent, SentByEntered};
+use super::nav::{Nav, role_word, section_names, time_word};
 use super::session::{Entered, LoggedIn};
 use super::{password, qr};
 use crate::app::App;
@@ -173,15 +172,6 @@ async fn refused(
     Ok(response)
 }
 
-type Sent = Result<Form<Fields>, FormRejection>;
-
-/// A form's fields, if it comes from our own page.
-fn checked(app: &App, staff: &LoggedIn, headers: &HeaderMap, uri: &Uri, form: Sent) -> Result<Fields, Refusal> {
-    let Form(fields) = form.map_err(|_| Fault::BadRequest)?;
-    staff.check_form(app, headers, uri, fields.get("csrf"))?;
-    Ok(fields)
-}
-
 /// Whether somebody who is logged in is their owner still: their password, asked again.
 async fn is_owner(visitor: &Visitor, staff: &LoggedIn, password: &str) -> Result<bool, Refusal> {
     let app = &visitor.app;
@@ -221,13 +211,13 @@ async fn change(
 }
 
 async fn change_password(
-    visitor: Visitor,
-    Entered(staff): Entered,
-    headers: HeaderMap,
-    uri: Uri,
-    form: Sent,
+    SentByEntered(Sent {
+        visitor,
+        staff,
+        headers,
+        fields,
+    }): SentByEntered,
 ) -> Result<Response, Refusal> {
-    let fields = checked(&visitor.app, &staff, &headers, &uri, form)?;
     let (new, again) = (fields.get("password"), fields.get("again"));
     if !is_owner(&visitor, &staff, fields.get("current")).await? {
         return refused(&visitor, &staff, "password", "password.error.current").await;
@@ -253,13 +243,10 @@ async fn change_password(
 }
 
 async fn begin_totp(
-    visitor: Visitor,
-    Entered(staff): Entered,
-    headers: HeaderMap,
-    uri: Uri,
-    form: Sent,
+    SentByEntered(Sent {
+        visitor, staff, fields, ..
+    }): SentByEntered,
 ) -> Result<Response, Refusal> {
-    let fields = checked(&visitor.app, &staff, &headers, &uri, form)?;
     // Who has one already shows that it is them before it is replaced.
     if staff.account.has_totp() && !is_owner(&visitor, &staff, fields.get("current")).await? {
         return refused(&visitor, &staff, "totp", "password.error.current").await;
@@ -276,13 +263,10 @@ async fn begin_totp(
 }
 
 async fn confirm_totp(
-    visitor: Visitor,
-    Entered(staff): Entered,
-    headers: HeaderMap,
-    uri: Uri,
-    form: Sent,
+    SentByEntered(Sent {
+        visitor, staff, fields, ..
+    }): SentByEntered,
 ) -> Result<Response, Refusal> {
-    let fields = checked(&visitor.app, &staff, &headers, &uri, form)?;
     let mut codes = None;
     let confirm = |account: &mut Account| {
         codes = account.confirm_totp(fields.get("code"), runtime::now());
@@ -310,13 +294,13 @@ async fn recovery_page(visitor: &Visitor, mut staff: LoggedIn, codes: Vec<String
 }
 
 async fn remove_totp(
-    visitor: Visitor,
-    Entered(staff): Entered,
-    headers: HeaderMap,
-    uri: Uri,
-    form: Sent,
+    SentByEntered(Sent {
+        visitor,
+        staff,
+        headers,
+        fields,
+    }): SentByEntered,
 ) -> Result<Response, Refusal> {
-    let fields = checked(&visitor.app, &staff, &headers, &uri, form)?;
     if visitor.app.config.staff.second_factor.contains(&staff.account.role) {
         return Err(Fault::Forbidden.into());
     }
@@ -333,13 +317,10 @@ async fn remove_totp(
 }
 
 async fn renew_recovery(
-    visitor: Visitor,
-    Entered(staff): Entered,
-    headers: HeaderMap,
-    uri: Uri,
-    form: Sent,
+    SentByEntered(Sent {
+        visitor, staff, fields, ..
+    }): SentByEntered,
 ) -> Result<Response, Refusal> {
-    let fields = checked(&visitor.app, &staff, &headers, &uri, form)?;
     if !is_owner(&visitor, &staff, fields.get("current")).await? {
         return refused(&visitor, &staff, "recovery", "password.error.current").await;
     }
@@ -355,13 +336,10 @@ async fn renew_recovery(
 }
 
 async fn end_session(
-    visitor: Visitor,
-    Entered(staff): Entered,
-    headers: HeaderMap,
-    uri: Uri,
-    form: Sent,
+    SentByEntered(Sent {
+        visitor, staff, fields, ..
+    }): SentByEntered,
 ) -> Result<Response, Refusal> {
-    let fields = checked(&visitor.app, &staff, &headers, &uri, form)?;
     let app = &visitor.app;
     let (ledger, office, id) = (&app.store.ledger, &app.config.office.id, &staff.account.id);
     let own = name_of(&staff.token).unwrap_or_default();

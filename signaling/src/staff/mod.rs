@@ -6,6 +6,7 @@ mod audit_page;
 mod console;
 mod demo;
 mod entry;
+mod form;
 mod invited;
 mod login;
 mod me;

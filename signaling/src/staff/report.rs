@@ -7,12 +7,11 @@ use std::collections::BTreeMap;
 use std::sync::Arc;
 
 use askama::Template;
+use axum::Router;
 use axum::extract::Query;
-use axum::extract::rejection::FormRejection;
-use axum::http::{HeaderMap, Uri, header};
+use axum::http::header;
 use axum::response::{IntoResponse, Response};
 use axum::routing::get;
-use axum::{Form, Router};
 use jiff::civil::{Date, date};
 use jiff::{ToSpan as _, Zoned};
 use protocol::ids::SectionId;
@@ -21,7 +20,8 @@ use serde::Deserialize;
 use store::audit::{Event, What, Who};
 use store::facts::{self, Facts};
 
-use super::nav::{Fields, Nav, section_names, zone};
+use super::form::Sent;
+use super::nav::{Nav, section_names, zone};
 use super::rights::{Member, Right, Thing};
 use super::session::LoggedIn;
 use crate::app::App;
@@ -242,14 +242,10 @@ fn row(app: &App, lang: Lang, section: &SectionId, summary: &Summary) -> Row {
 
 /// POST /staff/report: a year's months as a file.
 async fn export(
-    visitor: Visitor,
-    staff: LoggedIn,
-    headers: HeaderMap,
-    uri: Uri,
-    form: Result<Form<Fields>, FormRejection>,
+    Sent {
+        visitor, staff, fields, ..
+    }: Sent,
 ) -> Result<Response, Refusal> {
-    let Form(fields) = form.map_err(|_| Fault::BadRequest)?;
-    staff.check_form(&visitor.app, &headers, &uri, fields.get("csrf"))?;
     let app = &visitor.app;
     let member = staff.member();
     check(&member)?;

@@ -1,17 +1,14 @@
 //! The congestion board: each area with its level (mark, words and colour, never colour alone), people,
 //! and how old the news is.
 
-use anyhow::Result;
 use cairo::Context;
 use protocol::congestion::Level;
-use protocol::screen::{BoardArea, Language, Rect, Text};
+use protocol::screen::{BoardArea, Language};
 
-use super::card::{Card, draw_badge};
-use super::{Faced, Place, View};
+use super::card::{Card, Content, draw_badge};
 use crate::scene::data::{Data, Moment};
 use crate::scene::text::{Fit, Words};
 use crate::scene::{palette, words};
-use crate::stage::canvas::Canvas;
 
 /// What one row says.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -23,72 +20,47 @@ struct Row {
 
 /// What the whole board says.
 #[derive(Debug, Clone, PartialEq, Eq)]
-struct Face {
+pub struct Face {
     rows: Vec<Row>,
     age: String,
-    language: Language,
 }
 
-/// The board.
-pub struct Board {
-    picture: Faced<Face>,
-    unit: f64,
-    title: Text,
-    areas: Vec<BoardArea>,
-    language: Language,
-}
+/// The areas, from top to bottom.
+pub struct Board(pub Vec<BoardArea>);
 
-impl Board {
-    /// A board of areas, from top to bottom.
-    ///
-    /// # Errors
-    /// When there is no memory for its picture.
-    pub fn new(place: Place, title: &Text, areas: &[BoardArea]) -> Result<Self> {
-        Ok(Self {
-            picture: Faced::new(place)?,
-            unit: place.unit,
-            title: title.clone(),
-            areas: areas.to_vec(),
-            language: place.language,
-        })
-    }
+impl Content for Board {
+    type Face = Face;
 
-    fn face(&self, now: &Moment, data: &Data) -> Face {
+    fn face(&self, now: &Moment, data: &Data, language: Language) -> Face {
         let mut oldest = None;
-        let rows = self.areas.iter().map(|area| {
+        let rows = self.0.iter().map(|area| {
             let shown = data.area(&area.area, now.wall);
             oldest = oldest.max(shown.age);
             Row {
-                label: area.label.in_language(self.language).to_owned(),
+                label: area.label.in_language(language).to_owned(),
                 level: shown.level,
-                people: words::people(shown.count, self.language),
+                people: words::people(shown.count, language),
             }
         });
         let rows = rows.collect();
         Face {
             rows,
-            age: words::age(oldest, self.language),
-            language: self.language,
+            age: words::age(oldest, language),
         }
     }
-}
 
-fn draw(cr: &Context, card: &Card, title: &str, face: &Face) -> Result<(), cairo::Error> {
-    card.draw_paper(cr)?;
-    let top = card.draw_title(cr, title);
-    let foot = card.draw_foot(cr, &face.age);
-    let unit = card.unit;
-    let row_height = (foot - top - unit * 0.2) / face.rows.len().max(1) as f64;
-    for (index, row) in face.rows.iter().enumerate() {
-        let y = top + row_height * index as f64;
-        let place = (card.margin(), y, card.inner(), row_height);
-        if row_height >= unit * 3.6 {
-            draw_tall_row(cr, row, card, place)?;
-        } else {
-            draw_flat_row(cr, row, card, place)?;
+    fn draw(cr: &Context, card: &Card, top: f64, face: &Face) -> Result<(), cairo::Error> {
+        let foot = card.draw_foot(cr, &face.age);
+        for (row, y, height) in card.rows(top, foot, &face.rows) {
+            let place = (card.margin(), y, card.inner(), height);
+            if height >= card.unit * 3.6 {
+                draw_tall_row(cr, row, card, place)?;
+            } else {
+                draw_flat_row(cr, row, card, place)?;
+            }
         }
+        Ok(())
     }
-    Ok(())
 }
 
 /// The place's name and people above, the level below over the whole width.
@@ -128,27 +100,4 @@ fn draw_flat_row(cr: &Context, row: &Row, card: &Card, place: (f64, f64, f64, f6
 fn draw_level(cr: &Context, level: Level, card: &Card, place: (f64, f64, f64, f64)) -> Result<(), cairo::Error> {
     let said = format!("{} {}", level.mark(), words::level(level, card.language));
     draw_badge(cr, &said, palette::level(level), card, place)
-}
-
-impl View for Board {
-    fn draw(&mut self, now: &Moment, data: &Data) -> Option<Rect> {
-        let face = self.face(now, data);
-        let (width, height) = self.picture.size();
-        let card = Card {
-            width,
-            height,
-            unit: self.unit,
-            language: self.language,
-        };
-        let title = self.title.in_language(self.language);
-        self.picture.show(face, |cr, face| draw(cr, &card, title, face))
-    }
-
-    fn paint(&self, canvas: &mut Canvas, clip: Rect, at: (i64, i64)) {
-        self.picture.paint(canvas, clip, at);
-    }
-
-    fn set_language(&mut self, language: Language) {
-        self.language = language;
-    }
 }

@@ -1,14 +1,85 @@
 //! What boards look like: a white card with a title above, rows, and how old the news is below.
 
+use anyhow::Result;
 use cairo::Context;
-use protocol::screen::Language;
+use protocol::screen::{Language, Rect, Text};
 
+use super::{Faced, Place, View};
+use crate::scene::data::{Data, Moment};
 use crate::scene::palette::{self, Color};
 use crate::scene::text::{self, Fit, Style, Words};
+use crate::stage::canvas::Canvas;
+
+/// What a card says under its title.
+pub trait Content {
+    /// All that it says; the card is drawn anew when that changes.
+    type Face: PartialEq;
+
+    /// What it says now to readers of a language.
+    fn face(&self, now: &Moment, data: &Data, language: Language) -> Self::Face;
+
+    /// Draws it on the paper, from `top` pixels down.
+    ///
+    /// # Errors
+    /// What cairo can't do.
+    fn draw(cr: &Context, card: &Card, top: f64, face: &Self::Face) -> Result<(), cairo::Error>;
+}
+
+/// A card as a widget.
+pub struct CardView<C: Content> {
+    picture: Faced<(Language, C::Face)>,
+    unit: f64,
+    title: Text,
+    language: Language,
+    content: C,
+}
+
+impl<C: Content> CardView<C> {
+    /// A card with a title.
+    ///
+    /// # Errors
+    /// When there is no memory for its picture.
+    pub fn new(place: Place, title: &Text, content: C) -> Result<Self> {
+        Ok(Self {
+            picture: Faced::new(place)?,
+            unit: place.unit,
+            title: title.clone(),
+            language: place.language,
+            content,
+        })
+    }
+}
+
+impl<C: Content> View for CardView<C> {
+    fn draw(&mut self, now: &Moment, data: &Data) -> Option<Rect> {
+        let face = self.content.face(now, data, self.language);
+        let (width, height) = self.picture.size();
+        let card = Card {
+            width,
+            height,
+            unit: self.unit,
+            language: self.language,
+        };
+        let title = self.title.in_language(self.language);
+        self.picture.show((self.language, face), |cr, (_, face)| {
+            card.draw_paper(cr)?;
+            let top = card.draw_title(cr, title);
+            C::draw(cr, &card, top, face)
+        })
+    }
+
+    fn paint(&self, canvas: &mut Canvas, clip: Rect, at: (i64, i64)) {
+        self.picture.paint(canvas, clip, at);
+    }
+
+    fn set_language(&mut self, language: Language) {
+        self.language = language;
+    }
+}
 
 /// A card's measures.
 #[derive(Debug, Clone, Copy)]
-pub(super) struct Card {
+pub struct Card {
     /// Pixels.
     pub(super) width: f64,
     /// Pixels.
@@ -30,13 +101,21 @@ impl Card {
         self.width - self.margin() * 2.0
     }
 
+    /// Shares the height from `top` to a foot among rows: each one's upper edge and height, in pixels.
+    pub(super) fn rows<'a, R>(&self, top: f64, foot: f64, rows: &'a [R]) -> impl Iterator<Item = (&'a R, f64, f64)> {
+        let height = (foot - top - self.unit * 0.2) / rows.len().max(1) as f64;
+        rows.iter()
+            .enumerate()
+            .map(move |(index, row)| (row, top + height * index as f64, height))
+    }
+
     /// Bold letters of the smallest size.
     pub(super) fn bold(&self, color: Color) -> Style {
         Style::bold(self.unit, color, self.language)
     }
 
     /// The paper, with a line around.
-    pub(super) fn draw_paper(&self, cr: &Context) -> Result<(), cairo::Error> {
+    fn draw_paper(&self, cr: &Context) -> Result<(), cairo::Error> {
         text::rounded(cr, 1.0, 1.0, self.width - 2.0, self.height - 2.0, self.unit * 0.7);
         text::set_color(cr, palette::WHITE);
         cr.fill_preserve()?;
@@ -46,7 +125,7 @@ impl Card {
     }
 
     /// The title. Gives where the rest begins.
-    pub(super) fn draw_title(&self, cr: &Context, title: &str) -> f64 {
+    fn draw_title(&self, cr: &Context, title: &str) -> f64 {
         let sizes = [1.3, 1.15, 1.0].map(|share| self.unit * share);
         let words = Words::fitted(cr, title, self.bold(palette::INK), self.inner(), &sizes);
         words.draw(cr, self.margin(), self.margin() * 0.85);

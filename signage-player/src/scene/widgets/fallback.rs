@@ -2,7 +2,7 @@
 
 use protocol::screen::{BoardArea, Language, Rect, Text};
 
-use super::{Place, View, board::Board, clock::Clock, label::Label};
+use super::{Place, View, board::Board, card::CardView, clock::Clock, label::Label};
 use crate::scene::Kit;
 use crate::scene::data::{Data, Moment};
 use crate::scene::palette;
@@ -44,7 +44,7 @@ impl Fallback {
         parts.push((clock, Clock::new(at(clock)).map(boxed)));
         if has_board {
             let board = rect(line * 2, inner_height - line * 2);
-            parts.push((board, Board::new(at(board), &title(), &areas(kit)).map(boxed)));
+            parts.push((board, CardView::new(at(board), &title(), Board(areas(kit))).map(boxed)));
         }
         let made = parts.into_iter().filter_map(|(rect, view)| Some((rect, view.ok()?)));
         Self { parts: made.collect() }

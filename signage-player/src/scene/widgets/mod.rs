@@ -16,12 +16,15 @@ pub mod playlist;
 pub mod qr;
 pub mod rich_text;
 pub mod roll;
+mod strip;
 pub mod ticker;
+mod upright;
 pub mod waiting;
 
 use anyhow::Result;
 use protocol::screen::{Action, Language, Layout, Rect, Widget, Zone};
 
+use self::card::CardView;
 use super::Kit;
 use super::data::{Data, Moment};
 use super::layer::Layer;
@@ -136,10 +139,12 @@ pub fn build(zone: &Zone, layout: &Layout, ground: Color, kit: &Kit) -> Result<B
         Widget::Playlist { items, transition } => {
             Box::new(playlist::Playlist::new(place, items.clone(), *transition, kit))
         }
-        Widget::CongestionBoard { title, areas } => Box::new(board::Board::new(place, title, areas)?),
-        Widget::WaitingBoard { title, queues } => Box::new(waiting::Waiting::new(place, title, queues)?),
-        Widget::Parking { title, lots } => Box::new(parking::Parking::new(place, title, lots)?),
-        Widget::Notices { title } => Box::new(notices::Notices::new(place, title)?),
+        Widget::CongestionBoard { title, areas } => Box::new(CardView::new(place, title, board::Board(areas.clone()))?),
+        Widget::WaitingBoard { title, queues } => {
+            Box::new(CardView::new(place, title, waiting::Waiting(queues.clone()))?)
+        }
+        Widget::Parking { title, lots } => Box::new(CardView::new(place, title, parking::Parking(lots.clone()))?),
+        Widget::Notices { title } => Box::new(CardView::new(place, title, notices::Notices)?),
         Widget::Clock => Box::new(clock::Clock::new(place)?),
         Widget::Ticker { text, speed } => Box::new(ticker::Ticker::new(place, text, *speed)?),
         Widget::Roll { text, size, speed } => Box::new(roll::Roll::new(place, text, *size, *speed)?),

@@ -4,12 +4,14 @@
 //! Upright text is set as lying text whose page is turned by 90°, with letters that stand (gravity east):
 //! so a reading, above its line, comes to lie at the line's right.
 
+use std::ops::Range;
+
 use anyhow::Result;
 use cairo::Context;
-use pango::{AttrInt, AttrList, EllipsizeMode, Gravity, GravityHint, Layout, Weight, WrapMode};
+use pango::{AttrInt, AttrList, AttrShape, EllipsizeMode, Gravity, GravityHint, Layout, Weight, WrapMode};
 use protocol::screen::{Direction, Language, Rect, Text, parse_color};
 
-use super::{Faced, Place, View};
+use super::{Faced, Place, View, upright};
 use crate::scene::data::{Data, Moment};
 use crate::scene::markup::{self, Marked};
 use crate::scene::palette;
@@ -63,14 +65,16 @@ pub(super) fn draw(
     direction: Direction,
     (width, height): (f64, f64),
 ) -> Result<(), cairo::Error> {
-    let marked = markup::read(cut(said, style, (width, height)));
+    let mut marked = markup::read(cut(said, style, (width, height)));
+    let mut beside = Vec::new();
     let (mut length, mut depth) = (width, height);
     if direction == Direction::Vertical {
+        (marked, beside) = upright::prepared(marked);
         cr.translate(width, 0.0);
         cr.rotate(std::f64::consts::FRAC_PI_2);
         (length, depth) = (height, width);
     }
-    let layout = set(cr, &marked, style, direction, (length, depth));
+    let layout = set(cr, &marked, &beside, style, direction, (length, depth));
     text::set_color(cr, style.color);
     // The first line's reading needs its room above.
     let top = if marked.readings.is_empty() {
@@ -81,25 +85,37 @@ pub(super) fn draw(
     cr.move_to(0.0, top);
     pangocairo::functions::show_layout(cr, &layout);
     draw_readings(cr, &layout, &marked, style, direction, top);
+    for range in beside {
+        draw_beside(cr, &layout, &marked, &range, style, top)?;
+    }
     Ok(())
 }
 
-fn upright(context: &pango::Context, direction: Direction) {
+fn stand(context: &pango::Context, direction: Direction) {
     if direction == Direction::Vertical {
         context.set_base_gravity(Gravity::East);
         context.set_gravity_hint(GravityHint::Natural);
     }
 }
 
-fn set(cr: &Context, marked: &Marked, style: Style, direction: Direction, (length, depth): (f64, f64)) -> Layout {
+fn set(
+    cr: &Context,
+    marked: &Marked,
+    beside: &[Range<usize>],
+    style: Style,
+    direction: Direction,
+    (length, depth): (f64, f64),
+) -> Layout {
     let layout = pangocairo::functions::create_layout(cr);
     let context = layout.context();
     text::smooth(&context);
-    upright(&context, direction);
+    stand(&context, direction);
     context.set_language(Some(&pango::Language::from_string(style.language.tag())));
     layout.set_font_description(Some(&text::font(style)));
     layout.set_text(&marked.text);
-    layout.set_attributes(Some(&attributes(cr, marked, style)));
+    let attributes = attributes(cr, marked, style);
+    make_room(&attributes, beside, style);
+    layout.set_attributes(Some(&attributes));
     layout.set_wrap(WrapMode::WordChar);
     let leading = if marked.readings.is_empty() {
         LEADING
@@ -147,6 +163,54 @@ fn attributes(cr: &Context, marked: &Marked, style: Style) -> AttrList {
     list
 }
 
+/// Figures that stand side by side take the room of one letter together: the first has all of it.
+fn make_room(list: &AttrList, beside: &[Range<usize>], style: Style) {
+    let index = |at: usize| u32::try_from(at).unwrap_or(u32::MAX);
+    for range in beside {
+        for at in range.clone() {
+            let width = if at == range.start { units(style.size) } else { 0 };
+            let room = pango::Rectangle::new(0, -units(style.size * 0.88), width, units(style.size));
+            let mut shape = AttrShape::new(&room, &room);
+            shape.set_start_index(index(at));
+            shape.set_end_index(index(at + 1));
+            list.insert(shape);
+        }
+    }
+}
+
+/// Draws figures side by side into their room, narrower where they are many.
+fn draw_beside(
+    cr: &Context,
+    layout: &Layout,
+    marked: &Marked,
+    range: &Range<usize>,
+    style: Style,
+    top: f64,
+) -> Result<(), cairo::Error> {
+    if range.end > shown_until(layout) {
+        return Ok(());
+    }
+    let pixels = |value: i32| f64::from(value) / f64::from(pango::SCALE);
+    let place = layout.index_to_pos(i32::try_from(range.start).unwrap_or(i32::MAX));
+    let is_bold = marked.bold.iter().any(|bold| bold.contains(&range.start));
+    let letters = if is_bold {
+        Style::bold(style.size, style.color, style.language)
+    } else {
+        style
+    };
+    let words = text::Words::new(cr, &marked.text[range.clone()], letters, text::Fit::Free);
+    cr.save()?;
+    cr.translate(
+        pixels(place.x()) + style.size / 2.0,
+        top + pixels(place.y()) + pixels(place.height()) / 2.0,
+    );
+    cr.rotate(-std::f64::consts::FRAC_PI_2);
+    let narrow = (style.size * 0.96 / words.width().max(1.0)).min(1.0);
+    cr.scale(narrow, 1.0);
+    words.draw_centered(cr, 0.0, 0.0);
+    cr.restore()
+}
+
 fn reading_style(style: Style) -> Style {
     Style::plain(style.size * READING, style.color, style.language)
 }
@@ -166,7 +230,7 @@ fn draw_readings(cr: &Context, layout: &Layout, marked: &Marked, style: Style, d
         let (left, right) = (pixels(first.x()), pixels(last.x() + last.width()));
         let small = pangocairo::functions::create_layout(cr);
         text::smooth(&small.context());
-        upright(&small.context(), direction);
+        stand(&small.context(), direction);
         small
             .context()
             .set_language(Some(&pango::Language::from_string(style.language.tag())));

@@ -5,16 +5,13 @@
 
 use std::time::Duration;
 
-use anyhow::Result;
 use cairo::Context;
-use protocol::screen::{BoardQueue, Language, Rect, Text};
+use protocol::screen::{BoardQueue, Language};
 
-use super::card::Card;
-use super::{Faced, Place, View};
+use super::card::{Card, Content};
 use crate::scene::data::{Data, Moment};
 use crate::scene::text::{self, Words};
 use crate::scene::{palette, words};
-use crate::stage::canvas::Canvas;
 
 /// A call is lit up for so long …
 const LIT_FOR: Duration = Duration::from_secs(10);
@@ -30,41 +27,22 @@ struct Row {
     is_lit: bool,
 }
 
+/// What the whole board says.
 #[derive(Debug, Clone, PartialEq, Eq)]
-struct Face {
+pub struct Face {
     rows: Vec<Row>,
     age: String,
-    language: Language,
 }
 
-/// The board.
-pub struct Waiting {
-    picture: Faced<Face>,
-    unit: f64,
-    title: Text,
-    queues: Vec<BoardQueue>,
-    language: Language,
-}
+/// The queues, from top to bottom.
+pub struct Waiting(pub Vec<BoardQueue>);
 
-impl Waiting {
-    /// A board of queues, from top to bottom.
-    ///
-    /// # Errors
-    /// When there is no memory for its picture.
-    pub fn new(place: Place, title: &Text, queues: &[BoardQueue]) -> Result<Self> {
-        Ok(Self {
-            picture: Faced::new(place)?,
-            unit: place.unit,
-            title: title.clone(),
-            queues: queues.to_vec(),
-            language: place.language,
-        })
-    }
+impl Content for Waiting {
+    type Face = Face;
 
-    fn face(&self, now: &Moment, data: &Data) -> Face {
-        let language = self.language;
+    fn face(&self, now: &Moment, data: &Data, language: Language) -> Face {
         let mut oldest = None;
-        let rows = self.queues.iter().map(|queue| {
+        let rows = self.0.iter().map(|queue| {
             let label = queue.label.in_language(language).to_owned();
             let Some((state, age, called_at)) = data.queue(&queue.queue, now) else {
                 return Row {
@@ -92,25 +70,21 @@ impl Waiting {
         Face {
             rows,
             age: words::age(oldest, language),
-            language,
         }
+    }
+
+    fn draw(cr: &Context, card: &Card, top: f64, face: &Face) -> Result<(), cairo::Error> {
+        let foot = card.draw_foot(cr, &face.age);
+        for (row, y, height) in card.rows(top, foot, &face.rows) {
+            draw_row(cr, row, card, y, height)?;
+        }
+        Ok(())
     }
 }
 
 /// Whether a number is lit so long after it was called.
 fn is_lit(since: Duration) -> bool {
     since < LIT_FOR && (since.as_millis() / HALF_PERIOD.as_millis()).is_multiple_of(2)
-}
-
-fn draw(cr: &Context, card: &Card, title: &str, face: &Face) -> Result<(), cairo::Error> {
-    card.draw_paper(cr)?;
-    let top = card.draw_title(cr, title);
-    let foot = card.draw_foot(cr, &face.age);
-    let height = (foot - top - card.unit * 0.2) / face.rows.len().max(1) as f64;
-    for (index, row) in face.rows.iter().enumerate() {
-        draw_row(cr, row, card, top + height * index as f64, height)?;
-    }
-    Ok(())
 }
 
 /// The label and who waits at the left, the number and its counter at the right.
@@ -156,29 +130,6 @@ fn draw_row(cr: &Context, row: &Row, card: &Card, y: f64, height: f64) -> Result
         counter.draw_right(cr, field.0 + field_width - inset, middle);
     }
     Ok(())
-}
-
-impl View for Waiting {
-    fn draw(&mut self, now: &Moment, data: &Data) -> Option<Rect> {
-        let face = self.face(now, data);
-        let (width, height) = self.picture.size();
-        let card = Card {
-            width,
-            height,
-            unit: self.unit,
-            language: self.language,
-        };
-        let title = self.title.in_language(self.language);
-        self.picture.show(face, |cr, face| draw(cr, &card, title, face))
-    }
-
-    fn paint(&self, canvas: &mut Canvas, clip: Rect, at: (i64, i64)) {
-        self.picture.paint(canvas, clip, at);
-    }
-
-    fn set_language(&mut self, language: Language) {
-        self.language = language;
-    }
 }
 
 #[cfg(test)]

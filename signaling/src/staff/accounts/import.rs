@@ -2,16 +2,14 @@
 //! changed by anybody in between. And writing such a file.
 
 use askama::Template;
-use axum::Form;
 use axum::extract::Multipart;
-use axum::extract::rejection::FormRejection;
 use axum::http::{HeaderMap, StatusCode, Uri, header};
 use axum::response::{IntoResponse, Response};
 use store::audit::{Event, What, Who};
 use store::staff::{Account, Accounts, Change, State};
 
 use super::super::invited;
-use super::super::nav::{Fields, Nav, role_word, section_names, state_word, time_word};
+use super::super::nav::{Nav, role_word, section_names, state_word, time_word};
 use super::super::rights::{Right, Thing};
 use super::super::session::LoggedIn;
 use super::file::{self, Effect, Mistake, Row};
@@ -21,6 +19,7 @@ use crate::app::App;
 use crate::page::Page;
 use crate::problem::{Fault, Refusal, Told, html};
 use crate::security;
+use crate::staff::form::Sent;
 use crate::texts::Lang;
 use crate::visitor::Visitor;
 
@@ -300,14 +299,10 @@ enum Stopped {
 
 /// POST /staff/accounts/import/apply
 pub(super) async fn apply(
-    visitor: Visitor,
-    staff: LoggedIn,
-    headers: HeaderMap,
-    uri: Uri,
-    form: Result<Form<Fields>, FormRejection>,
+    Sent {
+        visitor, staff, fields, ..
+    }: Sent,
 ) -> Result<Response, Refusal> {
-    let Form(fields) = form.map_err(|_| Fault::BadRequest)?;
-    staff.check_form(&visitor.app, &headers, &uri, fields.get("csrf"))?;
     staff.check(Right::Accounts, Thing::OFFICE)?;
     let app = &visitor.app;
     let text = fields.get("text").to_owned();
@@ -374,15 +369,7 @@ fn invited(app: &App, effects: &mut [Effect], until: protocol::time::UnixMillis)
 }
 
 /// POST /staff/accounts/export
-pub(super) async fn export(
-    visitor: Visitor,
-    staff: LoggedIn,
-    headers: HeaderMap,
-    uri: Uri,
-    form: Result<Form<Fields>, FormRejection>,
-) -> Result<Response, Refusal> {
-    let Form(fields) = form.map_err(|_| Fault::BadRequest)?;
-    staff.check_form(&visitor.app, &headers, &uri, fields.get("csrf"))?;
+pub(super) async fn export(Sent { visitor, staff, .. }: Sent) -> Result<Response, Refusal> {
     staff.check(Right::Accounts, Thing::OFFICE)?;
     let app = &visitor.app;
     let (accounts, _): (Accounts, u64) = store::staff::all(&app.store.ledger, &app.config.office.id).await?;

@@ -1,10 +1,8 @@
 //! The list of accounts: finding somebody, inviting somebody.
 
 use askama::Template;
-use axum::Form;
 use axum::extract::Query;
-use axum::extract::rejection::FormRejection;
-use axum::http::{HeaderMap, StatusCode, Uri};
+use axum::http::StatusCode;
 use axum::response::{IntoResponse, Response};
 use protocol::ids::SectionId;
 use protocol::staff::Role;
@@ -13,14 +11,15 @@ use store::audit::{Event, What, Who};
 use store::staff::{Account, Accounts, Change, State};
 
 use super::super::invited;
-use super::super::nav::{Fields, Nav, role_word, section_names, state_word, time_word};
+use super::super::nav::{Nav, role_word, section_names, state_word, time_word};
 use super::super::rights::{Right, Scope, Thing};
 use super::super::session::LoggedIn;
 use super::{Why, id_of, may_have_no_section, name_of, rights_words};
 use crate::app::App;
 use crate::page::{Page, in_language};
-use crate::problem::{Fault, Refusal, Told, html};
+use crate::problem::{Refusal, Told, html};
 use crate::security;
+use crate::staff::form::Sent;
 use crate::texts::Lang;
 use crate::visitor::Visitor;
 
@@ -241,14 +240,10 @@ pub(super) async fn page(visitor: Visitor, staff: LoggedIn, Query(filter): Query
 
 /// POST /staff/accounts
 pub(super) async fn invite(
-    visitor: Visitor,
-    staff: LoggedIn,
-    headers: HeaderMap,
-    uri: Uri,
-    form: Result<Form<Fields>, FormRejection>,
+    Sent {
+        visitor, staff, fields, ..
+    }: Sent,
 ) -> Result<Response, Refusal> {
-    let Form(fields) = form.map_err(|_| Fault::BadRequest)?;
-    staff.check_form(&visitor.app, &headers, &uri, fields.get("csrf"))?;
     staff.check(Right::Accounts, Thing::OFFICE)?;
     let draft = Draft {
         id: fields.get("id").to_owned(),

@@ -1,10 +1,8 @@
 //! One account: its rights, its invitation, what helps its owner to log in, its end.
 
 use askama::Template;
-use axum::Form;
-use axum::extract::rejection::FormRejection;
 use axum::extract::{Path, Query};
-use axum::http::{HeaderMap, StatusCode, Uri};
+use axum::http::StatusCode;
 use axum::response::{IntoResponse, Redirect, Response};
 use protocol::ids::StaffId;
 use serde::Deserialize;
@@ -12,7 +10,7 @@ use store::audit::{Event, What, Who};
 use store::staff::{Account, State};
 
 use super::super::invited;
-use super::super::nav::{Fields, Nav, state_word, time_word};
+use super::super::nav::{Nav, state_word, time_word};
 use super::super::rights::{Right, Thing};
 use super::super::session::LoggedIn;
 use super::list::{Choice, Invitation, rights_of, role_choices, section_choices};
@@ -20,6 +18,7 @@ use super::{name_of, rights_words};
 use crate::page::Page;
 use crate::problem::{Fault, Refusal, Told, html};
 use crate::security;
+use crate::staff::form::Sent;
 use crate::visitor::Visitor;
 
 /// account.html
@@ -133,15 +132,11 @@ async fn refused(visitor: &Visitor, staff: &LoggedIn, id: &StaffId, key: &'stati
 
 /// POST /staff/accounts/one/{id}: name, role, sections
 pub(super) async fn change(
-    visitor: Visitor,
-    staff: LoggedIn,
-    headers: HeaderMap,
-    uri: Uri,
     Path(id): Path<String>,
-    form: Result<Form<Fields>, FormRejection>,
+    Sent {
+        visitor, staff, fields, ..
+    }: Sent,
 ) -> Result<Response, Refusal> {
-    let Form(fields) = form.map_err(|_| Fault::BadRequest)?;
-    staff.check_form(&visitor.app, &headers, &uri, fields.get("csrf"))?;
     staff.check(Right::Accounts, Thing::OFFICE)?;
     let (app, id) = (&visitor.app, account_id(&id)?);
     let Some(name) = name_of(fields.get("name")) else {
@@ -172,15 +167,9 @@ fn in_old_order(account: &Account, sections: &[protocol::ids::SectionId]) -> Vec
 
 /// POST /staff/accounts/one/{id}/{action}
 pub(super) async fn act(
-    visitor: Visitor,
-    staff: LoggedIn,
-    headers: HeaderMap,
-    uri: Uri,
     Path((id, action)): Path<(String, String)>,
-    form: Result<Form<Fields>, FormRejection>,
+    Sent { visitor, staff, .. }: Sent,
 ) -> Result<Response, Refusal> {
-    let Form(fields) = form.map_err(|_| Fault::BadRequest)?;
-    staff.check_form(&visitor.app, &headers, &uri, fields.get("csrf"))?;
     staff.check(Right::Accounts, Thing::OFFICE)?;
     let id = account_id(&id)?;
     match action.as_str() {

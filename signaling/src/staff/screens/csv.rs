@@ -2,11 +2,9 @@
 
 use std::sync::Arc;
 
-use axum::Form;
 use axum::body::{Body, Bytes};
 use axum::extract::Path;
-use axum::extract::rejection::FormRejection;
-use axum::http::{HeaderMap, Uri, header};
+use axum::http::header;
 use axum::response::{IntoResponse, Response};
 use futures_util::stream;
 use jiff::civil::Date;
@@ -15,13 +13,12 @@ use protocol::ids::ScreenId;
 use protocol::screen::report::Play;
 use store::audit::{What, csv};
 
-use super::super::nav::{Fields, zone};
-use super::super::session::LoggedIn;
+use super::super::form::Sent;
+use super::super::nav::zone;
 use super::check_admin;
 use super::one::{found, screen_id, tell};
 use crate::app::App;
 use crate::problem::{Fault, Refusal};
-use crate::visitor::Visitor;
 
 /// So many days a file may have.
 const MOST_DAYS: i32 = 400;
@@ -30,16 +27,12 @@ const MARK: &str = "\u{feff}";
 
 /// POST /staff/screens/one/{id}/plays: from a day until another, both included.
 pub(super) async fn export(
-    visitor: Visitor,
-    staff: LoggedIn,
-    headers: HeaderMap,
-    uri: Uri,
     Path(id): Path<String>,
-    form: Result<Form<Fields>, FormRejection>,
+    Sent {
+        visitor, staff, fields, ..
+    }: Sent,
 ) -> Result<Response, Refusal> {
-    let Form(fields) = form.map_err(|_| Fault::BadRequest)?;
     let app = &visitor.app;
-    staff.check_form(app, &headers, &uri, fields.get("csrf"))?;
     check_admin(&staff)?;
     let id = screen_id(&id)?;
     found(app, visitor.lang, &id).await?;

@@ -3,8 +3,6 @@
 use std::collections::BTreeMap;
 
 use askama::Template;
-use axum::Form;
-use axum::extract::rejection::FormRejection;
 use axum::extract::{Multipart, Path, Query};
 use axum::http::{HeaderMap, Uri};
 use axum::response::{IntoResponse, Redirect, Response};
@@ -13,7 +11,8 @@ use store::audit::{Event, What, Who};
 use store::screens::Screen;
 use store::screens::files::{self, Added, Upload};
 
-use super::super::nav::{Fields, Nav, time_word};
+use super::super::form::Sent;
+use super::super::nav::{Nav, time_word};
 use super::super::session::LoggedIn;
 use super::playlist::kind_word;
 use super::{Tabs, answered, bytes_word, check_admin, frame};
@@ -253,17 +252,8 @@ async fn tell(app: &App, staff: &LoggedIn, what: What, sha256: &str) {
 }
 
 /// POST /staff/screens/file/{sha256}/remove
-pub(super) async fn remove(
-    visitor: Visitor,
-    staff: LoggedIn,
-    headers: HeaderMap,
-    uri: Uri,
-    Path(sha256): Path<String>,
-    form: Result<Form<Fields>, FormRejection>,
-) -> Result<Response, Refusal> {
-    let Form(fields) = form.map_err(|_| Fault::BadRequest)?;
+pub(super) async fn remove(Path(sha256): Path<String>, Sent { visitor, staff, .. }: Sent) -> Result<Response, Refusal> {
     let app = &visitor.app;
-    staff.check_form(app, &headers, &uri, fields.get("csrf"))?;
     check_admin(&staff)?;
     if !protocol::screen::is_sha256(&sha256) {
         return Err(Fault::NotFound.into());

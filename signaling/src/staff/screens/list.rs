@@ -1,10 +1,7 @@
 //! The list of screens, and accepting a new player's code.
 
 use askama::Template;
-use axum::Form;
 use axum::extract::Query;
-use axum::extract::rejection::FormRejection;
-use axum::http::{HeaderMap, Uri};
 use axum::response::{IntoResponse, Redirect, Response};
 use protocol::ids::ScreenId;
 use serde::Deserialize;
@@ -12,7 +9,8 @@ use store::audit::{Event, What, Who};
 use store::screens::pairing::{self, Accepted};
 use store::screens::{Arrangement, Orientation, Screen};
 
-use super::super::nav::{Fields, Nav, time_word};
+use super::super::form::Sent;
+use super::super::nav::{Nav, time_word};
 use super::super::rights::{Right, Thing};
 use super::super::session::LoggedIn;
 use super::{One, Tabs, all, answered, check_admin, frame, line_of, orientation_of, seen};
@@ -209,14 +207,10 @@ fn blank(id: ScreenId, name: String, place: String, orientation: Orientation) ->
 
 /// POST /staff/screens/pair
 pub(super) async fn pair(
-    visitor: Visitor,
-    staff: LoggedIn,
-    headers: HeaderMap,
-    uri: Uri,
-    form: Result<Form<Fields>, FormRejection>,
+    Sent {
+        visitor, staff, fields, ..
+    }: Sent,
 ) -> Result<Response, Refusal> {
-    let Form(fields) = form.map_err(|_| Fault::BadRequest)?;
-    staff.check_form(&visitor.app, &headers, &uri, fields.get("csrf"))?;
     check_admin(&staff)?;
     let app = &visitor.app;
     let draft = Draft {

@@ -38,8 +38,9 @@ const IS_THERE: Duration = Duration::from_secs(35);
 pub(super) fn routes() -> Router<Arc<App>> {
     let files = Router::new()
         .route(uploads::PATH, get(files::page).post(files::take))
-        // A file, and what a form adds to it.
-        .layer(DefaultBodyLimit::max(usize::try_from(uploads::LARGEST).unwrap_or(usize::MAX).saturating_add(1 << 16)));
+        .layer(DefaultBodyLimit::max(
+            usize::try_from(uploads::FORM).unwrap_or(usize::MAX),
+        ));
     Router::new()
         .route("/staff/screens", get(list::page))
         .route("/staff/screens/pair", post(list::pair))

@@ -1,10 +1,7 @@
 //! Notices: what the office tells on its screens, at once or later, by admins and leads.
 
 use askama::Template;
-use axum::Form;
-use axum::extract::rejection::FormRejection;
 use axum::extract::{Path, Query};
-use axum::http::{HeaderMap, Uri};
 use axum::response::{IntoResponse, Redirect, Response};
 use jiff::civil::DateTime;
 use protocol::ids::ScreenId;
@@ -15,13 +12,14 @@ use store::audit::{Event, What, Who};
 use store::screens::files::Added;
 use store::screens::notices::{self, Posted};
 
+use super::super::form::Sent;
 use super::super::nav::{Fields, Nav, time_word, zone};
 use super::super::rights::{Right, Thing};
 use super::super::session::LoggedIn;
 use super::{One, Tabs, all, answered, frame};
 use crate::app::App;
 use crate::page::Page;
-use crate::problem::{Fault, Refusal, html};
+use crate::problem::{Refusal, html};
 use crate::texts::Lang;
 use crate::visitor::Visitor;
 
@@ -271,15 +269,11 @@ fn read(app: &App, staff: &LoggedIn, fields: &Fields, known: &[One], now: UnixMi
 
 /// POST /staff/screens/notices
 pub(super) async fn write(
-    visitor: Visitor,
-    staff: LoggedIn,
-    headers: HeaderMap,
-    uri: Uri,
-    form: Result<Form<Fields>, FormRejection>,
+    Sent {
+        visitor, staff, fields, ..
+    }: Sent,
 ) -> Result<Response, Refusal> {
-    let Form(fields) = form.map_err(|_| Fault::BadRequest)?;
     let app = &visitor.app;
-    staff.check_form(app, &headers, &uri, fields.get("csrf"))?;
     check_writer(&staff)?;
     let (known, now) = (all(app, visitor.lang).await?, runtime::now());
     let posted = match read(app, &staff, &fields, &known, now) {
@@ -300,17 +294,8 @@ pub(super) async fn write(
 }
 
 /// POST /staff/screens/notices/{id}/remove
-pub(super) async fn remove(
-    visitor: Visitor,
-    staff: LoggedIn,
-    headers: HeaderMap,
-    uri: Uri,
-    Path(id): Path<String>,
-    form: Result<Form<Fields>, FormRejection>,
-) -> Result<Response, Refusal> {
-    let Form(fields) = form.map_err(|_| Fault::BadRequest)?;
+pub(super) async fn remove(Path(id): Path<String>, Sent { visitor, staff, .. }: Sent) -> Result<Response, Refusal> {
     let app = &visitor.app;
-    staff.check_form(app, &headers, &uri, fields.get("csrf"))?;
     check_writer(&staff)?;
     let is_id = id.len() == 16 && id.bytes().all(|byte| byte.is_ascii_hexdigit());
     if is_id && notices::remove(&app.store.ledger, &app.config.office.id, &id).await? {

@@ -1,10 +1,8 @@
 //! One screen: how it is, what it shows, its name and place, its token.
 
 use askama::Template;
-use axum::Form;
-use axum::extract::rejection::FormRejection;
 use axum::extract::{Path, Query};
-use axum::http::{HeaderMap, Uri, header};
+use axum::http::header;
 use axum::response::{IntoResponse, Redirect, Response};
 use protocol::ids::ScreenId;
 use protocol::screen::report::FaultKind;
@@ -12,7 +10,8 @@ use serde::Deserialize;
 use store::audit::{Event, What, Who};
 use store::screens::{self, Condition, Orientation, Screen};
 
-use super::super::nav::{Fields, Nav, time_word, zone};
+use super::super::form::Sent;
+use super::super::nav::{Nav, time_word, zone};
 use super::super::session::LoggedIn;
 use super::list::{LONGEST, first_record, shows_word};
 use super::playlist::{Entry, FileChoice, LayoutChoice};
@@ -232,15 +231,11 @@ pub(super) async fn page(
 
 /// POST /staff/screens/one/{id}: name, place, orientation
 pub(super) async fn change(
-    visitor: Visitor,
-    staff: LoggedIn,
-    headers: HeaderMap,
-    uri: Uri,
     Path(id): Path<String>,
-    form: Result<Form<Fields>, FormRejection>,
+    Sent {
+        visitor, staff, fields, ..
+    }: Sent,
 ) -> Result<Response, Refusal> {
-    let Form(fields) = form.map_err(|_| Fault::BadRequest)?;
-    staff.check_form(&visitor.app, &headers, &uri, fields.get("csrf"))?;
     check_admin(&staff)?;
     let (app, id) = (&visitor.app, screen_id(&id)?);
     let Some(name) = line_of(fields.get("name"), LONGEST).filter(|name| !name.is_empty()) else {
@@ -287,15 +282,9 @@ pub(super) async fn tell(app: &App, staff: &LoggedIn, what: What, id: &ScreenId,
 
 /// POST /staff/screens/one/{id}/{action}
 pub(super) async fn act(
-    visitor: Visitor,
-    staff: LoggedIn,
-    headers: HeaderMap,
-    uri: Uri,
     Path((id, action)): Path<(String, String)>,
-    form: Result<Form<Fields>, FormRejection>,
+    Sent { visitor, staff, .. }: Sent,
 ) -> Result<Response, Refusal> {
-    let Form(fields) = form.map_err(|_| Fault::BadRequest)?;
-    staff.check_form(&visitor.app, &headers, &uri, fields.get("csrf"))?;
     check_admin(&staff)?;
     let (app, id) = (&visitor.app, screen_id(&id)?);
     let one = found(app, visitor.lang, &id).await?;

@@ -3,16 +3,14 @@
 
 use std::collections::BTreeMap;
 
-use axum::Form;
 use axum::extract::Path;
-use axum::extract::rejection::FormRejection;
-use axum::http::{HeaderMap, Uri};
 use axum::response::Response;
 use protocol::ids::ScreenId;
 use store::audit::What;
 use store::screens::files::Upload;
 use store::screens::{Arrangement, Chosen, Orientation, Publication, Screen};
 
+use super::super::form::Sent;
 use super::super::nav::Fields;
 use super::super::session::LoggedIn;
 use super::one::{done, screen_id, shown, tell, write};
@@ -193,15 +191,11 @@ fn arranged(mut old: Arrangement, act: Act, added: &str) -> Result<Arrangement, 
 
 /// POST /staff/screens/one/{id}/playlist
 pub(super) async fn arrange(
-    visitor: Visitor,
-    staff: LoggedIn,
-    headers: HeaderMap,
-    uri: Uri,
     Path(id): Path<String>,
-    form: Result<Form<Fields>, FormRejection>,
+    Sent {
+        visitor, staff, fields, ..
+    }: Sent,
 ) -> Result<Response, Refusal> {
-    let Form(fields) = form.map_err(|_| Fault::BadRequest)?;
-    staff.check_form(&visitor.app, &headers, &uri, fields.get("csrf"))?;
     check_admin(&staff)?;
     let (app, id) = (&visitor.app, screen_id(&id)?);
     let act = act_of(fields.get("act")).ok_or(Refusal::of_field(Fault::BadRequest, "act"))?;

@@ -26,8 +26,9 @@ export class Echo {
     void this.#context.resume();
   }
 
-  /** The root mean square of what comes now, from 0 to 1. */
-  level(): number {
+  /** The root mean square of what comes now, from 0 to 1; `null` where the browser doesn't let sound run. */
+  level(): number | null {
+    if (this.#context.state !== "running") return null;
     this.#analyser.getFloatTimeDomainData(this.#samples);
     return rms(this.#samples);
   }

@@ -9,8 +9,8 @@ const CONNECTED_IN_MS = 20_000;
 const LOOK_EVERY_MS = 250;
 /** How long after the connection a voice that isn't heard is worth a word. */
 const VOICE_EXPECTED_MS = 12_000;
-/** Of the sound that comes back: a voice, not a room's noise. */
-const VOICE_RMS = 0.01;
+/** Of the sound that comes back, from 0 to 1: a voice, not a room's noise. */
+const VOICE_LEVEL = 0.01;
 const FRAMES_ENOUGH = 10;
 
 export type End = "failed" | "busy" | "over";
@@ -105,14 +105,16 @@ export class Practice {
     this.#looking = setInterval(() => void this.#look(), LOOK_EVERY_MS);
   }
 
-  /** What has come back so far: frames by the browser's own figures, sound by listening to it. */
+  /** What has come back so far: frames by the browser's own figures, sound by listening, or by them where it can't. */
   async #look(): Promise<void> {
     let { picture, sound } = this.progress;
+    let reported = 0;
     for (const report of (await this.#down.getStats()).values()) {
       if (report.type !== "inbound-rtp") continue;
       if (report.kind === "video" && picture === "waiting" && report.framesDecoded >= FRAMES_ENOUGH) picture = "back";
+      if (report.kind === "audio") reported = report.audioLevel ?? 0;
     }
-    if (sound === "waiting" && (this.#echo?.level() ?? 0) >= VOICE_RMS) sound = "back";
+    if (sound === "waiting" && (this.#echo?.level() ?? reported) >= VOICE_LEVEL) sound = "back";
     const isVoiceMissing = sound === "waiting" && performance.now() - this.#connectedAt > VOICE_EXPECTED_MS;
     const { progress } = this;
     if (picture !== progress.picture || sound !== progress.sound || isVoiceMissing !== progress.isVoiceMissing) {

@@ -1,7 +1,7 @@
 // The call as both sides see it: the other person large, oneself small, three buttons with words.
 import type { ComponentChildren } from "preact";
 import { useEffect, useLayoutEffect, useRef, useState } from "preact/hooks";
-import { Confirm, type ConfirmTexts, Icon, OwnVideo, SignalBars, useFacts, useRoom, useTick, useWakeLock } from "./components.tsx";
+import { Confirm, type ConfirmTexts, Icon, Label, OwnVideo, SignalBars, useFacts, useRoom, useTick, useWakeLock } from "./components.tsx";
 import type { Remote } from "./connections.ts";
 import type { PartName } from "./devices.ts";
 import { stopwatch } from "./format.ts";
@@ -328,7 +328,7 @@ function Switch({ room, part }: { room: Room; part: PartName }) {
       onClick={() => void room.switch(part, state !== "on")}
     >
       <Icon name={part} isCrossed={state !== "on"} />
-      <span>{t(SWITCH_TEXTS[part][state])}</span>
+      <Label>{t(SWITCH_TEXTS[part][state])}</Label>
     </button>
   );
 }

@@ -98,6 +98,20 @@ export function Telephone({ isLarge = false }: { isLarge?: boolean }) {
   );
 }
 
+/** A short label that breaks after を, where Japanese would, and not within a word. */
+export function Label({ children }: { children: string }) {
+  return (
+    <span class="label">
+      {children.split(/(?<=を)/).map((part, i) => (
+        <>
+          {i > 0 && <wbr />}
+          {part}
+        </>
+      ))}
+    </span>
+  );
+}
+
 export function Notice({ kind, children }: { kind: "error" | "info" | "good"; children: ComponentChildren }) {
   const mark = { error: "！", info: "i", good: "✓" }[kind];
   return (
