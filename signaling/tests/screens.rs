@@ -459,7 +459,8 @@ async fn reports_are_shown_and_what_was_played_is_a_file() {
     assert_eq!(status, 200);
     let lines: Vec<&str> = csv.lines().collect();
     assert_eq!(lines.len(), 3, "each play once: {csv}");
-    assert!(lines[0].starts_with("\u{feff}開始時刻,"), "{csv}");
+    // What reads the text takes the mark before it for what it is.
+    assert!(lines[0].starts_with("開始時刻,"), "{csv}");
     assert!(
         lines[1].contains("8.250") && lines[1].contains("お知らせ.png") && lines[1].ends_with(",1"),
         "{csv}"
