@@ -127,6 +127,9 @@ test("a new screen is paired, filled, looked at, told something urgent, and revo
   });
   assert.equal(await page.locator("#s-1").inputValue(), "3600", "what was typed isn't lost");
   await look(page, "screens-one");
+  await page.locator("#playlist").scrollIntoViewIfNeeded();
+  await page.locator("#add").scrollIntoViewIfNeeded();
+  await shot(page, "screens-playlist");
   await at(page, "publish").click();
   await page.locator('[role="status"]').waitFor();
   await eventually("the player shows the picture and no code", async () => {
