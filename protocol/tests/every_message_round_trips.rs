@@ -658,12 +658,13 @@ fn what_screens_say_and_are_told() {
             }],
         },
         ToScreen::Error { problem: problem() },
+        ToScreen::Look,
         ToScreen::Pong,
     ] {
         match &frame {
             ToScreen::Welcome { .. } | ToScreen::Manifest { .. } | ToScreen::Areas { .. } => {}
             ToScreen::Notices { .. } | ToScreen::Queues { .. } | ToScreen::Lots { .. } => {}
-            ToScreen::Error { .. } | ToScreen::Pong => {}
+            ToScreen::Look | ToScreen::Error { .. } | ToScreen::Pong => {}
         }
         comes_back(&frame);
     }

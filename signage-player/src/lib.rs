@@ -14,6 +14,7 @@ pub mod content;
 pub mod control;
 pub mod event;
 pub mod item;
+pub mod pairing;
 pub mod player;
 pub mod scene;
 pub mod sound;

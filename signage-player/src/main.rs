@@ -40,6 +40,9 @@ struct Play {
     /// Which of its screens this is.
     #[arg(long)]
     screen: ScreenId,
+    /// Shows a code until an admin accepts this player on /staff/screens; --screen then only names its folder here.
+    #[arg(long)]
+    pair: bool,
     /// Plays without a window, even where there is a display.
     #[arg(long)]
     headless: bool,
@@ -106,7 +109,9 @@ fn main() -> ExitCode {
 }
 
 fn check_screen(config: &Config, play: &Play) {
-    if !config.screens.iter().any(|screen| screen.id == play.screen) {
+    let is_known = config.screens.iter().any(|screen| screen.id == play.screen);
+    // Whoever asks a player that was paired names its folder.
+    if !is_known && !play.pair && !player::home(config, &play.screen).exists() {
         let known: Vec<&str> = config.screens.iter().map(|screen| screen.id.as_str()).collect();
         let file = play.config.display();
         runtime::exit_config(&format!(
@@ -138,5 +143,5 @@ fn act(config: &Config, play: &Play) -> Result<()> {
         file,
         spots: play.capture_spot.clone(),
     });
-    player::run(config, &play.screen, target, capture.as_ref())
+    player::run(config, &play.screen, play.pair, target, capture.as_ref())
 }

@@ -12,10 +12,11 @@ use protocol::config::Config;
 use protocol::ids::ScreenId;
 use protocol::screen::{BoardArea, Layout, Report};
 use runtime::Shutdown;
-use tokio::sync::watch;
+use tokio::sync::{mpsc, watch};
 
 use crate::agent::{Agent, Settings, cache::Cache};
 use crate::event::{self, Library};
+use crate::pairing::{Pairing, Shown};
 use crate::scene::data::{Data, Moment};
 use crate::scene::{Kit, Scene, standby};
 use crate::sound::Sound;
@@ -40,11 +41,11 @@ pub fn socket(config: &Config, screen: &ScreenId) -> PathBuf {
     home(config, screen).join("player.sock")
 }
 
-/// Plays until a signal ends it.
+/// Plays until a signal ends it. `pair`: its token comes of pairing.
 ///
 /// # Errors
 /// When the player can't begin, or its output can't go on.
-pub fn run(config: &Config, screen: &ScreenId, target: Target, capture: Option<&Capture>) -> Result<()> {
+pub fn run(config: &Config, screen: &ScreenId, pair: bool, target: Target, capture: Option<&Capture>) -> Result<()> {
     gstreamer::init().context("GStreamer")?;
     let home = home(config, screen);
     std::fs::create_dir_all(&home).with_context(|| format!("paths.run: {} can't be made", home.display()))?;
@@ -81,13 +82,28 @@ pub fn run(config: &Config, screen: &ScreenId, target: Target, capture: Option<&
     watchdog::start(output.counters())?;
     let stage = Stage::new(output, canvas, scene, data, kit, receiver, status_in);
 
-    let agent = Agent::new(
-        settings(config, screen),
-        cache,
-        events.clone(),
-        status.clone(),
-        shutdown.clone(),
-    );
+    let mut settings = settings(config, screen);
+    if pair {
+        settings.token = home.join("token");
+        let (shown, wishes) = mpsc::channel(1);
+        let pairing = Pairing {
+            server: settings.server.clone(),
+            authority: settings.authority.clone(),
+            token: settings.token.clone(),
+            office: config.office.name.clone(),
+            shown,
+        };
+        let standby = Arc::new(standby::layout(&config.office.name));
+        shutdown.spawn(pair_up(
+            pairing,
+            wishes,
+            cache.clone(),
+            standby,
+            events.clone(),
+            shutdown.clone(),
+        ));
+    }
+    let agent = Agent::new(settings, cache, events.clone(), status.clone(), shutdown.clone());
     shutdown.spawn(agent.run(stored));
     shutdown.spawn(control::serve(listener, socket, events, status, shutdown.clone()));
     drop(entered);
@@ -97,6 +113,39 @@ pub fn run(config: &Config, screen: &ScreenId, target: Target, capture: Option<&
     network.block_on(shutdown.finished(END_LIMIT));
     network.shutdown_background();
     played
+}
+
+/// Keeps the player paired and shows what that needs, until the shutdown.
+async fn pair_up(
+    pairing: Pairing,
+    mut wishes: mpsc::Receiver<Shown>,
+    cache: Cache,
+    standby: Arc<Layout>,
+    events: event::Sender,
+    shutdown: Shutdown,
+) {
+    let show = async {
+        while let Some(shown) = wishes.recv().await {
+            let (layout, library) = match shown {
+                Shown::Code(layout) => (Arc::new(*layout), Library::new()),
+                // The server doesn't send again what the player has.
+                Shown::Played => match cache.load() {
+                    Some(manifest) => {
+                        let library = cache.library(&manifest);
+                        (Arc::new(manifest.layout), library)
+                    }
+                    None => (Arc::clone(&standby), Library::new()),
+                },
+            };
+            // Fails only when the stage is gone, and with it the program.
+            let _ = events.send(event::Event::Show { layout, library }).await;
+        }
+    };
+    tokio::select! {
+        () = shutdown.started() => {}
+        () = pairing.run() => {}
+        () = show => {}
+    }
 }
 
 /// The stored layout; where it can't be shown any more, the office's name and a clock.

@@ -24,7 +24,7 @@ use crate::nodes::Nodes;
 use crate::practice::Practices;
 use crate::problem::{Fault, Refusal};
 use crate::security::Headers;
-use crate::signage::Library;
+use crate::signage::{Library, Plays, Screens};
 use crate::staff::Passwords;
 use crate::throttle::Throttle;
 use crate::{
@@ -56,9 +56,14 @@ pub(crate) struct App {
     /// This server's own name among those of the office, for as long as it runs.
     pub(crate) instance: String,
     pub(crate) library: Library,
+    pub(crate) screens: Screens,
+    pub(crate) plays: Plays,
     pub(crate) passwords: Passwords,
     pub(crate) wrong_links: Throttle,
     pub(crate) wrong_logins: Throttle,
+    /// Codes that new players ask for, and codes of theirs that staff mistype.
+    pub(crate) new_pairings: Throttle,
+    pub(crate) wrong_codes: Throttle,
     pub(crate) practices: Practices,
     /// Wrong short codes of appointments, from all addresses together.
     pub(crate) guesses: Guesses,
@@ -94,9 +99,13 @@ impl App {
             metrics: Metrics::new()?,
             feed: Feed::new(&config),
             library: Library::new(&config),
+            screens: Screens::default(),
+            plays: Plays::new(&config),
             passwords: Passwords::default(),
             wrong_links: Throttle::default(),
             wrong_logins: Throttle::default(),
+            new_pairings: Throttle::default(),
+            wrong_codes: Throttle::default(),
             practices: Practices::default(),
             guesses: Guesses::default(),
             short_code_key,
@@ -121,6 +130,8 @@ impl App {
         self.shutdown.spawn(booking::keep_time(Arc::clone(self)));
         self.shutdown.spawn(broadcast::end_those_over(Arc::clone(self)));
         self.shutdown.spawn(signage::follow_files(Arc::clone(self)));
+        self.shutdown.spawn(signage::follow_screens(Arc::clone(self)));
+        self.shutdown.spawn(signage::forget_old_plays(Arc::clone(self)));
         self.shutdown.spawn(signage::keep_tokens(Arc::clone(self)));
         self.shutdown.spawn(booth::keep_links(Arc::clone(self)));
         self.shutdown.spawn(staff::make_demo_accounts(Arc::clone(self)));

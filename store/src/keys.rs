@@ -154,6 +154,50 @@ pub(crate) fn audit_base(office: &OfficeId) -> String {
     format!("mg:{{{office}:staff}}:audit:base")
 }
 
+pub(crate) fn screens(office: &OfficeId) -> String {
+    format!("mg:{{{office}:screens}}:all")
+}
+
+pub(crate) fn screens_seen(office: &OfficeId) -> String {
+    format!("mg:{{{office}:screens}}:seen")
+}
+
+pub(crate) fn screen_files(office: &OfficeId) -> String {
+    format!("mg:{{{office}:screens}}:files")
+}
+
+pub(crate) fn screen_notices(office: &OfficeId) -> String {
+    format!("mg:{{{office}:screens}}:notices")
+}
+
+pub(crate) fn pairing_code(office: &OfficeId, hash: &str) -> String {
+    format!("mg:{{{office}:screens}}:pairing:code:{hash}")
+}
+
+pub(crate) fn pairing_device(office: &OfficeId, hash: &str) -> String {
+    format!("mg:{{{office}:screens}}:pairing:device:{hash}")
+}
+
+pub(crate) fn pairing_asked(office: &OfficeId, hash: &str) -> String {
+    format!("mg:{{{office}:screens}}:pairing:asked:{hash}")
+}
+
+pub(crate) fn pairing_waiting(office: &OfficeId) -> String {
+    format!("mg:{{{office}:screens}}:pairing:waiting")
+}
+
+pub(crate) fn screen_condition(office: &OfficeId, id: &ScreenId) -> String {
+    format!("mg:{{{office}:screen:{id}}}:condition")
+}
+
+pub(crate) fn screen_picture(office: &OfficeId, id: &ScreenId) -> String {
+    format!("mg:{{{office}:screen:{id}}}:picture")
+}
+
+pub(crate) fn screen_picture_at(office: &OfficeId, id: &ScreenId) -> String {
+    format!("mg:{{{office}:screen:{id}}}:picture-at")
+}
+
 pub(crate) fn screen_report(office: &OfficeId, id: &ScreenId) -> String {
     format!("mg:{{{office}:screen:{id}}}:report")
 }

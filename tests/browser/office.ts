@@ -265,6 +265,7 @@ function ownConfig(
   set("secrets", join(dir, "run/secrets"));
   set("content", join(ROOT, "run/content"));
   set("rigs", join(ROOT, "configs/rigs"));
+  set("layouts", join(ROOT, "configs/layouts"));
   set("voice", join(ROOT, ".cache/voices/mei_normal.htsvoice"));
   set("source", join(ROOT, ".cache/films/vtest.avi"));
   set("layout", join(ROOT, "configs/content/layouts/lobby.json"));

@@ -120,9 +120,16 @@ pub struct Paths {
     pub content: PathBuf,
     /// The avatar's rigs.
     pub rigs: PathBuf,
+    /// Ready-made layouts for screens, one JSON file each.
+    #[serde(default = "layouts")]
+    pub layouts: PathBuf,
     /// An HTS voice for Open JTalk; none: captions and a chime.
     #[serde(default)]
     pub voice: Option<PathBuf>,
+}
+
+fn layouts() -> PathBuf {
+    PathBuf::from("layouts")
 }
 
 /// Pages and APIs.
@@ -467,6 +474,7 @@ impl Config {
         whole(&mut self.paths.secrets);
         whole(&mut self.paths.content);
         whole(&mut self.paths.rigs);
+        whole(&mut self.paths.layouts);
         self.paths.voice.as_mut().map(whole);
         self.web.certificate.as_mut().map(whole);
         self.web.certificate_key.as_mut().map(whole);

@@ -15,7 +15,7 @@ use tokio_tungstenite::tungstenite::http::header::AUTHORIZATION;
 use tokio_tungstenite::tungstenite::protocol::WebSocketConfig;
 use tokio_tungstenite::{Connector, MaybeTlsStream, WebSocketStream, connect_async_tls_with_config};
 
-use super::{PROTOCOL, Settings, digest, tls};
+use super::{PROTOCOL, Settings, digest, look, tls};
 use crate::event::{Event, Sender, Status};
 
 const CONNECT_LIMIT: Duration = Duration::from_secs(15);
@@ -128,8 +128,9 @@ impl Link {
         };
         match frame {
             ToScreen::Welcome { screen, now, time_zone } => {
-                if screen != self.settings.screen {
-                    bail!("the token is for screen {screen}, this is {}", self.settings.screen);
+                let own = self.settings.own_id()?;
+                if screen != own {
+                    bail!("the token is for screen {screen}, this is {own}");
                 }
                 tracing::info!("connected");
                 *was_welcome = true;
@@ -148,6 +149,15 @@ impl Link {
             ToScreen::Queues { queues } => self.tell(Event::Queues(queues)).await,
             ToScreen::Lots { lots } => self.tell(Event::Lots(lots)).await,
             ToScreen::Notices { notices } => self.tell(Event::Notices(notices)).await,
+            ToScreen::Look => {
+                let sending = look::send(Arc::clone(&self.settings), self.events.clone());
+                tokio::spawn(async move {
+                    if let Err(error) = sending.await {
+                        tracing::warn!("the picture that somebody asked for couldn't be sent: {error:#}");
+                    }
+                });
+                Ok(())
+            }
             ToScreen::Pong => self.tell(Event::Heard).await,
             ToScreen::Error { problem } => {
                 tracing::warn!(problem = problem.kind, "the server: {}", problem.title);

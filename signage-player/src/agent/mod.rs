@@ -6,6 +6,7 @@
 pub mod cache;
 pub mod fetch;
 mod link;
+mod look;
 pub mod tls;
 
 use std::path::PathBuf;
@@ -45,6 +46,16 @@ impl Settings {
         let text = std::fs::read_to_string(&self.token)
             .with_context(|| format!("the screen's token {} is not there yet", self.token.display()))?;
         Ok(text.trim().to_owned())
+    }
+
+    /// Which screen this is: a token from pairing names it, whatever it is called on this machine.
+    fn own_id(&self) -> Result<ScreenId> {
+        let token = self.read_token()?;
+        let mut parts = token.split('.');
+        match (parts.next(), parts.next()) {
+            (Some("paired"), Some(id)) => Ok(ScreenId::new(id)?),
+            _ => Ok(self.screen.clone()),
+        }
     }
 }
 
@@ -133,6 +144,10 @@ async fn keep_up(link: link::Link) {
         }
         tokio::time::sleep(wait_before(attempt, rand::random())).await;
         attempt = attempt.saturating_add(1);
+        if !link.settings.token.exists() {
+            // Nobody was asked: when the token comes, it goes on soon.
+            attempt = attempt.min(2);
+        }
     }
 }
 

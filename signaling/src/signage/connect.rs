@@ -1,5 +1,5 @@
-//! GET /api/screens/connect: a screen's WebSocket. It is told what to show and how crowded the office is,
-//! and reports how it is doing.
+//! GET /api/screens/connect: a screen's WebSocket. It is told what to show, how crowded the office is and what the office
+//! says now, and reports how it is doing. A token that is taken away ends it at once.
 
 use std::sync::Arc;
 use std::time::Duration;
@@ -10,12 +10,15 @@ use axum::extract::ws::{CloseFrame, Message, Utf8Bytes, WebSocket, WebSocketUpgr
 use axum::http::HeaderMap;
 use axum::response::Response;
 use protocol::ids::ScreenId;
-use protocol::screen::{ScreenFrame, ToScreen, VERSION};
+use protocol::screen::{Notice, ScreenFrame, ToScreen, VERSION};
 use protocol::signal::MAX_FRAME;
+use store::screens::Seen;
+use store::screens::notices::for_screen;
 use tokio::sync::broadcast::error::RecvError;
 use tokio::sync::watch;
-use tokio::time::Instant;
+use tokio::time::{Instant, MissedTickBehavior};
 
+use super::Bearer;
 use super::library::Ready;
 use crate::app::App;
 use crate::health::Present;
@@ -25,6 +28,10 @@ use crate::texts::Lang;
 const SILENT_FOR: Duration = Duration::from_secs(20);
 const PING_EVERY: Duration = Duration::from_secs(5);
 const SENT_IN: Duration = Duration::from_secs(10);
+/// It is looked so often whether a notice's time has begun or is over.
+const NOTICES_EVERY: Duration = Duration::from_secs(1);
+/// So many characters of a player's version are kept.
+const LONGEST_VERSION: usize = 40;
 /// WebSocket close codes (RFC 6455 §7.4.1).
 const RESTART: u16 = 1012;
 const POLICY: u16 = 1008;
@@ -35,16 +42,15 @@ pub(super) async fn connect(
     headers: HeaderMap,
     upgrade: Result<WebSocketUpgrade, WebSocketUpgradeRejection>,
 ) -> Result<Response, Refusal> {
-    let screen = super::screen_of(&app, &headers)?.screen;
+    let bearer = super::screen_of(&app, &headers).await?;
     let upgrade = upgrade.map_err(|_| Fault::BadRequest)?;
-    let manifests = app.library.watch(&screen).ok_or(Fault::Forbidden)?;
     Ok(upgrade
         .max_message_size(MAX_FRAME)
         .max_frame_size(MAX_FRAME)
         .on_upgrade(move |socket| async move {
             // The program's end waits for it, so that the screen is told to come back.
             let shutdown = app.shutdown.clone();
-            let _ = shutdown.spawn(serve(app, socket, screen, manifests)).await;
+            let _ = shutdown.spawn(serve(app, socket, bearer)).await;
         }))
 }
 
@@ -56,23 +62,33 @@ enum End {
 
 struct Connection {
     app: Arc<App>,
+    bearer: Bearer,
     screen: ScreenId,
     socket: WebSocket,
     manifests: watch::Receiver<Option<Ready>>,
     /// The digest of the manifest that the screen has.
     has: Option<String>,
+    /// What the office says, as the screen was told last.
+    told: Option<Vec<Notice>>,
+    /// The player's version.
+    player: String,
     is_greeted: bool,
 }
 
-async fn serve(app: Arc<App>, socket: WebSocket, screen: ScreenId, manifests: watch::Receiver<Option<Ready>>) {
+async fn serve(app: Arc<App>, socket: WebSocket, bearer: Bearer) {
     let _present = Present::new(&app.metrics.screens);
+    let screen = bearer.screen.clone();
     tracing::info!(%screen, "a screen is connected");
+    let manifests = app.library.watch(&screen);
     let mut connection = Connection {
         app,
+        bearer,
         screen,
         socket,
         manifests,
         has: None,
+        told: None,
+        player: String::new(),
         is_greeted: false,
     };
     let end = connection.run().await;
@@ -92,6 +108,9 @@ impl Connection {
     async fn run(&mut self) -> Result<(), End> {
         let app = Arc::clone(&self.app);
         let mut areas = app.feed.news();
+        let (mut known, mut looks) = (app.screens.watch(), app.screens.looks());
+        let mut notices = tokio::time::interval(NOTICES_EVERY);
+        notices.set_missed_tick_behavior(MissedTickBehavior::Delay);
         let mut heard = Instant::now();
         let mut ping = tokio::time::interval(PING_EVERY);
         loop {
@@ -122,6 +141,20 @@ impl Connection {
                         self.send(Message::Text(frame)).await?;
                     }
                 }
+                changed = known.changed() => {
+                    if changed.is_err() {
+                        return Err(End::Gone);
+                    }
+                    self.check_token().await?;
+                    self.tell_notices().await?;
+                }
+                // Their times begin and end without anybody saying so.
+                _ = notices.tick() => self.tell_notices().await?,
+                look = looks.recv() => {
+                    if self.is_greeted && look.is_ok_and(|screen| screen == self.screen) {
+                        self.tell(&ToScreen::Look).await?;
+                    }
+                }
                 _ = ping.tick() => self.send(Message::Ping(bytes::Bytes::new())).await?,
                 () = tokio::time::sleep_until(heard + SILENT_FOR) => return Err(End::Gone),
                 () = app.shutdown.started() => return Err(End::Code(RESTART)),
@@ -140,6 +173,42 @@ impl Connection {
         // Plain data with text keys is always JSON.
         let text = serde_json::to_string(frame).unwrap_or_default();
         self.send(Message::Text(text.into())).await
+    }
+
+    /// Ends the connection when its token was taken away. While the ledger is away it goes on.
+    async fn check_token(&mut self) -> Result<(), End> {
+        match self.bearer.holds(&self.app).await {
+            Ok(false) => Err(End::Code(POLICY)),
+            _ => Ok(()),
+        }
+    }
+
+    /// Tells what the office says now, if the screen wasn't told the same last.
+    async fn tell_notices(&mut self) -> Result<(), End> {
+        if !self.is_greeted {
+            return Ok(());
+        }
+        let known = Arc::clone(&self.app.screens.watch().borrow());
+        let notices = for_screen(&known.notices, &self.screen, runtime::now());
+        if self.told.as_ref() == Some(&notices) {
+            return Ok(());
+        }
+        self.told = Some(notices.clone());
+        self.tell(&ToScreen::Notices { notices }).await
+    }
+
+    /// Keeps that the screen is there.
+    async fn see(&mut self) {
+        let seen = Seen {
+            at: runtime::now(),
+            player: self.player.clone(),
+            manifest: self.has.clone(),
+        };
+        let (live, office) = (&self.app.store.live, &self.app.config.office.id);
+        if let Err(error) = store::screens::see(live, office, &self.screen, &seen).await {
+            // It is seen again in ten seconds.
+            tracing::debug!(%error, "that a screen is there could not be kept");
+        }
     }
 
     async fn refuse(&mut self, fault: Fault, field: &'static str) -> Result<(), End> {
@@ -166,8 +235,9 @@ impl Connection {
                 self.refuse(Fault::OldPage, "version").await?;
                 Err(End::Code(POLICY))
             }
-            Ok(ScreenFrame::Hello { manifest, .. }) => {
+            Ok(ScreenFrame::Hello { manifest, player, .. }) => {
                 self.has = manifest;
+                self.player = player.chars().take(LONGEST_VERSION).collect();
                 self.is_greeted = true;
                 let now = runtime::now();
                 self.tell(&ToScreen::Welcome {
@@ -178,7 +248,10 @@ impl Connection {
                 .await?;
                 self.show().await?;
                 let areas = self.app.feed.all(now).frame;
-                self.send(Message::Text(areas)).await
+                self.send(Message::Text(areas)).await?;
+                self.tell_notices().await?;
+                self.see().await;
+                Ok(())
             }
             Ok(ScreenFrame::Report { report }) => {
                 let (live, office) = (&self.app.store.live, &self.app.config.office.id);
@@ -186,6 +259,7 @@ impl Connection {
                     // The next one comes in ten seconds.
                     tracing::debug!(%error, "a screen's report could not be kept");
                 }
+                self.see().await;
                 Ok(())
             }
             Err(_) => self.refuse(Fault::BadRequest, "type").await,

@@ -34,8 +34,16 @@ pub(super) async fn serve(
     Path(sha256): Path<String>,
     headers: HeaderMap,
 ) -> Result<Response, Refusal> {
-    super::screen_of(&app, &headers)?;
-    let stored = app.library.find(&sha256).ok_or(Fault::NotFound)?;
+    super::screen_of(&app, &headers).await?;
+    send(&app, &sha256, &headers).await
+}
+
+/// A content, or the part of it that is asked for, to whom may have it.
+///
+/// # Errors
+/// [`Fault::NotFound`].
+pub(crate) async fn send(app: &App, sha256: &str, headers: &HeaderMap) -> Result<Response, Refusal> {
+    let stored = app.library.find(sha256).ok_or(Fault::NotFound)?;
     let file = File::open(&stored.path).await.map_err(|_| Fault::NotFound)?;
     let metadata = file.metadata().await.map_err(|_| Fault::NotFound)?;
     if !stored.is_still(&metadata) {

@@ -1,4 +1,5 @@
-//! What each screen shows: its layout file with the contents that are really there, as a manifest.
+//! What each screen shows, as a manifest: what staff have published, or else its layout file with the contents that are
+//! really there.
 //!
 //! Invariant: a content is only ever named by the SHA-256 of bytes that were read; what changes on the
 //! disk is read again before it is named again.
@@ -17,6 +18,7 @@ use protocol::screen::{Content, Layout, Manifest, ToScreen, Widget};
 use sha2::{Digest, Sha256};
 use tokio::sync::watch;
 
+use super::known::Known;
 use crate::app::App;
 
 /// Files are looked at for changes so often.
@@ -64,17 +66,42 @@ impl Stored {
 
 #[derive(Debug)]
 struct Shelf {
-    layout_file: PathBuf,
+    /// The configuration's; `None`: it has no such screen.
+    layout_file: Option<PathBuf>,
+    /// Whether what is shown was published: then the file doesn't count.
+    is_published: bool,
     /// `None`: there is nothing to show yet.
     ready: watch::Sender<Option<Ready>>,
+}
+
+impl Shelf {
+    fn new(layout_file: Option<&Path>) -> Self {
+        Self {
+            layout_file: layout_file.map(Path::to_owned),
+            is_published: false,
+            ready: watch::channel(None).0,
+        }
+    }
+
+    fn show(&self, screen: &ScreenId, manifest: Manifest) {
+        let ready = ready(manifest);
+        let is_new = self.ready.borrow().as_ref().map(|it| &it.digest) != Some(&ready.digest);
+        if is_new {
+            tracing::info!(%screen, "a screen has a new manifest");
+            self.ready.send_replace(Some(ready));
+        }
+    }
 }
 
 /// All screens' manifests and all contents.
 #[derive(Debug)]
 pub(crate) struct Library {
     folder: PathBuf,
-    shelves: HashMap<ScreenId, Shelf>,
+    shelves: Mutex<HashMap<ScreenId, Shelf>>,
     stored: Mutex<HashMap<PathBuf, Stored>>,
+    /// Where the files lie that staff have given, each under its SHA-256, and what is known of them.
+    uploads: PathBuf,
+    uploaded: Mutex<HashMap<String, Content>>,
     /// What was said of each file last, so that the log says it once.
     said: Mutex<HashMap<PathBuf, String>>,
 }
@@ -82,18 +109,14 @@ pub(crate) struct Library {
 impl Library {
     /// Nothing is read yet.
     pub(crate) fn new(config: &Config) -> Self {
-        let shelf = |layout: &Path| Shelf {
-            layout_file: layout.to_owned(),
-            ready: watch::channel(None).0,
-        };
+        let shelves = config.screens.iter();
+        let shelves = shelves.map(|screen| (screen.id.clone(), Shelf::new(Some(&screen.layout))));
         Self {
             folder: config.paths.content.clone(),
-            shelves: config
-                .screens
-                .iter()
-                .map(|screen| (screen.id.clone(), shelf(&screen.layout)))
-                .collect(),
+            shelves: Mutex::new(shelves.collect()),
             stored: Mutex::default(),
+            uploads: config.paths.run.join("uploads"),
+            uploaded: Mutex::default(),
             said: Mutex::default(),
         }
     }
@@ -102,38 +125,84 @@ impl Library {
         self.stored.lock().unwrap_or_else(PoisonError::into_inner)
     }
 
-    /// A screen's manifest, now and when it changes.
-    pub(super) fn watch(&self, screen: &ScreenId) -> Option<watch::Receiver<Option<Ready>>> {
-        self.shelves.get(screen).map(|shelf| shelf.ready.subscribe())
+    fn shelves(&self) -> MutexGuard<'_, HashMap<ScreenId, Shelf>> {
+        self.shelves.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+
+    fn uploaded(&self) -> MutexGuard<'_, HashMap<String, Content>> {
+        self.uploaded.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+
+    /// A screen's manifest, now and when it changes. Whether it is a screen of the office's is for the caller to know: one
+    /// that was paired a moment ago may be new here.
+    pub(super) fn watch(&self, screen: &ScreenId) -> watch::Receiver<Option<Ready>> {
+        let mut shelves = self.shelves();
+        let shelf = shelves.entry(screen.clone()).or_insert_with(|| Shelf::new(None));
+        shelf.ready.subscribe()
+    }
+
+    /// The digest of what a screen shall show now.
+    pub(crate) fn digest(&self, screen: &ScreenId) -> Option<String> {
+        let ready = self.shelves().get(screen)?.ready.borrow().clone();
+        ready.map(|ready| ready.digest)
     }
 
     /// A content by its hash.
     pub(super) fn find(&self, sha256: &str) -> Option<Stored> {
-        let stored = self.stored();
-        stored.values().find(|it| it.content.sha256 == sha256).cloned()
+        let of_file = self.stored().values().find(|it| it.content.sha256 == sha256).cloned();
+        of_file.or_else(|| {
+            let content = self.uploaded().get(sha256).cloned()?;
+            let path = self.uploads.join(sha256);
+            let stamp = Stamp::of(&fs::metadata(&path).ok()?);
+            Some(Stored { path, content, stamp })
+        })
     }
 
-    /// Reads all layouts and what they name. Blocks: large files are hashed when they are new.
-    fn read(&self) {
-        for (screen, shelf) in &self.shelves {
-            match self.manifest(shelf) {
-                Ok(manifest) => {
-                    self.say(&shelf.layout_file, "");
-                    let ready = ready(manifest);
-                    let is_new = shelf.ready.borrow().as_ref().map(|it| &it.digest) != Some(&ready.digest);
-                    if is_new {
-                        tracing::info!(%screen, "a screen has a new manifest");
-                        shelf.ready.send_replace(Some(ready));
-                    }
-                }
-                // What was there before goes on.
-                Err(error) => self.say(&shelf.layout_file, &error),
+    /// Where the files lie that staff have given.
+    pub(crate) fn uploads(&self) -> &Path {
+        &self.uploads
+    }
+
+    /// Takes over what staff have published and uploaded.
+    pub(super) fn take(&self, known: &Known) {
+        *self.uploaded() = known
+            .files
+            .iter()
+            .map(|(sha256, file)| (sha256.clone(), file.content.clone()))
+            .collect();
+        let mut shelves = self.shelves();
+        for (id, shelf) in shelves.iter_mut() {
+            shelf.is_published = known.screens.get(id).is_some_and(|screen| screen.shows.is_some());
+        }
+        for (id, screen) in &known.screens {
+            if let Some(shows) = &screen.shows {
+                let shelf = shelves.entry(id.clone()).or_insert_with(|| Shelf::new(None));
+                shelf.is_published = true;
+                shelf.show(id, shows.manifest.clone());
             }
         }
     }
 
-    fn manifest(&self, shelf: &Shelf) -> Result<Manifest, String> {
-        let text = fs::read_to_string(&shelf.layout_file).map_err(|error| format!("can't be read: {error}"))?;
+    /// Reads all layouts and what they name. Blocks: large files are hashed when they are new.
+    fn read(&self) {
+        let of_files = |(id, shelf): (&ScreenId, &Shelf)| Some((id.clone(), shelf.layout_file.clone()?));
+        let files: Vec<(ScreenId, PathBuf)> = self.shelves().iter().filter_map(of_files).collect();
+        for (screen, file) in files {
+            match self.manifest(&file) {
+                Ok(manifest) => {
+                    self.say(&file, "");
+                    if let Some(shelf) = self.shelves().get(&screen).filter(|shelf| !shelf.is_published) {
+                        shelf.show(&screen, manifest);
+                    }
+                }
+                // What was there before goes on.
+                Err(error) => self.say(&file, &error),
+            }
+        }
+    }
+
+    fn manifest(&self, layout_file: &Path) -> Result<Manifest, String> {
+        let text = fs::read_to_string(layout_file).map_err(|error| format!("can't be read: {error}"))?;
         let mut layout = Layout::parse(&text).map_err(|error| error.to_string())?;
         let mut contents = BTreeMap::new();
         let names: Vec<String> = layout.contents().map(str::to_owned).collect();
@@ -295,7 +364,7 @@ mod tests {
     fn manifest(library: &Library) -> Option<Manifest> {
         library.read();
         let screen = ScreenId::new("lobby").expect("valid");
-        let ready = library.watch(&screen).expect("configured").borrow().clone()?;
+        let ready = library.watch(&screen).borrow().clone()?;
         match serde_json::from_str(ready.frame.as_str()).expect("a frame") {
             ToScreen::Manifest { manifest } => {
                 let json = serde_json::to_vec(&manifest).expect("json");

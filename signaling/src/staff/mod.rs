@@ -16,6 +16,7 @@ mod password;
 mod qr;
 mod report;
 pub(crate) mod rights;
+mod screens;
 mod session;
 
 use std::sync::Arc;
@@ -41,5 +42,6 @@ pub(crate) fn routes() -> Router<Arc<App>> {
         .merge(accounts::routes())
         .merge(audit_page::routes())
         .merge(report::routes())
+        .merge(screens::routes())
         .merge(oidc::routes())
 }

@@ -22,6 +22,8 @@ pub(super) struct Nav {
     pub(super) has_accounts: bool,
     pub(super) has_audit: bool,
     pub(super) has_report: bool,
+    pub(super) has_screens: bool,
+    pub(super) has_notices: bool,
     /// A second factor is still missing: there is no other page.
     pub(super) is_limited: bool,
 }
@@ -34,6 +36,8 @@ impl Nav {
             here,
             has_accounts: member.may(Right::Accounts, Thing::OFFICE),
             has_audit: member.may(Right::Audit, Thing::OFFICE),
+            has_screens: member.may(Right::Screens, Thing::OFFICE),
+            has_notices: member.may(Right::WriteNotices, Thing::OFFICE),
             has_report: member.right_anywhere(Right::Report),
             is_limited: staff.needs_second_factor(app),
         }

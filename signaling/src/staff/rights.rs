@@ -33,6 +33,10 @@ pub(crate) enum Right {
     EndBroadcasts,
     /// See how many consultations there were, how long residents waited, and how content they were.
     Report,
+    /// Write what screens tell everybody, and take it back.
+    WriteNotices,
+    /// Take screens in and out, and say what they show.
+    Screens,
     /// Invite, change and disable members of staff.
     Accounts,
     /// Read and export the audit log.
@@ -54,7 +58,7 @@ pub(crate) enum Scope {
 
 impl Right {
     /// All of them, as they are shown.
-    pub(crate) const ALL: [Self; 13] = [
+    pub(crate) const ALL: [Self; 15] = [
         Self::SeeConsultations,
         Self::MakeLinks,
         Self::Admit,
@@ -66,6 +70,8 @@ impl Right {
         Self::MakeBroadcasts,
         Self::EndBroadcasts,
         Self::Report,
+        Self::WriteNotices,
+        Self::Screens,
         Self::Accounts,
         Self::Audit,
     ];
@@ -85,6 +91,8 @@ impl Right {
             Self::MakeBroadcasts => [All, All, All, No],
             Self::EndBroadcasts => [All, All, Theirs, No],
             Self::Report => [All, Own, No, No],
+            Self::WriteNotices => [All, All, No, No],
+            Self::Screens => [All, No, No, No],
             Self::Accounts => [All, No, No, No],
             Self::Audit => [All, No, No, No],
         }
@@ -227,6 +235,8 @@ mod tests {
             (Right::MakeBroadcasts, [ALL, ALL, ALL, NO]),
             (Right::EndBroadcasts, [ALL, ALL, THEIRS, NO]),
             (Right::Report, [ALL, OWN, NO, NO]),
+            (Right::WriteNotices, [ALL, ALL, NO, NO]),
+            (Right::Screens, [ALL, NO, NO, NO]),
             (Right::Accounts, [ALL, NO, NO, NO]),
             (Right::Audit, [ALL, NO, NO, NO]),
         ];

@@ -151,6 +151,28 @@ what! {
     BroadcastCreated = "broadcast.created",
     /// It was ended.
     BroadcastEnded = "broadcast.ended",
+    /// A player was accepted as a screen; the detail says whether the screen is new.
+    ScreenPaired = "screen.paired",
+    /// Its token was taken away.
+    ScreenRevoked = "screen.revoked",
+    /// It has another name, place or orientation.
+    ScreenChanged = "screen.changed",
+    /// It is no screen of the office's any more.
+    ScreenRemoved = "screen.removed",
+    /// It shows something else: the detail says which version.
+    ScreenPublished = "screen.published",
+    /// A picture of it was asked for.
+    ScreenLookedAt = "screen.snapshot",
+    /// What it has shown was written to a file.
+    PlaysExported = "screen.plays.exported",
+    /// A file was given to be shown: `which` begins its SHA-256.
+    FileAdded = "screen-file.added",
+    /// It was deleted.
+    FileRemoved = "screen-file.removed",
+    /// A notice was posted: the detail says how urgent.
+    NoticePosted = "notice.posted",
+    /// It was taken back.
+    NoticeRemoved = "notice.removed",
 }
 
 /// What is to be written down.

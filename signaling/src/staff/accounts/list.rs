@@ -156,6 +156,8 @@ fn rights(lang: Lang) -> Vec<(&'static str, [&'static str; 4])> {
         Right::SeeBroadcasts => texts.text("right.see_broadcasts"),
         Right::MakeBroadcasts => texts.text("right.make_broadcasts"),
         Right::Report => texts.text("right.report"),
+        Right::WriteNotices => texts.text("right.write_notices"),
+        Right::Screens => texts.text("right.screens"),
         Right::EndBroadcasts => texts.text("right.end_broadcasts"),
         Right::Accounts => texts.text("right.accounts"),
         Right::Audit => texts.text("right.audit"),

@@ -1,0 +1,226 @@
+//! Ready-made layouts: one JSON file each in `paths.layouts`, and what becomes of one with a playlist, an office and its areas
+//! in it. `fill` is pure.
+//!
+//! In a ready-made layout every playlist in a zone named `main` is replaced by what staff arrange; a label `{office}` says
+//! the office's name; a congestion board without areas shows all of the office's.
+
+use std::collections::BTreeMap;
+use std::path::Path;
+
+use protocol::config::Config;
+use protocol::screen::{BoardArea, Content, Item, Layout, Manifest, Widget};
+use store::screens::files::Upload;
+use store::screens::{Arrangement, Orientation};
+
+/// The zone that staff fill.
+const MAIN: &str = "main";
+const OFFICE: &str = "{office}";
+
+/// A ready-made layout.
+#[derive(Debug, Clone, PartialEq)]
+pub(crate) struct Ready {
+    /// Its file's name without `.json`.
+    pub(crate) name: String,
+    /// What it says.
+    pub(crate) layout: Layout,
+}
+
+impl Ready {
+    /// For screens that hang so.
+    pub(crate) fn orientation(&self) -> Orientation {
+        if self.layout.height > self.layout.width {
+            Orientation::Portrait
+        } else {
+            Orientation::Landscape
+        }
+    }
+
+    /// Whether there is something in it for staff to arrange.
+    fn has_main(&self) -> bool {
+        let mut zones = self.layout.pages.iter().flat_map(|page| &page.zones);
+        zones.any(|zone| zone.name == MAIN && matches!(zone.widget, Widget::Playlist { .. }))
+    }
+}
+
+/// All ready-made layouts that are sound, by name. What is wrong with others is logged. Blocks.
+pub(crate) fn all(folder: &Path) -> Vec<Ready> {
+    let files = std::fs::read_dir(folder).into_iter().flatten().flatten();
+    let mut all: Vec<Ready> = files.filter_map(|file| read(&file.path())).collect();
+    all.sort_by(|a, b| a.name.cmp(&b.name));
+    all
+}
+
+fn read(path: &Path) -> Option<Ready> {
+    if path.extension()? != "json" {
+        return None;
+    }
+    let name = path.file_stem()?.to_str()?.to_owned();
+    let text = std::fs::read_to_string(path).map_err(|error| error.to_string());
+    match text.and_then(|text| Layout::parse(&text).map_err(|error| error.to_string())) {
+        Ok(layout) => {
+            let ready = Ready { name, layout };
+            if !ready.has_main() {
+                tracing::warn!(file = %path.display(), "has no playlist in a zone named \"main\": it can't be chosen");
+            }
+            ready.has_main().then_some(ready)
+        }
+        Err(error) => {
+            tracing::warn!(file = %path.display(), "can't be chosen: {error}");
+            None
+        }
+    }
+}
+
+/// Why nothing can be made of an arrangement.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) enum Trouble {
+    /// Nothing was chosen to be played.
+    NoItem,
+    /// A file that was chosen isn't there any more.
+    NoFile,
+    /// It can't be shown: too large for the layout's rules.
+    Unsound,
+}
+
+/// A manifest of a ready-made layout with what staff have arranged.
+///
+/// # Errors
+/// [`Trouble`].
+pub(crate) fn manifest(
+    ready: &Ready,
+    of: &Arrangement,
+    files: &BTreeMap<String, Upload>,
+    config: &Config,
+) -> Result<Manifest, Trouble> {
+    let mut contents: BTreeMap<String, Content> = BTreeMap::new();
+    let mut items = Vec::with_capacity(of.items.len());
+    for chosen in &of.items {
+        let file = files.get(&chosen.sha256).ok_or(Trouble::NoFile)?;
+        // Two files may have one name: the second is told apart by its hash.
+        let is_taken = contents.get(&file.name).is_some_and(|other| *other != file.content);
+        let name = if is_taken {
+            format!("{} ({})", file.name, &chosen.sha256[..8])
+        } else {
+            file.name.clone()
+        };
+        contents.insert(name.clone(), file.content.clone());
+        items.push(item(name, &file.content.media_type, chosen.seconds));
+    }
+    if items.is_empty() {
+        return Err(Trouble::NoItem);
+    }
+    let mut layout = ready.layout.clone();
+    for zone in layout.pages.iter_mut().flat_map(|page| &mut page.zones) {
+        match &mut zone.widget {
+            Widget::Playlist { items: old, .. } if zone.name == MAIN => old.clone_from(&items),
+            Widget::Label { text, .. } if text.ja == OFFICE => text.clone_from(&config.office.name),
+            Widget::CongestionBoard { areas, .. } if areas.is_empty() => {
+                *areas = config
+                    .areas
+                    .iter()
+                    .map(|area| BoardArea {
+                        area: area.id.clone(),
+                        label: area.name.clone(),
+                    })
+                    .collect();
+            }
+            _ => {}
+        }
+    }
+    layout.check().map_err(|error| {
+        tracing::warn!(%error, "an arrangement can't be shown");
+        Trouble::Unsound
+    })?;
+    Ok(Manifest { layout, contents })
+}
+
+fn item(content: String, media_type: &str, seconds: u32) -> Item {
+    let millis = u64::from(seconds) * 1000;
+    match media_type {
+        "video/mp4" | "video/webm" => Item::Video { content },
+        "application/pdf" => Item::Document {
+            content,
+            page_ms: millis,
+        },
+        _ => Item::Picture {
+            content,
+            duration_ms: millis,
+        },
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use protocol::ids::StaffId;
+    use protocol::time::UnixMillis;
+    use store::screens::Chosen;
+
+    use super::*;
+
+    fn config() -> Config {
+        let text = include_str!("../../../configs/demo.toml");
+        Config::parse(Path::new("demo.toml"), text).expect("the demo is sound")
+    }
+
+    fn file(fill: char, name: &str, media_type: &str) -> (String, Upload) {
+        let sha256 = fill.to_string().repeat(64);
+        let upload = Upload {
+            content: Content {
+                sha256: sha256.clone(),
+                size: 1,
+                media_type: media_type.into(),
+            },
+            name: name.into(),
+            by: StaffId::new("kanri").expect("valid"),
+            at: UnixMillis(0),
+        };
+        (sha256, upload)
+    }
+
+    fn of(fills: &str) -> Arrangement {
+        let chosen = |fill: char| Chosen {
+            sha256: fill.to_string().repeat(64),
+            seconds: 7,
+        };
+        Arrangement {
+            layout: "any".into(),
+            items: fills.chars().map(chosen).collect(),
+        }
+    }
+
+    #[test]
+    fn all_ready_made_layouts_take_a_playlist_the_offices_name_and_its_areas() {
+        let folder = Path::new(env!("CARGO_MANIFEST_DIR")).join("../configs/layouts");
+        let files = std::fs::read_dir(&folder).expect("read").count();
+        let ready = all(&folder);
+        assert_eq!(ready.len(), files, "all are sound");
+        for orientation in [Orientation::Landscape, Orientation::Portrait] {
+            assert!(
+                ready.iter().any(|one| one.orientation() == orientation),
+                "{orientation:?}"
+            );
+        }
+        let known = BTreeMap::from([file('a', "a.mp4", "video/mp4"), file('b', "b.pdf", "application/pdf")]);
+        for one in &ready {
+            let made = manifest(one, &of("aba"), &known, &config()).expect("made");
+            let names: Vec<&str> = made.layout.contents().collect();
+            assert_eq!(names, ["a.mp4", "b.pdf", "a.mp4"], "{}", one.name);
+            assert_eq!(made.contents.len(), 2);
+            let json = serde_json::to_string(&made.layout).expect("json");
+            assert!(!json.contains(OFFICE) && !json.contains("\"areas\":[]"), "{json}");
+        }
+    }
+
+    #[test]
+    fn two_files_of_one_name_stay_two_and_a_missing_one_is_named() {
+        let folder = Path::new(env!("CARGO_MANIFEST_DIR")).join("../configs/layouts");
+        let ready = all(&folder);
+        let known = BTreeMap::from([file('a', "x.png", "image/png"), file('b', "x.png", "image/png")]);
+        let made = manifest(&ready[0], &of("abab"), &known, &config()).expect("made");
+        assert_eq!(made.contents.len(), 2);
+        assert!(made.contents.contains_key("x.png") && made.contents.contains_key("x.png (bbbbbbbb)"));
+        let refused = |fills: &str| manifest(&ready[0], &of(fills), &known, &config()).expect_err("refused");
+        assert_eq!(refused(""), Trouble::NoItem);
+        assert_eq!(refused("ac"), Trouble::NoFile);
+    }
+}

@@ -1,0 +1,301 @@
+//! Arranging what a screen plays, and publishing it. Every button sends the whole form, so that nothing typed is lost, and
+//! it works without a script.
+
+use std::collections::BTreeMap;
+
+use axum::extract::Path;
+use axum::response::Response;
+use protocol::ids::ScreenId;
+use store::audit::What;
+use store::screens::files::Upload;
+use store::screens::{Arrangement, Chosen, Orientation, Publication, Screen};
+
+use super::super::form::Sent;
+use super::super::nav::Fields;
+use super::super::session::LoggedIn;
+use super::one::{done, screen_id, shown, tell, write};
+use super::{bytes_word, check_admin};
+use crate::app::App;
+use crate::problem::{Fault, Refusal};
+use crate::signage::layouts::{self, Ready, Trouble};
+use crate::texts::Lang;
+use crate::visitor::Visitor;
+
+/// So many items a playlist may have.
+const MOST: usize = 100;
+/// How long a picture may stand, in seconds.
+const SECONDS: std::ops::RangeInclusive<u32> = 3..=3600;
+/// How long it stands when nobody said otherwise.
+const USUAL: u32 = 10;
+
+/// A line of the playlist.
+pub(super) struct Entry {
+    pub(super) number: usize,
+    pub(super) sha256: String,
+    pub(super) name: String,
+    pub(super) kind: &'static str,
+    pub(super) is_picture: bool,
+    /// `None`: it lasts as long as it lasts.
+    pub(super) seconds: Option<u32>,
+    pub(super) is_first: bool,
+    pub(super) is_last: bool,
+}
+
+/// A file to be added.
+pub(super) struct FileChoice {
+    pub(super) sha256: String,
+    pub(super) word: String,
+}
+
+/// A layout to be chosen.
+pub(super) struct LayoutChoice {
+    pub(super) name: String,
+    pub(super) word: String,
+    pub(super) is_chosen: bool,
+}
+
+pub(super) fn kind_word(lang: Lang, media_type: &str) -> &'static str {
+    let texts = lang.catalogue();
+    match media_type {
+        "video/mp4" | "video/webm" => texts.text("screens.kind.video"),
+        "application/pdf" => texts.text("screens.kind.document"),
+        _ => texts.text("screens.kind.picture"),
+    }
+}
+
+pub(super) fn entries(lang: Lang, draft: &Arrangement, files: &BTreeMap<String, Upload>) -> Vec<Entry> {
+    let last = draft.items.len().saturating_sub(1);
+    let entry = |(at, chosen): (usize, &Chosen)| {
+        let file = files.get(&chosen.sha256);
+        let media_type = file.map_or("", |file| file.content.media_type.as_str());
+        Entry {
+            number: at + 1,
+            sha256: chosen.sha256.clone(),
+            name: file.map_or_else(
+                || lang.catalogue().text("screens.file.gone").to_owned(),
+                |it| it.name.clone(),
+            ),
+            kind: kind_word(lang, media_type),
+            is_picture: media_type.starts_with("image/"),
+            seconds: (!media_type.starts_with("video/")).then_some(chosen.seconds),
+            is_first: at == 0,
+            is_last: at == last,
+        }
+    };
+    draft.items.iter().enumerate().map(entry).collect()
+}
+
+pub(super) fn file_choices(lang: Lang, files: &BTreeMap<String, Upload>) -> Vec<FileChoice> {
+    let mut all: Vec<&Upload> = files.values().collect();
+    all.sort_by_key(|file| std::cmp::Reverse(file.at));
+    let word = |file: &Upload| {
+        let kind = kind_word(lang, &file.content.media_type);
+        format!("{} ({kind}, {})", file.name, bytes_word(file.content.size))
+    };
+    all.into_iter()
+        .map(|file| FileChoice {
+            sha256: file.content.sha256.clone(),
+            word: word(file),
+        })
+        .collect()
+}
+
+async fn ready(app: &App) -> Vec<Ready> {
+    let folder = app.config.paths.layouts.clone();
+    tokio::task::spawn_blocking(move || layouts::all(&folder))
+        .await
+        .unwrap_or_default()
+}
+
+/// The layouts for a screen that hangs so; the first is chosen where nothing was.
+pub(super) async fn layout_choices(app: &App, draft: &Arrangement, orientation: Orientation) -> Vec<LayoutChoice> {
+    let ready = ready(app).await;
+    let fitting: Vec<&Ready> = ready.iter().filter(|one| one.orientation() == orientation).collect();
+    let is_known = fitting.iter().any(|one| one.name == draft.layout);
+    let choice = |(at, one): (usize, &&Ready)| LayoutChoice {
+        name: one.name.clone(),
+        word: one.layout.name.clone(),
+        is_chosen: if is_known { one.name == draft.layout } else { at == 0 },
+    };
+    fitting.iter().enumerate().map(choice).collect()
+}
+
+/// What a button does.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+enum Act {
+    Save,
+    Add,
+    Publish,
+    Up(usize),
+    Down(usize),
+    Drop(usize),
+}
+
+fn act_of(text: &str) -> Option<Act> {
+    let (word, at) = match text.split_once('-') {
+        Some((word, at)) => (word, at.parse().ok()?),
+        None => (text, 0),
+    };
+    Some(match word {
+        "save" => Act::Save,
+        "add" => Act::Add,
+        "publish" => Act::Publish,
+        "up" => Act::Up(at),
+        "down" => Act::Down(at),
+        "drop" => Act::Drop(at),
+        _ => return None,
+    })
+}
+
+/// What the form says, or what is wrong with it.
+fn read(fields: &Fields) -> Result<Arrangement, &'static str> {
+    let hashes: Vec<&str> = fields.all("item").collect();
+    let seconds: Vec<&str> = fields.all("seconds").collect();
+    if hashes.len() != seconds.len() || hashes.len() > MOST {
+        return Err("screens.error.playlist");
+    }
+    let mut items = Vec::with_capacity(hashes.len());
+    for (sha256, seconds) in hashes.into_iter().zip(seconds) {
+        if !protocol::screen::is_sha256(sha256) {
+            return Err("screens.error.playlist");
+        }
+        let seconds = seconds.trim().parse().ok().filter(|seconds| SECONDS.contains(seconds));
+        items.push(Chosen {
+            sha256: sha256.to_owned(),
+            seconds: seconds.ok_or("screens.error.seconds")?,
+        });
+    }
+    Ok(Arrangement {
+        layout: fields.get("layout").to_owned(),
+        items,
+    })
+}
+
+/// Does what a button says. Pure.
+fn arranged(mut old: Arrangement, act: Act, added: &str) -> Result<Arrangement, &'static str> {
+    let count = old.items.len();
+    match act {
+        Act::Up(at) if at > 0 && at < count => old.items.swap(at - 1, at),
+        Act::Down(at) if at + 1 < count => old.items.swap(at, at + 1),
+        Act::Drop(at) if at < count => drop(old.items.remove(at)),
+        Act::Add if !protocol::screen::is_sha256(added) => return Err("screens.error.choose_file"),
+        Act::Add if count >= MOST => return Err("screens.error.full"),
+        Act::Add => old.items.push(Chosen {
+            sha256: added.to_owned(),
+            seconds: USUAL,
+        }),
+        _ => {}
+    }
+    Ok(old)
+}
+
+/// POST /staff/screens/one/{id}/playlist
+pub(super) async fn arrange(
+    Path(id): Path<String>,
+    Sent {
+        visitor, staff, fields, ..
+    }: Sent,
+) -> Result<Response, Refusal> {
+    check_admin(&staff)?;
+    let (app, id) = (&visitor.app, screen_id(&id)?);
+    let act = act_of(fields.get("act")).ok_or(Refusal::of_field(Fault::BadRequest, "act"))?;
+    let draft = match read(&fields).and_then(|draft| arranged(draft, act, fields.get("add"))) {
+        Ok(draft) => draft,
+        Err(key) => return shown(&visitor, &staff, &id, None, Some(key)).await,
+    };
+    if act == Act::Publish {
+        return publish(&visitor, &staff, &id, draft).await;
+    }
+    write(app, visitor.lang, &id, |old| {
+        Ok(Screen {
+            draft: draft.clone(),
+            ..old
+        })
+    })
+    .await?;
+    Ok(done(&id, "saved"))
+}
+
+async fn publish(visitor: &Visitor, staff: &LoggedIn, id: &ScreenId, draft: Arrangement) -> Result<Response, Refusal> {
+    let app = &visitor.app;
+    let (ledger, office) = (&app.store.ledger, &app.config.office.id);
+    // What was arranged isn't lost where it can't be published.
+    write(app, visitor.lang, id, |old| {
+        Ok(Screen {
+            draft: draft.clone(),
+            ..old
+        })
+    })
+    .await?;
+    let ready = ready(app).await;
+    let Some(ready) = ready.iter().find(|one| one.name == draft.layout) else {
+        return shown(visitor, staff, id, None, Some("screens.error.layout")).await;
+    };
+    let files = store::screens::files::all(ledger, office).await?;
+    let manifest = match layouts::manifest(ready, &draft, &files, &app.config) {
+        Ok(manifest) => manifest,
+        Err(trouble) => {
+            let key = match trouble {
+                Trouble::NoItem => "screens.error.no_item",
+                Trouble::NoFile => "screens.error.no_file",
+                Trouble::Unsound => "screens.error.unsound",
+            };
+            return shown(visitor, staff, id, None, Some(key)).await;
+        }
+    };
+    let written = write(app, visitor.lang, id, |old| {
+        let version = old.shows.as_ref().map_or(0, |shows| shows.version) + 1;
+        Ok(Screen {
+            shows: Some(Publication {
+                version,
+                at: runtime::now(),
+                by: staff.account.id.clone(),
+                of: draft.clone(),
+                manifest: manifest.clone(),
+            }),
+            draft: draft.clone(),
+            ..old
+        })
+    })
+    .await?;
+    let version = written.shows.map_or(0, |shows| shows.version);
+    tell(app, staff, What::ScreenPublished, id, &format!("version={version}")).await;
+    Ok(done(id, "published"))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn of(fills: &str) -> Arrangement {
+        let chosen = |fill: char| Chosen {
+            sha256: fill.to_string().repeat(64),
+            seconds: USUAL,
+        };
+        Arrangement {
+            layout: "full".into(),
+            items: fills.chars().map(chosen).collect(),
+        }
+    }
+
+    #[test]
+    fn buttons_move_drop_and_add() {
+        let d = "d".repeat(64);
+        for (act, expected) in [
+            ("up-1", "bac"),
+            ("up-0", "abc"),
+            ("down-0", "bac"),
+            ("down-2", "abc"),
+            ("drop-1", "ac"),
+            ("drop-9", "abc"),
+            ("add", "abcd"),
+            ("save", "abc"),
+        ] {
+            let act = act_of(act).expect("known");
+            assert_eq!(arranged(of("abc"), act, &d), Ok(of(expected)), "{act:?}");
+        }
+        assert_eq!(act_of("dance"), None);
+        assert!(arranged(of("a"), Act::Add, "").is_err());
+        assert!(arranged(of(&"a".repeat(MOST)), Act::Add, &d).is_err());
+    }
+}

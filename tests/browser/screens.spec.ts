@@ -1,0 +1,171 @@
+// A new screen: a real player shows a code, an admin accepts it, gives it a picture, sees what it shows, tells something
+// urgent on it, and takes its token away. Each page is looked at by axe-core, and at 320 pixels.
+import assert from "node:assert/strict";
+import { type ChildProcess, execFile, spawn } from "node:child_process";
+import { createWriteStream, readFileSync, statSync } from "node:fs";
+import { join } from "node:path";
+import { after, before, test } from "node:test";
+import { promisify } from "node:util";
+import type { Browser, Page } from "playwright-core";
+import { eventually, Office, ROOT } from "./office.ts";
+import { at, isAccessible, newStaff, shot, startBrowser } from "./people.ts";
+import { differs, readPng, share, spread } from "./picture.ts";
+
+let office: Office;
+let browser: Browser;
+let player: ChildProcess;
+const PLAYER = ["--screen", "new-one"];
+
+before(async () => {
+  office = await Office.open({ isBare: true });
+  browser = await startBrowser();
+  const words = ["--config", office.config, ...PLAYER, "--pair", "--headless"];
+  player = spawn(office.program("signage-player"), words, { stdio: ["ignore", "pipe", "pipe"] });
+  const log = createWriteStream(playerLog());
+  player.stdout?.pipe(log, { end: false });
+  player.stderr?.pipe(log, { end: false });
+});
+
+after(async () => {
+  player?.kill();
+  await browser?.close();
+  await office?.close();
+});
+
+const playerLog = () => join(office.run, "new-player.log");
+
+/** All codes that the player has shown, as its log says. */
+function codes(): string[] {
+  const text = readFileSync(playerLog(), "utf8").replace(/\x1b\[[0-9;]*m/g, "");
+  return [...text.matchAll(/code="?(\d{3}-\d{3}-\d{3})/g)].map((found) => found[1] ?? "");
+}
+
+/** What the player shows now. */
+async function snapshot(name: string) {
+  const file = join(process.env.MADOGUCHI_SHOTS ?? office.run, `${name}.png`);
+  await promisify(execFile)(office.program("signage-player"), ["--config", office.config, ...PLAYER, "--snapshot", file]);
+  return readPng(file);
+}
+
+async function look(page: Page, name: string): Promise<void> {
+  const size = page.viewportSize();
+  await isAccessible(page, name);
+  await shot(page, name);
+  await page.setViewportSize({ width: 320, height: 720 });
+  const wider = await page.evaluate(() => document.documentElement.scrollWidth - document.documentElement.clientWidth);
+  assert.ok(wider <= 0, `${name} is ${wider} pixels too wide at 320`);
+  await isAccessible(page, `${name} at 320 pixels`);
+  await shot(page, `${name}-320`);
+  if (size) await page.setViewportSize(size);
+}
+
+const BLUE = [0x00, 0x17, 0xc1] as const;
+/** Where the page with the code has it, and the whole picture. */
+const CODE = { x: 64, y: 224, width: 1152, height: 190 };
+const PICTURE = join(ROOT, "signage-player/tests/golden/board-en.png");
+
+/** Goes on by Tab until what has the focus is the button with this name, and presses it. */
+async function pressByKeyboard(page: Page, name: string): Promise<void> {
+  for (let n = 0; n < 80; n++) {
+    await page.keyboard.press("Tab");
+    const here = await page.evaluate(() => (document.activeElement as HTMLElement | null)?.innerText?.trim());
+    if (here === name) return page.keyboard.press("Enter");
+  }
+  throw new Error(`no Tab leads to ${name}`);
+}
+
+test("a new screen is paired, filled, looked at, told something urgent, and revoked", async () => {
+  const code = await eventually("the player shows a code", () => codes()[0], 60_000);
+  const shown = await eventually("the code is on the picture", async () => {
+    const picture = await snapshot("screens-code");
+    return share(picture, CODE, BLUE) > 0.05 ? picture : undefined;
+  });
+
+  const { page } = await newStaff(browser, office, "kanri");
+  await page.goto(`${office.url}/staff/screens`);
+  await look(page, "screens-empty");
+  await page.locator("#code").fill("000-000-000");
+  await page.locator("#name").fill("2階 待合");
+  await page.locator("#place").fill("2階 東側");
+  await page.keyboard.press("Enter");
+  await page.locator("#pair-error").waitFor();
+  await look(page, "screens-wrong-code");
+  await page.locator("#code").fill(code);
+  await at(page, "pair").click();
+  await page.locator('[data-id^="screen-"]').waitFor();
+  await eventually("the screen is there", async () => {
+    await page.reload();
+    return (await page.locator('tr[data-state="there"]').count()) === 1;
+  });
+  await look(page, "screens-list");
+  const token = join(office.run, "screens/new-one/token");
+  assert.equal(statSync(token).mode & 0o077, 0, "nobody else reads the token");
+
+  await page.goto(`${office.url}/staff/screens/files`);
+  await page.locator("#file").setInputFiles(join(ROOT, "README.md"));
+  await at(page, "upload").click();
+  await page.locator("#error").waitFor();
+  await page.locator("#file").setInputFiles([PICTURE, join(ROOT, "signaling/tests/pages/page.jpg")]);
+  await at(page, "upload").click();
+  await page.locator('tr[data-name="board-en.png"]').waitFor();
+  await look(page, "screens-files");
+
+  await page.goto(`${office.url}/staff/screens`);
+  await page.locator('[data-id^="screen-"] a').click();
+  for (const name of ["page.jpg", "board-en.png"]) {
+    await page.locator("#add").selectOption({ index: await indexOf(page, name) });
+    await at(page, "add").click();
+    await page.locator(`li[data-name="${name}"]`).waitFor();
+  }
+  await page.locator("#s-2").fill("3600");
+  await page.locator("#playlist").click();
+  // Its first "up" that isn't disabled is the second item's.
+  await pressByKeyboard(page, "上へ");
+  await eventually("the second is the first", async () => {
+    const first = page.locator(".playlist li").first();
+    return (await first.getAttribute("data-name")) === "board-en.png";
+  });
+  assert.equal(await page.locator("#s-1").inputValue(), "3600", "what was typed isn't lost");
+  await look(page, "screens-one");
+  await page.locator("#playlist").scrollIntoViewIfNeeded();
+  await page.locator("#add").scrollIntoViewIfNeeded();
+  await shot(page, "screens-playlist");
+  await at(page, "publish").click();
+  await page.locator('[role="status"]').waitFor();
+  await eventually("the player shows the picture and no code", async () => {
+    const picture = await snapshot("screens-published");
+    return share(picture, CODE, BLUE) < 0.05 && differs(shown, picture, CODE) && spread(picture) > 5;
+  });
+  await at(page, "look").click();
+  await eventually("the page has a picture of it", async () => {
+    await page.reload();
+    return (await page.locator(".look img").count()) === 1;
+  });
+  const width = await page.locator(".look img").evaluate((image) => (image as HTMLImageElement).naturalWidth);
+  assert.ok(width >= 1280, "as large as the screen");
+  await look(page, "screens-looked");
+
+  const before = await snapshot("screens-before-notice");
+  await page.goto(`${office.url}/staff/screens/notices`);
+  await page.locator("#t-ja").fill("2階で火災報知器が鳴りました。職員の案内に従ってください。");
+  await page.locator('input[value="urgent"]').check();
+  await at(page, "post").click();
+  await page.locator('tr[data-state="now"]').waitFor();
+  await look(page, "screens-notices");
+  const band = { x: 0, y: 0, width: before.width, height: before.height };
+  await eventually("the band is on the screen", async () => differs(before, await snapshot("screens-notice"), band));
+
+  await page.goto(`${office.url}/staff/screens`);
+  await page.locator('[data-id^="screen-"] a').click();
+  await at(page, "revoke").click();
+  await page.locator('[role="status"]').waitFor();
+  await eventually("the player shows another code", () => codes().length > 1 && codes().at(-1) !== code, 60_000);
+  await eventually("it is on the picture", async () => share(await snapshot("screens-revoked"), CODE, BLUE) > 0.03);
+  assert.throws(() => statSync(token), "the old token is gone");
+});
+
+/** Where in the list of files to add the one of this name stands. */
+async function indexOf(page: Page, name: string): Promise<number> {
+  const words = await page.locator("#add option").allInnerTexts();
+  return words.findIndex((word) => word.startsWith(name));
+}
