@@ -131,7 +131,8 @@ pub fn count_film(task: &Task<'_>) -> Result<Outcome> {
         }
         for track in detector.tracks() {
             let feet = track.place.foot();
-            for gate in &mut gates {
+            // Who is only believed to go on hasn't crossed anything.
+            for gate in gates.iter_mut().filter(|_| track.is_seen) {
                 gate.see(track.id, feet, at);
             }
             told.push(Row {

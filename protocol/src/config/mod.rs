@@ -389,12 +389,12 @@ pub enum Detector {
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Default, Deserialize)]
 #[serde(rename_all = "lowercase")]
 pub enum Effort {
-    /// Every picture, in parts where people are small.
+    /// Every picture, in two parts where people are small: twice the cost.
     Best,
     /// Every picture, whole.
     #[default]
     Normal,
-    /// Every other picture at most; between them people are carried on by optical flow.
+    /// 3.5 pictures a second at most; between them people go on as they went.
     Economical,
 }
 

@@ -13,7 +13,7 @@ use super::motion::{Motion, Scene};
 use super::tracked::{Effort, Following, Tracked};
 use super::{DetectError, Detector};
 
-/// Looks a second of a camera that shall be cheap: enough for optical flow to carry people from one to the next.
+/// Looks a second of a camera that shall be cheap: with fewer, people change their ways unseen.
 const ECONOMICAL_LOOKS: f64 = 3.5;
 
 /// Why a camera has no detector.
@@ -54,13 +54,18 @@ pub fn detector_for(camera: &Camera, scene: Scene) -> Result<Box<dyn Detector>, 
 }
 
 fn effort_of(camera: &Camera) -> Effort {
-    let all = Pace::per_second(camera.frames_per_second);
     match camera.effort {
-        Level::Best => Effort { looks: all, tiles: 2 },
-        Level::Normal => Effort { looks: all, tiles: 1 },
+        Level::Best => Effort {
+            looks: None,
+            is_close: true,
+        },
+        Level::Normal => Effort {
+            looks: None,
+            is_close: false,
+        },
         Level::Economical => Effort {
-            looks: Pace::per_second(camera.frames_per_second.min(ECONOMICAL_LOOKS)),
-            tiles: 1,
+            looks: Some(Pace::per_second(ECONOMICAL_LOOKS)),
+            is_close: false,
         },
     }
 }
