@@ -360,9 +360,9 @@ pub struct Camera {
     /// The count is the median of so many pictures' counts.
     #[serde(default = "fields::median_of")]
     pub median_of: usize,
-    /// What finds people where no model file is given.
+    /// What finds people where no model file is given; not said: the background. Refused together with `model`.
     #[serde(default)]
-    pub detector: Detector,
+    pub detector: Option<Spanned<Detector>>,
     /// A model's file, with its card beside it (`./madoguchi models add`).
     #[serde(default)]
     pub model: Option<PathBuf>,

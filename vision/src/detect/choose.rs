@@ -25,6 +25,9 @@ pub enum ChooseError {
     /// OpenCV's people detector can't be made.
     #[error(transparent)]
     Detect(#[from] DetectError),
+    /// Its table names two.
+    #[error("detector, model: expected one of them, leave the other out")]
+    Both,
     /// The model knows no people.
     #[error("model {0}: its card names no class ids of people: expected person = [0] or the like")]
     NoPeople(std::path::PathBuf),
@@ -36,6 +39,9 @@ pub enum ChooseError {
 /// [`ChooseError`] naming the model's file.
 pub fn detector_for(camera: &Camera, scene: Scene) -> Result<Box<dyn Detector>, ChooseError> {
     if let Some(file) = &camera.model {
+        if camera.detector.is_some() {
+            return Err(ChooseError::Both);
+        }
         let model = Model::open(file)?;
         if model.card().person.is_empty() {
             return Err(ChooseError::NoPeople(file.clone()));
@@ -47,7 +53,8 @@ pub fn detector_for(camera: &Camera, scene: Scene) -> Result<Box<dyn Detector>, 
             effort_of(camera),
         )));
     }
-    Ok(match camera.detector {
+    let named = camera.detector.as_ref().map(|named| *named.get_ref());
+    Ok(match named.unwrap_or_default() {
         Named::Background => Box::new(Following::new(Motion::new(scene), coarse())),
         Named::Hog => Box::new(Following::new(Hog::new(scene.heights, &scene.area)?, coarse())),
     })

@@ -306,7 +306,7 @@ fn settle(mut added: Added, trial: &Path, to: &Path) -> Result<Added> {
 }
 
 /// A picture, or the first one of a film.
-fn first_picture(file: &Path) -> Result<Mat> {
+pub(super) fn first_picture(file: &Path) -> Result<Mat> {
     let name = file.to_str().filter(|_| file.is_file());
     let name = name.with_context(|| format!("--picture: there is no file {}", file.display()))?;
     let picture = imgcodecs::imread(name, imgcodecs::IMREAD_COLOR)?;
