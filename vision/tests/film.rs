@@ -28,13 +28,18 @@ fn film() -> Option<PathBuf> {
     }
 }
 
+/// Where films' truth and models are: `MADOGUCHI_DATA`, or beside the project.
+fn data() -> PathBuf {
+    std::env::var_os("MADOGUCHI_DATA").map_or_else(|| here().join("../../shared/data"), PathBuf::from)
+}
+
 fn here() -> &'static Path {
     Path::new(env!("CARGO_MANIFEST_DIR"))
 }
 
 #[test]
 fn the_street_scene_is_counted_within_the_bound() {
-    let (Some(film), Some(truth)) = (film(), there(here().join("../../shared/data/people/vtest-gt.txt"))) else {
+    let (Some(film), Some(truth)) = (film(), there(data().join("people/vtest-gt.txt"))) else {
         return;
     };
     let camera = read_camera(&here().join("tests/vtest.toml"), None).expect("the camera's table");
@@ -60,7 +65,7 @@ fn the_street_scene_is_counted_within_the_bound() {
 
 /// A model of the data folder, taken in as an office does.
 fn add_model(name: &str, network: Option<&str>, film: &Path, to: &Path) -> Option<PathBuf> {
-    let models = here().join("../../shared/data/models");
+    let models = data().join("models");
     let order = Order {
         from: there(models.join(name))?.display().to_string(),
         network: network.map(|network| models.join(network).display().to_string()),
@@ -72,7 +77,9 @@ fn add_model(name: &str, network: Option<&str>, film: &Path, to: &Path) -> Optio
         vehicle: Vec::new(),
         picture: film.to_owned(),
     };
-    let runtime = tokio::runtime::Builder::new_current_thread().build().expect("a runtime");
+    let runtime = tokio::runtime::Builder::new_current_thread()
+        .build()
+        .expect("a runtime");
     let added = runtime.block_on(add(&order)).expect("the model is sound");
     assert!(added.people > 0, "{added:?}");
     Some(added.file)
@@ -80,7 +87,7 @@ fn add_model(name: &str, network: Option<&str>, film: &Path, to: &Path) -> Optio
 
 #[test]
 fn real_models_count_a_short_piece_of_the_film_well_enough() {
-    let (Some(film), Some(truth)) = (film(), there(here().join("../../shared/data/people/vtest-gt.txt"))) else {
+    let (Some(film), Some(truth)) = (film(), there(data().join("people/vtest-gt.txt"))) else {
         return;
     };
     let truth = Boxes::parse(&std::fs::read_to_string(truth).expect("read")).expect("the truth");
@@ -113,7 +120,10 @@ fn real_models_count_a_short_piece_of_the_film_well_enough() {
         };
         let outcome = count_film(&task).expect("counted");
         let (score, following) = (outcome.score.expect("scored"), outcome.following.expect("scored"));
-        println!("{name} {effort:?}: {score:?} {following:?}, {:.1} ms", outcome.cpu_ms_per_frame);
+        println!(
+            "{name} {effort:?}: {score:?} {following:?}, {:.1} ms",
+            outcome.cpu_ms_per_frame
+        );
         assert!(score.count_error <= count_error, "{name} {effort:?}: {score:?}");
         assert!(following.mota >= mota, "{name} {effort:?}: {following:?}");
         assert_eq!(score.unknown, 0);
@@ -122,7 +132,7 @@ fn real_models_count_a_short_piece_of_the_film_well_enough() {
 
 #[test]
 fn the_true_crossings_are_the_known_ones() {
-    let Some(truth) = there(here().join("../../shared/data/people/vtest-gt.txt")) else {
+    let Some(truth) = there(data().join("people/vtest-gt.txt")) else {
         return;
     };
     let truth = Boxes::parse(&std::fs::read_to_string(truth).expect("read")).expect("the truth");
