@@ -281,3 +281,58 @@ fn boxes_by_chance_are_nobody() {
     // Of 100,000 boxes those are somebody for some looks that happen to follow another one at the same place.
     assert!(told < 4000, "told {told} times");
 }
+
+#[test]
+fn what_only_looks_weakly_like_somebody_is_not_carried_on() {
+    for seed in 0..SEEDS {
+        let mut random = Random::new(seed + 170_000);
+        let mut tracker = Tracker::new(Rules::default());
+        // Somebody walks up to a sign and away behind it; the sign looks weakly like a person for ever.
+        for look in 0..100_u32 {
+            let now = f64::from(look) / LOOKS_PER_SECOND;
+            tracker.pass(Duration::from_secs_f64(now));
+            let (x, score) = if now < 3.0 {
+                (100.0 + 40.0 * now, 0.8)
+            } else {
+                (220.0, 0.2)
+            };
+            let x = x + 0.01 * HEIGHT * random.noise();
+            let place = Box2::new(x - WIDTH / 2.0, 220.0, WIDTH, HEIGHT);
+            tracker.see(&[Seen { place, score }]);
+            let is_told = tracker.tracks().count() > 0;
+            assert!(!is_told || now < 6.0, "seed {seed}: told of the sign at {now} s");
+        }
+    }
+}
+
+#[test]
+fn whose_legs_are_hidden_keeps_their_feet_on_the_ground() {
+    for seed in 0..SEEDS {
+        let mut random = Random::new(seed + 190_000);
+        let mut tracker = Tracker::new(Rules::default());
+        for look in 0..40_u32 {
+            tracker.pass(Duration::from_secs_f64(f64::from(look) / LOOKS_PER_SECOND));
+            let mut at = |place: Box2| Seen {
+                place: place.moved([0, 1].map(|_| 0.01 * HEIGHT * random.noise())),
+                score: 0.8,
+            };
+            let mut seen = Vec::new();
+            // From the 15th look on somebody stands in front, and only the upper 60 % of who is behind are seen.
+            let is_hidden = look >= 15;
+            let height = if is_hidden { 0.6 * HEIGHT } else { HEIGHT };
+            seen.push(at(Box2::new(100.0, 220.0, WIDTH, height)));
+            if is_hidden {
+                seen.push(at(Box2::new(104.0, 264.0, WIDTH, HEIGHT)));
+            }
+            tracker.see(&seen);
+            let behind = tracker.tracks().find(|track| track.id == 1);
+            if look >= 2 {
+                let [_, feet] = behind.expect("followed").place.foot();
+                assert!(
+                    (feet - 300.0).abs() < 0.1 * HEIGHT,
+                    "seed {seed}, look {look}: feet at {feet}"
+                );
+            }
+        }
+    }
+}
