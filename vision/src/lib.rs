@@ -8,6 +8,7 @@
 
 pub mod camera;
 pub mod count;
+pub mod cpu;
 pub mod detect;
 pub mod geometry;
 pub mod line;

@@ -17,6 +17,7 @@ use vision::count::{self, count_film, read_camera};
 use vision::detect::choose::detector_for;
 use vision::line::Line;
 use vision::model::add::{Order, add};
+use vision::model::time::time;
 use vision::publish::Publisher;
 use vision::score::mot::Boxes;
 use vision::worker::{HUNG_AFTER, Reading, Worker, scene_of};
@@ -48,6 +49,8 @@ enum Task {
 enum Models {
     /// Checks a model, tries it on a picture, and writes its card
     Add(AddArgs),
+    /// Measures what one look costs
+    Time(TimeArgs),
 }
 
 #[derive(Args)]
@@ -78,6 +81,18 @@ struct AddArgs {
     /// The office's folder of models
     #[arg(long, value_name = "FOLDER", default_value = "run/models")]
     to: PathBuf,
+}
+
+#[derive(Args)]
+struct TimeArgs {
+    /// The model, with its card beside it
+    model: PathBuf,
+    /// A picture or a film to look at
+    #[arg(long, value_name = "FILE")]
+    picture: PathBuf,
+    /// So many looks
+    #[arg(long, default_value_t = 50)]
+    looks: u32,
 }
 
 #[derive(Args)]
@@ -136,6 +151,11 @@ fn main() -> ExitCode {
     let done = match (cli.task, cli.config) {
         (Some(Task::Count(args)), _) => prepare_opencv().and_then(|()| count(&args)),
         (Some(Task::Models(Models::Add(args))), _) => prepare_opencv().and_then(|()| add_model(args)),
+        (Some(Task::Models(Models::Time(args))), _) => prepare_opencv().and_then(|()| {
+            let cost = time(&args.model, &args.picture, args.looks)?;
+            println!("{cost:.2} ms of CPU a look");
+            Ok(ExitCode::SUCCESS)
+        }),
         (None, Some(file)) => prepare_opencv().and_then(|()| watch_cameras(runtime::config_or_exit(&file))),
         (None, None) => {
             eprintln!("expected --config FILE, such as configs/demo.toml, or a command; see --help");

@@ -2,8 +2,10 @@
 
 use std::path::{Path, PathBuf};
 
+use protocol::config::Effort;
 use vision::count::{Task, count_film, crossings, read_camera};
 use vision::line::{Crossings, Line};
+use vision::model::add::{Order, add};
 use vision::score::mot::Boxes;
 
 const FILM: &str = "/usr/share/doc/opencv-doc/examples/data/vtest.avi";
@@ -26,13 +28,18 @@ fn film() -> Option<PathBuf> {
     }
 }
 
+/// Where films' truth and models are: `MADOGUCHI_DATA`, or beside the project.
+fn data() -> PathBuf {
+    std::env::var_os("MADOGUCHI_DATA").map_or_else(|| here().join("../../shared/data"), PathBuf::from)
+}
+
 fn here() -> &'static Path {
     Path::new(env!("CARGO_MANIFEST_DIR"))
 }
 
 #[test]
 fn the_street_scene_is_counted_within_the_bound() {
-    let (Some(film), Some(truth)) = (film(), there(here().join("../../shared/data/people/vtest-gt.txt"))) else {
+    let (Some(film), Some(truth)) = (film(), there(data().join("people/vtest-gt.txt"))) else {
         return;
     };
     let camera = read_camera(&here().join("tests/vtest.toml"), None).expect("the camera's table");
@@ -56,9 +63,76 @@ fn the_street_scene_is_counted_within_the_bound() {
     }
 }
 
+/// A model of the data folder, taken in as an office does.
+fn add_model(name: &str, network: Option<&str>, film: &Path, to: &Path) -> Option<PathBuf> {
+    let models = data().join("models");
+    let order = Order {
+        from: there(models.join(name))?.display().to_string(),
+        network: network.map(|network| models.join(network).display().to_string()),
+        to: to.to_owned(),
+        licence: "as the data's description says".to_owned(),
+        sha256: None,
+        input: None,
+        person: Vec::new(),
+        vehicle: Vec::new(),
+        picture: film.to_owned(),
+    };
+    let runtime = tokio::runtime::Builder::new_current_thread()
+        .build()
+        .expect("a runtime");
+    let added = runtime.block_on(add(&order)).expect("the model is sound");
+    assert!(added.people > 0, "{added:?}");
+    Some(added.file)
+}
+
+#[test]
+fn real_models_count_a_short_piece_of_the_film_well_enough() {
+    let (Some(film), Some(truth)) = (film(), there(data().join("people/vtest-gt.txt"))) else {
+        return;
+    };
+    let truth = Boxes::parse(&std::fs::read_to_string(truth).expect("read")).expect("the truth");
+    let dir = tempfile::tempdir().expect("temp");
+    // (model, network, effort, greatest count error, least MOTA)
+    let cases = [
+        ("yolox_nano.onnx", None, Effort::Best, 0.6, 75.0),
+        ("yolox_nano.onnx", None, Effort::Economical, 0.7, 65.0),
+        (
+            "yolo-fastest-1.1_body.weights",
+            Some("yolo-fastest-1.1_body.cfg"),
+            Effort::Normal,
+            0.9,
+            45.0,
+        ),
+    ];
+    for (name, network, effort, count_error, mota) in cases {
+        let Some(model) = add_model(name, network, &film, dir.path()) else {
+            continue;
+        };
+        let mut camera = read_camera(&here().join("tests/vtest.toml"), None).expect("the camera's table");
+        (camera.model, camera.effort) = (Some(model), effort);
+        let task = Task {
+            film: &film,
+            camera: &camera,
+            truth: Some(&truth),
+            frames: 260..=340,
+            at_pace: false,
+            lines: &[],
+        };
+        let outcome = count_film(&task).expect("counted");
+        let (score, following) = (outcome.score.expect("scored"), outcome.following.expect("scored"));
+        println!(
+            "{name} {effort:?}: {score:?} {following:?}, {:.1} ms",
+            outcome.cpu_ms_per_frame
+        );
+        assert!(score.count_error <= count_error, "{name} {effort:?}: {score:?}");
+        assert!(following.mota >= mota, "{name} {effort:?}: {following:?}");
+        assert_eq!(score.unknown, 0);
+    }
+}
+
 #[test]
 fn the_true_crossings_are_the_known_ones() {
-    let Some(truth) = there(here().join("../../shared/data/people/vtest-gt.txt")) else {
+    let Some(truth) = there(data().join("people/vtest-gt.txt")) else {
         return;
     };
     let truth = Boxes::parse(&std::fs::read_to_string(truth).expect("read")).expect("the truth");

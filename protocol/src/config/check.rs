@@ -316,6 +316,13 @@ fn check_cameras(config: &Config, checker: &Checker<'_>) -> Result<(), ConfigErr
             );
             return checker.fail(Some(camera.person_heights.span()), "camera.person_heights", message);
         }
+        if let Some(detector) = camera.detector.as_ref().filter(|_| camera.model.is_some()) {
+            let message = format!(
+                "camera {}: there is a model too: expected one of detector and model, leave the other out",
+                camera.id
+            );
+            return checker.fail(Some(detector.span()), "camera.detector", message);
+        }
         if let Some(polygon) = &camera.polygon {
             let points = polygon.get_ref();
             if points.len() < 3 || !points.iter().flatten().copied().all(is_share) {
@@ -465,6 +472,11 @@ person_heights = [[0.3, 0.1], [0.9, 0.2]]
         assert!(
             median.contains("camera.median_of") && median.contains("1 to 99"),
             "{median}"
+        );
+        let both = error(&GOOD.replace("source =", "detector = \"hog\"\nmodel = \"a.onnx\"\nsource ="));
+        assert!(
+            both.contains("camera.detector") && both.contains("leave the other out"),
+            "{both}"
         );
         let still = error(&GOOD.replace("source =", "still_for = 30\nsource ="));
         assert!(

@@ -367,9 +367,9 @@ pub struct Camera {
     /// The count is the median of so many pictures' counts.
     #[serde(default = "fields::median_of")]
     pub median_of: usize,
-    /// What finds people where no model file is given.
+    /// What finds people where no model file is given; not said: the background. Refused together with `model`.
     #[serde(default)]
-    pub detector: Detector,
+    pub detector: Option<Spanned<Detector>>,
     /// A model's file, with its card beside it (`./madoguchi models add`).
     #[serde(default)]
     pub model: Option<PathBuf>,
@@ -396,12 +396,12 @@ pub enum Detector {
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Default, Deserialize)]
 #[serde(rename_all = "lowercase")]
 pub enum Effort {
-    /// Every picture, in parts where people are small.
+    /// Every picture, in two parts where people are small: twice the cost.
     Best,
     /// Every picture, whole.
     #[default]
     Normal,
-    /// Every other picture at most; between them people are carried on by optical flow.
+    /// 3.5 pictures a second at most; between them people go on as they went.
     Economical,
 }
 

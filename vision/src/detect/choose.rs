@@ -13,7 +13,7 @@ use super::motion::{Motion, Scene};
 use super::tracked::{Effort, Following, Tracked};
 use super::{DetectError, Detector};
 
-/// Looks a second of a camera that shall be cheap: enough for optical flow to carry people from one to the next.
+/// Looks a second of a camera that shall be cheap: with fewer, people change their ways unseen.
 const ECONOMICAL_LOOKS: f64 = 3.5;
 
 /// Why a camera has no detector.
@@ -25,6 +25,9 @@ pub enum ChooseError {
     /// OpenCV's people detector can't be made.
     #[error(transparent)]
     Detect(#[from] DetectError),
+    /// Its table names two.
+    #[error("detector, model: expected one of them, leave the other out")]
+    Both,
     /// The model knows no people.
     #[error("model {0}: its card names no class ids of people: expected person = [0] or the like")]
     NoPeople(std::path::PathBuf),
@@ -36,6 +39,9 @@ pub enum ChooseError {
 /// [`ChooseError`] naming the model's file.
 pub fn detector_for(camera: &Camera, scene: Scene) -> Result<Box<dyn Detector>, ChooseError> {
     if let Some(file) = &camera.model {
+        if camera.detector.is_some() {
+            return Err(ChooseError::Both);
+        }
         let model = Model::open(file)?;
         if model.card().person.is_empty() {
             return Err(ChooseError::NoPeople(file.clone()));
@@ -47,20 +53,26 @@ pub fn detector_for(camera: &Camera, scene: Scene) -> Result<Box<dyn Detector>, 
             effort_of(camera),
         )));
     }
-    Ok(match camera.detector {
+    let named = camera.detector.as_ref().map(|named| *named.get_ref());
+    Ok(match named.unwrap_or_default() {
         Named::Background => Box::new(Following::new(Motion::new(scene), coarse())),
         Named::Hog => Box::new(Following::new(Hog::new(scene.heights, &scene.area)?, coarse())),
     })
 }
 
 fn effort_of(camera: &Camera) -> Effort {
-    let all = Pace::per_second(camera.frames_per_second);
     match camera.effort {
-        Level::Best => Effort { looks: all, tiles: 2 },
-        Level::Normal => Effort { looks: all, tiles: 1 },
+        Level::Best => Effort {
+            looks: None,
+            is_close: true,
+        },
+        Level::Normal => Effort {
+            looks: None,
+            is_close: false,
+        },
         Level::Economical => Effort {
-            looks: Pace::per_second(camera.frames_per_second.min(ECONOMICAL_LOOKS)),
-            tiles: 1,
+            looks: Some(Pace::per_second(ECONOMICAL_LOOKS)),
+            is_close: false,
         },
     }
 }

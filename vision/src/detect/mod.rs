@@ -7,6 +7,7 @@ pub mod figures;
 mod ghosts;
 pub mod hog;
 pub mod motion;
+mod tiles;
 pub mod tracked;
 
 use opencv::core::{Mat, MatTraitConst as _};

@@ -58,6 +58,15 @@ pub struct Added {
     pub took: Duration,
 }
 
+/// A card's `sure`, `weak` and `overlap` for models of a format. Fitted to YOLOX-nano and Yolo-Fastest on a film of a
+/// square; a wide range around them does as well there. Darknet's scores of small networks are too high by far.
+fn thresholds(format: Format) -> [f64; 3] {
+    match format {
+        Format::Yolox => [0.4, 0.1, 0.5],
+        Format::Darknet => [0.6, 0.2, 0.35],
+    }
+}
+
 /// Input sizes that are tried, the usual ones first.
 const USUAL_INPUTS: [usize; 8] = [416, 320, 640, 192, 256, 352, 512, 608];
 
@@ -148,6 +157,7 @@ fn try_out(order: &Order, format: Format, model: &Fetched, network: Option<&Fetc
     if let Some(network) = network {
         std::fs::write(trial.join(&network.name), &network.bytes).with_context(|| network.name.clone())?;
     }
+    let [sure, weak, overlap] = thresholds(format);
     let mut card = Card {
         format,
         input: [USUAL_INPUTS[0]; 2],
@@ -158,9 +168,9 @@ fn try_out(order: &Order, format: Format, model: &Fetched, network: Option<&Fetc
         },
         person: vec![0],
         vehicle: Vec::new(),
-        sure: 0.4,
-        weak: 0.1,
-        overlap: 0.6,
+        sure,
+        weak,
+        overlap,
         licence: order.licence.trim().to_owned(),
         source: if order.from.contains("://") {
             order.from.clone()
@@ -296,7 +306,7 @@ fn settle(mut added: Added, trial: &Path, to: &Path) -> Result<Added> {
 }
 
 /// A picture, or the first one of a film.
-fn first_picture(file: &Path) -> Result<Mat> {
+pub(super) fn first_picture(file: &Path) -> Result<Mat> {
     let name = file.to_str().filter(|_| file.is_file());
     let name = name.with_context(|| format!("--picture: there is no file {}", file.display()))?;
     let picture = imgcodecs::imread(name, imgcodecs::IMREAD_COLOR)?;

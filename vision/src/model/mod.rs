@@ -7,6 +7,7 @@ pub mod boxes;
 pub mod card;
 pub mod decode;
 pub mod net;
+pub mod time;
 
 pub use boxes::{Box2, Found, Kind};
 pub use card::Card;

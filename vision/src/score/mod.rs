@@ -60,12 +60,23 @@ pub fn following(truth: &Boxes, told: &Boxes, counts: impl Fn(u64) -> bool) -> F
                 }
             }
         }
-        let pairs = assign(there.len(), said.len(), |row, column| {
+        // Who kept their number keeps it, though another box may fit better now; then the others.
+        let mut pairs: Vec<Option<usize>> = (there.iter().enumerate())
+            .map(|(row, person)| {
+                let number = last.get(&person.id)?;
+                let column = said.iter().position(|box_of| box_of.id == *number)?;
+                (overlap(row, column) >= RIGHT_FROM).then_some(column)
+            })
+            .collect();
+        drop_second_claims(&mut pairs);
+        let fresh = assign(there.len(), said.len(), |row, column| {
+            let is_free = pairs[row].is_none() && !pairs.contains(&Some(column));
             let shared = overlap(row, column);
-            // Who kept their number keeps it, though another box may fit better now.
-            let is_kept = last.get(&there[row].id) == Some(&said[column].id);
-            (shared >= RIGHT_FROM).then_some(if is_kept { 0.0 } else { 100.0 + 1.0 - shared })
+            (is_free && shared >= RIGHT_FROM).then_some(1.0 - shared)
         });
+        for (pair, fresh) in pairs.iter_mut().zip(fresh) {
+            *pair = pair.or(fresh);
+        }
         let right = pairs.iter().flatten().count() as u64;
         sum.truth += there.len() as u64;
         sum.told += said.len() as u64;
@@ -84,6 +95,16 @@ pub fn following(truth: &Boxes, told: &Boxes, counts: impl Fn(u64) -> bool) -> F
     let right = best_identities(&together);
     sum.idf1 = 100.0 * 2.0 * right as f64 / (sum.truth + sum.told).max(1) as f64;
     sum
+}
+
+/// Two people may have had one number last: the first keeps it.
+fn drop_second_claims(pairs: &mut [Option<usize>]) {
+    for row in 1..pairs.len() {
+        let (before, rest) = pairs.split_at_mut(row);
+        if rest[0].is_some() && before.contains(&rest[0]) {
+            rest[0] = None;
+        }
+    }
 }
 
 /// Frames in which people have the right number, when each true person is given the one number, and each number the
@@ -145,6 +166,22 @@ mod tests {
         assert!((score.mota - 25.0).abs() < 1e-9, "{score:?}");
         // Number 6 has the person in two of four frames, and four boxes were told.
         assert!((score.idf1 - 50.0).abs() < 1e-9, "{score:?}");
+    }
+
+    #[test]
+    fn a_small_case_has_the_figures_derived_by_hand() {
+        let mut truth: Vec<(u64, u32, f64)> = (1..=5).map(|frame| (frame, 1, 0.0)).collect();
+        truth.extend((1..=4).map(|frame| (frame, 2, 100.0)));
+        // The first person is number 1, then 2: a switch. The second is number 3 twice, then its box is half its
+        // width away (IoU 1/3: a miss and a false alarm), then there is none (a miss). Number 4 is nobody.
+        let mut told = vec![(1, 1, 0.0), (2, 1, 0.0), (3, 1, 0.0), (4, 2, 0.0), (5, 2, 0.0)];
+        told.extend([(1, 3, 100.0), (2, 3, 100.0), (3, 3, 105.0), (5, 4, 300.0)]);
+        let score = following(&boxes(&truth), &boxes(&told), |_| true);
+        assert_eq!((score.truth, score.told), (9, 9));
+        assert_eq!((score.misses, score.false_alarms, score.switches), (2, 2, 1));
+        // MOTA = 1 - (2 + 2 + 1) / 9. IDF1 = 2 * (3 + 2) / (9 + 9): number 1 for the first, 3 for the second.
+        assert!((score.mota - 400.0 / 9.0).abs() < 1e-9, "{score:?}");
+        assert!((score.idf1 - 500.0 / 9.0).abs() < 1e-9, "{score:?}");
     }
 
     #[test]

@@ -1,24 +1,33 @@
 //! Following people from picture to picture.
 //!
 //! Sure boxes are paired with those who are there at the least cost altogether, then weak boxes carry on whom a sure
-//! one didn't find; who is seen in several pictures in a row is confirmed and gets a number; who isn't seen for a
+//! one didn't find, for a while (Zhang et al., "ByteTrack", 2022, is where that is from); who is seen in several pictures in a row is confirmed and gets a number; who isn't seen for a
 //! while is given up. Pure: time is an argument, and the same boxes give the same people.
 //!
 //! Invariants: a number is given once and never again; nobody is told of before being confirmed, nor longer than
 //! [`Rules::coast`] after having been seen last.
 
 pub mod assign;
-pub mod flow;
+mod followed;
 pub mod kalman;
+mod rules;
+
+pub use rules::Rules;
 
 use std::time::Duration;
 
 use crate::model::Box2;
 use assign::assign;
-use kalman::Axis;
+use followed::Followed;
 
 /// More are not followed: who comes then waits until somebody has left.
 const MOST_TRACKS: usize = 500;
+
+/// A box is covered by who is in front when so much of the strip below it,
+const COVERED: f64 = 0.3;
+
+/// which is so high, as a share of the box's height, is theirs.
+const BELOW: f64 = 0.2;
 
 /// Somebody's number. It lives as long as the person is followed, in this process only.
 pub type TrackId = u32;
@@ -32,54 +41,6 @@ pub struct Seen {
     pub score: f64,
 }
 
-/// What is believed of boxes and people. Lengths are shares of a person's height, so they hold near and far.
-#[derive(Debug, Clone, Copy, PartialEq)]
-pub struct Rules {
-    /// A box of this score is sure.
-    pub sure: f64,
-    /// Somebody new needs a box of this score.
-    pub birth: f64,
-    /// Seen so often, somebody is confirmed.
-    pub confirm_after: u32,
-    /// Somebody in plain view who isn't seen is told of for so long,
-    pub show: Duration,
-    /// and somebody behind others for so long.
-    pub coast: Duration,
-    /// Somebody not yet confirmed who isn't seen for so long was none.
-    pub doubt: Duration,
-    /// Least overlap of a sure box with where somebody is expected.
-    pub overlap: f64,
-    /// Whom no overlapping box was found for may have taken a sure one at this distance from where they are expected,
-    pub reach: f64,
-    /// and so much further for each second in which they weren't seen: nobody runs faster.
-    pub reach_per_second: f64,
-    /// Least overlap of a weak box.
-    pub weak_overlap: f64,
-    /// How much boxes jitter.
-    pub jitter: f64,
-    /// How much somebody's speed changes in a second.
-    pub jerkiness: f64,
-}
-
-impl Default for Rules {
-    fn default() -> Self {
-        Self {
-            sure: 0.4,
-            birth: 0.5,
-            confirm_after: 3,
-            show: Duration::from_millis(600),
-            coast: Duration::from_millis(2000),
-            doubt: Duration::from_millis(500),
-            overlap: 0.2,
-            reach: 0.25,
-            reach_per_second: 0.9,
-            weak_overlap: 0.35,
-            jitter: 0.06,
-            jerkiness: 0.5,
-        }
-    }
-}
-
 /// Somebody who is followed.
 #[derive(Debug, Clone, Copy, PartialEq)]
 pub struct Track {
@@ -91,76 +52,26 @@ pub struct Track {
     pub is_seen: bool,
 }
 
-#[derive(Debug, Clone)]
-struct Inner {
-    /// 0 until it is confirmed.
-    id: TrackId,
-    x: Axis,
-    /// Of the feet: they stay on the ground when the head is hidden.
-    foot: Axis,
-    width: f64,
-    height: f64,
-    hits: u32,
-    seen_at: Duration,
-    is_hidden: bool,
+/// A box among the others of its picture.
+#[derive(Debug, Clone, Copy)]
+struct Sighting {
+    seen: Seen,
+    is_sure: bool,
+    /// Somebody nearer to the camera is before its lower edge.
+    is_covered: bool,
 }
 
-impl Inner {
-    fn new(seen: &Seen, now: Duration, rules: &Rules) -> Self {
+impl Sighting {
+    fn of(all: &[Seen], index: usize, rules: &Rules) -> Self {
+        let seen = all[index];
         let place = seen.place;
-        let (noise, speed) = (place.height * rules.jitter, place.height * 0.8);
+        let below = Box2::new(place.left, place.bottom(), place.width, place.height * BELOW);
+        let mut others = all.iter().enumerate().filter(|(other, _)| *other != index);
         Self {
-            id: 0,
-            x: Axis::new(place.middle()[0], noise, speed),
-            foot: Axis::new(place.bottom(), noise, speed),
-            width: place.width,
-            height: place.height,
-            hits: 1,
-            seen_at: now,
-            is_hidden: false,
+            seen,
+            is_sure: seen.score >= rules.sure,
+            is_covered: others.any(|(_, other)| other.score >= rules.sure && below.covered_by(&other.place) > COVERED),
         }
-    }
-
-    fn place(&self) -> Box2 {
-        Box2::new(
-            self.x.position - self.width / 2.0,
-            self.foot.position - self.height,
-            self.width,
-            self.height,
-        )
-    }
-
-    fn is_confirmed(&self) -> bool {
-        self.id > 0
-    }
-
-    fn pass(&mut self, seconds: f64, is_unseen: bool, rules: &Rules) {
-        let jerkiness = self.height * rules.jerkiness;
-        self.x.pass(seconds, jerkiness);
-        self.foot.pass(seconds, jerkiness);
-        if is_unseen {
-            // Who is out of sight may have stopped.
-            let factor = (-seconds / 1.5).exp();
-            self.x.slow_down(factor);
-            self.foot.slow_down(factor);
-        }
-    }
-
-    fn measure(&mut self, seen: &Seen, now: Duration, rules: &Rules) {
-        let place = seen.place;
-        // A weak box is half a person, or a blurred one: it says less.
-        let noise = self.height * rules.jitter * if seen.score >= rules.sure { 1.0 } else { 2.0 };
-        self.x.measure(place.middle()[0], noise);
-        self.foot.measure(place.bottom(), noise);
-        let pace = if self.hits < 4 { 0.5 } else { 0.25 } * if seen.score >= rules.sure { 1.0 } else { 0.5 };
-        self.width += pace * (place.width - self.width);
-        self.height += pace * (place.height - self.height);
-        self.hits = self.hits.saturating_add(1);
-        self.seen_at = now;
-    }
-
-    fn unseen_for(&self, now: Duration) -> Duration {
-        now.saturating_sub(self.seen_at)
     }
 }
 
@@ -168,10 +79,11 @@ impl Inner {
 #[derive(Debug)]
 pub struct Tracker {
     rules: Rules,
-    tracks: Vec<Inner>,
+    tracks: Vec<Followed>,
     last_id: TrackId,
     now: Option<Duration>,
-    seen_at: Option<Duration>,
+    /// When a detector looked last.
+    looked_at: Option<Duration>,
     /// Between two looks of the detector, the last ones' average.
     pause: Duration,
 }
@@ -185,7 +97,7 @@ impl Tracker {
             tracks: Vec::new(),
             last_id: 0,
             now: None,
-            seen_at: None,
+            looked_at: None,
             pause: Duration::ZERO,
         }
     }
@@ -196,26 +108,15 @@ impl Tracker {
         self.rules
     }
 
-    /// Where everybody was last, confirmed or not, in the order that [`Tracker::pass`] takes shifts in.
-    pub fn places(&self) -> impl Iterator<Item = Box2> + '_ {
-        self.tracks.iter().map(Inner::place)
-    }
-
-    /// Time passes to `now`. `shifts`: by how much each of [`Tracker::places`] was seen to move since, in pixels,
-    /// where that could be seen; may be empty. Times before the last one are taken for it.
-    pub fn pass(&mut self, now: Duration, shifts: &[Option<[f64; 2]>]) {
+    /// Time passes to `now`. Times before the last one are taken for it.
+    pub fn pass(&mut self, now: Duration) {
         let last = self.now.unwrap_or(now);
         let now = now.max(last);
         self.now = Some(now);
         let seconds = (now - last).as_secs_f64();
-        for (index, track) in self.tracks.iter_mut().enumerate() {
-            let (x, foot) = (track.x.position, track.foot.position);
-            track.pass(seconds, track.seen_at < last, &self.rules);
-            if let Some([dx, dy]) = shifts.get(index).copied().flatten() {
-                let noise = track.height * 0.03;
-                track.x.measure(x + dx, noise);
-                track.foot.measure(foot + dy, noise);
-            }
+        for track in &mut self.tracks {
+            let is_missed = self.looked_at.is_some_and(|look| track.seen_at < look);
+            track.pass(seconds, is_missed, &self.rules);
         }
     }
 
@@ -225,13 +126,14 @@ impl Tracker {
         self.now = Some(now.max(self.now.unwrap_or(now)));
         for track in &mut self.tracks {
             track.seen_at += passed;
+            track.sure_at += passed;
         }
     }
 
     /// What a detector finds in the picture of the time passed to.
     pub fn see(&mut self, seen: &[Seen]) {
         let now = self.now.unwrap_or_default();
-        if let Some(before) = self.seen_at.replace(now) {
+        if let Some(before) = self.looked_at.replace(now) {
             let pause = now.saturating_sub(before);
             self.pause = if self.pause.is_zero() {
                 pause
@@ -240,31 +142,30 @@ impl Tracker {
             };
         }
         let rules = self.rules;
-        let (sure, weak): (Vec<Seen>, Vec<Seen>) = seen.iter().partition(|seen| seen.score >= rules.sure);
-        let mut left = self.pair(&sure, now, |_, expected, seen| {
-            overlapping(expected, seen, rules.overlap)
+        let sightings = (0..seen.len()).map(|index| Sighting::of(seen, index, &rules));
+        let (sure, weak): (Vec<Sighting>, Vec<Sighting>) = sightings.partition(|sighting| sighting.is_sure);
+        let mut left = self.pair(&sure, now, |track, seen| {
+            overlapping(&track.place(), seen, rules.overlap, &rules)
         });
-        self.pair(&weak, now, |track, expected, seen| {
-            overlapping(expected, seen, rules.weak_overlap).filter(|_| track.is_confirmed())
+        let weak_for = self.at_least_looks(rules.weak_for, 3.5);
+        self.pair(&weak, now, |track, seen| {
+            let is_carried = track.is_confirmed() && now.saturating_sub(track.sure_at) <= weak_for;
+            overlapping(&track.place(), seen, rules.weak_overlap, &rules).filter(|_| is_carried)
         });
         let rest: Vec<usize> = (0..sure.len()).filter(|index| left[*index]).collect();
-        let rest_of: Vec<Seen> = rest.iter().map(|index| sure[*index]).collect();
-        let still_left = self.pair(&rest_of, now, |track, expected, seen| {
-            let reach = rules.reach + rules.reach_per_second * track.unseen_for(now).as_secs_f64();
-            within_reach(expected, seen, reach).filter(|_| track.is_confirmed())
-        });
+        let rest_of: Vec<Sighting> = rest.iter().map(|index| sure[*index]).collect();
+        let still_left = self.pair(&rest_of, now, |track, seen| within_reach(track, seen, now, &rules));
         for (index, is_left) in rest.into_iter().zip(still_left) {
             left[index] = is_left;
         }
-        for seen in sure
-            .iter()
-            .zip(left)
-            .filter_map(|(seen, is_left)| is_left.then_some(seen))
+        for seen in (0..sure.len())
+            .filter(|index| left[*index])
+            .map(|index| sure[index].seen)
         {
-            let is_there = |track: &Inner| track.seen_at == now && seen.place.covered_by(&track.place()) > 0.7;
+            let is_there = |track: &Followed| track.seen_at == now && seen.place.covered_by(&track.place()) > 0.7;
             let is_new = seen.score >= rules.birth && !self.tracks.iter().any(is_there);
             if is_new && self.tracks.len() < MOST_TRACKS {
-                self.tracks.push(Inner::new(seen, now, &rules));
+                self.tracks.push(Followed::new(&seen, now, &rules));
             }
         }
         for track in &mut self.tracks {
@@ -277,14 +178,13 @@ impl Tracker {
     }
 
     /// Pairs boxes with those who aren't seen yet at `now`; says which boxes are left.
-    fn pair(&mut self, seen: &[Seen], now: Duration, cost: impl Fn(&Inner, &Box2, &Box2) -> Option<f64>) -> Vec<bool> {
+    fn pair(&mut self, seen: &[Sighting], now: Duration, cost: impl Fn(&Followed, &Box2) -> Option<f64>) -> Vec<bool> {
         let unseen: Vec<usize> = (0..self.tracks.len())
             .filter(|index| self.tracks[*index].seen_at < now)
             .collect();
-        let expected: Vec<Box2> = unseen.iter().map(|index| self.tracks[*index].place()).collect();
         let pairs = assign(unseen.len(), seen.len(), |row, column| {
             let track = &self.tracks[unseen[row]];
-            let cost = cost(track, &expected[row], &seen[column].place)?;
+            let cost = cost(track, &track.whole(&seen[column], &self.rules))?;
             // Who has been followed for long gets what was seen, before who may be none.
             Some(cost + if track.is_confirmed() { 0.0 } else { 0.3 })
         });
@@ -340,7 +240,7 @@ impl Tracker {
     pub fn forget(&mut self) {
         self.tracks.clear();
         self.now = None;
-        self.seen_at = None;
+        self.looked_at = None;
     }
 }
 
@@ -349,19 +249,24 @@ fn is_alike(expected: &Box2, seen: &Box2) -> bool {
     (0.5..=2.0).contains(&(seen.height / expected.height.max(1e-6)))
 }
 
-/// What pairing a box with an expected one costs; `None`: they can't be the same person.
-fn overlapping(expected: &Box2, seen: &Box2, overlap: f64) -> Option<f64> {
+/// What pairing a box with an expected one costs; `None`: they can't be the same person. Where two people cross, the
+/// one in front has feet further down, and boxes that overlap as much are told apart by that.
+fn overlapping(expected: &Box2, seen: &Box2, overlap: f64, rules: &Rules) -> Option<f64> {
     // Grown, so that who walks quickly or is far still overlaps.
     let shared = expected.grown(0.15).iou(&seen.grown(0.15));
-    (shared >= overlap && is_alike(expected, seen)).then_some(1.0 - shared)
+    let feet = (seen.bottom() - expected.bottom()).abs() / expected.height.max(1e-6);
+    (shared >= overlap && is_alike(expected, seen)).then_some(1.0 - shared + rules.feet * feet)
 }
 
-/// As [`overlapping`], by the distance between their feet as a share of their height.
-fn within_reach(expected: &Box2, seen: &Box2, reach: f64) -> Option<f64> {
+/// As [`overlapping`], by the distance between their feet as a share of their height: only for who is confirmed.
+fn within_reach(track: &Followed, place: &Box2, now: Duration, rules: &Rules) -> Option<f64> {
+    let expected = track.place();
+    let reach = rules.reach + rules.reach_per_second * track.unseen_for(now).as_secs_f64();
     let [dx, dy] = [
-        seen.middle()[0] - expected.middle()[0],
-        seen.bottom() - expected.bottom(),
+        place.middle()[0] - expected.middle()[0],
+        place.bottom() - expected.bottom(),
     ];
     let distance = dx.hypot(dy) / expected.height.max(1e-6);
-    (distance <= reach && is_alike(expected, seen)).then(|| distance / reach.max(1e-6))
+    let may_be = track.is_confirmed() && distance <= reach && is_alike(&expected, place);
+    may_be.then(|| distance / reach.max(1e-6))
 }
