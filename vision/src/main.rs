@@ -2,24 +2,30 @@
 
 #![forbid(unsafe_code)]
 
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
 use std::process::ExitCode;
-use std::time::{Duration, Instant};
+use std::time::Duration;
 
 use anyhow::{Context as _, Result};
 use clap::{Args, Parser, Subcommand};
-use protocol::config::Config;
+use protocol::config::{Camera, Config};
+use protocol::congestion::CameraStatus;
+use runtime::secrets::Secrets;
 use runtime::{EXIT_CONFIG, EXIT_STALLED, Shutdown};
 use store::Store;
 use tokio::sync::watch;
 use tracing::Instrument as _;
+use vision::camera::address::with_user;
+use vision::camera::capture::Pace;
+use vision::camera::supervise::Plan;
 use vision::count::{self, count_film, read_camera};
 use vision::detect::choose::detector_for;
 use vision::line::Line;
 use vision::model::add::{Order, add};
+use vision::occupancy::Occupancy;
 use vision::publish::Publisher;
 use vision::score::mot::Boxes;
-use vision::worker::{HUNG_AFTER, Reading, Worker, scene_of};
+use vision::worker::{Counter, Reading, Worker, plan_for, scene_of};
 
 /// How long the cameras' last words may take when the program ends.
 const FAREWELL: Duration = Duration::from_secs(3);
@@ -39,6 +45,12 @@ struct Cli {
 enum Task {
     /// Counts a film offline and, with --truth, scores the counts and the people's ways
     Count(CountArgs),
+    /// Reads one camera for `vision`, which starts it and tells it what to read
+    #[command(hide = true)]
+    Capture {
+        /// The camera's id
+        camera: String,
+    },
     /// Looks after the files of detectors
     #[command(subcommand)]
     Models(Models),
@@ -132,9 +144,13 @@ fn parse_line(text: &str) -> Result<[f64; 4], String> {
 
 fn main() -> ExitCode {
     let cli = Cli::parse();
+    if let Some(Task::Capture { .. }) = cli.task {
+        return capture();
+    }
     runtime::start_log();
     let done = match (cli.task, cli.config) {
         (Some(Task::Count(args)), _) => prepare_opencv().and_then(|()| count(&args)),
+        (Some(Task::Capture { .. }), _) => Ok(capture()),
         (Some(Task::Models(Models::Add(args))), _) => prepare_opencv().and_then(|()| add_model(args)),
         (None, Some(file)) => prepare_opencv().and_then(|()| watch_cameras(runtime::config_or_exit(&file))),
         (None, None) => {
@@ -157,6 +173,20 @@ fn prepare_opencv() -> Result<()> {
     opencv::core::set_num_threads(1)?;
     opencv::core::set_log_level(opencv::core::LogLevel::LOG_LEVEL_SILENT)?;
     Ok(())
+}
+
+/// Without a log of its own: what there is to say goes to who has started it.
+fn capture() -> ExitCode {
+    let done = prepare_opencv().and_then(|()| {
+        vision::camera::capture::run(std::io::stdin().lock(), std::io::stdout()).map_err(anyhow::Error::from)
+    });
+    match done {
+        Ok(()) => ExitCode::SUCCESS,
+        Err(error) => {
+            eprintln!("{error:#}");
+            ExitCode::FAILURE
+        }
+    }
 }
 
 fn count(args: &CountArgs) -> Result<ExitCode> {
@@ -260,23 +290,11 @@ async fn watch_cameras(config: Config) -> Result<ExitCode> {
     let mut silent = Vec::new();
     for camera in &config.cameras {
         let span = tracing::info_span!("camera", id = %camera.id);
-        let scene = match scene_of(camera) {
-            Ok(scene) => scene,
-            Err(error) => runtime::exit_config(&format!("camera {}: {error}", camera.id)),
-        };
         // `Config::parse` has checked that the area is there.
         let Some(area) = config.area(camera.area.get_ref()).cloned() else {
-            runtime::exit_config(&format!(
-                "camera {}: there is no area {}",
-                camera.id,
-                camera.area.get_ref()
-            ));
+            continue;
         };
-        let unknown = Reading {
-            count: None,
-            at: runtime::now(),
-            frames_counted: 0,
-        };
+        let unknown = Reading::unknown(runtime::now(), CameraStatus::Starting);
         let (readings, newest) = watch::channel(unknown);
         let publisher = Publisher {
             live: store.live.clone(),
@@ -285,20 +303,20 @@ async fn watch_cameras(config: Config) -> Result<ExitCode> {
             camera: camera.id.clone(),
         };
         shutdown.spawn(publisher.run(newest).instrument(span.clone()));
-        let area = scene.area.clone();
-        let detector = match detector_for(camera, scene) {
-            Ok(detector) => detector,
+        match prepare(camera, &config) {
+            Ok((plan, counter)) => {
+                let worker = span
+                    .in_scope(|| Worker::start(plan, counter, readings))
+                    .with_context(|| format!("camera {}: no thread", camera.id))?;
+                workers.push((camera.id.clone(), worker));
+            }
             Err(error) => {
                 // Its area is unknown; the other cameras go on.
-                tracing::error!(camera = %camera.id, %error, "this camera can't count");
+                tracing::error!(camera = %camera.id, "this camera can't count: {error:#}");
+                readings.send_replace(Reading::unknown(runtime::now(), CameraStatus::Failing));
                 silent.push(readings);
-                continue;
             }
-        };
-        let worker = span
-            .in_scope(|| Worker::start(camera, area, detector, readings))
-            .with_context(|| format!("camera {}: no thread", camera.id))?;
-        workers.push((camera.id.clone(), worker));
+        }
     }
     tracing::info!(cameras = workers.len(), "vision counts");
     let code = loop {
@@ -306,10 +324,13 @@ async fn watch_cameras(config: Config) -> Result<ExitCode> {
             () = shutdown.started() => break ExitCode::SUCCESS,
             () = tokio::time::sleep(Duration::from_secs(1)) => {}
         }
-        let now = Instant::now();
-        if let Some((camera, _)) = workers.iter().find(|(_, worker)| worker.is_hung(now)) {
-            tracing::error!(%camera, limit = ?HUNG_AFTER, "a call into the camera hangs: vision ends to be started again");
+        if let Some((camera, _)) = workers.iter().find(|(_, worker)| worker.is_broken()) {
+            tracing::error!(%camera, "counting has failed: vision ends to be started again");
             break ExitCode::from(EXIT_STALLED);
+        }
+        // Who can't count says so, again and again, so that nobody takes it for a word of long ago.
+        for readings in &silent {
+            readings.send_replace(Reading::unknown(runtime::now(), CameraStatus::Failing));
         }
     };
     shutdown.start();
@@ -321,4 +342,25 @@ async fn watch_cameras(config: Config) -> Result<ExitCode> {
         tracing::warn!("not every camera could say that it stops");
     }
     Ok(code)
+}
+
+/// How a camera is read and counted, from what its configuration says.
+fn prepare(camera: &Camera, config: &Config) -> Result<(Plan, Counter)> {
+    let source = match &camera.user {
+        Some(user) => {
+            let secrets = Secrets::open(&config.paths.secrets)?;
+            let password = secrets
+                .written(&format!("camera-{}.password", camera.id))
+                .context("user")?;
+            with_user(&camera.source, user, &password)?
+        }
+        None => camera.source.clone(),
+    };
+    // The program that runs, also when its file has been replaced since.
+    let plan = plan_for(camera, source, Path::new("/proc/self/exe"))?;
+    let scene = scene_of(camera)?;
+    let occupancy = Occupancy::new(scene.area.clone(), camera.median_of);
+    let detector = detector_for(camera, scene)?;
+    let pace = Pace::per_second(camera.frames_per_second);
+    Ok((plan, Counter::new(detector, occupancy, pace)))
 }

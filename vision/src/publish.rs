@@ -42,7 +42,7 @@ impl Due {
         }
         match &self.told {
             None => true,
-            Some((told, _)) if told.count != reading.count => true,
+            Some((told, _)) if (told.count, told.status) != (reading.count, reading.status) => true,
             Some((told, told_at)) => reading.at > told.at && now.since(*told_at) >= REPEAT,
         }
     }
@@ -108,6 +108,8 @@ impl Publisher {
         let report = CameraReport {
             frames_counted: reading.frames_counted,
             is_alive: reading.count.is_some(),
+            status: reading.status,
+            losses: reading.losses,
         };
         let told = async {
             let state =
@@ -137,12 +139,12 @@ impl Publisher {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use protocol::congestion::CameraStatus;
 
     fn reading(count: u32, at: u64) -> Reading {
         Reading {
             count: Some(count),
-            at: UnixMillis(at),
-            frames_counted: 0,
+            ..Reading::unknown(UnixMillis(at), CameraStatus::Seeing)
         }
     }
 

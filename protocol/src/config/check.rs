@@ -5,6 +5,7 @@ use std::fmt;
 use std::net::SocketAddr;
 use std::ops::Range;
 use std::path::{Path, PathBuf};
+use std::time::Duration;
 
 use super::Config;
 
@@ -300,6 +301,10 @@ fn check_cameras(config: &Config, checker: &Checker<'_>) -> Result<(), ConfigErr
             let message = format!("camera {}: {speed} is outside 0.1 to 240", camera.id);
             return checker.fail(None, "camera.film_frames_per_second", message);
         }
+        if !(Duration::from_millis(500)..=Duration::from_secs(600)).contains(&camera.watchdog) {
+            let message = format!("camera {}: {:?} is outside 500ms to 10m", camera.id, camera.watchdog);
+            return checker.fail(None, "camera.watchdog", message);
+        }
         if !(1..=99).contains(&camera.median_of) {
             let message = format!("camera {}: {} is outside 1 to 99", camera.id, camera.median_of);
             return checker.fail(None, "camera.median_of", message);
@@ -465,6 +470,11 @@ person_heights = [[0.3, 0.1], [0.9, 0.2]]
         assert!(
             median.contains("camera.median_of") && median.contains("1 to 99"),
             "{median}"
+        );
+        let watchdog = error(&GOOD.replace("source =", "watchdog = \"0s\"\nsource ="));
+        assert!(
+            watchdog.contains("camera.watchdog") && watchdog.contains("camera hall"),
+            "{watchdog}"
         );
         let still = error(&GOOD.replace("source =", "still_for = 30\nsource ="));
         assert!(

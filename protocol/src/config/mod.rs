@@ -344,8 +344,17 @@ pub struct Camera {
     pub id: CameraId,
     /// The area it sees.
     pub area: Spanned<AreaId>,
-    /// A file (looped), `/dev/video0`, or `rtsp://…`.
+    /// A file (looped), `/dev/video0`, `rtsp://…`, or `http://…` (one JPEG after the other).
     pub source: String,
+    /// Who logs in at an address, with the password in `paths.secrets/camera-ID.password`; none: nobody need.
+    #[serde(default)]
+    pub user: Option<String>,
+    /// A camera that gives no new picture, or always the same one, for so long is opened anew.
+    #[serde(default = "fields::watchdog", deserialize_with = "fields::duration")]
+    pub watchdog: Duration,
+    /// A film is counted as fast as the machine can, no picture left out.
+    #[serde(default)]
+    pub full_speed: bool,
     /// Pictures a second to count.
     #[serde(default = "fields::frames_per_second")]
     pub frames_per_second: f64,
