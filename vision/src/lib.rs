@@ -18,4 +18,5 @@ pub mod score;
 pub mod simulate;
 pub mod track;
 pub mod truth;
+pub mod view;
 pub mod worker;

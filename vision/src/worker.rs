@@ -23,6 +23,7 @@ use crate::detect::motion::Scene;
 use crate::detect::{Detector, Sight};
 use crate::geometry::{GeometryError, PersonHeights, Polygon};
 use crate::occupancy::Occupancy;
+use crate::view::{View, Viewer};
 
 /// A camera that gave no picture for so long (or for three beats, if that is longer) is not seen any more.
 const SILENT_AFTER: Duration = Duration::from_secs(5);
@@ -146,6 +147,7 @@ impl Worker {
 
 /// Turns what a camera posts into readings.
 pub struct Counter {
+    viewer: Viewer,
     detector: Box<dyn Detector>,
     occupancy: Occupancy,
     silent_after: Duration,
@@ -170,6 +172,7 @@ impl Counter {
     #[must_use]
     pub fn new(detector: Box<dyn Detector>, occupancy: Occupancy, pace: Pace) -> Self {
         Self {
+            viewer: Viewer::default(),
             detector,
             occupancy,
             silent_after: SILENT_AFTER.max(pace.every * 3),
@@ -225,6 +228,27 @@ impl Counter {
     }
 
     fn look(&mut self, frame: &Frame) -> Option<u32> {
+        let blind = match self.viewer.judge(frame) {
+            Ok(View::Clear) => None,
+            Ok(View::Jump) => {
+                self.status = CameraStatus::Settling;
+                return self.occupancy.see(&Sight::Settling, frame.at);
+            }
+            Ok(View::Dark) => Some(CameraStatus::Dark),
+            Ok(View::Covered) => Some(CameraStatus::Covered),
+            Ok(View::Turned) => Some(CameraStatus::Turned),
+            Err(error) => {
+                self.complain(error.to_string());
+                Some(CameraStatus::Failing)
+            }
+        };
+        if let Some(status) = blind {
+            if self.status != status {
+                tracing::warn!(status = status.name(), "the camera sees nobody");
+                self.status = status;
+            }
+            return self.unseen();
+        }
         match self.detector.detect(frame) {
             Ok(sight) => {
                 self.complaint = None;
@@ -260,6 +284,7 @@ impl Counter {
 mod tests {
     use super::*;
     use crate::detect::{DetectError, Detection};
+    use opencv::core::{Mat, MatTraitManual as _, Scalar};
 
     /// Sees as many people as its script says, or fails where it says so.
     struct Scripted(Vec<Option<usize>>);
@@ -312,11 +337,25 @@ mod tests {
         }
     }
 
-    fn frame(second: u64) -> Taken<Post> {
+    /// Stripes: something to see.
+    fn stripes() -> Mat {
+        let mut picture =
+            Mat::new_rows_cols_with_default(48, 64, opencv::core::CV_8UC3, Scalar::all(100.0)).expect("mat");
+        for (at, value) in picture.data_bytes_mut().expect("bytes").iter_mut().enumerate() {
+            *value += (at / 24 % 2) as u8 * 80;
+        }
+        picture
+    }
+
+    fn shown(picture: Mat, second: u64) -> Taken<Post> {
         Taken::Message(Post::Frame(Frame {
-            picture: opencv::core::Mat::default(),
+            picture,
             at: Duration::from_secs(second),
         }))
+    }
+
+    fn frame(second: u64) -> Taken<Post> {
+        shown(stripes(), second)
     }
 
     #[test]
@@ -371,6 +410,16 @@ mod tests {
         assert_eq!(scene.status(), (CameraStatus::Seeing, 1));
         scene.take(Taken::Nothing, 20);
         assert_eq!(scene.status(), (CameraStatus::Lost, 1));
+    }
+
+    #[test]
+    fn a_camera_that_sees_nothing_says_unknown_though_it_gives_pictures() {
+        let mut scene = Scene::new(vec![Some(4), Some(3)]);
+        assert_eq!(scene.take(frame(0), 0), Some(Some(4)));
+        let night = Mat::new_rows_cols_with_default(48, 64, opencv::core::CV_8UC3, Scalar::all(5.0)).expect("mat");
+        assert_eq!(scene.take(shown(night, 1), 1), Some(None));
+        assert_eq!(scene.status().0, CameraStatus::Dark);
+        assert_eq!(scene.take(frame(2), 2), Some(Some(3)), "nothing of before");
     }
 
     #[test]

@@ -168,3 +168,20 @@ async fn a_wrong_password_is_said_and_the_right_one_not_shown() {
         office.log()
     );
 }
+
+#[tokio::test]
+async fn a_camera_in_the_dark_or_covered_is_unknown_and_says_so() {
+    let camera = Camera::start(None).expect("a camera");
+    let office = office_with(&camera, "").await;
+    office.wait_for("one person", counts(1)).await;
+    camera.look_at(|view| view.light = 0.08);
+    office.wait_for_report("dark", is(CameraStatus::Dark)).await;
+    office.wait_for("unknown", is_unknown).await;
+    camera.look_at(|view| view.light = 1.0);
+    office.wait_for("counted again", counts(1)).await;
+    camera.look_at(|view| view.is_covered = true);
+    office.wait_for_report("covered", is(CameraStatus::Covered)).await;
+    office.wait_for("unknown", is_unknown).await;
+    camera.look_at(|view| view.is_covered = false);
+    office.wait_for("counted again", counts(1)).await;
+}
