@@ -100,6 +100,18 @@ pub struct CameraReport {
     pub status: CameraStatus,
     /// How often it was lost since its worker's start.
     pub losses: u64,
+    /// A presence camera: whether somebody stays before its screen; `None` when it can't tell.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub somebody: Option<bool>,
+    /// A queue's camera: about how many seconds somebody waits who comes now; `None` when that can't be told.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub wait_s: Option<u64>,
+    /// A camera with a line: who went in (or was served) and out since its worker's start.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub crossed: Option<[u64; 2]>,
+    /// An entrance: by how many people its area's number was set right since the worker's start.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub corrections: Option<u64>,
 }
 
 /// How crowded, in the words of the office. Never shown by colour alone: each has a mark of its own.
@@ -258,11 +270,15 @@ mod tests {
             is_alive: true,
             status: CameraStatus::Seeing,
             losses: 2,
+            somebody: None,
+            wait_s: Some(240),
+            crossed: Some([5, 3]),
+            corrections: None,
         };
         let json = serde_json::to_string(&report).expect("json");
         assert_eq!(
             json,
-            r#"{"frames_counted":7,"is_alive":true,"status":"seeing","losses":2}"#
+            r#"{"frames_counted":7,"is_alive":true,"status":"seeing","losses":2,"wait_s":240,"crossed":[5,3]}"#
         );
         assert_eq!(serde_json::from_str::<CameraReport>(&json).expect("json"), report);
         let json = serde_json::to_string(&state(5)).expect("json");

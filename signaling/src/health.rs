@@ -43,6 +43,10 @@ pub(crate) struct Metrics {
     camera_status: IntGaugeVec,
     /// How often each was lost.
     camera_losses: IntGaugeVec,
+    /// Who crossed each camera's line.
+    door_crossings: IntGaugeVec,
+    /// By how many people doors' areas were set right.
+    door_corrections: IntGaugeVec,
 }
 
 impl Metrics {
@@ -81,6 +85,16 @@ impl Metrics {
                 "How often a camera was lost since its worker's start",
                 &["camera"],
             )?,
+            door_crossings: cameras(
+                "vision_door_crossings",
+                "Who crossed a camera's line since its worker's start",
+                &["camera", "way"],
+            )?,
+            door_corrections: cameras(
+                "vision_door_corrections",
+                "By how many people an entrance's area was set right since its worker's start",
+                &["camera"],
+            )?,
             wrong_links: counter("signaling_wrong_links_total", "Links tried that don't exist")?,
             wrong_logins: counter("signaling_wrong_logins_total", "Logins refused")?,
             audit_failures: counter("signaling_audit_failures_total", "Entries that the audit log missed")?,
@@ -112,6 +126,15 @@ impl Metrics {
             if let Some(report) = report {
                 let losses = i64::try_from(report.losses).unwrap_or(i64::MAX);
                 self.camera_losses.with_label_values(&[id]).set(losses);
+                let number = |number: u64| i64::try_from(number).unwrap_or(i64::MAX);
+                for (way, crossed) in ["in", "out"].into_iter().zip(report.crossed.unwrap_or_default()) {
+                    if report.crossed.is_some() {
+                        self.door_crossings.with_label_values(&[id, way]).set(number(crossed));
+                    }
+                }
+                if let Some(corrections) = report.corrections {
+                    self.door_corrections.with_label_values(&[id]).set(number(corrections));
+                }
             }
         }
     }

@@ -6,9 +6,11 @@
 
 #![forbid(unsafe_code)]
 
+pub mod area;
 pub mod camera;
 pub mod count;
 pub mod detect;
+pub mod door;
 pub mod geometry;
 pub mod line;
 pub mod model;

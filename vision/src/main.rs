@@ -8,6 +8,7 @@ use std::time::Duration;
 
 use anyhow::{Context as _, Result};
 use clap::{Args, Parser, Subcommand};
+use jiff::tz::TimeZone;
 use protocol::config::{Camera, Config};
 use protocol::congestion::CameraStatus;
 use runtime::secrets::Secrets;
@@ -15,6 +16,7 @@ use runtime::{EXIT_CONFIG, EXIT_STALLED, Shutdown};
 use store::Store;
 use tokio::sync::watch;
 use tracing::Instrument as _;
+use vision::area::watch::{AreaWatch, Readings};
 use vision::camera::address::with_user;
 use vision::camera::capture::Pace;
 use vision::camera::supervise::Plan;
@@ -22,10 +24,9 @@ use vision::count::{self, count_film, read_camera};
 use vision::detect::choose::detector_for;
 use vision::line::Line;
 use vision::model::add::{Order, add};
-use vision::occupancy::Occupancy;
 use vision::publish::Publisher;
 use vision::score::mot::Boxes;
-use vision::worker::{Counter, Reading, Worker, plan_for, scene_of};
+use vision::worker::{Counter, Duties, Reading, Worker, plan_for, scene_of};
 
 /// How long the cameras' last words may take when the program ends.
 const FAREWELL: Duration = Duration::from_secs(3);
@@ -286,35 +287,47 @@ async fn add_model(args: AddArgs) -> Result<ExitCode> {
 async fn watch_cameras(config: Config) -> Result<ExitCode> {
     let shutdown = Shutdown::on_signals().context("signals can't be listened to")?;
     let store = Store::connect(&config).await?;
+    let zone = TimeZone::get(&config.office.time_zone).context("office.time_zone")?;
     let mut workers = Vec::new();
     let mut silent = Vec::new();
-    for camera in &config.cameras {
-        let span = tracing::info_span!("camera", id = %camera.id);
-        // `Config::parse` has checked that the area is there.
-        let Some(area) = config.area(camera.area.get_ref()).cloned() else {
+    for area in &config.areas {
+        let cameras = || config.cameras.iter().filter(|camera| *camera.area.get_ref() == area.id);
+        if cameras().next().is_none() {
             continue;
-        };
-        let unknown = Reading::unknown(runtime::now(), CameraStatus::Starting);
-        let (readings, newest) = watch::channel(unknown);
+        }
+        let starting = || Reading::unknown(runtime::now(), CameraStatus::Starting);
+        let start: Readings = cameras().map(|camera| (camera.id.clone(), starting())).collect();
+        let (readings, newest) = watch::channel(start);
         let publisher = Publisher {
             live: store.live.clone(),
             office: config.office.id.clone(),
-            area,
-            camera: camera.id.clone(),
+            area: area.clone(),
+            state: AreaWatch::new(area, cameras(), zone.clone()),
         };
-        shutdown.spawn(publisher.run(newest).instrument(span.clone()));
-        match prepare(camera, &config) {
-            Ok((plan, counter)) => {
-                let worker = span
-                    .in_scope(|| Worker::start(plan, counter, readings))
-                    .with_context(|| format!("camera {}: no thread", camera.id))?;
-                workers.push((camera.id.clone(), worker));
-            }
-            Err(error) => {
-                // Its area is unknown; the other cameras go on.
-                tracing::error!(camera = %camera.id, "this camera can't count: {error:#}");
-                readings.send_replace(Reading::unknown(runtime::now(), CameraStatus::Failing));
-                silent.push(readings);
+        shutdown.spawn(
+            publisher
+                .run(newest)
+                .instrument(tracing::info_span!("area", id = %area.id)),
+        );
+        for camera in cameras() {
+            let (readings, id) = (readings.clone(), camera.id.clone());
+            let tell = move |reading| {
+                readings.send_modify(|readings| {
+                    readings.insert(id.clone(), reading);
+                });
+            };
+            match prepare(camera, &config) {
+                Ok((plan, counter)) => {
+                    let worker = tracing::info_span!("camera", id = %camera.id)
+                        .in_scope(|| Worker::start(plan, counter, tell))
+                        .with_context(|| format!("camera {}: no thread", camera.id))?;
+                    workers.push((camera.id.clone(), worker));
+                }
+                Err(error) => {
+                    // Its area is unknown; the other cameras go on.
+                    tracing::error!(camera = %camera.id, "this camera can't count: {error:#}");
+                    silent.push(tell);
+                }
             }
         }
     }
@@ -329,8 +342,8 @@ async fn watch_cameras(config: Config) -> Result<ExitCode> {
             break ExitCode::from(EXIT_STALLED);
         }
         // Who can't count says so, again and again, so that nobody takes it for a word of long ago.
-        for readings in &silent {
-            readings.send_replace(Reading::unknown(runtime::now(), CameraStatus::Failing));
+        for tell in &silent {
+            tell(Reading::unknown(runtime::now(), CameraStatus::Failing));
         }
     };
     shutdown.start();
@@ -359,8 +372,8 @@ fn prepare(camera: &Camera, config: &Config) -> Result<(Plan, Counter)> {
     // The program that runs, also when its file has been replaced since.
     let plan = plan_for(camera, source, Path::new("/proc/self/exe"))?;
     let scene = scene_of(camera)?;
-    let occupancy = Occupancy::new(scene.area.clone(), camera.median_of);
+    let duties = Duties::new(camera, &scene)?;
     let detector = detector_for(camera, scene)?;
     let pace = Pace::per_second(camera.frames_per_second);
-    Ok((plan, Counter::new(detector, occupancy, pace)))
+    Ok((plan, Counter::new(detector, duties, pace)))
 }

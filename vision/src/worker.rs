@@ -7,11 +7,13 @@ use std::path::Path;
 use std::thread::{self, JoinHandle};
 use std::time::{Duration, Instant};
 
-use protocol::config::Camera;
+use opencv::core::MatTraitConst as _;
+use protocol::config::{Camera, CameraRole};
 use protocol::congestion::CameraStatus;
 use protocol::time::UnixMillis;
-use tokio::sync::watch;
 
+use crate::area::join::Shared;
+use crate::area::presence::Presence;
 use crate::camera::Frame;
 use crate::camera::address::{Address, AddressError};
 use crate::camera::capture::Pace;
@@ -21,7 +23,9 @@ use crate::camera::wire::Order;
 use crate::detect::background::Memory;
 use crate::detect::motion::Scene;
 use crate::detect::{Detector, Sight};
+use crate::door::Door;
 use crate::geometry::{GeometryError, PersonHeights, Polygon};
+use crate::line::Crossings;
 use crate::occupancy::Occupancy;
 use crate::view::{View, Viewer};
 
@@ -44,6 +48,10 @@ pub struct Reading {
     pub status: CameraStatus,
     /// How often it was lost since the start.
     pub losses: u64,
+    /// Whether somebody stays before the screen; `None` when it can't tell, or isn't there for that.
+    pub somebody: Option<bool>,
+    /// What crossed its line since the start.
+    pub crossed: Crossings,
 }
 
 impl Reading {
@@ -56,6 +64,8 @@ impl Reading {
             frames_counted: 0,
             status,
             losses: 0,
+            somebody: None,
+            crossed: Crossings::default(),
         }
     }
 }
@@ -100,6 +110,35 @@ pub fn scene_of(camera: &Camera) -> Result<Scene, GeometryError> {
     })
 }
 
+/// What a camera does beside counting its outline.
+#[derive(Debug)]
+pub struct Duties {
+    occupancy: Occupancy,
+    shared: Shared,
+    presence: Option<Presence>,
+    door: Option<Door>,
+}
+
+impl Duties {
+    /// As a camera's configuration says.
+    ///
+    /// # Errors
+    /// [`GeometryError`] naming the field.
+    pub fn new(camera: &Camera, scene: &Scene) -> Result<Self, GeometryError> {
+        let parts = camera
+            .overlaps
+            .iter()
+            .map(|overlap| Polygon::new(overlap.polygon.clone()));
+        let line = camera.line.as_ref().map(|line| *line.get_ref());
+        Ok(Self {
+            occupancy: Occupancy::new(scene.area.clone(), camera.median_of),
+            shared: Shared::new(parts.collect::<Result<_, _>>()?),
+            presence: (camera.role == CameraRole::Presence).then(Presence::new),
+            door: line.map(|line| Door::new(line, scene.heights)),
+        })
+    }
+}
+
 /// A camera at work.
 #[derive(Debug)]
 pub struct Worker {
@@ -108,11 +147,11 @@ pub struct Worker {
 }
 
 impl Worker {
-    /// Starts reading and counting. Readings go to `readings`, where only the newest waits.
+    /// Starts reading and counting. Readings go to `tell`.
     ///
     /// # Errors
     /// When the system gives no threads.
-    pub fn start(plan: Plan, mut counter: Counter, readings: watch::Sender<Reading>) -> std::io::Result<Self> {
+    pub fn start(plan: Plan, mut counter: Counter, tell: impl Fn(Reading) + Send + 'static) -> std::io::Result<Self> {
         let posts = Mailbox::default();
         supervise::start(plan, posts.clone())?;
         let inbox = posts.clone();
@@ -123,7 +162,7 @@ impl Worker {
                 let taken = inbox.take(TICK);
                 let is_last = matches!(taken, Taken::Closed);
                 if let Some(reading) = counter.take(taken, Instant::now(), runtime::now()) {
-                    readings.send_replace(reading);
+                    tell(reading);
                 }
                 if is_last {
                     return;
@@ -149,7 +188,8 @@ impl Worker {
 pub struct Counter {
     viewer: Viewer,
     detector: Box<dyn Detector>,
-    occupancy: Occupancy,
+    duties: Duties,
+    somebody: Option<bool>,
     silent_after: Duration,
     last_frame: Option<Instant>,
     frames_counted: u64,
@@ -162,7 +202,7 @@ pub struct Counter {
 impl std::fmt::Debug for Counter {
     fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
         f.debug_struct("Counter")
-            .field("occupancy", &self.occupancy)
+            .field("duties", &self.duties)
             .finish_non_exhaustive()
     }
 }
@@ -170,11 +210,12 @@ impl std::fmt::Debug for Counter {
 impl Counter {
     /// Counts with a detector, for pictures that come at a pace.
     #[must_use]
-    pub fn new(detector: Box<dyn Detector>, occupancy: Occupancy, pace: Pace) -> Self {
+    pub fn new(detector: Box<dyn Detector>, duties: Duties, pace: Pace) -> Self {
         Self {
             viewer: Viewer::default(),
             detector,
-            occupancy,
+            duties,
+            somebody: None,
             silent_after: SILENT_AFTER.max(pace.every * 3),
             last_frame: None,
             frames_counted: 0,
@@ -224,6 +265,8 @@ impl Counter {
             frames_counted: self.frames_counted,
             status: self.status,
             losses: self.losses,
+            somebody: self.somebody,
+            crossed: self.duties.door.as_ref().map(Door::crossings).unwrap_or_default(),
         })
     }
 
@@ -232,7 +275,7 @@ impl Counter {
             Ok(View::Clear) => None,
             Ok(View::Jump) => {
                 self.status = CameraStatus::Settling;
-                return self.occupancy.see(&Sight::Settling, frame.at);
+                return self.duties.occupancy.see(&Sight::Settling, frame.at);
             }
             Ok(View::Dark) => Some(CameraStatus::Dark),
             Ok(View::Covered) => Some(CameraStatus::Covered),
@@ -257,7 +300,7 @@ impl Counter {
                     Sight::People(_) => CameraStatus::Seeing,
                     Sight::Settling => CameraStatus::Settling,
                 };
-                self.occupancy.see(&sight, frame.at)
+                self.follow(sight, frame)
             }
             Err(error) => {
                 self.complain(error.to_string());
@@ -267,8 +310,29 @@ impl Counter {
         }
     }
 
+    fn follow(&mut self, mut sight: Sight, frame: &Frame) -> Option<u32> {
+        let duties = &mut self.duties;
+        if let Sight::People(people) = &mut sight {
+            people.retain(|person| !duties.shared.is_anothers(person.foot()));
+        }
+        if let Some(door) = &mut duties.door {
+            let size = [frame.picture.cols(), frame.picture.rows()].map(f64::from);
+            door.see(&self.detector.tracks(), size, frame.at);
+        }
+        let count = duties.occupancy.see(&sight, frame.at);
+        self.somebody = duties
+            .presence
+            .as_mut()
+            .and_then(|presence| presence.see(count, frame.at));
+        count
+    }
+
     fn unseen(&mut self) -> Option<u32> {
-        self.occupancy.forget();
+        self.duties.occupancy.forget();
+        if let Some(presence) = &mut self.duties.presence {
+            *presence = Presence::new();
+        }
+        self.somebody = None;
         None
     }
 
@@ -313,9 +377,14 @@ mod tests {
 
     impl Scene {
         fn new(script: Vec<Option<usize>>) -> Self {
-            let occupancy = Occupancy::new(Polygon::whole_picture(), 3);
+            let duties = Duties {
+                occupancy: Occupancy::new(Polygon::whole_picture(), 3),
+                shared: Shared::new(Vec::new()),
+                presence: Some(Presence::new()),
+                door: None,
+            };
             Self {
-                counter: Counter::new(Box::new(Scripted(script)), occupancy, Pace::per_second(5.0)),
+                counter: Counter::new(Box::new(Scripted(script)), duties, Pace::per_second(5.0)),
                 start: Instant::now(),
                 last: None,
             }
@@ -410,6 +479,19 @@ mod tests {
         assert_eq!(scene.status(), (CameraStatus::Seeing, 1));
         scene.take(Taken::Nothing, 20);
         assert_eq!(scene.status(), (CameraStatus::Lost, 1));
+    }
+
+    #[test]
+    fn somebody_who_stays_is_told_and_a_lost_camera_cannot_tell() {
+        let mut scene = Scene::new(vec![Some(1); 4]);
+        let mut somebody = Vec::new();
+        for second in 0..4 {
+            scene.take(frame(second), second);
+            somebody.push(scene.last.and_then(|last| last.somebody));
+        }
+        assert_eq!(somebody, [Some(false), Some(false), Some(true), Some(true)]);
+        scene.take(Taken::Message(Post::Lost(Loss::Gone)), 4);
+        assert_eq!(scene.last.and_then(|last| last.somebody), None);
     }
 
     #[test]

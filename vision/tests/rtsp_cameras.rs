@@ -185,3 +185,26 @@ async fn a_camera_in_the_dark_or_covered_is_unknown_and_says_so() {
     camera.look_at(|view| view.is_covered = false);
     office.wait_for("counted again", counts(1)).await;
 }
+
+#[tokio::test]
+async fn who_crosses_an_entrances_line_is_counted_live() {
+    let camera = Camera::start(None).expect("a camera");
+    let more = "role = \"entrance\"\nline = [[0.5, 1.0], [0.5, 0.3]]\n";
+    let office = office_with(&camera, more).await;
+    // One person walks to and fro.
+    let both = |report: &CameraReport| {
+        report
+            .crossed
+            .is_some_and(|[came_in, went_out]| came_in >= 1 && went_out >= 1)
+    };
+    let report = office.wait_for_report("somebody in, somebody out", both).await;
+    let [came_in, went_out] = report.crossed.expect("a line");
+    assert!(
+        came_in.abs_diff(went_out) <= 1,
+        "nobody goes twice the same way: {report:?}"
+    );
+    assert!(
+        is_unknown(&office.state().await.expect("a state")),
+        "who was inside before nobody knows"
+    );
+}
