@@ -45,7 +45,7 @@ impl Door {
                 if let Some((_, gate)) = other {
                     self.before = sum(self.before, gate.crossings());
                 }
-                Gate::new(self.line_in(size))
+                Gate::new(line_in(self.line, size, &self.heights))
             }
         };
         let (_, gate) = self.gate.insert((size, gate));
@@ -58,18 +58,20 @@ impl Door {
         }
     }
 
-    fn line_in(&self, [width, height]: [f64; 2]) -> Line {
-        let [from, to] = self.line.map(|[x, y]| [x * width, y * height]);
-        let middle = f64::midpoint(self.line[0][1], self.line[1][1]);
-        Line::new(from, to, DEAD_BAND * self.heights.at(middle) * height)
-    }
-
     /// All that crossed so far.
     #[must_use]
     pub fn crossings(&self) -> Crossings {
         let now = self.gate.as_ref().map(|(_, gate)| gate.crossings());
         sum(self.before, now.unwrap_or_default())
     }
+}
+
+/// The line in pixels of a picture of this size.
+#[must_use]
+pub fn line_in(line: [[f64; 2]; 2], [width, height]: [f64; 2], heights: &PersonHeights) -> Line {
+    let middle = f64::midpoint(line[0][1], line[1][1]);
+    let [from, to] = line.map(|[x, y]| [x * width, y * height]);
+    Line::new(from, to, DEAD_BAND * heights.at(middle) * height)
 }
 
 fn sum(a: Crossings, b: Crossings) -> Crossings {

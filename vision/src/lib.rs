@@ -8,12 +8,14 @@
 
 pub mod area;
 pub mod camera;
+pub mod check;
 pub mod count;
 pub mod detect;
 pub mod door;
 pub mod geometry;
 pub mod line;
 pub mod model;
+pub mod notice;
 pub mod occupancy;
 pub mod publish;
 pub mod score;

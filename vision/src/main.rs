@@ -24,6 +24,7 @@ use vision::count::{self, count_film, read_camera};
 use vision::detect::choose::detector_for;
 use vision::line::Line;
 use vision::model::add::{Order, add};
+use vision::notice::{Wording, notice};
 use vision::publish::Publisher;
 use vision::score::mot::Boxes;
 use vision::worker::{Counter, Duties, Reading, Worker, plan_for, scene_of};
@@ -46,6 +47,18 @@ struct Cli {
 enum Task {
     /// Counts a film offline and, with --truth, scores the counts and the people's ways
     Count(CountArgs),
+    /// Checks a camera's table on a film of its place, and prints what it counts there
+    Check {
+        /// A TOML file with the camera's table (an office's, or one with only [[camera]])
+        camera_file: PathBuf,
+        /// The film
+        film: PathBuf,
+        /// Which camera of it; the first unless given
+        #[arg(long, value_name = "ID")]
+        camera: Option<String>,
+    },
+    /// Prints the poster that tells people of the cameras: a page of HTML, for A4
+    Notice(NoticeArgs),
     /// Reads one camera for `vision`, which starts it and tells it what to read
     #[command(hide = true)]
     Capture {
@@ -55,6 +68,19 @@ enum Task {
     /// Looks after the files of detectors
     #[command(subcommand)]
     Models(Models),
+}
+
+#[derive(Args)]
+struct NoticeArgs {
+    /// The office's configuration
+    #[arg(long, value_name = "FILE", env = "MADOGUCHI_CONFIG")]
+    config: PathBuf,
+    /// Whom to ask, such as "総務課 庁舎管理係"; the office unless given
+    #[arg(long)]
+    contact: Option<String>,
+    /// Since when, as it is to be read, such as "令和8年4月1日"
+    #[arg(long)]
+    since: Option<String>,
 }
 
 #[derive(Subcommand)]
@@ -152,6 +178,15 @@ fn main() -> ExitCode {
     let done = match (cli.task, cli.config) {
         (Some(Task::Count(args)), _) => prepare_opencv().and_then(|()| count(&args)),
         (Some(Task::Capture { .. }), _) => Ok(capture()),
+        (
+            Some(Task::Check {
+                camera_file,
+                film,
+                camera,
+            }),
+            _,
+        ) => prepare_opencv().and_then(|()| check_camera(&camera_file, &film, camera.as_deref())),
+        (Some(Task::Notice(args)), _) => print_notice(args),
         (Some(Task::Models(Models::Add(args))), _) => prepare_opencv().and_then(|()| add_model(args)),
         (None, Some(file)) => prepare_opencv().and_then(|()| watch_cameras(runtime::config_or_exit(&file))),
         (None, None) => {
@@ -174,6 +209,27 @@ fn prepare_opencv() -> Result<()> {
     opencv::core::set_num_threads(1)?;
     opencv::core::set_log_level(opencv::core::LogLevel::LOG_LEVEL_SILENT)?;
     Ok(())
+}
+
+fn check_camera(file: &Path, film: &Path, id: Option<&str>) -> Result<ExitCode> {
+    let text = std::fs::read_to_string(file).with_context(|| format!("{} can't be read", file.display()))?;
+    if text.lines().any(|line| line.trim() == "[office]") {
+        // An office's file is checked whole, which names the line of a fault.
+        runtime::read_config(file)?;
+    }
+    let camera = read_camera(file, id)?;
+    print!("{}", vision::check::check(&camera, film)?);
+    Ok(ExitCode::SUCCESS)
+}
+
+fn print_notice(args: NoticeArgs) -> Result<ExitCode> {
+    let config = runtime::config_or_exit(&args.config);
+    let wording = Wording {
+        contact: args.contact,
+        since: args.since,
+    };
+    print!("{}", notice(&config, &wording)?);
+    Ok(ExitCode::SUCCESS)
 }
 
 /// Without a log of its own: what there is to say goes to who has started it.
