@@ -33,6 +33,62 @@ pub struct Observation {
     pub count: Option<u32>,
 }
 
+/// What is the matter with a camera.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, Default, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub enum CameraStatus {
+    /// It has given no picture yet since its worker's start.
+    #[default]
+    Starting,
+    /// It sees.
+    Seeing,
+    /// Its view has just changed, or is still being learned.
+    Settling,
+    /// It can't be reached, has ended, or sends what can't be read.
+    Lost,
+    /// It gives the same picture for ever.
+    Frozen,
+    /// Its pictures can't be looked at; the worker's log says why.
+    Failing,
+    /// Too dark to see anybody.
+    Dark,
+    /// Something is before the lens, or it looks at nothing.
+    Covered,
+    /// It looks elsewhere than it was set up for.
+    Turned,
+}
+
+impl CameraStatus {
+    /// All of them.
+    pub const ALL: [Self; 9] = [
+        Self::Starting,
+        Self::Seeing,
+        Self::Settling,
+        Self::Lost,
+        Self::Frozen,
+        Self::Failing,
+        Self::Dark,
+        Self::Covered,
+        Self::Turned,
+    ];
+
+    /// As it is written in messages and metrics.
+    #[must_use]
+    pub fn name(self) -> &'static str {
+        match self {
+            Self::Starting => "starting",
+            Self::Seeing => "seeing",
+            Self::Settling => "settling",
+            Self::Lost => "lost",
+            Self::Frozen => "frozen",
+            Self::Failing => "failing",
+            Self::Dark => "dark",
+            Self::Covered => "covered",
+            Self::Turned => "turned",
+        }
+    }
+}
+
 /// How a camera is doing.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 pub struct CameraReport {
@@ -40,6 +96,22 @@ pub struct CameraReport {
     pub frames_counted: u64,
     /// Whether it can tell a count now.
     pub is_alive: bool,
+    /// What is the matter with it.
+    pub status: CameraStatus,
+    /// How often it was lost since its worker's start.
+    pub losses: u64,
+    /// A presence camera: whether somebody stays before its screen; `None` when it can't tell.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub somebody: Option<bool>,
+    /// A queue's camera: about how many seconds somebody waits who comes now; `None` when that can't be told.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub wait_s: Option<u64>,
+    /// A camera with a line: who went in (or was served) and out since its worker's start.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub crossed: Option<[u64; 2]>,
+    /// An entrance: by how many people its area's number was set right since the worker's start.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub corrections: Option<u64>,
 }
 
 /// How crowded, in the words of the office. Never shown by colour alone: each has a mark of its own.
@@ -172,6 +244,14 @@ mod tests {
     }
 
     #[test]
+    fn a_status_has_one_name() {
+        for status in CameraStatus::ALL {
+            let json = serde_json::to_string(&status).expect("json");
+            assert_eq!(json, format!("\"{}\"", status.name()));
+        }
+    }
+
+    #[test]
     fn messages_round_trip() {
         let observation = Observation {
             area: AreaId::new("lobby-1f").expect("valid"),
@@ -188,9 +268,18 @@ mod tests {
         let report = CameraReport {
             frames_counted: 7,
             is_alive: true,
+            status: CameraStatus::Seeing,
+            losses: 2,
+            somebody: None,
+            wait_s: Some(240),
+            crossed: Some([5, 3]),
+            corrections: None,
         };
         let json = serde_json::to_string(&report).expect("json");
-        assert_eq!(json, r#"{"frames_counted":7,"is_alive":true}"#);
+        assert_eq!(
+            json,
+            r#"{"frames_counted":7,"is_alive":true,"status":"seeing","losses":2,"wait_s":240,"crossed":[5,3]}"#
+        );
         assert_eq!(serde_json::from_str::<CameraReport>(&json).expect("json"), report);
         let json = serde_json::to_string(&state(5)).expect("json");
         assert_eq!(serde_json::from_str::<AreaState>(&json).expect("json"), state(5));

@@ -11,7 +11,10 @@ use axum::http::{StatusCode, header};
 use axum::middleware::Next;
 use axum::response::{IntoResponse, Response};
 use axum::routing::get;
-use prometheus::{Encoder, HistogramOpts, HistogramVec, IntCounter, IntGauge, Opts, Registry, TextEncoder};
+use prometheus::{
+    Encoder, HistogramOpts, HistogramVec, IntCounter, IntGauge, IntGaugeVec, Opts, Registry, TextEncoder,
+};
+use protocol::congestion::CameraStatus;
 
 use crate::app::App;
 use crate::problem::{Fault, Refusal};
@@ -36,6 +39,14 @@ pub(crate) struct Metrics {
     pub(crate) screens: IntGauge,
     /// Readers of the congestion stream now.
     pub(crate) streams: IntGauge,
+    /// What is the matter with each camera.
+    camera_status: IntGaugeVec,
+    /// How often each was lost.
+    camera_losses: IntGaugeVec,
+    /// Who crossed each camera's line.
+    door_crossings: IntGaugeVec,
+    /// By how many people doors' areas were set right.
+    door_corrections: IntGaugeVec,
 }
 
 impl Metrics {
@@ -58,7 +69,32 @@ impl Metrics {
             registry.register(Box::new(gauge.clone()))?;
             Ok(gauge)
         };
+        let cameras = |name: &str, help: &str, labels: &[&str]| -> Result<IntGaugeVec> {
+            let cameras = IntGaugeVec::new(Opts::new(name, help), labels)?;
+            registry.register(Box::new(cameras.clone()))?;
+            Ok(cameras)
+        };
         Ok(Self {
+            camera_status: cameras(
+                "vision_camera_status",
+                "1 at what is the matter with a camera; silent: its worker says nothing",
+                &["camera", "status"],
+            )?,
+            camera_losses: cameras(
+                "vision_camera_losses",
+                "How often a camera was lost since its worker's start",
+                &["camera"],
+            )?,
+            door_crossings: cameras(
+                "vision_door_crossings",
+                "Who crossed a camera's line since its worker's start",
+                &["camera", "way"],
+            )?,
+            door_corrections: cameras(
+                "vision_door_corrections",
+                "By how many people an entrance's area was set right since its worker's start",
+                &["camera"],
+            )?,
             wrong_links: counter("signaling_wrong_links_total", "Links tried that don't exist")?,
             wrong_logins: counter("signaling_wrong_logins_total", "Logins refused")?,
             audit_failures: counter("signaling_audit_failures_total", "Entries that the audit log missed")?,
@@ -74,6 +110,38 @@ impl Metrics {
         })
     }
 }
+
+impl Metrics {
+    /// Takes over what the cameras' workers last said.
+    async fn look_at_cameras(&self, app: &App) {
+        for camera in &app.config.cameras {
+            let last = store::cameras::last_report(&app.store.live, &app.config.office.id, &camera.id).await;
+            let id = camera.id.as_str();
+            let report = last.ok().flatten();
+            let now = report.as_ref().map_or(SILENT, |report| report.status.name());
+            for status in CameraStatus::ALL.map(CameraStatus::name).into_iter().chain([SILENT]) {
+                let is_it = i64::from(status == now);
+                self.camera_status.with_label_values(&[id, status]).set(is_it);
+            }
+            if let Some(report) = report {
+                let losses = i64::try_from(report.losses).unwrap_or(i64::MAX);
+                self.camera_losses.with_label_values(&[id]).set(losses);
+                let number = |number: u64| i64::try_from(number).unwrap_or(i64::MAX);
+                for (way, crossed) in ["in", "out"].into_iter().zip(report.crossed.unwrap_or_default()) {
+                    if report.crossed.is_some() {
+                        self.door_crossings.with_label_values(&[id, way]).set(number(crossed));
+                    }
+                }
+                if let Some(corrections) = report.corrections {
+                    self.door_corrections.with_label_values(&[id]).set(number(corrections));
+                }
+            }
+        }
+    }
+}
+
+/// The status of a camera whose worker has said nothing for a while, or whose word can't be had.
+const SILENT: &str = "silent";
 
 /// Counts something for as long as it lives.
 pub(crate) struct Present(IntGauge);
@@ -115,6 +183,7 @@ async fn metrics(visitor: Visitor) -> Result<Response, Refusal> {
     if !is_near {
         return Err(Fault::NotFound.into());
     }
+    visitor.app.metrics.look_at_cameras(&visitor.app).await;
     let encoder = TextEncoder::new();
     let mut text = Vec::new();
     if let Err(error) = encoder.encode(&visitor.app.metrics.registry.gather(), &mut text) {

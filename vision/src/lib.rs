@@ -6,17 +6,22 @@
 
 #![forbid(unsafe_code)]
 
+pub mod area;
 pub mod camera;
+pub mod check;
 pub mod count;
 pub mod cpu;
 pub mod detect;
+pub mod door;
 pub mod geometry;
 pub mod line;
 pub mod model;
+pub mod notice;
 pub mod occupancy;
 pub mod publish;
 pub mod score;
 pub mod simulate;
 pub mod track;
 pub mod truth;
+pub mod view;
 pub mod worker;

@@ -2,25 +2,33 @@
 
 #![forbid(unsafe_code)]
 
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
 use std::process::ExitCode;
-use std::time::{Duration, Instant};
+use std::time::Duration;
 
 use anyhow::{Context as _, Result};
 use clap::{Args, Parser, Subcommand};
-use protocol::config::Config;
+use jiff::tz::TimeZone;
+use protocol::config::{Camera, Config};
+use protocol::congestion::CameraStatus;
+use runtime::secrets::Secrets;
 use runtime::{EXIT_CONFIG, EXIT_STALLED, Shutdown};
 use store::Store;
 use tokio::sync::watch;
 use tracing::Instrument as _;
+use vision::area::watch::{AreaWatch, Readings};
+use vision::camera::address::with_user;
+use vision::camera::capture::Pace;
+use vision::camera::supervise::Plan;
 use vision::count::{self, count_film, read_camera};
 use vision::detect::choose::detector_for;
 use vision::line::Line;
 use vision::model::add::{Order, add};
 use vision::model::time::time;
+use vision::notice::{Wording, notice};
 use vision::publish::Publisher;
 use vision::score::mot::Boxes;
-use vision::worker::{HUNG_AFTER, Reading, Worker, scene_of};
+use vision::worker::{Counter, Duties, Reading, Worker, plan_for, scene_of};
 
 /// How long the cameras' last words may take when the program ends.
 const FAREWELL: Duration = Duration::from_secs(3);
@@ -40,9 +48,40 @@ struct Cli {
 enum Task {
     /// Counts a film offline and, with --truth, scores the counts and the people's ways
     Count(CountArgs),
+    /// Checks a camera's table on a film of its place, and prints what it counts there
+    Check {
+        /// A TOML file with the camera's table (an office's, or one with only [[camera]])
+        camera_file: PathBuf,
+        /// The film
+        film: PathBuf,
+        /// Which camera of it; the first unless given
+        #[arg(long, value_name = "ID")]
+        camera: Option<String>,
+    },
+    /// Prints the poster that tells people of the cameras: a page of HTML, for A4
+    Notice(NoticeArgs),
+    /// Reads one camera for `vision`, which starts it and tells it what to read
+    #[command(hide = true)]
+    Capture {
+        /// The camera's id
+        camera: String,
+    },
     /// Looks after the files of detectors
     #[command(subcommand)]
     Models(Models),
+}
+
+#[derive(Args)]
+struct NoticeArgs {
+    /// The office's configuration
+    #[arg(long, value_name = "FILE", env = "MADOGUCHI_CONFIG")]
+    config: PathBuf,
+    /// Whom to ask, such as "総務課 庁舎管理係"; the office unless given
+    #[arg(long)]
+    contact: Option<String>,
+    /// Since when, as it is to be read, such as "令和8年4月1日"
+    #[arg(long)]
+    since: Option<String>,
 }
 
 #[derive(Subcommand)]
@@ -147,9 +186,22 @@ fn parse_line(text: &str) -> Result<[f64; 4], String> {
 
 fn main() -> ExitCode {
     let cli = Cli::parse();
+    if let Some(Task::Capture { .. }) = cli.task {
+        return capture();
+    }
     runtime::start_log();
     let done = match (cli.task, cli.config) {
         (Some(Task::Count(args)), _) => prepare_opencv().and_then(|()| count(&args)),
+        (Some(Task::Capture { .. }), _) => Ok(capture()),
+        (
+            Some(Task::Check {
+                camera_file,
+                film,
+                camera,
+            }),
+            _,
+        ) => prepare_opencv().and_then(|()| check_camera(&camera_file, &film, camera.as_deref())),
+        (Some(Task::Notice(args)), _) => print_notice(args),
         (Some(Task::Models(Models::Add(args))), _) => prepare_opencv().and_then(|()| add_model(args)),
         (Some(Task::Models(Models::Time(args))), _) => prepare_opencv().and_then(|()| {
             let cost = time(&args.model, &args.picture, args.looks)?;
@@ -177,6 +229,41 @@ fn prepare_opencv() -> Result<()> {
     opencv::core::set_num_threads(1)?;
     opencv::core::set_log_level(opencv::core::LogLevel::LOG_LEVEL_SILENT)?;
     Ok(())
+}
+
+fn check_camera(file: &Path, film: &Path, id: Option<&str>) -> Result<ExitCode> {
+    let text = std::fs::read_to_string(file).with_context(|| format!("{} can't be read", file.display()))?;
+    if text.lines().any(|line| line.trim() == "[office]") {
+        // An office's file is checked whole, which names the line of a fault.
+        runtime::read_config(file)?;
+    }
+    let camera = read_camera(file, id)?;
+    print!("{}", vision::check::check(&camera, film)?);
+    Ok(ExitCode::SUCCESS)
+}
+
+fn print_notice(args: NoticeArgs) -> Result<ExitCode> {
+    let config = runtime::config_or_exit(&args.config);
+    let wording = Wording {
+        contact: args.contact,
+        since: args.since,
+    };
+    print!("{}", notice(&config, &wording)?);
+    Ok(ExitCode::SUCCESS)
+}
+
+/// Without a log of its own: what there is to say goes to who has started it.
+fn capture() -> ExitCode {
+    let done = prepare_opencv().and_then(|()| {
+        vision::camera::capture::run(std::io::stdin().lock(), std::io::stdout()).map_err(anyhow::Error::from)
+    });
+    match done {
+        Ok(()) => ExitCode::SUCCESS,
+        Err(error) => {
+            eprintln!("{error:#}");
+            ExitCode::FAILURE
+        }
+    }
 }
 
 fn count(args: &CountArgs) -> Result<ExitCode> {
@@ -276,49 +363,49 @@ async fn add_model(args: AddArgs) -> Result<ExitCode> {
 async fn watch_cameras(config: Config) -> Result<ExitCode> {
     let shutdown = Shutdown::on_signals().context("signals can't be listened to")?;
     let store = Store::connect(&config).await?;
+    let zone = TimeZone::get(&config.office.time_zone).context("office.time_zone")?;
     let mut workers = Vec::new();
     let mut silent = Vec::new();
-    for camera in &config.cameras {
-        let span = tracing::info_span!("camera", id = %camera.id);
-        let scene = match scene_of(camera) {
-            Ok(scene) => scene,
-            Err(error) => runtime::exit_config(&format!("camera {}: {error}", camera.id)),
-        };
-        // `Config::parse` has checked that the area is there.
-        let Some(area) = config.area(camera.area.get_ref()).cloned() else {
-            runtime::exit_config(&format!(
-                "camera {}: there is no area {}",
-                camera.id,
-                camera.area.get_ref()
-            ));
-        };
-        let unknown = Reading {
-            count: None,
-            at: runtime::now(),
-            frames_counted: 0,
-        };
-        let (readings, newest) = watch::channel(unknown);
+    for area in &config.areas {
+        let cameras = || config.cameras.iter().filter(|camera| *camera.area.get_ref() == area.id);
+        if cameras().next().is_none() {
+            continue;
+        }
+        let starting = || Reading::unknown(runtime::now(), CameraStatus::Starting);
+        let start: Readings = cameras().map(|camera| (camera.id.clone(), starting())).collect();
+        let (readings, newest) = watch::channel(start);
         let publisher = Publisher {
             live: store.live.clone(),
             office: config.office.id.clone(),
-            area,
-            camera: camera.id.clone(),
+            area: area.clone(),
+            state: AreaWatch::new(area, cameras(), zone.clone()),
         };
-        shutdown.spawn(publisher.run(newest).instrument(span.clone()));
-        let area = scene.area.clone();
-        let detector = match detector_for(camera, scene) {
-            Ok(detector) => detector,
-            Err(error) => {
-                // Its area is unknown; the other cameras go on.
-                tracing::error!(camera = %camera.id, %error, "this camera can't count");
-                silent.push(readings);
-                continue;
+        shutdown.spawn(
+            publisher
+                .run(newest)
+                .instrument(tracing::info_span!("area", id = %area.id)),
+        );
+        for camera in cameras() {
+            let (readings, id) = (readings.clone(), camera.id.clone());
+            let tell = move |reading| {
+                readings.send_modify(|readings| {
+                    readings.insert(id.clone(), reading);
+                });
+            };
+            match prepare(camera, &config) {
+                Ok((plan, counter)) => {
+                    let worker = tracing::info_span!("camera", id = %camera.id)
+                        .in_scope(|| Worker::start(plan, counter, tell))
+                        .with_context(|| format!("camera {}: no thread", camera.id))?;
+                    workers.push((camera.id.clone(), worker));
+                }
+                Err(error) => {
+                    // Its area is unknown; the other cameras go on.
+                    tracing::error!(camera = %camera.id, "this camera can't count: {error:#}");
+                    silent.push(tell);
+                }
             }
-        };
-        let worker = span
-            .in_scope(|| Worker::start(camera, area, detector, readings))
-            .with_context(|| format!("camera {}: no thread", camera.id))?;
-        workers.push((camera.id.clone(), worker));
+        }
     }
     tracing::info!(cameras = workers.len(), "vision counts");
     let code = loop {
@@ -326,10 +413,13 @@ async fn watch_cameras(config: Config) -> Result<ExitCode> {
             () = shutdown.started() => break ExitCode::SUCCESS,
             () = tokio::time::sleep(Duration::from_secs(1)) => {}
         }
-        let now = Instant::now();
-        if let Some((camera, _)) = workers.iter().find(|(_, worker)| worker.is_hung(now)) {
-            tracing::error!(%camera, limit = ?HUNG_AFTER, "a call into the camera hangs: vision ends to be started again");
+        if let Some((camera, _)) = workers.iter().find(|(_, worker)| worker.is_broken()) {
+            tracing::error!(%camera, "counting has failed: vision ends to be started again");
             break ExitCode::from(EXIT_STALLED);
+        }
+        // Who can't count says so, again and again, so that nobody takes it for a word of long ago.
+        for tell in &silent {
+            tell(Reading::unknown(runtime::now(), CameraStatus::Failing));
         }
     };
     shutdown.start();
@@ -341,4 +431,25 @@ async fn watch_cameras(config: Config) -> Result<ExitCode> {
         tracing::warn!("not every camera could say that it stops");
     }
     Ok(code)
+}
+
+/// How a camera is read and counted, from what its configuration says.
+fn prepare(camera: &Camera, config: &Config) -> Result<(Plan, Counter)> {
+    let source = match &camera.user {
+        Some(user) => {
+            let secrets = Secrets::open(&config.paths.secrets)?;
+            let password = secrets
+                .written(&format!("camera-{}.password", camera.id))
+                .context("user")?;
+            with_user(&camera.source, user, &password)?
+        }
+        None => camera.source.clone(),
+    };
+    // The program that runs, also when its file has been replaced since.
+    let plan = plan_for(camera, source, Path::new("/proc/self/exe"))?;
+    let scene = scene_of(camera)?;
+    let duties = Duties::new(camera, &scene)?;
+    let detector = detector_for(camera, scene)?;
+    let pace = Pace::per_second(camera.frames_per_second);
+    Ok((plan, Counter::new(detector, duties, pace)))
 }

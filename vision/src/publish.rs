@@ -6,13 +6,13 @@
 use std::time::Duration;
 
 use protocol::config::Area;
-use protocol::congestion::{CameraReport, Observation, Source};
+use protocol::congestion::{CameraReport, Observation};
 use protocol::ids::{CameraId, OfficeId};
 use protocol::time::UnixMillis;
 use store::Db;
 use tokio::sync::watch;
 
-use crate::worker::Reading;
+use crate::area::watch::{AreaWatch, Readings};
 
 /// A reading is told again after so long, though it is the same.
 const REPEAT: Duration = Duration::from_secs(2);
@@ -26,30 +26,54 @@ const TICK: Duration = Duration::from_millis(250);
 /// How long the last word may take when the program ends.
 const LAST_WORD: Duration = Duration::from_secs(1);
 
+/// What there is to tell of an area.
+#[derive(Debug, Clone, PartialEq)]
+pub struct News {
+    /// People there; `None` when that can't be told.
+    pub count: Option<u32>,
+    /// When that was so.
+    pub at: UnixMillis,
+    /// Its cameras.
+    pub cameras: Vec<(CameraId, CameraReport)>,
+}
+
+impl News {
+    /// Whether something has changed that somebody waits for.
+    fn is_other_than(&self, other: &Self) -> bool {
+        let matters = |news: &Self| -> Vec<_> {
+            let reports = news.cameras.iter().map(|(_, report)| report);
+            reports
+                .map(|report| (report.status, report.is_alive, report.somebody))
+                .collect()
+        };
+        self.count != other.count || matters(self) != matters(other)
+    }
+}
+
 /// What is to be told when. Pure: it is told the time.
 #[derive(Debug, Default)]
 pub struct Due {
-    told: Option<(Reading, UnixMillis)>,
+    told: Option<(News, UnixMillis)>,
     failed_at: Option<UnixMillis>,
 }
 
 impl Due {
-    /// Whether a reading is to be told at `now`.
+    /// Whether it is to be told at `now`.
     #[must_use]
-    pub fn is_due(&self, reading: &Reading, now: UnixMillis) -> bool {
+    pub fn is_due(&self, news: &News, now: UnixMillis) -> bool {
         if self.failed_at.is_some_and(|failed| now.since(failed) < RETRY) {
             return false;
         }
         match &self.told {
             None => true,
-            Some((told, _)) if told.count != reading.count => true,
-            Some((told, told_at)) => reading.at > told.at && now.since(*told_at) >= REPEAT,
+            Some((told, _)) if told.is_other_than(news) => true,
+            Some((told, told_at)) => news.at > told.at && now.since(*told_at) >= REPEAT,
         }
     }
 
     /// It was told.
-    pub fn told(&mut self, reading: Reading, now: UnixMillis) -> Recovered {
-        self.told = Some((reading, now));
+    pub fn told(&mut self, news: News, now: UnixMillis) -> Recovered {
+        self.told = Some((news, now));
         Recovered(self.failed_at.take().is_some())
     }
 
@@ -63,22 +87,22 @@ impl Due {
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct Recovered(pub bool);
 
-/// Publishes one camera's readings.
+/// Publishes what an area's cameras say.
 #[derive(Debug)]
 pub struct Publisher {
     /// Redis' `live`.
     pub live: Db,
     /// The office.
     pub office: OfficeId,
-    /// The area that the camera sees.
+    /// The area.
     pub area: Area,
-    /// The camera.
-    pub camera: CameraId,
+    /// What its cameras make of it.
+    pub state: AreaWatch,
 }
 
 impl Publisher {
     /// Publishes until `readings` ends, and then the last word once more.
-    pub async fn run(self, mut readings: watch::Receiver<Reading>) {
+    pub async fn run(mut self, mut readings: watch::Receiver<Readings>) {
         let mut due = Due::default();
         let mut tick = tokio::time::interval(TICK);
         tick.set_missed_tick_behavior(tokio::time::MissedTickBehavior::Delay);
@@ -87,41 +111,39 @@ impl Publisher {
                 changed = readings.changed() => changed.is_ok(),
                 _ = tick.tick() => true,
             };
-            let reading = *readings.borrow_and_update();
+            let now = runtime::now();
+            let news = self.state.news(&readings.borrow_and_update(), now);
             if !is_open {
-                let _ = tokio::time::timeout(LAST_WORD, self.tell(&mut due, reading)).await;
+                let _ = tokio::time::timeout(LAST_WORD, self.tell(&mut due, news)).await;
                 return;
             }
-            if due.is_due(&reading, runtime::now()) {
-                self.tell(&mut due, reading).await;
+            if due.is_due(&news, now) {
+                self.tell(&mut due, news).await;
             }
         }
     }
 
-    async fn tell(&self, due: &mut Due, reading: Reading) {
+    async fn tell(&self, due: &mut Due, news: News) {
         let observation = Observation {
             area: self.area.id.clone(),
-            source: Source::Camera(self.camera.to_string()),
-            at: reading.at,
-            count: reading.count,
-        };
-        let report = CameraReport {
-            frames_counted: reading.frames_counted,
-            is_alive: reading.count.is_some(),
+            source: self.state.source(),
+            at: news.at,
+            count: news.count,
         };
         let told = async {
             let state =
                 store::areas::observe(&self.live, &self.office, &self.area, &observation, runtime::now()).await?;
-            store::cameras::report(&self.live, &self.office, &self.camera, &report)
-                .await
-                .map(|()| state)
+            for (camera, report) in &news.cameras {
+                store::cameras::report(&self.live, &self.office, camera, report).await?;
+            }
+            Ok::<_, store::StoreError>(state)
         };
         let told = told.await;
         let now = runtime::now();
         match told {
             Ok(state) => {
-                tracing::debug!(count = ?reading.count, level = ?state.level, "told");
-                if due.told(reading, now) == Recovered(true) {
+                tracing::debug!(count = ?news.count, level = ?state.level, "told");
+                if due.told(news, now) == Recovered(true) {
                     tracing::info!("Redis is back: counts are published again");
                 }
             }
@@ -138,11 +160,11 @@ impl Publisher {
 mod tests {
     use super::*;
 
-    fn reading(count: u32, at: u64) -> Reading {
-        Reading {
+    fn reading(count: u32, at: u64) -> News {
+        News {
             count: Some(count),
             at: UnixMillis(at),
-            frames_counted: 0,
+            cameras: Vec::new(),
         }
     }
 

@@ -3,27 +3,34 @@
 //! Invariant: a reading with a count comes from a picture that was just seen; a camera that is lost, silent or
 //! unusable gives readings without one.
 
-use std::thread;
+use std::path::Path;
+use std::thread::{self, JoinHandle};
 use std::time::{Duration, Instant};
 
-use protocol::config::Camera;
+use opencv::core::MatTraitConst as _;
+use protocol::config::{Camera, CameraRole};
+use protocol::congestion::CameraStatus;
 use protocol::time::UnixMillis;
-use tokio::sync::watch;
 
-use crate::camera::capture::{self, Pace, Post, Pulse, Retry};
+use crate::area::join::Shared;
+use crate::area::presence::Presence;
+use crate::camera::Frame;
+use crate::camera::address::{Address, AddressError};
+use crate::camera::capture::Pace;
 use crate::camera::mailbox::{Mailbox, Taken};
-use crate::camera::opencv_source::{Address, OpenCvSource};
-use crate::detect::Detector;
+use crate::camera::supervise::{self, Loss, Plan, Post, Retry};
+use crate::camera::wire::Order;
 use crate::detect::background::Memory;
 use crate::detect::motion::Scene;
+use crate::detect::{Detector, Sight};
+use crate::door::Door;
 use crate::geometry::{GeometryError, PersonHeights, Polygon};
+use crate::line::Crossings;
 use crate::occupancy::Occupancy;
+use crate::view::{View, Viewer};
 
 /// A camera that gave no picture for so long (or for three beats, if that is longer) is not seen any more.
 const SILENT_AFTER: Duration = Duration::from_secs(5);
-
-/// A call into a camera that takes longer never ends (OpenCV 4.6 `read()`, opencv#22677).
-pub const HUNG_AFTER: Duration = Duration::from_secs(20);
 
 /// How often silence is looked for.
 const TICK: Duration = Duration::from_secs(1);
@@ -37,6 +44,52 @@ pub struct Reading {
     pub at: UnixMillis,
     /// Pictures counted since the start.
     pub frames_counted: u64,
+    /// What is the matter with the camera.
+    pub status: CameraStatus,
+    /// How often it was lost since the start.
+    pub losses: u64,
+    /// Whether somebody stays before the screen; `None` when it can't tell, or isn't there for that.
+    pub somebody: Option<bool>,
+    /// What crossed its line since the start.
+    pub crossed: Crossings,
+}
+
+impl Reading {
+    /// Of a camera that nothing is known of at `at`.
+    #[must_use]
+    pub fn unknown(at: UnixMillis, status: CameraStatus) -> Self {
+        Self {
+            count: None,
+            at,
+            frames_counted: 0,
+            status,
+            losses: 0,
+            somebody: None,
+            crossed: Crossings::default(),
+        }
+    }
+}
+
+/// How a camera is to be read by `program`'s task `capture`. `source`: the camera's, with its password.
+///
+/// # Errors
+/// [`AddressError`] naming the field.
+pub fn plan_for(camera: &Camera, source: String, program: &Path) -> Result<Plan, AddressError> {
+    let every = Pace::per_second(camera.frames_per_second).every;
+    Ok(Plan {
+        program: program.to_owned(),
+        camera: camera.id.to_string(),
+        is_live: Address::new(&source)?.is_live(),
+        order: Order {
+            source,
+            film_speed: camera.film_frames_per_second,
+            every,
+            is_at_full_speed: camera.full_speed,
+            parent: nix::unistd::getpid().as_raw(),
+        },
+        limit: camera.watchdog.max(every * 3),
+        retry: Retry::default(),
+    })
 }
 
 /// What set-up says of a camera, checked.
@@ -57,54 +110,72 @@ pub fn scene_of(camera: &Camera) -> Result<Scene, GeometryError> {
     })
 }
 
+/// What a camera does beside counting its outline.
+#[derive(Debug)]
+pub struct Duties {
+    occupancy: Occupancy,
+    shared: Shared,
+    presence: Option<Presence>,
+    door: Option<Door>,
+}
+
+impl Duties {
+    /// As a camera's configuration says.
+    ///
+    /// # Errors
+    /// [`GeometryError`] naming the field.
+    pub fn new(camera: &Camera, scene: &Scene) -> Result<Self, GeometryError> {
+        let parts = camera
+            .overlaps
+            .iter()
+            .map(|overlap| Polygon::new(overlap.polygon.clone()));
+        let line = camera.line.as_ref().map(|line| *line.get_ref());
+        Ok(Self {
+            occupancy: Occupancy::new(scene.area.clone(), camera.median_of),
+            shared: Shared::new(parts.collect::<Result<_, _>>()?),
+            presence: (camera.role == CameraRole::Presence).then(Presence::new),
+            door: line.map(|line| Door::new(line, scene.heights)),
+        })
+    }
+}
+
 /// A camera at work.
 #[derive(Debug)]
 pub struct Worker {
     posts: Mailbox<Post>,
-    pulse: Pulse,
+    counting: JoinHandle<()>,
 }
 
 impl Worker {
-    /// Starts reading and counting. Readings go to `readings`, where only the newest waits.
+    /// Starts reading and counting. Readings go to `tell`.
     ///
     /// # Errors
     /// When the system gives no threads.
-    pub fn start(
-        camera: &Camera,
-        area: Polygon,
-        detector: Box<dyn Detector>,
-        readings: watch::Sender<Reading>,
-    ) -> std::io::Result<Self> {
+    pub fn start(plan: Plan, mut counter: Counter, tell: impl Fn(Reading) + Send + 'static) -> std::io::Result<Self> {
         let posts = Mailbox::default();
-        let pace = Pace::per_second(camera.frames_per_second);
-        let address = Address::new(&camera.source);
-        let film_speed = camera.film_frames_per_second;
-        let open = move || OpenCvSource::open(&address, film_speed);
-        let pulse = capture::start(open, pace, Retry::default(), posts.clone())?;
-        let occupancy = Occupancy::new(area, camera.median_of);
-        let mut counter = Counter::new(detector, occupancy, pace);
+        supervise::start(plan, posts.clone())?;
         let inbox = posts.clone();
         let span = tracing::Span::current();
-        thread::Builder::new().name("count".to_owned()).spawn(move || {
+        let counting = thread::Builder::new().name("count".to_owned()).spawn(move || {
             let _inside = span.enter();
             loop {
                 let taken = inbox.take(TICK);
                 let is_last = matches!(taken, Taken::Closed);
                 if let Some(reading) = counter.take(taken, Instant::now(), runtime::now()) {
-                    readings.send_replace(reading);
+                    tell(reading);
                 }
                 if is_last {
                     return;
                 }
             }
         })?;
-        Ok(Self { posts, pulse })
+        Ok(Self { posts, counting })
     }
 
-    /// Whether a call into the camera hangs, for good.
+    /// Whether it counts no more, though nobody has stopped it: a bug.
     #[must_use]
-    pub fn is_hung(&self, now: Instant) -> bool {
-        self.pulse.busy_for(now).is_some_and(|busy| busy > HUNG_AFTER)
+    pub fn is_broken(&self) -> bool {
+        self.counting.is_finished()
     }
 
     /// Stops; the last reading has no count, because nobody looks any more.
@@ -115,11 +186,15 @@ impl Worker {
 
 /// Turns what a camera posts into readings.
 pub struct Counter {
+    viewer: Viewer,
     detector: Box<dyn Detector>,
-    occupancy: Occupancy,
+    duties: Duties,
+    somebody: Option<bool>,
     silent_after: Duration,
     last_frame: Option<Instant>,
     frames_counted: u64,
+    losses: u64,
+    status: CameraStatus,
     /// The error that was logged last, so that each is logged once.
     complaint: Option<String>,
 }
@@ -127,7 +202,7 @@ pub struct Counter {
 impl std::fmt::Debug for Counter {
     fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
         f.debug_struct("Counter")
-            .field("occupancy", &self.occupancy)
+            .field("duties", &self.duties)
             .finish_non_exhaustive()
     }
 }
@@ -135,13 +210,17 @@ impl std::fmt::Debug for Counter {
 impl Counter {
     /// Counts with a detector, for pictures that come at a pace.
     #[must_use]
-    pub fn new(detector: Box<dyn Detector>, occupancy: Occupancy, pace: Pace) -> Self {
+    pub fn new(detector: Box<dyn Detector>, duties: Duties, pace: Pace) -> Self {
         Self {
+            viewer: Viewer::default(),
             detector,
-            occupancy,
+            duties,
+            somebody: None,
             silent_after: SILENT_AFTER.max(pace.every * 3),
             last_frame: None,
             frames_counted: 0,
+            losses: 0,
+            status: CameraStatus::Starting,
             complaint: None,
         }
     }
@@ -152,17 +231,7 @@ impl Counter {
         let count = match taken {
             Taken::Message(Post::Frame(frame)) => {
                 self.last_frame = Some(now);
-                match self.detector.detect(&frame) {
-                    Ok(sight) => {
-                        self.complaint = None;
-                        self.frames_counted += 1;
-                        self.occupancy.see(&sight, frame.at)
-                    }
-                    Err(error) => {
-                        self.complain(error.to_string());
-                        self.unseen()
-                    }
-                }
+                self.look(&frame)
             }
             Taken::Nothing => {
                 let is_silent = self
@@ -171,23 +240,99 @@ impl Counter {
                 if !is_silent {
                     return None;
                 }
+                if self.last_frame.is_some() {
+                    self.status = CameraStatus::Lost;
+                }
                 self.unseen()
             }
-            Taken::Message(Post::Lost(_)) | Taken::Closed => {
+            Taken::Message(Post::Lost(loss)) => {
+                self.losses += 1;
+                self.status = match loss {
+                    Loss::Gone | Loss::Hung => CameraStatus::Lost,
+                    Loss::Frozen => CameraStatus::Frozen,
+                };
+                self.last_frame = None;
+                self.unseen()
+            }
+            Taken::Closed => {
                 self.last_frame = None;
                 self.unseen()
             }
         };
-        let frames_counted = self.frames_counted;
         Some(Reading {
             count,
             at,
-            frames_counted,
+            frames_counted: self.frames_counted,
+            status: self.status,
+            losses: self.losses,
+            somebody: self.somebody,
+            crossed: self.duties.door.as_ref().map(Door::crossings).unwrap_or_default(),
         })
     }
 
+    fn look(&mut self, frame: &Frame) -> Option<u32> {
+        let blind = match self.viewer.judge(frame) {
+            Ok(View::Clear) => None,
+            Ok(View::Jump) => {
+                self.status = CameraStatus::Settling;
+                return self.duties.occupancy.see(&Sight::Settling, frame.at);
+            }
+            Ok(View::Dark) => Some(CameraStatus::Dark),
+            Ok(View::Covered) => Some(CameraStatus::Covered),
+            Ok(View::Turned) => Some(CameraStatus::Turned),
+            Err(error) => {
+                self.complain(error.to_string());
+                Some(CameraStatus::Failing)
+            }
+        };
+        if let Some(status) = blind {
+            if self.status != status {
+                tracing::warn!(status = status.name(), "the camera sees nobody");
+                self.status = status;
+            }
+            return self.unseen();
+        }
+        match self.detector.detect(frame) {
+            Ok(sight) => {
+                self.complaint = None;
+                self.frames_counted += 1;
+                self.status = match sight {
+                    Sight::People(_) => CameraStatus::Seeing,
+                    Sight::Settling => CameraStatus::Settling,
+                };
+                self.follow(sight, frame)
+            }
+            Err(error) => {
+                self.complain(error.to_string());
+                self.status = CameraStatus::Failing;
+                self.unseen()
+            }
+        }
+    }
+
+    fn follow(&mut self, mut sight: Sight, frame: &Frame) -> Option<u32> {
+        let duties = &mut self.duties;
+        if let Sight::People(people) = &mut sight {
+            people.retain(|person| !duties.shared.is_anothers(person.foot()));
+        }
+        if let Some(door) = &mut duties.door {
+            let size = [frame.picture.cols(), frame.picture.rows()].map(f64::from);
+            door.see(&self.detector.tracks(), size, frame.at);
+        }
+        let count = duties.occupancy.see(&sight, frame.at);
+        self.somebody = duties
+            .presence
+            .as_mut()
+            .and_then(|presence| presence.see(count, frame.at));
+        count
+    }
+
     fn unseen(&mut self) -> Option<u32> {
-        self.occupancy.forget();
+        self.duties.occupancy.forget();
+        if let Some(presence) = &mut self.duties.presence {
+            *presence = Presence::new();
+        }
+        self.somebody = None;
         None
     }
 
@@ -202,8 +347,8 @@ impl Counter {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::camera::{CameraError, Frame};
-    use crate::detect::{DetectError, Detection, Sight};
+    use crate::detect::{DetectError, Detection};
+    use opencv::core::{Mat, MatTraitManual as _, Scalar};
 
     /// Sees as many people as its script says, or fails where it says so.
     struct Scripted(Vec<Option<usize>>);
@@ -227,15 +372,27 @@ mod tests {
     struct Scene {
         counter: Counter,
         start: Instant,
+        last: Option<Reading>,
     }
 
     impl Scene {
         fn new(script: Vec<Option<usize>>) -> Self {
-            let occupancy = Occupancy::new(Polygon::whole_picture(), 3);
+            let duties = Duties {
+                occupancy: Occupancy::new(Polygon::whole_picture(), 3),
+                shared: Shared::new(Vec::new()),
+                presence: Some(Presence::new()),
+                door: None,
+            };
             Self {
-                counter: Counter::new(Box::new(Scripted(script)), occupancy, Pace::per_second(5.0)),
+                counter: Counter::new(Box::new(Scripted(script)), duties, Pace::per_second(5.0)),
                 start: Instant::now(),
+                last: None,
             }
+        }
+
+        fn status(&self) -> (CameraStatus, u64) {
+            let last = self.last.expect("a reading");
+            (last.status, last.losses)
         }
 
         /// The count `second` seconds on; the outer `None`: nothing new is said.
@@ -244,15 +401,30 @@ mod tests {
             let at = UnixMillis(second * 1000);
             let reading = self.counter.take(taken, self.start + passed, at)?;
             assert_eq!(reading.at, at);
+            self.last = Some(reading);
             Some(reading.count)
         }
     }
 
-    fn frame(second: u64) -> Taken<Post> {
+    /// Stripes: something to see.
+    fn stripes() -> Mat {
+        let mut picture =
+            Mat::new_rows_cols_with_default(48, 64, opencv::core::CV_8UC3, Scalar::all(100.0)).expect("mat");
+        for (at, value) in picture.data_bytes_mut().expect("bytes").iter_mut().enumerate() {
+            *value += (at / 24 % 2) as u8 * 80;
+        }
+        picture
+    }
+
+    fn shown(picture: Mat, second: u64) -> Taken<Post> {
         Taken::Message(Post::Frame(Frame {
-            picture: opencv::core::Mat::default(),
+            picture,
             at: Duration::from_secs(second),
         }))
+    }
+
+    fn frame(second: u64) -> Taken<Post> {
+        shown(stripes(), second)
     }
 
     #[test]
@@ -260,14 +432,14 @@ mod tests {
         let mut scene = Scene::new(vec![Some(4), Some(4), Some(1)]);
         assert_eq!(scene.take(frame(0), 0), Some(Some(4)));
         assert_eq!(scene.take(frame(1), 1), Some(Some(4)));
-        let lost = Taken::Message(Post::Lost(CameraError::Ended));
+        let lost = Taken::Message(Post::Lost(Loss::Gone));
         assert_eq!(scene.take(lost, 2), Some(None));
         assert_eq!(scene.take(Taken::Nothing, 3), Some(None), "and says so again");
         assert_eq!(scene.take(frame(4), 4), Some(Some(1)), "old counts don't come back");
     }
 
     #[test]
-    fn a_silent_camera_turns_unknown_before_the_watchdog_bites() {
+    fn a_silent_camera_turns_unknown() {
         let mut scene = Scene::new(vec![Some(4)]);
         assert_eq!(scene.take(frame(0), 0), Some(Some(4)));
         assert_eq!(
@@ -276,7 +448,6 @@ mod tests {
             "a moment without a picture is no news"
         );
         assert_eq!(scene.take(Taken::Nothing, 5), Some(None));
-        assert!(SILENT_AFTER < HUNG_AFTER);
     }
 
     #[test]
@@ -285,6 +456,52 @@ mod tests {
         assert_eq!(scene.take(frame(0), 0), Some(Some(2)));
         assert_eq!(scene.take(frame(1), 1), Some(None));
         assert_eq!(scene.take(frame(2), 2), Some(Some(3)));
+    }
+
+    #[test]
+    fn what_is_the_matter_is_told() {
+        let mut scene = Scene::new(vec![Some(2), None, Some(2)]);
+        scene.take(Taken::Nothing, 0);
+        assert_eq!(scene.status(), (CameraStatus::Starting, 0));
+        scene.take(frame(1), 1);
+        assert_eq!(scene.status(), (CameraStatus::Seeing, 0));
+        scene.take(frame(2), 2);
+        assert_eq!(scene.status(), (CameraStatus::Failing, 0));
+        scene.take(Taken::Message(Post::Lost(Loss::Frozen)), 3);
+        assert_eq!(scene.status(), (CameraStatus::Frozen, 1));
+        scene.take(Taken::Nothing, 9);
+        assert_eq!(
+            scene.status(),
+            (CameraStatus::Frozen, 1),
+            "until something else is known"
+        );
+        scene.take(frame(10), 10);
+        assert_eq!(scene.status(), (CameraStatus::Seeing, 1));
+        scene.take(Taken::Nothing, 20);
+        assert_eq!(scene.status(), (CameraStatus::Lost, 1));
+    }
+
+    #[test]
+    fn somebody_who_stays_is_told_and_a_lost_camera_cannot_tell() {
+        let mut scene = Scene::new(vec![Some(1); 4]);
+        let mut somebody = Vec::new();
+        for second in 0..4 {
+            scene.take(frame(second), second);
+            somebody.push(scene.last.and_then(|last| last.somebody));
+        }
+        assert_eq!(somebody, [Some(false), Some(false), Some(true), Some(true)]);
+        scene.take(Taken::Message(Post::Lost(Loss::Gone)), 4);
+        assert_eq!(scene.last.and_then(|last| last.somebody), None);
+    }
+
+    #[test]
+    fn a_camera_that_sees_nothing_says_unknown_though_it_gives_pictures() {
+        let mut scene = Scene::new(vec![Some(4), Some(3)]);
+        assert_eq!(scene.take(frame(0), 0), Some(Some(4)));
+        let night = Mat::new_rows_cols_with_default(48, 64, opencv::core::CV_8UC3, Scalar::all(5.0)).expect("mat");
+        assert_eq!(scene.take(shown(night, 1), 1), Some(None));
+        assert_eq!(scene.status().0, CameraStatus::Dark);
+        assert_eq!(scene.take(frame(2), 2), Some(Some(3)), "nothing of before");
     }
 
     #[test]

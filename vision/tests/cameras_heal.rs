@@ -1,140 +1,70 @@
-//! The reading thread: pace, the newest picture only, loss, healing, hanging.
+//! A camera's own process: pace, the newest picture only, loss, hanging, healing, ending.
 
-use std::sync::Arc;
-use std::sync::atomic::{AtomicU32, Ordering};
-use std::sync::mpsc;
+use std::path::{Path, PathBuf};
 use std::time::{Duration, Instant};
 
 use opencv::core::{self, Mat, Scalar, Size};
 use opencv::prelude::{MatTraitConst as _, VideoWriterTrait as _};
 use opencv::videoio::VideoWriter;
-use vision::camera::capture::{self, Beat, Pace, Post, Retry};
+use vision::camera::FrameSource as _;
+use vision::camera::address::Address;
 use vision::camera::mailbox::{Mailbox, Taken};
-use vision::camera::opencv_source::{Address, OpenCvSource};
-use vision::camera::{CameraError, FrameSource};
+use vision::camera::opencv_source::OpenCvSource;
+use vision::camera::supervise::{self, Loss, Plan, Post, Retry};
+use vision::camera::wire::Order;
 
 const LIMIT: Duration = Duration::from_secs(30);
 
-fn at_once() -> Retry {
-    Retry::new(Duration::ZERO, Duration::ZERO)
-}
-
-/// A live camera that gives so many pictures, then ends.
-struct Fleeting(u32);
-
-impl FrameSource for Fleeting {
-    fn advance(&mut self) -> Result<Duration, CameraError> {
-        self.0 = self.0.checked_sub(1).ok_or(CameraError::Ended)?;
-        Ok(Duration::ZERO)
-    }
-
-    fn picture(&mut self) -> Result<Mat, CameraError> {
-        Ok(Mat::default())
-    }
-
-    fn is_live(&self) -> bool {
-        true
+/// How a source is read here: at once again, and given up after two seconds.
+fn plan(source: &str) -> Plan {
+    Plan {
+        program: PathBuf::from(env!("CARGO_BIN_EXE_vision")),
+        camera: "hall".to_owned(),
+        order: Order {
+            source: source.to_owned(),
+            film_speed: None,
+            every: Duration::from_millis(20),
+            is_at_full_speed: false,
+            parent: std::process::id().cast_signed(),
+        },
+        is_live: Address::new(source).expect("an address").is_live(),
+        limit: Duration::from_secs(2),
+        retry: Retry::new(Duration::from_millis(10), Duration::from_millis(10)),
     }
 }
 
-/// A live camera whose read never comes back while its sender lives.
-struct Hanging(mpsc::Receiver<()>);
-
-impl FrameSource for Hanging {
-    fn advance(&mut self) -> Result<Duration, CameraError> {
-        let _ = self.0.recv();
-        Err(CameraError::Ended)
-    }
-
-    fn picture(&mut self) -> Result<Mat, CameraError> {
-        Err(CameraError::Ended)
-    }
-
-    fn is_live(&self) -> bool {
-        true
-    }
-}
-
-fn wait_until(is_so: impl Fn() -> bool) {
+/// Takes posts until one is as wanted; all of them must come.
+fn wait_for<T>(posts: &Mailbox<Post>, what: &str, mut is_it: impl FnMut(Post) -> Option<T>) -> T {
     let end = Instant::now() + LIMIT;
-    while !is_so() {
-        assert!(Instant::now() < end, "waited in vain");
-        std::thread::yield_now();
-    }
-}
-
-#[test]
-fn a_camera_that_fails_is_told_and_opened_again_and_again() {
-    let opened = Arc::new(AtomicU32::new(0));
-    let posts = Mailbox::default();
-    let open = {
-        let opened = Arc::clone(&opened);
-        move || match opened.fetch_add(1, Ordering::Relaxed) {
-            0 | 2 => Err(CameraError::CantOpen),
-            _ => Ok(Fleeting(1)),
-        }
-    };
-    let _pulse = capture::start(open, Pace::per_second(5.0), at_once(), posts.clone()).expect("started");
-    let mut losses = 0;
-    wait_until(|| opened.load(Ordering::Relaxed) >= 5);
-    while losses == 0 {
+    loop {
+        assert!(Instant::now() < end, "{what}: waited in vain");
         match posts.take(LIMIT) {
-            Taken::Message(Post::Lost(_)) => losses += 1,
-            Taken::Message(Post::Frame(_)) => {}
-            Taken::Nothing | Taken::Closed => panic!("the thread goes on"),
+            Taken::Message(post) => {
+                if let Some(found) = is_it(post) {
+                    return found;
+                }
+            }
+            Taken::Nothing | Taken::Closed => panic!("{what}: nothing is said any more"),
         }
     }
-    posts.close();
 }
 
-#[test]
-fn attempts_come_later_and_later() {
-    let retry = Retry::default();
-    let waits: Vec<_> = [1, 2, 3, 7, 1000]
-        .map(|failures| retry.after(failures).as_millis())
-        .into();
-    assert_eq!(waits, [500, 1000, 2000, 30_000, 30_000]);
+fn picture(post: Post) -> Option<Mat> {
+    match post {
+        Post::Frame(frame) => Some(frame.picture),
+        Post::Lost(_) => None,
+    }
 }
 
-#[test]
-fn a_hung_read_shows_in_the_pulse() {
-    let (keep, hang) = mpsc::channel();
-    let mut hang = Some(hang);
-    let posts = Mailbox::default();
-    let open = move || hang.take().map(Hanging).ok_or(CameraError::CantOpen);
-    let pulse = capture::start(open, Pace::per_second(5.0), Retry::default(), posts.clone()).expect("started");
-    wait_until(|| pulse.busy_for(Instant::now()).is_some());
-    let later = Instant::now() + Duration::from_secs(21);
-    wait_until(|| pulse.busy_for(later).is_some_and(|busy| busy > Duration::from_secs(20)));
-    drop(keep);
-    assert!(matches!(
-        posts.take(LIMIT),
-        Taken::Message(Post::Lost(CameraError::Ended))
-    ));
-    wait_until(|| pulse.busy_for(Instant::now()).is_none());
-    posts.close();
-}
-
-#[test]
-fn five_a_second_of_seven_are_five() {
-    let mut beat = Beat::new(Pace::per_second(5.0));
-    let taken = (0..70)
-        .filter(|frame| beat.is_due(Duration::from_secs_f64(f64::from(*frame) / 7.0)))
-        .count();
-    assert_eq!(taken, 50);
-}
-
-#[test]
-fn a_gap_is_not_caught_up() {
-    let mut beat = Beat::new(Pace::per_second(5.0));
-    assert!(beat.is_due(Duration::ZERO));
-    assert!(beat.is_due(Duration::from_secs(60)));
-    assert!(!beat.is_due(Duration::from_millis(60_100)));
-    assert!(beat.is_due(Duration::from_millis(60_200)));
+fn loss(post: Post) -> Option<Loss> {
+    match post {
+        Post::Lost(loss) => Some(loss),
+        Post::Frame(_) => None,
+    }
 }
 
 /// Six pictures of rising brightness that claim 10 a second.
-fn film(path: &std::path::Path) {
+fn film(path: &Path) {
     let code = VideoWriter::fourcc('M', 'J', 'P', 'G').expect("code");
     let name = path.to_str().expect("a plain name");
     let mut writer = VideoWriter::new(name, code, 10.0, Size::new(64, 48), true).expect("opened");
@@ -149,12 +79,34 @@ fn brightness(picture: &Mat) -> i32 {
     (core::mean_def(picture).expect("mean")[0] / 40.0).round() as i32
 }
 
+/// The capture processes that this process has, by their ids.
+fn processes() -> Vec<i32> {
+    let own = std::process::id().to_string();
+    let entries = std::fs::read_dir("/proc").expect("proc").flatten();
+    let ids = entries.filter_map(|entry| entry.file_name().to_str()?.parse().ok());
+    let is_ours = |id: &i32| {
+        let read = |name| std::fs::read_to_string(format!("/proc/{id}/{name}")).unwrap_or_default();
+        let stat = read("stat");
+        let parent = stat.rsplit(") ").next().and_then(|rest| rest.split(' ').nth(1));
+        read("cmdline").contains("capture") && parent == Some(own.as_str())
+    };
+    ids.filter(is_ours).collect()
+}
+
+fn wait_until(what: &str, is_so: impl Fn() -> bool) {
+    let end = Instant::now() + LIMIT;
+    while !is_so() {
+        assert!(Instant::now() < end, "{what}: waited in vain");
+        std::thread::sleep(Duration::from_millis(10));
+    }
+}
+
 #[test]
 fn a_film_goes_round_and_its_clock_goes_on() {
     let dir = tempfile::tempdir().expect("temp");
     let path = dir.path().join("film.avi");
     film(&path);
-    let address = Address::new(&path.to_string_lossy());
+    let address = Address::new(&path.to_string_lossy()).expect("a film");
     for (speed, beat_ms) in [(None, 100), (Some(5.0), 200)] {
         let mut source = OpenCvSource::open(&address, speed).expect("opened");
         assert!(!source.is_live());
@@ -166,4 +118,97 @@ fn a_film_goes_round_and_its_clock_goes_on() {
             assert_eq!(brightness(&picture), (frame % 6) as i32, "frame {frame}");
         }
     }
+}
+
+/// One test for all that looks for processes: tests of one file run side by side.
+#[test]
+fn a_capture_process_is_ended_started_again_and_never_left_behind() {
+    let dir = tempfile::tempdir().expect("temp");
+    // Opening a pipe that nobody writes to never comes back: a hang as real as OpenCV's.
+    let pipe = dir.path().join("pipe");
+    let made = std::process::Command::new("mkfifo").arg(&pipe).status();
+    assert!(made.expect("mkfifo").success());
+    let posts = Mailbox::default();
+    let hanging = plan(&format!("file://{}", pipe.display()));
+    supervise::start(hanging, posts.clone()).expect("started");
+    wait_until("a process", || processes().len() == 1);
+    let first = processes();
+    assert_eq!(wait_for(&posts, "given up", loss), Loss::Hung);
+    wait_until("another process instead", || {
+        let now = processes();
+        now.len() == 1 && now != first
+    });
+    let shown = std::fs::read_to_string(format!("/proc/{}/cmdline", processes()[0])).unwrap_or_default();
+    assert!(
+        !shown.contains("file://"),
+        "no address in the list of processes: {shown}"
+    );
+    posts.close();
+    wait_until("none is left", || processes().is_empty());
+
+    // Killed from outside: told, and started again.
+    let path = dir.path().join("film.avi");
+    film(&path);
+    let posts = Mailbox::default();
+    supervise::start(plan(&path.to_string_lossy()), posts.clone()).expect("started");
+    wait_for(&posts, "a picture", picture);
+    let killed = std::process::Command::new("kill")
+        .args(["-9", &processes()[0].to_string()])
+        .status();
+    assert!(killed.expect("kill").success());
+    assert_eq!(wait_for(&posts, "told", loss), Loss::Gone);
+    wait_for(&posts, "and back", picture);
+    posts.close();
+    wait_until("none is left", || processes().is_empty());
+}
+
+#[test]
+fn a_camera_that_comes_late_is_found() {
+    let dir = tempfile::tempdir().expect("temp");
+    let path = dir.path().join("film.avi");
+    let posts = Mailbox::default();
+    supervise::start(plan(&path.to_string_lossy()), posts.clone()).expect("started");
+    assert_eq!(wait_for(&posts, "not there", loss), Loss::Gone);
+    film(&path);
+    wait_for(&posts, "there", picture);
+    posts.close();
+}
+
+#[test]
+fn at_full_speed_no_picture_is_left_out_however_slow_the_counting() {
+    let dir = tempfile::tempdir().expect("temp");
+    let path = dir.path().join("film.avi");
+    film(&path);
+    let posts = Mailbox::default();
+    let mut plan = plan(&path.to_string_lossy());
+    plan.order.is_at_full_speed = true;
+    plan.order.every = Duration::ZERO;
+    supervise::start(plan, posts.clone()).expect("started");
+    for expected in (0..6).cycle().take(60) {
+        let picture = wait_for(&posts, "the next picture", picture);
+        assert_eq!(brightness(&picture), expected);
+        if expected == 3 {
+            std::thread::sleep(Duration::from_millis(20));
+        }
+    }
+    posts.close();
+}
+
+#[test]
+fn a_slow_counter_gets_the_newest_picture() {
+    let dir = tempfile::tempdir().expect("temp");
+    let path = dir.path().join("film.avi");
+    film(&path);
+    let posts = Mailbox::default();
+    supervise::start(plan(&path.to_string_lossy()), posts.clone()).expect("started");
+    let at = |post| match post {
+        Post::Frame(frame) => Some(frame.at),
+        Post::Lost(_) => None,
+    };
+    let first = wait_for(&posts, "a picture", at);
+    // Ten pictures come meanwhile; what is taken then was not made long before.
+    std::thread::sleep(Duration::from_secs(1));
+    let next = wait_for(&posts, "the newest", at);
+    assert!(next - first >= Duration::from_millis(500), "{first:?}, {next:?}");
+    posts.close();
 }

@@ -5,8 +5,9 @@ use std::fmt;
 use std::net::SocketAddr;
 use std::ops::Range;
 use std::path::{Path, PathBuf};
+use std::time::Duration;
 
-use super::Config;
+use super::{CameraRole, Config, Join};
 
 /// What is wrong with a configuration, and where.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -279,6 +280,14 @@ fn check_areas(config: &Config, checker: &Checker<'_>) -> Result<(), ConfigError
             return checker.fail(None, "area", message);
         }
     }
+    for area in &config.areas {
+        if let Join::Master(master) = &area.join
+            && !(config.cameras.iter()).any(|camera| camera.id == *master && *camera.area.get_ref() == area.id)
+        {
+            let message = format!("area {}: {master} is no camera of this area", area.id);
+            return checker.fail(None, "area.join", message);
+        }
+    }
     Ok(())
 }
 
@@ -299,6 +308,10 @@ fn check_cameras(config: &Config, checker: &Checker<'_>) -> Result<(), ConfigErr
         {
             let message = format!("camera {}: {speed} is outside 0.1 to 240", camera.id);
             return checker.fail(None, "camera.film_frames_per_second", message);
+        }
+        if !(Duration::from_millis(500)..=Duration::from_secs(600)).contains(&camera.watchdog) {
+            let message = format!("camera {}: {:?} is outside 500ms to 10m", camera.id, camera.watchdog);
+            return checker.fail(None, "camera.watchdog", message);
         }
         if !(1..=99).contains(&camera.median_of) {
             let message = format!("camera {}: {} is outside 1 to 99", camera.id, camera.median_of);
@@ -322,6 +335,36 @@ fn check_cameras(config: &Config, checker: &Checker<'_>) -> Result<(), ConfigErr
                 camera.id
             );
             return checker.fail(Some(detector.span()), "camera.detector", message);
+        }
+        let needs_line = matches!(camera.role, CameraRole::Entrance | CameraRole::Queue);
+        match &camera.line {
+            None if needs_line => {
+                let message = format!(
+                    "camera {}: an entrance, and a queue, needs line = [[x, y], [x, y]]: looking from its first end to its \
+                     second, in (or served) is to the right",
+                    camera.id
+                );
+                return checker.fail(None, "camera.line", message);
+            }
+            Some(line) => {
+                let [from, to] = *line.get_ref();
+                if from == to || ![from, to].into_iter().flatten().all(is_share) {
+                    let message = format!("camera {}: expected two different points, each from 0 to 1", camera.id);
+                    return checker.fail(Some(line.span()), "camera.line", message);
+                }
+            }
+            None => {}
+        }
+        for overlap in &camera.overlaps {
+            let other = config
+                .cameras
+                .iter()
+                .find(|other| other.id == *overlap.camera.get_ref());
+            let is_neighbour = other.is_some_and(|other| other.area.get_ref() == camera.area.get_ref());
+            if !is_neighbour || overlap.camera.get_ref() == &camera.id {
+                let message = format!("camera {}: expected another camera of the same area", camera.id);
+                return checker.fail(Some(overlap.camera.span()), "camera.overlap.camera", message);
+            }
         }
         if let Some(polygon) = &camera.polygon {
             let points = polygon.get_ref();
@@ -477,6 +520,25 @@ person_heights = [[0.3, 0.1], [0.9, 0.2]]
         assert!(
             both.contains("camera.detector") && both.contains("leave the other out"),
             "{both}"
+        );
+        for (more, field, words) in [
+            ("role = \"entrance\"", "camera.line", "needs line"),
+            ("line = [[0.1, 0.2], [0.1, 0.2]]", "camera.line", "two different points"),
+            (
+                "overlap = [{ camera = \"hall\", polygon = [] }]",
+                "camera.overlap.camera",
+                "another camera",
+            ),
+        ] {
+            let error = error(&GOOD.replace("source =", &format!("{more}\nsource =")));
+            assert!(error.contains(field) && error.contains(words), "{error}");
+        }
+        let master = error(&GOOD.replace("capacity = 12", "capacity = 12\njoin = { master = \"roof\" }"));
+        assert!(master.contains("area.join") && master.contains("roof"), "{master}");
+        let watchdog = error(&GOOD.replace("source =", "watchdog = \"0s\"\nsource ="));
+        assert!(
+            watchdog.contains("camera.watchdog") && watchdog.contains("camera hall"),
+            "{watchdog}"
         );
         let still = error(&GOOD.replace("source =", "still_for = 30\nsource ="));
         assert!(

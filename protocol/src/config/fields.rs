@@ -51,6 +51,14 @@ pub(super) fn frames_per_second() -> f64 {
     5.0
 }
 
+pub(super) fn empties_at() -> jiff::civil::Time {
+    jiff::civil::time(22, 0, 0, 0)
+}
+
+pub(super) fn watchdog() -> Duration {
+    Duration::from_secs(20)
+}
+
 pub(super) fn median_of() -> usize {
     7
 }

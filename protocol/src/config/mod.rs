@@ -341,6 +341,50 @@ pub struct Area {
     /// A count older than this isn't shown any more.
     #[serde(default = "fields::stale_after", deserialize_with = "fields::duration")]
     pub stale_after: Duration,
+    /// How several cameras make one count.
+    #[serde(default)]
+    pub join: Join,
+    /// When nobody is left, for who is counted at doors.
+    #[serde(default = "fields::empties_at")]
+    pub empties_at: jiff::civil::Time,
+}
+
+/// How several cameras of one area make one count.
+#[derive(Debug, Clone, PartialEq, Eq, Default, Deserialize)]
+#[serde(rename_all = "lowercase")]
+pub enum Join {
+    /// All of them together; one that can't tell makes the area unknown.
+    Sum,
+    /// The largest of those that can tell.
+    #[default]
+    Max,
+    /// This camera's; while it can't tell, the largest of the others.
+    Master(CameraId),
+}
+
+/// What a camera is for.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default, Deserialize)]
+#[serde(rename_all = "lowercase")]
+pub enum CameraRole {
+    /// It counts who is in its outline.
+    #[default]
+    Area,
+    /// It counts who waits there, and over its line who is served.
+    Queue,
+    /// It sees whether somebody stays before a screen.
+    Presence,
+    /// It counts who goes in and out over its line.
+    Entrance,
+}
+
+/// A part of a camera's outline that another camera of the area counts.
+#[derive(Debug, Clone, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct Overlap {
+    /// The other camera.
+    pub camera: Spanned<CameraId>,
+    /// The part, as this camera sees it.
+    pub polygon: Vec<[f64; 2]>,
 }
 
 /// A camera. Points and heights are shares of the picture (0 to 1), so that they hold at every size.
@@ -351,8 +395,17 @@ pub struct Camera {
     pub id: CameraId,
     /// The area it sees.
     pub area: Spanned<AreaId>,
-    /// A file (looped), `/dev/video0`, or `rtsp://…`.
+    /// A file (looped), `/dev/video0`, `rtsp://…`, or `http://…` (one JPEG after the other).
     pub source: String,
+    /// Who logs in at an address, with the password in `paths.secrets/camera-ID.password`; none: nobody need.
+    #[serde(default)]
+    pub user: Option<String>,
+    /// A camera that gives no new picture, or always the same one, for so long is opened anew.
+    #[serde(default = "fields::watchdog", deserialize_with = "fields::duration")]
+    pub watchdog: Duration,
+    /// A film is counted as fast as the machine can, no picture left out.
+    #[serde(default)]
+    pub full_speed: bool,
     /// Pictures a second to count.
     #[serde(default = "fields::frames_per_second")]
     pub frames_per_second: f64,
@@ -364,6 +417,15 @@ pub struct Camera {
     /// The area's outline on the ground, `[x, y]`; none: the whole picture.
     #[serde(default)]
     pub polygon: Option<Spanned<Vec<[f64; 2]>>>,
+    /// What it is for.
+    #[serde(default)]
+    pub role: CameraRole,
+    /// An entrance's line, or the head of a queue: from one end to the other, to its right is *in*, or served.
+    #[serde(default)]
+    pub line: Option<Spanned<[[f64; 2]; 2]>>,
+    /// What other cameras count.
+    #[serde(default, rename = "overlap")]
+    pub overlaps: Vec<Overlap>,
     /// The count is the median of so many pictures' counts.
     #[serde(default = "fields::median_of")]
     pub median_of: usize,

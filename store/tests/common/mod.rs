@@ -145,6 +145,8 @@ pub fn area(id: &protocol::ids::AreaId) -> protocol::config::Area {
         busy_from: 8,
         hysteresis: 1,
         stale_after: Duration::from_secs(30),
+        join: protocol::config::Join::Max,
+        empties_at: jiff::civil::time(22, 0, 0, 0),
     }
 }
 

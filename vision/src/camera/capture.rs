@@ -1,33 +1,26 @@
-//! The thread that reads one camera for ever: it opens it, hands on its pictures, and opens it again, later
-//! and later, when it fails.
+//! The capture process, `vision capture`: it reads one camera until there is nothing more to read, and ends.
 //!
-//! A call into the source may hang for ever, and then nothing can end this thread: [`Pulse`] shows how long a
-//! call has been going on, and the program ends itself.
+//! It is told what to read on its standard input ([`Order`]), and gives pictures on its standard output. A call into
+//! the camera may hang for ever: then whoever started it ends it. Two threads, so that a camera is always read, also
+//! while the worker is slow to take a picture: between them waits the newest one.
 
-use std::sync::{Arc, Mutex, PoisonError};
+use std::io::{self, BufRead as _, Read, Write};
 use std::thread;
 use std::time::{Duration, Instant};
 
-use opencv::core::MatTraitConst as _;
+use opencv::core::{Mat, MatTraitConst as _, MatTraitConstManual as _};
 
-use super::mailbox::Mailbox;
+use super::address::{Address, redact};
+use super::mailbox::{Mailbox, Taken};
+use super::opencv_source::OpenCvSource;
+use super::wire::{Head, LONGEST_REASON, Order};
 use super::{CameraError, Frame, FrameSource};
 
-/// Between attempts to open a camera: doubling from the first to the last.
-const FIRST_RETRY: Duration = Duration::from_millis(500);
-const LAST_RETRY: Duration = Duration::from_secs(30);
+/// An order is at most so many bytes long.
+const LONGEST_ORDER: u64 = 10_000;
 
-/// A camera that has given pictures for so long was well: its next failure is a first one.
-const WELL_AFTER: Duration = Duration::from_secs(10);
-
-/// What the thread has to say.
-#[derive(Debug)]
-pub enum Post {
-    /// The newest picture.
-    Frame(Frame),
-    /// The camera can't be seen any more.
-    Lost(CameraError),
-}
+/// The writing thread looks so often whether there is something to write.
+const TICK: Duration = Duration::from_secs(1);
 
 /// How often pictures are handed on, at most.
 #[derive(Debug, Clone, Copy, PartialEq)]
@@ -77,122 +70,140 @@ impl Beat {
     }
 }
 
-/// Shows since when a call into a source has been going on.
-#[derive(Debug, Clone, Default)]
-pub struct Pulse {
-    entered: Arc<Mutex<Option<Instant>>>,
-}
-
-impl Pulse {
-    /// How long the call that is going on at `now` has taken; `None` when there is none.
-    #[must_use]
-    pub fn busy_for(&self, now: Instant) -> Option<Duration> {
-        let entered = *self.entered.lock().unwrap_or_else(PoisonError::into_inner);
-        entered.map(|entered| now.saturating_duration_since(entered))
-    }
-
-    fn during<T>(&self, call: impl FnOnce() -> T) -> T {
-        let set = |value| *self.entered.lock().unwrap_or_else(PoisonError::into_inner) = value;
-        set(Some(Instant::now()));
-        let result = call();
-        set(None);
-        result
-    }
-}
-
-/// Waits that a test can shorten.
-#[derive(Debug, Clone, Copy)]
-pub struct Retry {
-    first: Duration,
-    last: Duration,
-}
-
-impl Default for Retry {
-    fn default() -> Self {
-        Self {
-            first: FIRST_RETRY,
-            last: LAST_RETRY,
-        }
-    }
-}
-
-impl Retry {
-    /// Doubling from `first` to `last`.
-    #[must_use]
-    pub fn new(first: Duration, last: Duration) -> Self {
-        Self { first, last }
-    }
-
-    /// How long to wait before the attempt after so many failures in a row (from 1).
-    #[must_use]
-    pub fn after(&self, failures: u32) -> Duration {
-        let doubled = self
-            .first
-            .saturating_mul(2_u32.saturating_pow(failures.saturating_sub(1)));
-        doubled.min(self.last)
-    }
-}
-
-/// Starts the thread. It ends when the mailbox is closed; a hung call it never leaves.
+/// Does what the line on `input` orders: pictures to `output`, and at the end the reason, without the address.
 ///
 /// # Errors
-/// When the system gives no thread.
-pub fn start<S, F>(mut open: F, pace: Pace, retry: Retry, posts: Mailbox<Post>) -> std::io::Result<Pulse>
-where
-    S: FrameSource,
-    F: FnMut() -> Result<S, CameraError> + Send + 'static,
-{
-    let pulse = Pulse::default();
-    let watched = pulse.clone();
-    let span = tracing::Span::current();
-    thread::Builder::new().name("capture".to_owned()).spawn(move || {
-        let _inside = span.enter();
-        let mut failures = 0;
-        loop {
-            let opened_at = Instant::now();
-            let ended = watched
-                .during(&mut open)
-                .and_then(|mut source| read(&mut source, pace, &watched, &posts));
-            let Err(error) = ended else { return };
-            failures = if opened_at.elapsed() >= WELL_AFTER {
-                1
-            } else {
-                failures + 1
-            };
-            let wait = retry.after(failures);
-            tracing::warn!(%error, again_in = ?wait, "the camera is lost");
-            if !posts.put(Post::Lost(error)) || posts.is_closed_within(wait) {
-                return;
-            }
-        }
+/// When the order can't be read, or nobody takes what is written.
+pub fn run(input: impl Read, output: impl Write + Send + 'static) -> io::Result<()> {
+    let mut line = String::new();
+    io::BufReader::new(input.take(LONGEST_ORDER)).read_line(&mut line)?;
+    let order: Order = serde_json::from_str(&line).map_err(|_| {
+        io::Error::new(
+            io::ErrorKind::InvalidData,
+            "vision capture is told by vision what to read",
+        )
     })?;
-    Ok(pulse)
+    drop(line);
+    // Without its parent this process would read for nobody, and keep a device busy; also while it hangs.
+    nix::sys::prctl::set_pdeathsig(nix::sys::signal::Signal::SIGKILL)?;
+    if nix::unistd::getppid().as_raw() != order.parent {
+        return Ok(());
+    }
+    let posts = Mailbox::default();
+    let writer = {
+        let posts = posts.clone();
+        thread::Builder::new().name("write".to_owned()).spawn(move || {
+            let written = write_all(&posts, output);
+            posts.close();
+            written
+        })?
+    };
+    let ended = Address::new(&order.source)
+        .map_err(CameraError::from)
+        .and_then(|address| OpenCvSource::open(&address, order.film_speed))
+        .and_then(|mut source| read(&mut source, &order, &posts));
+    if let Err(error) = ended {
+        posts.put_after(Said::Failure(redact(&error.to_string(), &order.source)));
+    }
+    posts.close();
+    writer.join().unwrap_or_else(|_| Err(io::ErrorKind::Other.into()))
+}
+
+/// What goes out.
+enum Said {
+    Frame(Frame),
+    Failure(String),
 }
 
 /// Reads until the source fails (an error) or nobody wants pictures any more.
-fn read(source: &mut impl FrameSource, pace: Pace, pulse: &Pulse, posts: &Mailbox<Post>) -> Result<(), CameraError> {
-    let mut beat = Beat::new(pace);
+fn read(source: &mut impl FrameSource, order: &Order, posts: &Mailbox<Said>) -> Result<(), CameraError> {
+    let mut beat = Beat::new(Pace { every: order.every });
     let mut start = Instant::now();
-    let mut is_new = true;
     loop {
-        let at = pulse.during(|| source.advance())?;
+        let at = source.advance()?;
         if !beat.is_due(at) {
             continue;
         }
-        if !source.is_live() {
+        let is_whole = order.is_at_full_speed && !source.is_live();
+        if !source.is_live() && !is_whole {
             let now = Instant::now();
             // A machine that can't keep up plays the film slower rather than catch up for ever.
-            start = start.max(now.checked_sub(at + pace.every).unwrap_or(start));
+            start = start.max(now.checked_sub(at + order.every).unwrap_or(start));
             if posts.is_closed_within((start + at).saturating_duration_since(now)) {
                 return Ok(());
             }
         }
-        let picture = pulse.during(|| source.picture())?;
-        if std::mem::take(&mut is_new) {
-            tracing::info!(width = picture.cols(), height = picture.rows(), "the camera is there");
+        let mut picture = source.picture()?;
+        if picture.typ() != opencv::core::CV_8UC3 {
+            return Err(CameraError::Colours);
         }
-        if !posts.put(Post::Frame(Frame { picture, at })) {
+        if !picture.is_continuous() {
+            picture = Mat::try_clone(&picture)?;
+        }
+        let frame = Said::Frame(Frame { picture, at });
+        let is_wanted = if is_whole {
+            posts.put_after(frame)
+        } else {
+            posts.put(frame)
+        };
+        if !is_wanted {
             return Ok(());
         }
+    }
+}
+
+fn write_all(posts: &Mailbox<Said>, mut output: impl Write) -> io::Result<()> {
+    loop {
+        match posts.take(TICK) {
+            Taken::Message(Said::Frame(frame)) => {
+                let bytes = frame.picture.data_bytes().map_err(io::Error::other)?;
+                let side = |pixels| u32::try_from(pixels).unwrap_or(0);
+                let head = Head::Picture {
+                    width: side(frame.picture.cols()),
+                    height: side(frame.picture.rows()),
+                    at: frame.at,
+                };
+                output.write_all(&head.to_bytes())?;
+                output.write_all(bytes)?;
+                output.flush()?;
+            }
+            Taken::Message(Said::Failure(mut reason)) => {
+                reason.truncate(reason.floor_char_boundary(LONGEST_REASON));
+                output.write_all(&Head::Failure(reason.len()).to_bytes())?;
+                output.write_all(reason.as_bytes())?;
+                return output.flush();
+            }
+            Taken::Nothing => {}
+            Taken::Closed => return Ok(()),
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn five_a_second_of_seven_are_five() {
+        let mut beat = Beat::new(Pace::per_second(5.0));
+        let taken = (0..70)
+            .filter(|frame| beat.is_due(Duration::from_secs_f64(f64::from(*frame) / 7.0)))
+            .count();
+        assert_eq!(taken, 50);
+    }
+
+    #[test]
+    fn a_gap_is_not_caught_up() {
+        let mut beat = Beat::new(Pace::per_second(5.0));
+        assert!(beat.is_due(Duration::ZERO));
+        assert!(beat.is_due(Duration::from_secs(60)));
+        assert!(!beat.is_due(Duration::from_millis(60_100)));
+        assert!(beat.is_due(Duration::from_millis(60_200)));
+    }
+
+    #[test]
+    fn without_an_order_it_says_who_gives_them() {
+        let error = run(&b"rtsp://office:secret@192.0.2.7\n"[..], io::sink()).expect_err("no order");
+        assert!(error.to_string().contains("told by vision") && !error.to_string().contains("secret"));
     }
 }

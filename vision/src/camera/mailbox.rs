@@ -1,6 +1,7 @@
-//! Between a camera's thread and the one that counts: room for one message, the newest.
+//! Between who reads a camera and who counts: room for one message, the newest.
 //!
-//! Full: the message that waits is replaced. A count of an old picture is worth nothing.
+//! Full: the message that waits is replaced, as a count of an old picture is worth nothing; or, where a film is to be
+//! counted whole ([`Mailbox::put_after`]), whoever puts waits.
 
 use std::sync::{Arc, Condvar, Mutex, MutexGuard, PoisonError};
 use std::time::Duration;
@@ -69,13 +70,30 @@ impl<T> Mailbox<T> {
         true
     }
 
+    /// Puts a message when none waits any more, so that none is replaced: for who may be held back, as a film may.
+    /// False as in [`Mailbox::put`].
+    pub fn put_after(&self, message: T) -> bool {
+        let is_full = |slot: &mut Slot<T>| slot.message.is_some() && !slot.is_closed;
+        let waited = self.shared.changed.wait_while(self.lock(), is_full);
+        let mut slot = waited.unwrap_or_else(PoisonError::into_inner);
+        if slot.is_closed {
+            return false;
+        }
+        slot.message = Some(message);
+        self.shared.changed.notify_all();
+        true
+    }
+
     /// Takes the newest message, waiting for one at most `limit`.
     pub fn take(&self, limit: Duration) -> Taken<T> {
         let is_idle = |slot: &mut Slot<T>| slot.message.is_none() && !slot.is_closed;
         let waited = self.shared.changed.wait_timeout_while(self.lock(), limit, is_idle);
         let (mut slot, _) = waited.unwrap_or_else(PoisonError::into_inner);
         match slot.message.take() {
-            Some(message) => Taken::Message(message),
+            Some(message) => {
+                self.shared.changed.notify_all();
+                Taken::Message(message)
+            }
             None if slot.is_closed => Taken::Closed,
             None => Taken::Nothing,
         }
@@ -142,6 +160,22 @@ mod tests {
         }
         writer.join().expect("the writer ends");
         assert_eq!(last, Some(9_999), "the last one is always seen");
+    }
+
+    #[test]
+    fn who_is_held_back_loses_nothing() {
+        let mailbox = Mailbox::default();
+        let writer = {
+            let mailbox = mailbox.clone();
+            std::thread::spawn(move || (0..1000_u32).all(|message| mailbox.put_after(message)))
+        };
+        for expected in 0..1000 {
+            assert_eq!(mailbox.take(LIMIT), Taken::Message(expected));
+        }
+        assert!(writer.join().expect("the writer ends"));
+        assert!(mailbox.put_after(1));
+        mailbox.close();
+        assert!(!mailbox.put_after(2), "and nobody waits for ever");
     }
 
     #[test]

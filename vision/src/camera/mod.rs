@@ -1,11 +1,18 @@
-//! Reading cameras: a source behind [`FrameSource`], a thread that reads it and heals it (`capture`), and a
-//! mailbox in which only the newest picture waits.
+//! Reading cameras. Each has a process of its own (`capture`), because a call into a camera may hang for ever or
+//! bring its process down; it speaks by a pipe (`wire`). In the worker, `supervise` starts it, watches it, ends it and
+//! starts it again; in a mailbox only the newest picture waits.
 //!
-//! Invariant: reading a camera never waits for counting, and counting never sees an old picture.
+//! Invariant: reading a camera never waits for counting, and counting never sees an old picture. (A film at full speed
+//! is the exception: it waits, and is counted whole.)
 
+pub mod address;
 pub mod capture;
+pub mod freeze;
 pub mod mailbox;
 pub mod opencv_source;
+mod process;
+pub mod supervise;
+pub mod wire;
 
 use std::time::Duration;
 
@@ -44,10 +51,34 @@ pub enum CameraError {
     /// OpenCV's own words.
     #[error("OpenCV: {0}")]
     OpenCv(#[from] opencv::Error),
+    /// It doesn't give what everything else reads.
+    #[error("its pictures aren't in 3 colours of 8 bits")]
+    Colours,
+    /// An address that can't be used.
+    #[error(transparent)]
+    Address(#[from] address::AddressError),
+    /// What its capture process said.
+    #[error("{0}")]
+    Said(String),
+    /// Its capture process can't be started, or can't be spoken with.
+    #[error("its capture process: {0}")]
+    Process(#[from] std::io::Error),
+    /// Its capture process says things that make no sense.
+    #[error("its capture process: {0}")]
+    Nonsense(#[from] wire::Nonsense),
+    /// Its capture process ended without a word.
+    #[error("its capture process ended without a word")]
+    Died,
+    /// It gave no new picture for too long.
+    #[error("it gave no picture for {0:?}: its capture process is ended")]
+    Hung(Duration),
+    /// It gave the same picture for too long.
+    #[error("it has given the same picture for {0:?}: it is frozen")]
+    Frozen(Duration),
 }
 
-/// Something that gives pictures one after the other. Its calls may take long or hang: [`capture`] makes them
-/// on a thread of their own and watches them.
+/// Something that gives pictures one after the other. Its calls may take long or hang: [`capture`] makes them in a
+/// process of their own, which can be ended.
 pub trait FrameSource {
     /// Goes on to the next picture, gives when it was taken (as [`Frame::at`]).
     ///

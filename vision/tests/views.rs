@@ -1,0 +1,249 @@
+//! What a camera sees is judged before people are looked for: drawn scenes, and Debian's street scene made dark, covered,
+//! shifted, flashed.
+
+use std::path::Path;
+use std::time::Duration;
+
+use opencv::core::{self, Mat, Point, Rect, Scalar, Size};
+use opencv::prelude::{MatTraitConst as _, VideoCaptureTrait as _};
+use opencv::videoio::{self, VideoCapture};
+use opencv::{imgproc, prelude::MatTraitManual as _};
+use vision::camera::Frame;
+use vision::simulate::Random;
+use vision::view::{View, Viewer};
+
+const BEAT: Duration = Duration::from_millis(200);
+
+/// A camera whose pictures are spoilt before they are judged.
+struct Camera {
+    viewer: Viewer,
+    at: Duration,
+}
+
+impl Camera {
+    fn new() -> Self {
+        Self {
+            viewer: Viewer::default(),
+            at: Duration::ZERO,
+        }
+    }
+
+    fn judge(&mut self, picture: Mat) -> View {
+        self.at += BEAT;
+        self.viewer.judge(&Frame { picture, at: self.at }).expect("a picture")
+    }
+
+    /// Shows so many pictures, gives all the verdicts.
+    fn show(&mut self, pictures: usize, mut next: impl FnMut() -> Mat) -> Vec<View> {
+        (0..pictures).map(|_| self.judge(next())).collect()
+    }
+}
+
+/// A drawn room: furniture by chance, the same for the same seed, and noise in each picture.
+struct Room {
+    room: Mat,
+    noise: Random,
+}
+
+impl Room {
+    fn new(seed: u64) -> Self {
+        let mut random = Random::new(seed);
+        let mut room = Mat::new_rows_cols_with_default(240, 320, core::CV_8UC3, Scalar::all(120.0)).expect("mat");
+        for _ in 0..25 {
+            let mut side = |limit: usize| i32::try_from(random.below(limit)).expect("small");
+            let (x, y, width, height) = (side(280), side(200), 10 + side(90), 10 + side(60));
+            let place = Rect::new(x, y, width.min(320 - x), height.min(240 - y));
+            let grey = f64::from(60 + side(150));
+            imgproc::rectangle(&mut room, place, Scalar::all(grey), imgproc::FILLED, imgproc::LINE_8, 0)
+                .expect("drawn");
+        }
+        Self {
+            room,
+            noise: Random::new(seed + 1),
+        }
+    }
+
+    fn picture(&mut self, light: f64) -> Mat {
+        let mut picture = Mat::default();
+        self.room.convert_to(&mut picture, -1, light, 0.0).expect("lit");
+        for value in picture.data_bytes_mut().expect("bytes") {
+            let noise = self.noise.below(9) as i16 - 4;
+            *value = (i16::from(*value) + noise).clamp(0, 255) as u8;
+        }
+        picture
+    }
+}
+
+fn film() -> Option<VideoCapture> {
+    let fetched = Path::new(env!("CARGO_MANIFEST_DIR")).join("../.cache/films/vtest.avi");
+    let debian = Path::new("/usr/share/doc/opencv-doc/examples/data/vtest.avi");
+    let Some(film) = [fetched.as_path(), debian].into_iter().find(|film| film.exists()) else {
+        println!("SKIPPED: there is no vtest.avi");
+        return None;
+    };
+    let capture = VideoCapture::from_file(film, videoio::CAP_FFMPEG).expect("opened");
+    Some(capture)
+}
+
+fn next(film: &mut VideoCapture) -> Mat {
+    let mut picture = Mat::default();
+    assert!(film.read(&mut picture).expect("read"), "the film is long enough");
+    picture
+}
+
+/// Moved to the right and down by shares of the picture; what comes in is the edge, drawn out.
+fn moved(picture: &Mat, x: f64, y: f64) -> Mat {
+    let size = picture.size().expect("size");
+    let (dx, dy) = (f64::from(size.width) * x, f64::from(size.height) * y);
+    let way = Mat::from_slice_2d(&[[1.0, 0.0, dx], [0.0, 1.0, dy]]).expect("matrix");
+    let mut moved = Mat::default();
+    imgproc::warp_affine(
+        picture,
+        &mut moved,
+        &way,
+        size,
+        imgproc::INTER_LINEAR,
+        core::BORDER_REFLECT,
+        Scalar::default(),
+    )
+    .expect("moved");
+    moved
+}
+
+fn lit(picture: &Mat, light: f64) -> Mat {
+    let mut changed = Mat::default();
+    picture.convert_to(&mut changed, -1, light, 0.0).expect("lit");
+    changed
+}
+
+/// A hand or a bag before the lens: a blur of what is behind it, and mostly its own colour.
+fn covered(picture: &Mat) -> Mat {
+    let mut blurred = Mat::default();
+    imgproc::blur(
+        picture,
+        &mut blurred,
+        Size::new(201, 201),
+        Point::new(-1, -1),
+        core::BORDER_REFLECT,
+    )
+    .expect("blurred");
+    let hand = Mat::new_size_with_default(picture.size().expect("size"), picture.typ(), Scalar::all(90.0));
+    let mut seen = Mat::default();
+    core::add_weighted(&hand.expect("mat"), 0.8, &blurred, 0.2, 0.0, &mut seen, -1).expect("mixed");
+    seen
+}
+
+fn all(views: &[View], expected: View) -> bool {
+    !views.is_empty() && views.iter().all(|view| *view == expected)
+}
+
+#[test]
+fn a_quiet_room_is_clear_in_any_light_that_people_can_be_seen_in() {
+    for seed in 0..6 {
+        let (mut camera, mut room) = (Camera::new(), Room::new(seed));
+        let views = camera.show(100, || room.picture(1.0));
+        assert!(all(&views, View::Clear), "room {seed}: {views:?}");
+        for light in [0.7, 0.5, 1.4, 0.9] {
+            let views = camera.show(40, || room.picture(light));
+            assert!(all(&views[10..], View::Clear), "room {seed}, light {light}: {views:?}");
+        }
+    }
+}
+
+#[test]
+fn night_is_dark_until_it_is_light_again() {
+    let (mut camera, mut room) = (Camera::new(), Room::new(3));
+    camera.show(60, || room.picture(1.0));
+    assert!(all(&camera.show(50, || room.picture(0.08)), View::Dark));
+    let morning = camera.show(50, || room.picture(1.0));
+    assert!(all(&morning[6..], View::Clear), "{morning:?}");
+}
+
+#[test]
+fn a_flash_is_left_and_a_lamp_is_the_new_light_after_a_second() {
+    let (mut camera, mut room) = (Camera::new(), Room::new(4));
+    camera.show(60, || room.picture(0.6));
+    assert_eq!(camera.judge(room.picture(1.5)), View::Jump);
+    assert_eq!(camera.judge(room.picture(0.6)), View::Clear, "a flash leaves nothing");
+    let lamp = camera.show(30, || room.picture(1.2));
+    let jumps = lamp.iter().take_while(|view| **view == View::Jump).count();
+    assert_eq!(jumps, 5, "a second of five pictures");
+    assert!(all(&lamp[jumps..], View::Clear), "{lamp:?}");
+}
+
+#[test]
+fn a_camera_that_looks_at_a_wall_or_under_a_bag_is_covered() {
+    let (mut camera, mut room) = (Camera::new(), Room::new(5));
+    camera.show(60, || room.picture(1.0));
+    let views = camera.show(30, || covered(&room.picture(1.0)));
+    assert!(all(&views, View::Covered), "{views:?}");
+    let free = camera.show(30, || room.picture(1.0));
+    assert!(all(&free[6..], View::Clear), "{free:?}");
+    let blank = Mat::new_rows_cols_with_default(240, 320, core::CV_8UC3, Scalar::all(180.0)).expect("mat");
+    assert_eq!(Camera::new().judge(blank), View::Covered, "also from the start");
+}
+
+#[test]
+fn a_turned_camera_is_noticed_within_seconds_and_never_learned() {
+    for seed in 0..6 {
+        let (mut camera, mut room) = (Camera::new(), Room::new(seed));
+        camera.show(100, || room.picture(1.0));
+        let mut elsewhere = Room::new(seed + 1000);
+        let views = camera.show(200, || elsewhere.picture(1.0));
+        assert!(all(&views[30..], View::Turned), "room {seed}: {:?}", &views[..40]);
+        let back = camera.show(30, || room.picture(1.0));
+        assert!(all(&back[6..], View::Clear), "room {seed}: {back:?}");
+    }
+}
+
+#[test]
+fn furniture_that_is_moved_is_no_turn() {
+    let (mut camera, mut room) = (Camera::new(), Room::new(7));
+    camera.show(100, || room.picture(1.0));
+    let bench = Rect::new(40, 120, 100, 60);
+    imgproc::rectangle(
+        &mut room.room,
+        bench,
+        Scalar::all(40.0),
+        imgproc::FILLED,
+        imgproc::LINE_8,
+        0,
+    )
+    .expect("drawn");
+    let views = camera.show(100, || room.picture(1.0));
+    assert!(all(&views, View::Clear), "{views:?}");
+}
+
+#[test]
+fn a_street_scene_is_clear_from_its_first_picture_to_its_last() {
+    let Some(mut film) = film() else { return };
+    let mut camera = Camera::new();
+    let views = camera.show(790, || next(&mut film));
+    assert!(
+        all(&views, View::Clear),
+        "{:?}",
+        views.iter().position(|view| *view != View::Clear)
+    );
+}
+
+#[test]
+fn a_street_scene_made_dark_covered_or_shifted_is_recognised() {
+    type Spoil = fn(&Mat) -> Mat;
+    let spoilt: [(&str, Spoil, View); 6] = [
+        ("dark", |picture| lit(picture, 0.08), View::Dark),
+        ("covered", covered, View::Covered),
+        ("turned aside", |picture| moved(picture, 0.25, 0.0), View::Turned),
+        ("turned down", |picture| moved(picture, 0.0, -0.25), View::Turned),
+        ("slipped", |picture| moved(picture, 0.12, 0.12), View::Turned),
+        ("dusk", |picture| lit(picture, 0.4), View::Clear),
+    ];
+    for (name, spoil, expected) in spoilt {
+        let Some(mut film) = film() else { return };
+        let mut camera = Camera::new();
+        camera.show(100, || next(&mut film));
+        let views = camera.show(100, || spoil(&next(&mut film)));
+        assert!(all(&views[30..], expected), "{name}: {:?}", &views[20..50]);
+        let after = camera.show(60, || next(&mut film));
+        assert!(all(&after[10..], View::Clear), "after {name}: {after:?}");
+    }
+}
