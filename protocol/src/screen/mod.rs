@@ -6,6 +6,7 @@
 pub mod check;
 pub mod layout;
 pub mod live;
+pub mod report;
 mod text;
 
 use std::collections::BTreeMap;
@@ -33,6 +34,12 @@ pub struct Content {
     pub size: u64,
     /// Such as `video/mp4`, `image/png`.
     pub media_type: String,
+}
+
+/// Whether a text is a SHA-256 as contents are named: 64 lower-case hexadecimal digits.
+#[must_use]
+pub fn is_sha256(text: &str) -> bool {
+    text.len() == 64 && text.bytes().all(|byte| matches!(byte, b'0'..=b'9' | b'a'..=b'f'))
 }
 
 /// All that a screen needs to play.
@@ -68,7 +75,8 @@ pub enum ScreenFrame {
     Ping,
 }
 
-/// How a screen is doing.
+/// How a screen is doing, in short, over its socket. More of it, and what it has shown, goes into a
+/// [`report::Report`].
 #[derive(Debug, Clone, PartialEq, Default, Serialize, Deserialize)]
 pub struct Report {
     /// The page on show.
