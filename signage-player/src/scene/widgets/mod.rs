@@ -134,7 +134,7 @@ pub fn build(zone: &Zone, layout: &Layout, ground: Color, kit: &Kit) -> Result<B
     };
     Ok(match &zone.widget {
         Widget::Playlist { items, transition } => {
-            Box::new(playlist::Playlist::new(place, items.clone(), *transition, kit))
+            Box::new(playlist::Playlist::new(&zone.name, place, items.clone(), *transition, kit))
         }
         Widget::CongestionBoard { title, areas } => Box::new(board::Board::new(place, title, areas)?),
         Widget::WaitingBoard { title, queues } => Box::new(waiting::Waiting::new(place, title, queues)?),
