@@ -125,12 +125,7 @@ async fn converse(stream: UnixStream, shelf: &Shelf, events: &Sender, status: &S
     Ok(())
 }
 
-async fn answer(
-    request: Request,
-    shelf: &Shelf,
-    events: &Sender,
-    status: &Status,
-) -> Result<(Answer, Vec<u8>)> {
+async fn answer(request: Request, shelf: &Shelf, events: &Sender, status: &Status) -> Result<(Answer, Vec<u8>)> {
     Ok(match request {
         Request::Status => {
             let mut report = status.borrow().clone();

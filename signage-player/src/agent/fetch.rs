@@ -276,7 +276,11 @@ impl Fetcher {
         growing.flush().await?;
         grown?;
         if growing.len() < content.size {
-            let broken = anyhow::anyhow!("the download broke off after {} of {} bytes", growing.len(), content.size);
+            let broken = anyhow::anyhow!(
+                "the download broke off after {} of {} bytes",
+                growing.len(),
+                content.size
+            );
             return Err(FetchError::Broken(broken));
         }
         Ok(())

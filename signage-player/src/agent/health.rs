@@ -69,14 +69,22 @@ impl Watch {
 
 fn ticks_per_second() -> u64 {
     let asked = nix::unistd::sysconf(nix::unistd::SysconfVar::CLK_TCK).ok().flatten();
-    asked.and_then(|ticks| u64::try_from(ticks).ok()).filter(|ticks| *ticks > 0).unwrap_or(100)
+    asked
+        .and_then(|ticks| u64::try_from(ticks).ok())
+        .filter(|ticks| *ticks > 0)
+        .unwrap_or(100)
 }
 
 /// Of all children of the process that keeps this one: the picture, the agent, and what they have started.
 fn usage() -> Option<Usage> {
     let keeper = nix::unistd::getppid();
     let children = fs::read_to_string(format!("/proc/{keeper}/task/{keeper}/children")).ok()?;
-    let page = u64::try_from(nix::unistd::sysconf(nix::unistd::SysconfVar::PAGE_SIZE).ok().flatten()?).ok()?;
+    let page = u64::try_from(
+        nix::unistd::sysconf(nix::unistd::SysconfVar::PAGE_SIZE)
+            .ok()
+            .flatten()?,
+    )
+    .ok()?;
     let mut sum = Usage::default();
     for pid in children.split_whitespace() {
         let stat = fs::read_to_string(format!("/proc/{pid}/stat")).unwrap_or_default();
@@ -116,7 +124,8 @@ mod tests {
 
     #[test]
     fn a_process_line_is_understood_whatever_the_name() {
-        let stat = "42 (a ) b) S 1 42 42 0 -1 4194304 900 0 0 0 100 20 3 1 20 0 9 0 12345 1000000 250 18446744073709551615";
+        let stat =
+            "42 (a ) b) S 1 42 42 0 -1 4194304 900 0 0 0 100 20 3 1 20 0 9 0 12345 1000000 250 18446744073709551615";
         assert_eq!(
             usage_of(stat, 4096),
             Some(Usage {
@@ -157,6 +166,9 @@ mod tests {
         };
         let health = watch.look(&cache, told, UnixMillis(5));
         assert_eq!((health.uptime_s, health.page.as_str()), (10, "home"));
-        assert!(health.disk_free_bytes.is_some() && health.cpu_permille.is_none(), "a share takes two looks");
+        assert!(
+            health.disk_free_bytes.is_some() && health.cpu_permille.is_none(),
+            "a share takes two looks"
+        );
     }
 }

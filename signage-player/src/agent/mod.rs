@@ -5,8 +5,8 @@
 
 pub mod faults;
 pub mod fetch;
-pub mod journal;
 pub mod health;
+pub mod journal;
 mod link;
 pub mod process;
 pub mod reporter;

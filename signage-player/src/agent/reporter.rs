@@ -208,7 +208,10 @@ async fn post(settings: &Settings, report: &Report) -> Result<Sent> {
     let url = format!("{}/api/screens/{}/reports", settings.server, settings.screen);
     let request = client.build()?.post(url).bearer_auth(settings.read_token()?);
     let response = request.json(report).send().await?;
-    let asked = response.headers().get(RETRY_AFTER).and_then(|it| it.to_str().ok()?.parse().ok());
+    let asked = response
+        .headers()
+        .get(RETRY_AFTER)
+        .and_then(|it| it.to_str().ok()?.parse().ok());
     Ok(sent(response.status(), asked.map(Duration::from_secs)))
 }
 
@@ -244,7 +247,10 @@ mod tests {
     #[test]
     fn a_fault_names_its_item_and_fits_its_field() {
         let fault = fault_of("b.png: the file is empty", FaultKind::Item, UnixMillis(7));
-        assert_eq!((fault.about.as_str(), fault.what.as_str()), ("b.png", "the file is empty"));
+        assert_eq!(
+            (fault.about.as_str(), fault.what.as_str()),
+            ("b.png", "the file is empty")
+        );
         let long = fault_of(&"窓".repeat(1000), FaultKind::Other, UnixMillis(7));
         assert_eq!(long.about, "screen");
         assert!(long.what.len() <= MAX_FIELD && long.what.len() > MAX_FIELD - 3);

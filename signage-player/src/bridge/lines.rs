@@ -49,10 +49,15 @@ mod tests {
     async fn messages_follow_each_other_and_the_end_is_told_from_a_break() {
         let mut bytes = Vec::new();
         write(&mut bytes, &ToPicture::Look).await.expect("written");
-        write(&mut bytes, &ToPicture::Noted { through: 4 }).await.expect("written");
+        write(&mut bytes, &ToPicture::Noted { through: 4 })
+            .await
+            .expect("written");
         let mut whole = &bytes[..];
         assert_eq!(read(&mut whole).await.expect("read"), Some(ToPicture::Look));
-        assert_eq!(read(&mut whole).await.expect("read"), Some(ToPicture::Noted { through: 4 }));
+        assert_eq!(
+            read(&mut whole).await.expect("read"),
+            Some(ToPicture::Noted { through: 4 })
+        );
         assert_eq!(read::<ToPicture>(&mut whole).await.expect("the end"), None);
         let mut cut = &bytes[..bytes.len() - 3];
         read::<ToPicture>(&mut cut).await.expect("the first is whole");
@@ -65,7 +70,10 @@ mod tests {
         assert!(read::<FromPicture>(&mut &b"{\"type\":\"rm\"}\n"[..]).await.is_err());
         assert!(read::<FromPicture>(&mut &b"\xff\xff\n"[..]).await.is_err());
         let endless = vec![b'x'; usize::try_from(MAX_LINE).expect("small") + 10];
-        let said = read::<FromPicture>(&mut &endless[..]).await.expect_err("too long").to_string();
+        let said = read::<FromPicture>(&mut &endless[..])
+            .await
+            .expect_err("too long")
+            .to_string();
         assert!(said.contains("more than"), "{said}");
     }
 }

@@ -41,9 +41,18 @@ impl Plays {
 
     /// An item was on show in a zone, from when to when by the time of day. What isn't known by its hash, and what was
     /// shown while the clock was not set, is no proof of anything. Takes some microseconds.
-    pub fn shown(&self, zone: &str, content: &str, sha256: Option<&str>, span: (UnixMillis, UnixMillis), is_whole: bool) {
+    pub fn shown(
+        &self,
+        zone: &str,
+        content: &str,
+        sha256: Option<&str>,
+        span: (UnixMillis, UnixMillis),
+        is_whole: bool,
+    ) {
         let (from, to) = span;
-        let Some(sha256) = sha256.filter(|_| from >= CLOCK_SET) else { return };
+        let Some(sha256) = sha256.filter(|_| from >= CLOCK_SET) else {
+            return;
+        };
         self.push(Play {
             from,
             shown_ms: u64::try_from(to.since(from).as_millis()).unwrap_or(u64::MAX),
@@ -119,7 +128,10 @@ mod tests {
         assert_eq!(plays.after(0), None);
         on_page.shown("main", "a.png", Some("00"), span(CLOCK_SET.0), true);
         let (_, play) = plays.after(0).expect("one");
-        assert_eq!((play.layout.as_str(), play.page.as_str(), play.shown_ms), ("lobby", "home", 8_000));
+        assert_eq!(
+            (play.layout.as_str(), play.page.as_str(), play.shown_ms),
+            ("lobby", "home", 8_000)
+        );
     }
 
     #[test]

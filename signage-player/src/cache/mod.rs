@@ -225,7 +225,9 @@ impl Cache {
     /// killed program left half written. Only while nothing is being fetched or imported.
     pub fn tidy(&self, wanted: &BTreeSet<String>) {
         let is_old = |path: &Path| {
-            let age = fs::metadata(path).and_then(|file| file.modified()).map(|at| at.elapsed());
+            let age = fs::metadata(path)
+                .and_then(|file| file.modified())
+                .map(|at| at.elapsed());
             matches!(age, Ok(Ok(age)) if age > IMPORT_LIMIT)
         };
         let is_left = |name: &str, folder: &Path| match name.strip_suffix(".part") {
@@ -287,7 +289,9 @@ fn read_json<T: serde::de::DeserializeOwned>(file: &Path) -> Result<Option<T>, S
         return Err(named(file, &format_args!("{len} bytes are more than {MAX_MANIFEST}")));
     }
     let bytes = fs::read(file).map_err(|error| named(file, &error))?;
-    serde_json::from_slice(&bytes).map(Some).map_err(|error| named(file, &error))
+    serde_json::from_slice(&bytes)
+        .map(Some)
+        .map_err(|error| named(file, &error))
 }
 
 fn read_sound(file: &Path) -> Result<Option<Manifest>, String> {

@@ -48,12 +48,7 @@ pub struct NoRoom {
 ///
 /// # Errors
 /// [`NoRoom`]; then nothing should go.
-pub fn victims(
-    mut held: Vec<Held>,
-    in_use: &BTreeSet<String>,
-    needed: u64,
-    limit: u64,
-) -> Result<Vec<String>, NoRoom> {
+pub fn victims(mut held: Vec<Held>, in_use: &BTreeSet<String>, needed: u64, limit: u64) -> Result<Vec<String>, NoRoom> {
     let mut used: u64 = held.iter().map(|file| file.size).sum();
     let kept = held.iter().filter(|file| in_use.contains(file.hash()));
     let kept: u64 = kept.map(|file| file.size).sum();
@@ -137,7 +132,12 @@ mod tests {
 
     #[test]
     fn the_least_recently_used_goes_first_and_no_more_than_must() {
-        let files = vec![held("a", 30, 3), held("b", 30, 1), held("c.part", 10, 2), held("d", 30, 4)];
+        let files = vec![
+            held("a", 30, 3),
+            held("b", 30, 1),
+            held("c.part", 10, 2),
+            held("d", 30, 4),
+        ];
         let of = |needed, limit| victims(files.clone(), &in_use(&["d"]), needed, limit);
         assert_eq!(of(10, 110), Ok(vec![]));
         assert_eq!(of(11, 110), Ok(vec!["b".to_owned()]));
@@ -162,11 +162,18 @@ mod tests {
             let path = cache.contents_dir().join(name);
             fs::write(&path, [0; 1000]).expect("written");
             let file = fs::File::options().write(true).open(path).expect("opens");
-            file.set_modified(SystemTime::now() - Duration::from_secs(age)).expect("set");
+            file.set_modified(SystemTime::now() - Duration::from_secs(age))
+                .expect("set");
         }
         cache.make_room(1000, 2500, &in_use(&[])).expect("room");
-        assert_eq!(cache.held().iter().map(|it| it.name.as_str()).collect::<Vec<_>>(), ["new"]);
+        assert_eq!(
+            cache.held().iter().map(|it| it.name.as_str()).collect::<Vec<_>>(),
+            ["new"]
+        );
         let free = free_bytes(dir.path()).expect("a disk");
-        assert!(cache.make_room(free + 2000, u64::MAX, &in_use(&[])).is_err(), "more than the disk has");
+        assert!(
+            cache.make_room(free + 2000, u64::MAX, &in_use(&[])).is_err(),
+            "more than the disk has"
+        );
     }
 }

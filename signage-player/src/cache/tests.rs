@@ -83,7 +83,10 @@ fn only_whole_files_count_and_what_was_begun_for_nobody_goes() {
     let shown = manifest(&[("a.png", whole.clone()), ("b.png", cut.clone())]);
     assert_eq!(cache.library(&shown).into_keys().collect::<Vec<_>>(), ["a.png"]);
     cache.tidy(&shown.contents.values().map(|it| it.sha256.clone()).collect());
-    assert!(cache.has(&whole) && cache.has(&old), "whole files go only when room is needed");
+    assert!(
+        cache.has(&whole) && cache.has(&old),
+        "whole files go only when room is needed"
+    );
     assert!(cache.part(&cut).expect("a hash").exists() && !cache.part(&old).expect("a hash").exists());
     assert!(!dir.path().join("manifest.json.17.part").exists());
 }

@@ -109,7 +109,11 @@ impl Stage {
 
     /// What the server said `age` ago.
     fn take(&mut self, frame: ToScreen, age: Duration, now: &Moment) {
-        let said_at = UnixMillis(now.wall.0.saturating_sub(u64::try_from(age.as_millis()).unwrap_or(u64::MAX)));
+        let said_at = UnixMillis(
+            now.wall
+                .0
+                .saturating_sub(u64::try_from(age.as_millis()).unwrap_or(u64::MAX)),
+        );
         match frame {
             ToScreen::Welcome {
                 now: theirs, time_zone, ..

@@ -53,15 +53,24 @@ pub fn open(folder: &Path, keys: &[Vec<u8>], newest: Option<u64>) -> Result<Foun
     }
     let bytes = fs::read(&file).context(FILE)?;
     let text = fs::read_to_string(folder.join(SIGNATURE)).context("bundle.sig can't be read")?;
-    let signature = BASE64.decode(text.trim().as_bytes()).context("bundle.sig is not base64")?;
+    let signature = BASE64
+        .decode(text.trim().as_bytes())
+        .context("bundle.sig is not base64")?;
     let message = signed(&bytes);
-    let is_signed = |key: &Vec<u8>| UnparsedPublicKey::new(&ED25519, key).verify(&message, &signature).is_ok();
+    let is_signed = |key: &Vec<u8>| {
+        UnparsedPublicKey::new(&ED25519, key)
+            .verify(&message, &signature)
+            .is_ok()
+    };
     if !keys.iter().any(is_signed) {
         bail!("it is not signed with a key of this screen's");
     }
     let bundle: Bundle = serde_json::from_slice(&bytes).context(FILE)?;
     if bundle.version != VERSION {
-        bail!("{FILE}: version {} is not known here, expected {VERSION}", bundle.version);
+        bail!(
+            "{FILE}: version {} is not known here, expected {VERSION}",
+            bundle.version
+        );
     }
     if newest.is_some_and(|newest| bundle.made_at.0 < newest) {
         bail!("it is older than what came before: somebody may have put an old stick in");
@@ -144,7 +153,9 @@ pub fn make_key(file: &Path) -> Result<String> {
     }
     let secret = Ed25519KeyPair::generate_pkcs8(&SystemRandom::new()).ok();
     let secret = secret.context("no key can be made")?;
-    let pair = Ed25519KeyPair::from_pkcs8(secret.as_ref()).ok().context("no key can be made")?;
+    let pair = Ed25519KeyPair::from_pkcs8(secret.as_ref())
+        .ok()
+        .context("no key can be made")?;
     let text = BASE64.encode(secret.as_ref());
     runtime::write_file(file, text.as_bytes(), true).with_context(|| file.display().to_string())?;
     Ok(BASE64.encode(pair.public_key().as_ref()))

@@ -83,7 +83,9 @@ pub fn import(folder: &Path, cache: &Cache, keys: &[Vec<u8>], trust: Trust, budg
     let mut in_use = cache.in_use();
     let mut contents = BTreeMap::new();
     for (name, listed) in &found.files {
-        let is_picture = kinds.get(name.as_str()).is_some_and(|item| matches!(item, Item::Picture { .. }));
+        let is_picture = kinds
+            .get(name.as_str())
+            .is_some_and(|item| matches!(item, Item::Picture { .. }));
         match take(&folder, listed, is_picture, cache, budget, &mut in_use) {
             Ok(content) => {
                 contents.insert(name.clone(), content);
@@ -91,7 +93,7 @@ pub fn import(folder: &Path, cache: &Cache, keys: &[Vec<u8>], trust: Trust, budg
             Err(error) => faults.push(format!("{name}: {error:#}")),
         }
     }
-    if contents.is_empty() && !found.files.is_empty() || contents.is_empty() && !faults.is_empty() {
+    if contents.is_empty() && !(found.files.is_empty() && faults.is_empty()) {
         bail!("nothing in {} can be played: {}", folder.display(), faults.join("; "));
     }
     let mark = mark_of(&folder);
@@ -107,7 +109,11 @@ pub fn import(folder: &Path, cache: &Cache, keys: &[Vec<u8>], trust: Trust, budg
 
 /// The items of a layout by their contents' names.
 fn kinds(layout: &Layout) -> BTreeMap<&str, &Item> {
-    let widgets = layout.pages.iter().flat_map(|page| &page.zones).map(|zone| &zone.widget);
+    let widgets = layout
+        .pages
+        .iter()
+        .flat_map(|page| &page.zones)
+        .map(|zone| &zone.widget);
     let lists = widgets.filter_map(|widget| match widget {
         Widget::Playlist { items, .. } => Some(items),
         _ => None,
@@ -152,7 +158,9 @@ fn take(
         content.sha256 = sha256;
         let path = cache.path(&content).context("no hash")?;
         fs::rename(&part, path).context("renaming")?;
-        File::open(cache.contents_dir())?.sync_all().context("syncing the folder")
+        File::open(cache.contents_dir())?
+            .sync_all()
+            .context("syncing the folder")
     });
     if let Err(error) = taken {
         let _ = fs::remove_file(&part);
@@ -178,7 +186,9 @@ fn copy(from: &Path, to: &Path, size: u64) -> Result<String> {
             break;
         }
         hasher.update(&block[..count]);
-        output.write_all(&block[..count]).context("the screen's disk doesn't take it")?;
+        output
+            .write_all(&block[..count])
+            .context("the screen's disk doesn't take it")?;
         copied += count as u64;
     }
     if copied != size {

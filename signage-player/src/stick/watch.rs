@@ -91,7 +91,9 @@ impl Watch {
 #[must_use]
 pub fn keys(config: &Player) -> Vec<Vec<u8>> {
     let texts = config.stick_keys.iter().map(|key| key.get_ref().as_bytes());
-    texts.filter_map(|text| data_encoding::BASE64.decode(text).ok()).collect()
+    texts
+        .filter_map(|text| data_encoding::BASE64.decode(text).ok())
+        .collect()
 }
 
 /// Folders for a screen, one or two levels below `root`, each with its mark.
@@ -104,5 +106,6 @@ fn marked(root: &Path) -> BTreeMap<PathBuf, String> {
     let first = below(root);
     let second: Vec<PathBuf> = first.iter().flat_map(|folder| below(folder)).collect();
     let all = first.into_iter().chain(second).take(MAX_FOLDERS);
-    all.filter_map(|folder| mark_of(&folder).map(|mark| (folder, mark))).collect()
+    all.filter_map(|folder| mark_of(&folder).map(|mark| (folder, mark)))
+        .collect()
 }

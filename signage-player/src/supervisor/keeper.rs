@@ -123,7 +123,11 @@ impl Keeper {
 /// This program's own file; where another one has taken its place on the disk, the one that runs.
 fn program() -> Result<PathBuf> {
     let path = std::env::current_exe().context("this program's file")?;
-    Ok(if path.exists() { path } else { PathBuf::from("/proc/self/exe") })
+    Ok(if path.exists() {
+        path
+    } else {
+        PathBuf::from("/proc/self/exe")
+    })
 }
 
 async fn end(child: &mut Child) -> Result<()> {
