@@ -1,6 +1,6 @@
 //! The screen's program: plays, or asks the one that plays, or prepares what it plays.
 
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
 use std::process::ExitCode;
 
 use anyhow::{Context, Result};
@@ -72,8 +72,12 @@ struct Which {
 
 #[derive(Debug, Args)]
 struct Play {
-    #[command(flatten)]
-    which: Which,
+    /// The office's configuration, such as configs/demo.toml.
+    #[arg(long)]
+    config: PathBuf,
+    /// Which of its screens this is.
+    #[arg(long)]
+    screen: ScreenId,
     /// Plays without a window, even where there is a display.
     #[arg(long)]
     headless: bool,
@@ -129,7 +133,7 @@ fn main() -> ExitCode {
         (Some(Command::Import { screen, folder, .. }), _) => import(&screen, folder),
         (Some(Command::Bundle { folder, key }), _) => make_bundle(&folder, &key),
         (Some(Command::Key { file }), _) => bundle::make_key(&file).map(|public| println!("{public}")),
-        (None, Some(play)) => act(&config_of(&play.which), &play),
+        (None, Some(play)) => act(&config_of(&play.config, &play.screen), &play),
         (None, None) => runtime::exit_config(&"expected --config FILE --screen ID, or a command; see --help"),
     };
     match done {
@@ -141,21 +145,21 @@ fn main() -> ExitCode {
     }
 }
 
-fn config_of(which: &Which) -> Config {
-    let config = runtime::config_or_exit(&which.config);
-    if !config.screens.iter().any(|screen| screen.id == which.screen) {
+fn config_of(file: &Path, screen: &ScreenId) -> Config {
+    let config = runtime::config_or_exit(file);
+    if !config.screens.iter().any(|known| known.id == *screen) {
         let known: Vec<&str> = config.screens.iter().map(|screen| screen.id.as_str()).collect();
-        let file = which.config.display();
+        let file = file.display();
         runtime::exit_config(&format!(
             "{file}: screen: there is no [[screen]] with id {:?}, expected one of {known:?}",
-            which.screen.as_str()
+            screen.as_str()
         ));
     }
     config
 }
 
 fn import(which: &Which, folder: Option<PathBuf>) -> Result<()> {
-    let config = config_of(which);
+    let config = config_of(&which.config, &which.screen);
     let cache = Cache::open(&player::home(&config, &which.screen));
     let Some(folder) = folder else {
         let had = cache.forget_stick().context("what was imported can't be taken away")?;
@@ -172,7 +176,7 @@ fn import(which: &Which, folder: Option<PathBuf>) -> Result<()> {
     Ok(())
 }
 
-fn make_bundle(folder: &std::path::Path, key: &std::path::Path) -> Result<()> {
+fn make_bundle(folder: &Path, key: &Path) -> Result<()> {
     for fault in bundle::make(folder, key, None, runtime::now())? {
         eprintln!("left out: {fault}");
     }
@@ -181,7 +185,7 @@ fn make_bundle(folder: &std::path::Path, key: &std::path::Path) -> Result<()> {
 }
 
 fn act(config: &Config, play: &Play) -> Result<()> {
-    let screen = &play.which.screen;
+    let screen = &play.screen;
     if let Some(file) = &play.snapshot {
         return player::snapshot(config, screen, file);
     }
