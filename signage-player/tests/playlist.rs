@@ -288,7 +288,7 @@ fn what_is_too_large_cut_or_empty_is_named_and_what_is_just_large_plays() {
         }
         let faults = scene.faults();
         let is_named = |name: &&str| faults.iter().any(|fault| fault.starts_with(&format!("{name}: ")));
-        seen == [true; 3] && bad.iter().all(|name| is_named(&name))
+        seen == [true; 3] && bad.iter().all(is_named)
     });
     let faults = scene.faults();
     for name in ["good.mp4", "page.pdf", "8k.png"] {

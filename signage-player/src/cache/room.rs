@@ -109,7 +109,7 @@ impl Cache {
 #[must_use]
 pub fn free_bytes(folder: &Path) -> Option<u64> {
     let about = statvfs(folder).ok()?;
-    Some(u64::from(about.blocks_available()).saturating_mul(about.fragment_size()))
+    Some(about.blocks_available().saturating_mul(about.fragment_size()))
 }
 
 #[cfg(test)]

@@ -91,7 +91,7 @@ pub fn run(home: &Path, arguments: &[OsString]) -> Result<()> {
             shutdown.spawn(keeper.run(shutdown.clone()));
         }
         shutdown.started().await;
-        shutdown.finished(keeper::GRACE * 2).await;
+        shutdown.finished(keeper::GRACE + Duration::from_secs(1)).await;
         Ok(())
     })
 }
