@@ -133,8 +133,8 @@ pub fn now() -> protocol::time::UnixMillis {
     std::time::SystemTime::now().into()
 }
 
-/// Writes a file whole or not at all: under another name, synced, then renamed. Readable by its owner only
-/// when `is_secret`.
+/// Writes a file whole or not at all: under another name, synced, then renamed, and the folder synced, so that it is
+/// there after a power cut. Readable by its owner only when `is_secret`.
 ///
 /// # Errors
 /// When the folder can't be written.
@@ -152,9 +152,16 @@ pub fn write_file(path: &Path, bytes: &[u8], is_secret: bool) -> std::io::Result
         .truncate(true)
         .mode(mode)
         .open(&part)?;
-    file.write_all(bytes)?;
-    file.sync_all()?;
-    std::fs::rename(&part, path)
+    let written = file.write_all(bytes).and_then(|()| file.sync_all());
+    if let Err(error) = written.and_then(|()| std::fs::rename(&part, path)) {
+        // A full disk should not also keep half a file.
+        let _ = std::fs::remove_file(&part);
+        return Err(error);
+    }
+    match path.parent().filter(|folder| !folder.as_os_str().is_empty()) {
+        Some(folder) => std::fs::File::open(folder)?.sync_all(),
+        None => Ok(()),
+    }
 }
 
 #[cfg(test)]

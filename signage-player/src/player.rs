@@ -1,4 +1,4 @@
-//! Puts the player together and runs it: the stage on the calling thread, the network on its own.
+//! The picture's process: the stage on the calling thread, its sockets on another one.
 
 use std::collections::BTreeMap;
 use std::path::{Path, PathBuf};
@@ -12,11 +12,13 @@ use protocol::config::Config;
 use protocol::ids::ScreenId;
 use protocol::screen::{BoardArea, Layout, Report};
 use runtime::Shutdown;
-use tokio::sync::{mpsc, watch};
+use tokio::sync::watch;
 
-use crate::agent::{Agent, Settings, cache::Cache};
+use crate::bridge::picture::{End, Shelf};
+use crate::bridge::plays::Plays;
+use crate::cache::Cache;
 use crate::event::{self, Library};
-use crate::pairing::{Pairing, Shown};
+use crate::place::Place;
 use crate::scene::data::{Data, Moment};
 use crate::scene::{Kit, Scene, standby};
 use crate::sound::Sound;
@@ -26,7 +28,7 @@ use crate::stage::capture::Capture;
 use crate::stage::output::{Output, PERIOD, Target};
 use crate::{control, watchdog};
 
-/// How long the network's side may take to end.
+/// How long the sockets' side may take to end.
 const END_LIMIT: Duration = Duration::from_secs(3);
 
 /// A screen's folder: `paths.run/screens/ID`.
@@ -35,38 +37,43 @@ pub fn home(config: &Config, screen: &ScreenId) -> PathBuf {
     config.paths.run.join("screens").join(screen.as_str())
 }
 
-/// A screen's control socket.
+/// Where a screen's player answers an operator.
 #[must_use]
-pub fn socket(config: &Config, screen: &ScreenId) -> PathBuf {
-    home(config, screen).join("player.sock")
+pub fn control_place(config: &Config, screen: &ScreenId) -> Place {
+    Place::new(&home(config, screen), "player.sock")
 }
 
-/// Plays until a signal ends it. `pair`: its token comes of pairing.
+/// Where its picture's process listens for its agent's.
+#[must_use]
+pub fn agent_place(config: &Config, screen: &ScreenId) -> Place {
+    Place::new(&home(config, screen), "agent.sock")
+}
+
+/// Plays until a signal ends it.
 ///
 /// # Errors
 /// When the player can't begin, or its output can't go on.
-pub fn run(config: &Config, screen: &ScreenId, pair: bool, target: Target, capture: Option<&Capture>) -> Result<()> {
+pub fn run(config: &Config, screen: &ScreenId, target: Target, capture: Option<&Capture>) -> Result<()> {
     gstreamer::init().context("GStreamer")?;
-    let home = home(config, screen);
-    std::fs::create_dir_all(&home).with_context(|| format!("paths.run: {} can't be made", home.display()))?;
+    let cache = Cache::open(&home(config, screen));
     let network = tokio::runtime::Builder::new_multi_thread()
         .worker_threads(1)
         .enable_all()
         .build()?;
     let entered = network.enter();
     let shutdown = Shutdown::on_signals()?;
-    let socket = socket(config, screen);
-    let listener = control::bind(&socket)?;
+    let (control_listener, control_path) = control_place(config, screen).bind()?;
+    let (agent_listener, agent_path) = agent_place(config, screen).bind()?;
     let (events, receiver) = event::channel();
     let (status_in, status) = watch::channel(Report::default());
 
-    let cache = Cache::open(&home)?;
-    let stored = cache.load().map(Arc::new);
-    let (layout, library) = match &stored {
+    let loaded = cache.current();
+    let (layout, library) = match &loaded.manifest {
         Some(manifest) => (manifest.layout.clone(), cache.library(manifest)),
         None => (standby::layout(&config.office.name), Library::new()),
     };
-    let kit = kit(config, screen);
+    let plays = Plays::default();
+    let kit = kit(config, screen, plays.clone());
     let (mut scene, layout) = first_scene(layout, config, &kit)?;
     let mut canvas = Canvas::new(layout.width, layout.height, scene.background());
     let mut data = data(config)?;
@@ -82,30 +89,16 @@ pub fn run(config: &Config, screen: &ScreenId, pair: bool, target: Target, captu
     watchdog::start(output.counters())?;
     let stage = Stage::new(output, canvas, scene, data, kit, receiver, status_in);
 
-    let mut settings = settings(config, screen);
-    if pair {
-        settings.token = home.join("token");
-        let (shown, wishes) = mpsc::channel(1);
-        let pairing = Pairing {
-            server: settings.server.clone(),
-            authority: settings.authority.clone(),
-            token: settings.token.clone(),
-            office: config.office.name.clone(),
-            shown,
-        };
-        let standby = Arc::new(standby::layout(&config.office.name));
-        shutdown.spawn(pair_up(
-            pairing,
-            wishes,
-            cache.clone(),
-            standby,
-            events.clone(),
-            shutdown.clone(),
-        ));
-    }
-    let agent = Agent::new(settings, cache, events.clone(), status.clone(), shutdown.clone());
-    shutdown.spawn(agent.run(stored));
-    shutdown.spawn(control::serve(listener, socket, events, status, shutdown.clone()));
+    let shelf = Arc::new(Shelf::new(cache, loaded.manifest, loaded.faults));
+    let end = End {
+        shelf: Arc::clone(&shelf),
+        events: events.clone(),
+        status: status.clone(),
+        plays,
+    };
+    shutdown.spawn(end.serve(agent_listener, agent_path, shutdown.clone()));
+    let answering = control::serve(control_listener, control_path, shelf, events, status, shutdown.clone());
+    shutdown.spawn(answering);
     drop(entered);
     tracing::info!(%screen, layout = layout.name, "playing");
     let played = stage.run(&shutdown);
@@ -113,39 +106,6 @@ pub fn run(config: &Config, screen: &ScreenId, pair: bool, target: Target, captu
     network.block_on(shutdown.finished(END_LIMIT));
     network.shutdown_background();
     played
-}
-
-/// Keeps the player paired and shows what that needs, until the shutdown.
-async fn pair_up(
-    pairing: Pairing,
-    mut wishes: mpsc::Receiver<Shown>,
-    cache: Cache,
-    standby: Arc<Layout>,
-    events: event::Sender,
-    shutdown: Shutdown,
-) {
-    let show = async {
-        while let Some(shown) = wishes.recv().await {
-            let (layout, library) = match shown {
-                Shown::Code(layout) => (Arc::new(*layout), Library::new()),
-                // The server doesn't send again what the player has.
-                Shown::Played => match cache.load() {
-                    Some(manifest) => {
-                        let library = cache.library(&manifest);
-                        (Arc::new(manifest.layout), library)
-                    }
-                    None => (Arc::clone(&standby), Library::new()),
-                },
-            };
-            // Fails only when the stage is gone, and with it the program.
-            let _ = events.send(event::Event::Show { layout, library }).await;
-        }
-    };
-    tokio::select! {
-        () = shutdown.started() => {}
-        () = pairing.run() => {}
-        () = show => {}
-    }
 }
 
 /// The stored layout; where it can't be shown any more, the office's name and a clock.
@@ -161,7 +121,7 @@ fn first_scene(layout: Layout, config: &Config, kit: &Kit) -> Result<(Scene, Arc
     }
 }
 
-fn kit(config: &Config, screen: &ScreenId) -> Kit {
+fn kit(config: &Config, screen: &ScreenId, plays: Plays) -> Kit {
     let voice = config.paths.voice.clone().filter(|voice| voice.is_file());
     if let (Some(named), None) = (&config.paths.voice, &voice) {
         tracing::warn!("paths.voice: {} is not there: captions and a chime", named.display());
@@ -188,6 +148,7 @@ fn kit(config: &Config, screen: &ScreenId) -> Kit {
             })
             .collect(),
         seed,
+        plays,
     }
 }
 
@@ -201,21 +162,11 @@ fn data(config: &Config) -> Result<Data> {
     Ok(Data::new(zone, stale_after))
 }
 
-fn settings(config: &Config, screen: &ScreenId) -> Settings {
-    let secrets = &config.paths.secrets;
-    Settings {
-        server: config.web.public_url.clone(),
-        screen: screen.clone(),
-        token: secrets.join("screens").join(format!("{screen}.token")),
-        authority: secrets.join("ca.pem"),
-    }
-}
-
 /// Writes what the screen shows now as PNG.
 ///
 /// # Errors
 /// When no player is running for this screen, or the file can't be written.
 pub fn snapshot(config: &Config, screen: &ScreenId, file: &Path) -> Result<()> {
-    let (_, png) = control::ask(&socket(config, screen), &control::Request::Snapshot)?;
+    let (_, png) = control::ask(&control_place(config, screen), &control::Request::Snapshot)?;
     std::fs::write(file, png).with_context(|| file.display().to_string())
 }

@@ -122,6 +122,7 @@ pub(super) fn check(config: &Config, file: &Path, text: &str) -> Result<(), Conf
     check_cameras(config, &checker)?;
     super::check_booking::check(config, &checker)?;
     check_booths(config, &checker)?;
+    super::player::check(config, &checker)?;
     super::check_people::check(config, &checker)?;
     super::letters::check(config, &checker)?;
     Ok(())
@@ -433,6 +434,28 @@ person_heights = [[0.3, 0.1], [0.9, 0.2]]
         assert_eq!(config.paths.run, Path::new("/etc/run"));
         assert_eq!(config.cameras[0].source, "/etc/madoguchi/film.avi");
         assert_eq!(config.web.link_lifetime, std::time::Duration::from_secs(86_400));
+    }
+
+    #[test]
+    fn what_players_may_take_has_units_and_whose_sticks_they_take_is_a_key() {
+        let with = |player: &str| GOOD.replace("[[section]]", &format!("[player]\n{player}\n[[section]]"));
+        let good = Config::parse(
+            Path::new("office.toml"),
+            &with("disk_budget = \"2GiB\"\nsticks = \"../media\""),
+        );
+        let player = good.expect("good").resolve(Path::new("/etc/madoguchi")).player;
+        assert_eq!(player.disk_budget, 2 << 30);
+        assert_eq!(player.sticks.as_deref(), Some(Path::new("/etc/media")));
+        for (player, field, why) in [
+            ("disk_budget = \"2\"", "player.disk_budget", "8GB"),
+            ("disk_budget = 2000000000", "player.disk_budget", "string"),
+            ("disk_budget = \"9MB\"", "player.disk_budget", "at least 10MB"),
+            ("stick_keys = [\"AAAA\"]", "player.stick_keys", "Ed25519"),
+            ("stick = \"/media\"", "player.stick", "unknown field"),
+        ] {
+            let said = error(&with(player));
+            assert!(said.contains(field) && said.contains(why), "{player}: {said}");
+        }
     }
 
     #[test]

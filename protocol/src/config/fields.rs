@@ -190,3 +190,48 @@ pub(super) fn normal(path: &Path) -> PathBuf {
     }
     out
 }
+
+pub(super) fn disk_budget() -> u64 {
+    8_000_000_000
+}
+
+/// Bytes of a text with its unit, such as `8GB` (1000³) or `512MiB` (1024²); none of another text.
+#[must_use]
+pub fn bytes_of(text: &str) -> Option<u64> {
+    const UNITS: [(&str, u64); 8] = [
+        ("kB", 1_000),
+        ("KiB", 1 << 10),
+        ("MB", 1_000_000),
+        ("MiB", 1 << 20),
+        ("GB", 1_000_000_000),
+        ("GiB", 1 << 30),
+        ("TB", 1_000_000_000_000),
+        ("TiB", 1 << 40),
+    ];
+    let (number, unit) = text
+        .trim()
+        .split_at(text.trim().find(|it: char| it.is_ascii_alphabetic())?);
+    let factor = UNITS.iter().find(|(name, _)| *name == unit)?.1;
+    number.trim().parse::<u64>().ok()?.checked_mul(factor)
+}
+
+/// A size is a text with its unit, so that nobody takes megabytes for gigabytes.
+pub(super) fn bytes<'de, D: Deserializer<'de>>(deserializer: D) -> Result<u64, D::Error> {
+    let text = String::deserialize(deserializer)?;
+    let expected = &"a size with its unit, such as \"8GB\" or \"512MiB\"";
+    bytes_of(&text).ok_or_else(|| de::Error::invalid_value(de::Unexpected::Str(&text), expected))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_size_has_a_unit_and_fits() {
+        assert_eq!(bytes_of("8GB"), Some(8_000_000_000));
+        assert_eq!(bytes_of(" 512 MiB "), Some(512 << 20));
+        for bad in ["", "8", "GB", "8 gb", "-1GB", "1.5GB", "99999999TiB", "窓口GB"] {
+            assert_eq!(bytes_of(bad), None, "{bad:?}");
+        }
+    }
+}

@@ -10,6 +10,7 @@ mod check_people;
 mod fields;
 mod letters;
 mod people;
+mod player;
 
 use std::net::{IpAddr, SocketAddr};
 use std::path::{Path, PathBuf};
@@ -24,9 +25,10 @@ use crate::staff::Role;
 
 pub use booking::{Booking, Kind, OfficeHours, Topic, Words};
 pub use check::ConfigError;
-pub use fields::duration_of;
+pub use fields::{bytes_of, duration_of};
 pub use letters::{Line, Mail, MailTls, Sms};
 pub use people::{Oidc, OidcGroup, Privacy, Staff};
+pub use player::Player;
 
 /// Everything a deployment says of itself.
 #[derive(Debug, Clone, Deserialize)]
@@ -76,6 +78,9 @@ pub struct Config {
     /// Screens.
     #[serde(default, rename = "screen")]
     pub screens: Vec<Screen>,
+    /// What holds for every screen's player.
+    #[serde(default)]
+    pub player: Player,
     /// Booths from where residents talk with sections.
     #[serde(default, rename = "booth")]
     pub booths: Vec<Booth>,
@@ -548,6 +553,7 @@ impl Config {
             whole(authority);
         }
         self.screens.iter_mut().for_each(|screen| whole(&mut screen.layout));
+        self.player.sticks.as_mut().map(whole);
         for camera in &mut self.cameras {
             if let Some(model) = &mut camera.model {
                 *model = fields::normal(&base.join(&*model));

@@ -3,35 +3,23 @@
 use std::sync::Arc;
 use std::time::Duration;
 
-use anyhow::{Context, Result};
-use reqwest::Client;
+use anyhow::Result;
 use reqwest::header::CONTENT_TYPE;
-use tokio::sync::oneshot;
 
 use super::{Settings, tls};
-use crate::control::png;
-use crate::event::{Event, Sender};
+use crate::control::{Request, ask};
 
 /// A picture that isn't sent by then is given up: whoever wants it asks again.
 const LIMIT: Duration = Duration::from_secs(30);
 
-/// Takes a picture and sends it.
+/// Asks the picture's process for what it shows, and sends it.
 ///
 /// # Errors
-/// When the stage is gone, or the server doesn't take it.
-pub(super) async fn send(settings: Arc<Settings>, events: Sender) -> Result<()> {
-    let (reply, snapshot) = oneshot::channel();
-    events
-        .send(Event::Snapshot(reply))
-        .await
-        .ok()
-        .context("the stage is gone")?;
-    let snapshot = snapshot.await.context("the stage is gone")?;
-    let picture = tokio::task::spawn_blocking(|| png(snapshot)).await??;
-    let mut client = Client::builder().timeout(LIMIT).no_proxy();
-    if settings.server.starts_with("https:") {
-        client = client.tls_backend_preconfigured(tls::config(&settings.authority)?);
-    }
+/// When it doesn't answer, or the server doesn't take it.
+pub(super) async fn send(settings: Arc<Settings>) -> Result<()> {
+    let place = settings.picture.clone();
+    let (_, picture) = tokio::task::spawn_blocking(move || ask(&place, &Request::Snapshot)).await??;
+    let client = tls::client(&settings.server, &settings.authority)?.timeout(LIMIT);
     let url = format!("{}/api/screens/{}/picture", settings.server, settings.own_id()?);
     let request = client.build()?.post(url).bearer_auth(settings.read_token()?);
     let response = request.header(CONTENT_TYPE, "image/png").body(picture).send().await?;

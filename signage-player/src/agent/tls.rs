@@ -1,12 +1,26 @@
-//! Whom the screen trusts: the system's authorities, and the office's own.
+//! Whom the screen trusts: the system's authorities, and the office's own; and requests to the office's server.
 
 use std::path::Path;
 
 use anyhow::{Context, Result};
+use reqwest::ClientBuilder;
 use rustls::pki_types::CertificateDer;
 use rustls::pki_types::pem::PemObject;
 use rustls::{ClientConfig, RootCertStore};
 use std::sync::Arc;
+
+/// A client for requests to `server`, without limits of time of its own.
+///
+/// # Errors
+/// As [`config`].
+pub fn client(server: &str, authority: &Path) -> Result<ClientBuilder> {
+    let client = reqwest::Client::builder().no_proxy();
+    Ok(if server.starts_with("https:") {
+        client.tls_backend_preconfigured(config(authority)?)
+    } else {
+        client
+    })
+}
 
 /// A client's TLS configuration. An authority that isn't there (yet) is no error.
 ///

@@ -4,17 +4,21 @@
 //! Invariant: the token lies in a file that only the player's user can read; it is deleted only when the server says that
 //! it doesn't hold, never because nobody answers.
 
+use std::collections::BTreeMap;
 use std::path::PathBuf;
+use std::sync::Arc;
 use std::time::Duration;
 
 use anyhow::{Context, Result, bail};
 use protocol::screen::pairing::{Ask, Denied, Offer, Paired, Why};
-use protocol::screen::{LAYOUT_VERSION, Language, Layout, Page, Rect, Text, Widget, Zone};
+use protocol::screen::{LAYOUT_VERSION, Language, Layout, Manifest, Page, Rect, Text, Widget, Zone};
 use reqwest::header::CONTENT_TYPE;
-use reqwest::{Client, Method, Response, StatusCode};
+use reqwest::{Method, Response, StatusCode};
 use tokio::sync::mpsc;
 
-use crate::agent::{tls, wait_before};
+use super::{News, tls, wait_before};
+use crate::cache::Cache;
+use crate::scene::standby;
 
 /// A server that doesn't answer within so long is asked again later.
 const LIMIT: Duration = Duration::from_secs(15);
@@ -22,15 +26,6 @@ const LIMIT: Duration = Duration::from_secs(15);
 const LOOK_EVERY: Duration = Duration::from_secs(10);
 /// RFC 8628 §3.5: who is told to slow down waits so much longer between two questions.
 const SLOWER_BY: Duration = Duration::from_secs(5);
-
-/// What is to be shown.
-#[derive(Debug, Clone, PartialEq)]
-pub enum Shown {
-    /// The page with the code.
-    Code(Box<Layout>),
-    /// Paired: what is to be played, or the page that stands until there is something.
-    Played,
-}
 
 /// Pairs one player.
 #[derive(Debug, Clone)]
@@ -43,8 +38,10 @@ pub struct Pairing {
     pub token: PathBuf,
     /// The office's name, for the page.
     pub office: Text,
-    /// To whoever draws. Full: this waits, which is no harm.
-    pub shown: mpsc::Sender<Shown>,
+    /// What was on show before, and is again afterwards.
+    pub cache: Cache,
+    /// The way to the picture. Full: this waits, which is no harm.
+    pub news: mpsc::Sender<News>,
 }
 
 impl Pairing {
@@ -91,7 +88,7 @@ impl Pairing {
         let offer: Offer = serde_json::from_slice(&response.bytes().await?).context("the server's code")?;
         // It stands on the screen for everybody.
         tracing::info!(code = offer.user_code, "shows a code to be paired by");
-        self.show(Shown::Code(Box::new(page(&self.office, &offer)))).await?;
+        self.show(page(&self.office, &offer)).await?;
         let ask = serde_json::to_string(&Ask {
             device_code: offer.device_code,
         })?;
@@ -107,7 +104,7 @@ impl Pairing {
                     let paired: Paired = serde_json::from_slice(&response.bytes().await?).context("the token")?;
                     runtime::write_file(&self.token, paired.token.as_bytes(), true).context("keeping the token")?;
                     tracing::info!(screen = %paired.screen, "paired");
-                    return self.show(Shown::Played).await;
+                    return self.show_what_was_played().await;
                 }
                 StatusCode::BAD_REQUEST => {
                     let denied: Denied = serde_json::from_slice(&response.bytes().await?).context("the answer")?;
@@ -122,15 +119,30 @@ impl Pairing {
         }
     }
 
-    async fn show(&self, shown: Shown) -> Result<()> {
-        self.shown.send(shown).await.ok().context("the stage is gone")
+    /// The server doesn't send again what the player has.
+    async fn show_what_was_played(&self) -> Result<()> {
+        match self.cache.current().manifest {
+            Some(manifest) => self.tell(manifest).await,
+            None => self.show(standby::layout(&self.office)).await,
+        }
+    }
+
+    /// A layout without contents, which isn't kept.
+    async fn show(&self, layout: Layout) -> Result<()> {
+        self.tell(Manifest {
+            layout,
+            contents: BTreeMap::new(),
+        })
+        .await
+    }
+
+    async fn tell(&self, manifest: Manifest) -> Result<()> {
+        let told = self.news.send(News::Show(Arc::new(manifest))).await;
+        told.ok().context("the way to the picture is gone")
     }
 
     async fn request(&self, method: Method, path: &str, token: Option<&str>, json: Option<String>) -> Result<Response> {
-        let mut client = Client::builder().timeout(LIMIT).no_proxy();
-        if self.server.starts_with("https:") {
-            client = client.tls_backend_preconfigured(tls::config(&self.authority)?);
-        }
+        let client = tls::client(&self.server, &self.authority)?.timeout(LIMIT);
         let mut request = client
             .build()?
             .request(method, format!("{}/api/screens/{path}", self.server));
