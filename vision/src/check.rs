@@ -31,7 +31,7 @@ pub fn check(camera: &Camera, film: &Path) -> Result<String> {
     if matches!(camera.role, CameraRole::Entrance | CameraRole::Queue) && camera.line.is_none() {
         bail!("camera {}: line: an entrance, and a queue, needs one", camera.id);
     }
-    let (size, speed, views) = look_through(camera, film)?;
+    let Looked { size, speed, blind } = look_through(camera, film)?;
     let line = camera
         .line
         .as_ref()
@@ -78,15 +78,25 @@ pub fn check(camera: &Camera, film: &Path) -> Result<String> {
         let told = crossed.told;
         writeln!(said, "the line: {} in, {} out", told.came_in, told.went_out)?;
     }
-    for (view, share) in views {
+    for (view, share) in blind {
         writeln!(said, "{:.0} % of the pictures: {view}", share * 100.0)?;
     }
     writeln!(said, "CPU {:.1} ms a picture", outcome.cpu_ms_per_frame)?;
     Ok(said)
 }
 
-/// A film's size and speed, and which shares of its pictures nobody can be seen in.
-fn look_through(camera: &Camera, film: &Path) -> Result<([f64; 2], f64, Vec<(&'static str, f64)>)> {
+/// What a film is like.
+struct Looked {
+    /// Pixels wide and high.
+    size: [f64; 2],
+    /// Pictures a second.
+    speed: f64,
+    /// Which shares of its pictures nobody can be seen in, and why.
+    blind: Vec<(&'static str, f64)>,
+}
+
+/// Looks at a film's pictures at the camera's pace, without looking for people.
+fn look_through(camera: &Camera, film: &Path) -> Result<Looked> {
     if !film.is_file() {
         bail!("there is no film {}", film.display());
     }
@@ -124,5 +134,9 @@ fn look_through(camera: &Camera, film: &Path) -> Result<([f64; 2], f64, Vec<(&'s
     }
     let seen = blind.into_iter().filter(|(_, pictures)| *pictures > 0);
     let shares = seen.map(|(view, pictures)| (view, f64::from(pictures) / f64::from(all)));
-    Ok(([width, height], speed, shares.collect()))
+    Ok(Looked {
+        size: [width, height],
+        speed,
+        blind: shares.collect(),
+    })
 }

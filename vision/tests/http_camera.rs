@@ -1,0 +1,87 @@
+//! A camera that gives one JPEG after the other by HTTP (multipart/x-mixed-replace), behind a password.
+
+use std::io::{BufRead as _, BufReader, Write as _};
+use std::net::{TcpListener, TcpStream};
+use std::path::PathBuf;
+use std::time::Duration;
+
+use opencv::core::{self, Mat, Scalar, Vector};
+use opencv::imgcodecs;
+use opencv::prelude::MatTraitConst as _;
+use vision::camera::address::with_user;
+use vision::camera::mailbox::{Mailbox, Taken};
+use vision::camera::supervise::{self, Plan, Post, Retry};
+use vision::camera::wire::Order;
+
+/// `office:p@ss`, RFC 7617.
+const BASIC: &str = "Basic b2ZmaWNlOnBAc3M=";
+
+fn jpeg(grey: f64) -> Vec<u8> {
+    let picture = Mat::new_rows_cols_with_default(48, 64, core::CV_8UC3, Scalar::all(grey)).expect("mat");
+    let mut bytes = Vector::new();
+    imgcodecs::imencode_def(".jpg", &picture, &mut bytes).expect("encoded");
+    bytes.as_slice().to_vec()
+}
+
+/// Serves one connection until it breaks.
+fn serve(mut stream: TcpStream) -> std::io::Result<()> {
+    let mut head = String::new();
+    let mut lines = BufReader::new(stream.try_clone()?);
+    while lines.read_line(&mut head)? > 2 {}
+    if !head.contains(BASIC) {
+        return stream.write_all(
+            b"HTTP/1.1 401 Unauthorized\r\nWWW-Authenticate: Basic realm=\"camera\"\r\nContent-Length: 0\r\n\
+              Connection: close\r\n\r\n",
+        );
+    }
+    stream.write_all(b"HTTP/1.1 200 OK\r\nContent-Type: multipart/x-mixed-replace; boundary=picture\r\n\r\n")?;
+    for number in 0_u32.. {
+        let bytes = jpeg(f64::from(number % 8) * 30.0);
+        let head = format!(
+            "--picture\r\nContent-Type: image/jpeg\r\nContent-Length: {}\r\n\r\n",
+            bytes.len()
+        );
+        stream.write_all(&[head.as_bytes(), &bytes, b"\r\n"].concat())?;
+        std::thread::sleep(Duration::from_millis(40));
+    }
+    Ok(())
+}
+
+#[test]
+fn one_jpeg_after_the_other_by_http_is_a_camera() {
+    let listener = TcpListener::bind("127.0.0.1:0").expect("a port");
+    let address = listener.local_addr().expect("an address");
+    std::thread::spawn(move || {
+        for stream in listener.incoming().flatten() {
+            std::thread::spawn(move || serve(stream));
+        }
+    });
+    let source = with_user(&format!("http://{address}/video.mjpg"), "office", "p@ss").expect("an address");
+    let posts = Mailbox::default();
+    let plan = Plan {
+        program: PathBuf::from(env!("CARGO_BIN_EXE_vision")),
+        camera: "hall".to_owned(),
+        order: Order {
+            source,
+            film_speed: None,
+            every: Duration::from_millis(20),
+            is_at_full_speed: false,
+            parent: std::process::id().cast_signed(),
+        },
+        is_live: true,
+        limit: Duration::from_secs(20),
+        retry: Retry::default(),
+    };
+    supervise::start(plan, posts.clone()).expect("started");
+    let mut seen = 0;
+    while seen < 20 {
+        match posts.take(Duration::from_secs(60)) {
+            Taken::Message(Post::Frame(frame)) => {
+                assert_eq!((frame.picture.cols(), frame.picture.rows()), (64, 48));
+                seen += 1;
+            }
+            other => panic!("no picture: {other:?}"),
+        }
+    }
+    posts.close();
+}
