@@ -1,7 +1,8 @@
 // vision: how right the people counter is, scored twice, and what it costs (--data DIR: films' truth, models)
 //
 // Nothing of the data belongs to the project: docs/vision.md says what lies in DIR. What isn't there is skipped, and
-// said to be. Accuracy is that of frames 201 to 795; thresholds were fitted on frames 1 to 200.
+// said to be. Accuracy is that of frames 201 to 795; thresholds were fitted on frames 1 to 200, but the tracker's rules
+// were chosen with an eye on the later ones too (docs/vision.md).
 import { execFileSync, spawnSync } from "node:child_process";
 import { existsSync, mkdtempSync, readFileSync, rmSync, writeFileSync } from "node:fs";
 import { tmpdir } from "node:os";
