@@ -387,6 +387,28 @@ person_heights = [[0.3, 0.1], [0.9, 0.2]]
     }
 
     #[test]
+    fn what_players_may_take_has_units_and_whose_sticks_they_take_is_a_key() {
+        let with = |player: &str| GOOD.replace("[[section]]", &format!("[player]\n{player}\n[[section]]"));
+        let good = Config::parse(
+            Path::new("office.toml"),
+            &with("disk_budget = \"2GiB\"\nsticks = \"../media\""),
+        );
+        let player = good.expect("good").resolve(Path::new("/etc/madoguchi")).player;
+        assert_eq!(player.disk_budget, 2 << 30);
+        assert_eq!(player.sticks.as_deref(), Some(Path::new("/etc/media")));
+        for (player, field, why) in [
+            ("disk_budget = \"2\"", "player.disk_budget", "8GB"),
+            ("disk_budget = 2000000000", "player.disk_budget", "string"),
+            ("disk_budget = \"9MB\"", "player.disk_budget", "at least 10MB"),
+            ("stick_keys = [\"AAAA\"]", "player.stick_keys", "Ed25519"),
+            ("stick = \"/media\"", "player.stick", "unknown field"),
+        ] {
+            let said = error(&with(player));
+            assert!(said.contains(field) && said.contains(why), "{player}: {said}");
+        }
+    }
+
+    #[test]
     fn further_media_nodes_have_their_own_addresses_and_all_else_in_common() {
         let more = "[[media.node]]\nudp = \"127.0.0.1:7002\"\ncontrol = \"127.0.0.1:7003\"\n[[section]]";
         let text = GOOD

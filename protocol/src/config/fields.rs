@@ -200,7 +200,9 @@ pub fn bytes_of(text: &str) -> Option<u64> {
         ("TB", 1_000_000_000_000),
         ("TiB", 1 << 40),
     ];
-    let (number, unit) = text.trim().split_at(text.trim().find(|it: char| it.is_ascii_alphabetic())?);
+    let (number, unit) = text
+        .trim()
+        .split_at(text.trim().find(|it: char| it.is_ascii_alphabetic())?);
     let factor = UNITS.iter().find(|(name, _)| *name == unit)?.1;
     number.trim().parse::<u64>().ok()?.checked_mul(factor)
 }
