@@ -4,9 +4,8 @@
 //! A request is one line of JSON, answered by one line of JSON; a snapshot's PNG follows its line.
 
 use std::io::{BufRead as _, BufReader, Read as _, Write as _};
-use std::os::unix::fs::PermissionsExt as _;
-use std::os::unix::net::UnixStream as StdStream;
-use std::path::{Path, PathBuf};
+use std::path::PathBuf;
+use std::sync::Arc;
 use std::time::Duration;
 
 use anyhow::{Context, Result, bail};
@@ -18,7 +17,9 @@ use tokio::net::{UnixListener, UnixStream};
 use tokio::sync::oneshot;
 use tokio::time::timeout;
 
+use crate::bridge::picture::Shelf;
 use crate::event::{Event, Sender, Snapshot, Status};
+use crate::place::Place;
 
 /// The longest request in bytes.
 const MAX_REQUEST: u64 = 4096;
@@ -68,37 +69,22 @@ pub enum Answer {
     },
 }
 
-/// Opens the socket. One that a dead player left is replaced.
-///
-/// # Errors
-/// When a player for this screen runs already, or the socket can't be made.
-pub fn bind(path: &Path) -> Result<UnixListener> {
-    if StdStream::connect(path).is_ok() {
-        bail!(
-            "a player for this screen is running already (it answers on {})",
-            path.display()
-        );
-    }
-    match std::fs::remove_file(path) {
-        Err(error) if error.kind() != std::io::ErrorKind::NotFound => {
-            return Err(error).with_context(|| path.display().to_string());
-        }
-        _ => {}
-    }
-    let listener = UnixListener::bind(path).with_context(|| path.display().to_string())?;
-    std::fs::set_permissions(path, std::fs::Permissions::from_mode(0o600))?;
-    Ok(listener)
-}
-
 /// Answers until the shutdown, one conversation after the other: the queue is the socket's own.
-pub async fn serve(listener: UnixListener, path: PathBuf, events: Sender, status: Status, shutdown: Shutdown) {
+pub async fn serve(
+    listener: UnixListener,
+    path: PathBuf,
+    shelf: Arc<Shelf>,
+    events: Sender,
+    status: Status,
+    shutdown: Shutdown,
+) {
     loop {
         let accepted = tokio::select! {
             () = shutdown.started() => break,
             accepted = listener.accept() => accepted,
         };
         match accepted {
-            Ok((stream, _)) => match timeout(LIMIT, converse(stream, &events, &status)).await {
+            Ok((stream, _)) => match timeout(LIMIT, converse(stream, &shelf, &events, &status)).await {
                 Ok(Ok(())) => {}
                 Ok(Err(error)) => tracing::warn!("control socket: {error:#}"),
                 Err(_) => tracing::warn!("control socket: the other side takes too long"),
@@ -112,7 +98,7 @@ pub async fn serve(listener: UnixListener, path: PathBuf, events: Sender, status
     let _ = std::fs::remove_file(path);
 }
 
-async fn converse(stream: UnixStream, events: &Sender, status: &Status) -> Result<()> {
+async fn converse(stream: UnixStream, shelf: &Shelf, events: &Sender, status: &Status) -> Result<()> {
     let (input, mut output) = stream.into_split();
     let mut line = String::new();
     tokio::io::BufReader::new(input.take(MAX_REQUEST))
@@ -123,7 +109,7 @@ async fn converse(stream: UnixStream, events: &Sender, status: &Status) -> Resul
         return Ok(());
     }
     let (answer, bytes) = match serde_json::from_str(&line) {
-        Ok(request) => answer(request, events, status).await?,
+        Ok(request) => answer(request, shelf, events, status).await?,
         Err(error) => (
             Answer::Refused {
                 reason: format!("not a request: {error}"),
@@ -139,14 +125,13 @@ async fn converse(stream: UnixStream, events: &Sender, status: &Status) -> Resul
     Ok(())
 }
 
-async fn answer(request: Request, events: &Sender, status: &Status) -> Result<(Answer, Vec<u8>)> {
+async fn answer(request: Request, shelf: &Shelf, events: &Sender, status: &Status) -> Result<(Answer, Vec<u8>)> {
     Ok(match request {
-        Request::Status => (
-            Answer::Status {
-                report: status.borrow().clone(),
-            },
-            Vec::new(),
-        ),
+        Request::Status => {
+            let mut report = status.borrow().clone();
+            report.faults.extend(shelf.faults());
+            (Answer::Status { report }, Vec::new())
+        }
         Request::Touch { x, y } => {
             let (reply, page) = oneshot::channel();
             events
@@ -185,13 +170,8 @@ pub fn png(snapshot: Snapshot) -> Result<Vec<u8>> {
 ///
 /// # Errors
 /// When none is running for this screen, or it refuses.
-pub fn ask(path: &Path, request: &Request) -> Result<(Answer, Vec<u8>)> {
-    let mut stream = StdStream::connect(path).with_context(|| {
-        format!(
-            "no player is running for this screen (nobody answers on {})",
-            path.display()
-        )
-    })?;
+pub fn ask(place: &Place, request: &Request) -> Result<(Answer, Vec<u8>)> {
+    let mut stream = place.connect_now()?;
     stream.set_read_timeout(Some(LIMIT))?;
     let mut line = serde_json::to_vec(request)?;
     line.push(b'\n');

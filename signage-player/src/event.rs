@@ -3,10 +3,9 @@
 use std::collections::BTreeMap;
 use std::path::PathBuf;
 use std::sync::Arc;
+use std::time::Duration;
 
-use protocol::congestion::AreaState;
-use protocol::screen::{Layout, LotState, Notice, QueueState, Report};
-use protocol::time::UnixMillis;
+use protocol::screen::{Layout, Report, ToScreen};
 use tokio::sync::{mpsc, oneshot};
 
 /// How many events wait for the stage, which empties this at every tick. When full, the network waits;
@@ -26,30 +25,15 @@ pub enum Event {
         /// Its contents as far as they are there.
         library: Library,
     },
-    /// One more content of the layout on show is there.
-    Content {
-        /// Its name in the manifest.
-        name: String,
-        /// Where.
-        path: PathBuf,
+    /// The contents of the layout on show that are there now.
+    Library(Library),
+    /// The office's server said something.
+    Said {
+        /// What.
+        frame: Box<ToScreen>,
+        /// How long ago.
+        age: Duration,
     },
-    /// The server is there and says what time it is and where.
-    Welcome {
-        /// The server's clock.
-        now: UnixMillis,
-        /// The office's IANA time zone.
-        time_zone: String,
-    },
-    /// The states of areas.
-    Areas(Vec<AreaState>),
-    /// The states of queues of people with numbers.
-    Queues(Vec<QueueState>),
-    /// The states of car parks.
-    Lots(Vec<LotState>),
-    /// All notices of now.
-    Notices(Vec<Notice>),
-    /// The server proved that it is there: what it said still holds.
-    Heard,
     /// Somebody touched the screen, in the layout's pixels. Answered with the page then on show.
     Touch {
         /// From the left.

@@ -1,16 +1,20 @@
-//! The screen's program: plays, or asks the one that plays.
+//! The screen's program: plays, or asks the one that plays, or prepares what it plays.
 
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
 use std::process::ExitCode;
 
-use anyhow::Result;
+use anyhow::{Context, Result};
 use clap::{Args, Parser, Subcommand};
 use protocol::config::Config;
 use protocol::ids::ScreenId;
 use protocol::screen::Rect;
+use signage_player::agent::process;
+use signage_player::cache::Cache;
 use signage_player::control::{Answer, Request, ask};
 use signage_player::stage::capture::{Capture, Spot};
 use signage_player::stage::output::Target;
+use signage_player::stick::{self, Trust, bundle, watch};
+use signage_player::supervisor::{self, Part};
 use signage_player::{content, player};
 
 /// Shows a layout on a screen, with or without the network.
@@ -30,6 +34,40 @@ enum Command {
         /// The folder to write them to.
         folder: PathBuf,
     },
+    /// Plays what is in a folder or on a memory stick, from the screen's own disk, without a network.
+    Import {
+        #[command(flatten)]
+        screen: Which,
+        /// The folder: videos, pictures, PDFs, with or without a playlist.toml or layout.json; or a signed bundle.
+        #[arg(required_unless_present = "forget")]
+        folder: Option<PathBuf>,
+        /// Takes what was imported from the screen again: it plays what the server wants.
+        #[arg(long, conflicts_with = "folder")]
+        forget: bool,
+    },
+    /// Makes a folder a signed bundle for a memory stick.
+    Bundle {
+        /// The folder.
+        folder: PathBuf,
+        /// The secret key's file, of `signage-player key`.
+        #[arg(long)]
+        key: PathBuf,
+    },
+    /// Makes a key for bundles, and prints its public half for player.stick_keys.
+    Key {
+        /// The secret key's new file.
+        file: PathBuf,
+    },
+}
+
+#[derive(Debug, Args)]
+struct Which {
+    /// The office's configuration, such as configs/demo.toml.
+    #[arg(long)]
+    config: PathBuf,
+    /// Which of its screens this is.
+    #[arg(long)]
+    screen: ScreenId,
 }
 
 #[derive(Debug, Args)]
@@ -58,6 +96,9 @@ struct Play {
     /// Prints how the running player is doing, as JSON.
     #[arg(long, group = "request")]
     status: bool,
+    /// One of the player's two processes; not given: the one that keeps both.
+    #[arg(long, value_enum, hide = true)]
+    part: Option<Part>,
 }
 
 fn place(text: &str) -> Result<(f64, f64), String> {
@@ -89,12 +130,11 @@ fn main() -> ExitCode {
     let cli = Cli::parse();
     let done = match (cli.command, cli.play) {
         (Some(Command::MakeContent { folder }), _) => content::make(&folder),
-        (None, Some(play)) => {
-            let config = runtime::config_or_exit(&play.config);
-            check_screen(&config, &play);
-            act(&config, &play)
-        }
-        (None, None) => runtime::exit_config(&"expected --config FILE --screen ID, or make-content FOLDER; see --help"),
+        (Some(Command::Import { screen, folder, .. }), _) => import(&screen, folder),
+        (Some(Command::Bundle { folder, key }), _) => make_bundle(&folder, &key),
+        (Some(Command::Key { file }), _) => bundle::make_key(&file).map(|public| println!("{public}")),
+        (None, Some(play)) => act(&config_of(&play.config, &play.screen), &play),
+        (None, None) => runtime::exit_config(&"expected --config FILE --screen ID, or a command; see --help"),
     };
     match done {
         Ok(()) => ExitCode::SUCCESS,
@@ -105,22 +145,51 @@ fn main() -> ExitCode {
     }
 }
 
-fn check_screen(config: &Config, play: &Play) {
-    if !config.screens.iter().any(|screen| screen.id == play.screen) {
+fn config_of(file: &Path, screen: &ScreenId) -> Config {
+    let config = runtime::config_or_exit(file);
+    if !config.screens.iter().any(|known| known.id == *screen) {
         let known: Vec<&str> = config.screens.iter().map(|screen| screen.id.as_str()).collect();
-        let file = play.config.display();
+        let file = file.display();
         runtime::exit_config(&format!(
             "{file}: screen: there is no [[screen]] with id {:?}, expected one of {known:?}",
-            play.screen.as_str()
+            screen.as_str()
         ));
     }
+    config
+}
+
+fn import(which: &Which, folder: Option<PathBuf>) -> Result<()> {
+    let config = config_of(&which.config, &which.screen);
+    let cache = Cache::open(&player::home(&config, &which.screen));
+    let Some(folder) = folder else {
+        let had = cache.forget_stick().context("what was imported can't be taken away")?;
+        println!("{}", if had { "taken away" } else { "nothing was imported" });
+        return Ok(());
+    };
+    let keys = watch::keys(&config.player);
+    let imported = stick::import(&folder, &cache, &keys, Trust::Operator, config.player.disk_budget)?;
+    for fault in &imported.faults {
+        eprintln!("left out: {fault}");
+    }
+    let count = imported.manifest.contents.len();
+    println!("{count} files imported; they play from now on, or when the player is started");
+    Ok(())
+}
+
+fn make_bundle(folder: &Path, key: &Path) -> Result<()> {
+    for fault in bundle::make(folder, key, None, runtime::now())? {
+        eprintln!("left out: {fault}");
+    }
+    println!("{} is a bundle now", folder.display());
+    Ok(())
 }
 
 fn act(config: &Config, play: &Play) -> Result<()> {
+    let screen = &play.screen;
     if let Some(file) = &play.snapshot {
-        return player::snapshot(config, &play.screen, file);
+        return player::snapshot(config, screen, file);
     }
-    let socket = player::socket(config, &play.screen);
+    let socket = player::control_place(config, screen);
     if let Some((x, y)) = play.touch {
         if let (Answer::Touched { page }, _) = ask(&socket, &Request::Touch { x, y })? {
             println!("{page}");
@@ -133,10 +202,20 @@ fn act(config: &Config, play: &Play) -> Result<()> {
         }
         return Ok(());
     }
-    let target = if play.headless { Target::Headless } else { Target::Auto };
-    let capture = play.capture.clone().map(|file| Capture {
-        file,
-        spots: play.capture_spot.clone(),
-    });
-    player::run(config, &play.screen, target, capture.as_ref())
+    let Some(part) = play.part else {
+        let arguments: Vec<_> = std::env::args_os().skip(1).collect();
+        return supervisor::run(&player::home(config, screen), &arguments);
+    };
+    supervisor::enter(part)?;
+    match part {
+        Part::Agent => process::run(config, screen),
+        Part::Picture => {
+            let target = if play.headless { Target::Headless } else { Target::Auto };
+            let capture = play.capture.clone().map(|file| Capture {
+                file,
+                spots: play.capture_spot.clone(),
+            });
+            player::run(config, screen, target, capture.as_ref())
+        }
+    }
 }

@@ -1,4 +1,4 @@
-//! Puts the player together and runs it: the stage on the calling thread, the network on its own.
+//! The picture's process: the stage on the calling thread, its sockets on another one.
 
 use std::collections::BTreeMap;
 use std::path::{Path, PathBuf};
@@ -14,8 +14,11 @@ use protocol::screen::{BoardArea, Layout, Report};
 use runtime::Shutdown;
 use tokio::sync::watch;
 
-use crate::agent::{Agent, Settings, cache::Cache};
+use crate::bridge::picture::{End, Shelf};
+use crate::bridge::plays::Plays;
+use crate::cache::Cache;
 use crate::event::{self, Library};
+use crate::place::Place;
 use crate::scene::data::{Data, Moment};
 use crate::scene::{Kit, Scene, standby};
 use crate::sound::Sound;
@@ -25,7 +28,7 @@ use crate::stage::capture::Capture;
 use crate::stage::output::{Output, PERIOD, Target};
 use crate::{control, watchdog};
 
-/// How long the network's side may take to end.
+/// How long the sockets' side may take to end.
 const END_LIMIT: Duration = Duration::from_secs(3);
 
 /// A screen's folder: `paths.run/screens/ID`.
@@ -34,10 +37,16 @@ pub fn home(config: &Config, screen: &ScreenId) -> PathBuf {
     config.paths.run.join("screens").join(screen.as_str())
 }
 
-/// A screen's control socket.
+/// Where a screen's player answers an operator.
 #[must_use]
-pub fn socket(config: &Config, screen: &ScreenId) -> PathBuf {
-    home(config, screen).join("player.sock")
+pub fn control_place(config: &Config, screen: &ScreenId) -> Place {
+    Place::new(&home(config, screen), "player.sock")
+}
+
+/// Where its picture's process listens for its agent's.
+#[must_use]
+pub fn agent_place(config: &Config, screen: &ScreenId) -> Place {
+    Place::new(&home(config, screen), "agent.sock")
 }
 
 /// Plays until a signal ends it.
@@ -46,26 +55,25 @@ pub fn socket(config: &Config, screen: &ScreenId) -> PathBuf {
 /// When the player can't begin, or its output can't go on.
 pub fn run(config: &Config, screen: &ScreenId, target: Target, capture: Option<&Capture>) -> Result<()> {
     gstreamer::init().context("GStreamer")?;
-    let home = home(config, screen);
-    std::fs::create_dir_all(&home).with_context(|| format!("paths.run: {} can't be made", home.display()))?;
+    let cache = Cache::open(&home(config, screen));
     let network = tokio::runtime::Builder::new_multi_thread()
         .worker_threads(1)
         .enable_all()
         .build()?;
     let entered = network.enter();
     let shutdown = Shutdown::on_signals()?;
-    let socket = socket(config, screen);
-    let listener = control::bind(&socket)?;
+    let (control_listener, control_path) = control_place(config, screen).bind()?;
+    let (agent_listener, agent_path) = agent_place(config, screen).bind()?;
     let (events, receiver) = event::channel();
     let (status_in, status) = watch::channel(Report::default());
 
-    let cache = Cache::open(&home)?;
-    let stored = cache.load().map(Arc::new);
-    let (layout, library) = match &stored {
+    let loaded = cache.current();
+    let (layout, library) = match &loaded.manifest {
         Some(manifest) => (manifest.layout.clone(), cache.library(manifest)),
         None => (standby::layout(&config.office.name), Library::new()),
     };
-    let kit = kit(config, screen);
+    let plays = Plays::default();
+    let kit = kit(config, screen, plays.clone());
     let (mut scene, layout) = first_scene(layout, config, &kit)?;
     let mut canvas = Canvas::new(layout.width, layout.height, scene.background());
     let mut data = data(config)?;
@@ -81,15 +89,16 @@ pub fn run(config: &Config, screen: &ScreenId, target: Target, capture: Option<&
     watchdog::start(output.counters())?;
     let stage = Stage::new(output, canvas, scene, data, kit, receiver, status_in);
 
-    let agent = Agent::new(
-        settings(config, screen),
-        cache,
-        events.clone(),
-        status.clone(),
-        shutdown.clone(),
-    );
-    shutdown.spawn(agent.run(stored));
-    shutdown.spawn(control::serve(listener, socket, events, status, shutdown.clone()));
+    let shelf = Arc::new(Shelf::new(cache, loaded.manifest, loaded.faults));
+    let end = End {
+        shelf: Arc::clone(&shelf),
+        events: events.clone(),
+        status: status.clone(),
+        plays,
+    };
+    shutdown.spawn(end.serve(agent_listener, agent_path, shutdown.clone()));
+    let answering = control::serve(control_listener, control_path, shelf, events, status, shutdown.clone());
+    shutdown.spawn(answering);
     drop(entered);
     tracing::info!(%screen, layout = layout.name, "playing");
     let played = stage.run(&shutdown);
@@ -112,7 +121,7 @@ fn first_scene(layout: Layout, config: &Config, kit: &Kit) -> Result<(Scene, Arc
     }
 }
 
-fn kit(config: &Config, screen: &ScreenId) -> Kit {
+fn kit(config: &Config, screen: &ScreenId, plays: Plays) -> Kit {
     let voice = config.paths.voice.clone().filter(|voice| voice.is_file());
     if let (Some(named), None) = (&config.paths.voice, &voice) {
         tracing::warn!("paths.voice: {} is not there: captions and a chime", named.display());
@@ -139,6 +148,7 @@ fn kit(config: &Config, screen: &ScreenId) -> Kit {
             })
             .collect(),
         seed,
+        plays,
     }
 }
 
@@ -152,21 +162,11 @@ fn data(config: &Config) -> Result<Data> {
     Ok(Data::new(zone, stale_after))
 }
 
-fn settings(config: &Config, screen: &ScreenId) -> Settings {
-    let secrets = &config.paths.secrets;
-    Settings {
-        server: config.web.public_url.clone(),
-        screen: screen.clone(),
-        token: secrets.join("screens").join(format!("{screen}.token")),
-        authority: secrets.join("ca.pem"),
-    }
-}
-
 /// Writes what the screen shows now as PNG.
 ///
 /// # Errors
 /// When no player is running for this screen, or the file can't be written.
 pub fn snapshot(config: &Config, screen: &ScreenId, file: &Path) -> Result<()> {
-    let (_, png) = control::ask(&socket(config, screen), &control::Request::Snapshot)?;
+    let (_, png) = control::ask(&control_place(config, screen), &control::Request::Snapshot)?;
     std::fs::write(file, png).with_context(|| file.display().to_string())
 }

@@ -1,4 +1,5 @@
-//! Ends the program when no frame leaves the stage any more, so that whoever supervises it starts it anew.
+//! Ends the picture's process when no frame leaves the stage any more, so that the supervisor starts it anew, and tells
+//! the supervisor how many have left.
 //!
 //! Invariant: it looks at frames that reached the output, not at a timer of its own that a stuck stage
 //! would keep alive.
@@ -9,11 +10,10 @@ use std::time::Duration;
 use runtime::EXIT_STALLED;
 
 use crate::stage::output::Counters;
+use crate::supervisor::beat;
 
 /// Without a frame for so long the picture stands still.
 pub const LIMIT: Duration = Duration::from_secs(5);
-
-const LOOK_EVERY: Duration = Duration::from_millis(500);
 
 /// Sees whether frames leave.
 #[derive(Debug)]
@@ -46,8 +46,14 @@ pub fn start(counters: Arc<Counters>) -> std::io::Result<()> {
     std::thread::Builder::new().name("watchdog".to_owned()).spawn(move || {
         let start = std::time::Instant::now();
         let mut watch = Watch::new(Duration::ZERO);
-        while !watch.is_stalled(counters.left(), start.elapsed()) {
-            std::thread::sleep(LOOK_EVERY);
+        loop {
+            let frames = counters.left();
+            if watch.is_stalled(frames, start.elapsed()) {
+                break;
+            }
+            // Nobody reads: the supervisor is gone, and the system ends this process too.
+            let _ = beat::give(frames);
+            std::thread::sleep(beat::EVERY);
         }
         tracing::error!("no frame for {} s: ending, to be started anew", LIMIT.as_secs());
         std::process::exit(i32::from(EXIT_STALLED));

@@ -23,9 +23,9 @@ use protocol::screen::{Content, Layout, Manifest, Report, ScreenFrame, Text, ToS
 use protocol::time::UnixMillis;
 use runtime::Shutdown;
 use sha2::{Digest, Sha256};
-use signage_player::agent::cache::Cache;
-use signage_player::agent::{Agent, Settings, digest};
-use signage_player::event::{self, Event, Receiver};
+use signage_player::agent::faults::Faults;
+use signage_player::agent::{self, Agent, News, Settings, digest};
+use signage_player::cache::Cache;
 use signage_player::scene::standby;
 use tokio::sync::{mpsc, watch};
 use tokio::time::timeout;
@@ -162,6 +162,8 @@ struct Set {
     dir: tempfile::TempDir,
     server: String,
     serving: tokio::task::JoinHandle<()>,
+    faults: Faults,
+    budget: u64,
 }
 
 impl Set {
@@ -188,16 +190,23 @@ impl Set {
             dir,
             server,
             serving,
+            faults: Faults::default(),
+            budget: 1_000_000,
         }
     }
 
-    fn cache(&self) -> Cache {
-        Cache::open(&self.dir.path().join("cache")).expect("a cache")
+    /// What lies on the disk for these bytes.
+    fn read(&self, bytes: &[u8]) -> Vec<u8> {
+        std::fs::read(self.cache().contents_dir().join(hash(bytes))).expect("there")
     }
 
-    /// Starts an agent as the player does. Gives what the stage would get.
-    fn start(&self) -> (Receiver, Shutdown) {
-        let (events, receiver) = event::channel();
+    fn cache(&self) -> Cache {
+        Cache::open(&self.dir.path().join("cache"))
+    }
+
+    /// Starts an agent as its process does. Gives what the picture would get.
+    fn start(&self) -> (mpsc::Receiver<News>, Shutdown) {
+        let (news, receiver) = mpsc::channel(agent::QUEUE);
         let report = Report {
             page: "home".into(),
             frames: 7,
@@ -210,9 +219,11 @@ impl Set {
             screen: ScreenId::new("lobby").expect("valid"),
             token: self.dir.path().join("token"),
             authority: self.dir.path().join("ca.pem"),
+            disk_budget: self.budget,
         };
-        let stored = self.cache().load().map(Arc::new);
-        let agent = Agent::new(settings, self.cache(), events, status, shutdown.clone());
+        let stored = self.cache().server().manifest.map(Arc::new);
+        let faults = self.faults.clone();
+        let agent = Agent::new(settings, self.cache(), news, status, faults, shutdown.clone());
         shutdown.spawn(agent.run(stored));
         (receiver, shutdown)
     }
@@ -253,8 +264,8 @@ fn manifest(name: &str, contents: &[&[u8]]) -> Manifest {
     }
 }
 
-/// The next event that `wanted` recognises.
-async fn next<T>(receiver: &mut Receiver, wanted: impl Fn(Event) -> Option<T>) -> T {
+/// The next piece of news that `wanted` recognises.
+async fn next<T>(receiver: &mut mpsc::Receiver<News>, wanted: impl Fn(News) -> Option<T>) -> T {
     let looking = async {
         loop {
             if let Some(found) = wanted(receiver.recv().await.expect("the agent is there")) {
@@ -265,16 +276,16 @@ async fn next<T>(receiver: &mut Receiver, wanted: impl Fn(Event) -> Option<T>) -
     timeout(LIMIT, looking).await.expect("in time")
 }
 
-fn shown(event: Event) -> Option<(String, usize)> {
-    match event {
-        Event::Show { layout, library } => Some((layout.name.clone(), library.len())),
+fn shown(news: News) -> Option<String> {
+    match news {
+        News::Show(manifest) => Some(manifest.layout.name.clone()),
         _ => None,
     }
 }
 
-fn arrived(event: Event) -> Option<(String, std::path::PathBuf)> {
-    match event {
-        Event::Content { name, path } => Some((name, path)),
+fn arrived(news: News) -> Option<String> {
+    match news {
+        News::Arrived(name) => Some(name),
         _ => None,
     }
 }
@@ -295,14 +306,10 @@ async fn a_broken_download_goes_on_where_it_broke_off() {
         .expect("lock")
         .extend([Mood::BreakOff, Mood::Fail, Mood::BreakOff]);
     let (mut events, shutdown) = set.start();
-    assert_eq!(
-        next(&mut events, shown).await,
-        ("first".into(), 0),
-        "nothing was on show: at once, as far as it goes"
-    );
-    let (name, path) = next(&mut events, arrived).await;
-    assert_eq!(name, "0.png");
-    assert_eq!(std::fs::read(&path).expect("there"), bytes);
+    let first = next(&mut events, shown).await;
+    assert_eq!(first, "first", "nothing was on show: at once, as far as it goes");
+    assert_eq!(next(&mut events, arrived).await, "0.png");
+    assert_eq!(set.read(&bytes), bytes);
     let ranges = set.office.ranges.lock().expect("lock").clone();
     assert_eq!(ranges[0], None);
     let resumed = ranges.iter().flatten().filter(|range| **range != "bytes=0-").count();
@@ -322,7 +329,7 @@ async fn bytes_that_are_not_what_they_should_be_never_get_a_name() {
         .expect("lock")
         .insert(hash(&bad), noise(60_000, 4));
     let (mut events, shutdown) = set.start();
-    assert_eq!(next(&mut events, arrived).await.0, "0.png");
+    assert_eq!(next(&mut events, arrived).await, "0.png");
     let manifest = set.office.manifest.lock().expect("lock").clone().expect("one");
     let cache = set.cache();
     common::wait_for_async("two tries", LIMIT, || {
@@ -330,6 +337,13 @@ async fn bytes_that_are_not_what_they_should_be_never_get_a_name() {
     })
     .await;
     assert!(cache.has(&manifest.contents["0.png"]));
+    common::wait_for_async("the fault with the item's name", LIMIT, || {
+        let faults = set.faults.all();
+        faults
+            .iter()
+            .any(|fault| fault.starts_with("1.png: ") && fault.contains("set aside"))
+    })
+    .await;
     assert!(!cache.path(&manifest.contents["1.png"]).expect("a hash").exists());
     shutdown.start();
     assert!(shutdown.finished(LIMIT).await);
@@ -345,8 +359,8 @@ async fn one_lie_is_found_out_and_the_truth_taken_next_time() {
         .expect("lock")
         .extend([Mood::BreakOff, Mood::Lie]);
     let (mut events, shutdown) = set.start();
-    let (_, path) = next(&mut events, arrived).await;
-    assert_eq!(std::fs::read(path).expect("there"), bytes);
+    next(&mut events, arrived).await;
+    assert_eq!(set.read(&bytes), bytes);
     shutdown.start();
     assert!(shutdown.finished(LIMIT).await);
 }
@@ -373,22 +387,12 @@ async fn another_layout_takes_over_only_when_it_is_whole() {
     shutdown.start();
     assert!(shutdown.finished(LIMIT).await);
     let (mut events, shutdown) = set.start();
-    assert_eq!(
-        next(&mut events, shown).await,
-        ("second".into(), 1),
-        "never without its content"
-    );
-    common::wait_for_async("the old content's end", LIMIT, || {
-        !set.cache().has(&manifest("first", &[&old]).contents["0.png"])
-    })
-    .await;
+    assert_eq!(next(&mut events, shown).await, "second");
+    assert_eq!(set.read(&new), new, "never without its content");
     shutdown.start();
     assert!(shutdown.finished(LIMIT).await);
-    assert_eq!(
-        set.cache().load(),
-        Some(second.clone()),
-        "the next start begins with it"
-    );
+    let kept = set.cache().current().manifest;
+    assert_eq!(kept, Some(second.clone()), "the next start begins with it");
 
     // And the next connection says which manifest is held, so that it isn't sent again.
     while set.heard.try_recv().is_ok() {}
@@ -411,10 +415,10 @@ async fn a_server_that_was_gone_is_found_again_and_told_how_the_screen_is() {
     let (mut events, shutdown) = set.start();
     // The token comes later than the player.
     std::fs::write(set.dir.path().join("token"), TOKEN).expect("written");
-    let welcome = |event: Event| matches!(event, Event::Welcome { .. }).then_some(());
+    let welcome = |news: News| matches!(news, News::Said(ToScreen::Welcome { .. })).then_some(());
     next(&mut events, welcome).await;
-    next(&mut events, |event| {
-        matches!(event, Event::Areas(areas) if areas.len() == 1).then_some(())
+    next(&mut events, |news| {
+        matches!(news, News::Said(ToScreen::Areas { areas }) if areas.len() == 1).then_some(())
     })
     .await;
     let mut reported = None;
@@ -491,8 +495,53 @@ async fn over_tls_the_office_s_own_authority_is_trusted_and_no_other() {
     // The office's own appears: the screen connects and fetches.
     std::fs::copy(secrets.ca(), &ca).expect("copied");
     let (mut events, shutdown) = set.start();
-    assert_eq!(std::fs::read(next(&mut events, arrived).await.1).expect("there"), bytes);
+    next(&mut events, arrived).await;
+    assert_eq!(set.read(&bytes), bytes);
     shutdown.start();
     assert!(shutdown.finished(LIMIT).await);
     serving.abort();
+}
+
+#[tokio::test]
+async fn the_least_recently_used_makes_room_and_what_is_on_show_never_does() {
+    let [old, older, new] = [noise(300_000, 1), noise(300_000, 2), noise(300_000, 3)];
+    let mut set = Set::new(&[&new, &old]).await;
+    set.budget = 700_000;
+    let cache = set.cache();
+    let now = std::time::SystemTime::now();
+    for (bytes, age) in [(&old, 10), (&older, 500)] {
+        let path = cache.contents_dir().join(hash(bytes));
+        std::fs::write(&path, bytes).expect("written");
+        let file = std::fs::File::options().write(true).open(path).expect("opens");
+        file.set_modified(now - Duration::from_secs(age)).expect("set");
+    }
+    cache.store(&manifest("first", &[&old])).expect("stored");
+    let (mut events, shutdown) = set.start();
+    next(&mut events, shown).await;
+    assert_eq!((set.read(&old), set.read(&new)), (old.clone(), new.clone()));
+    assert!(
+        !cache.contents_dir().join(hash(&older)).exists(),
+        "nobody wants it any more"
+    );
+
+    // Now nothing may go: what is on show stays, and what doesn't fit is named.
+    let large = noise(600_000, 4);
+    shutdown.start();
+    assert!(shutdown.finished(LIMIT).await);
+    set.office
+        .contents
+        .lock()
+        .expect("lock")
+        .insert(hash(&large), large.clone());
+    *set.office.manifest.lock().expect("lock") = Some(manifest("second", &[&large, &new]));
+    let (mut events, shutdown) = set.start();
+    assert_eq!(next(&mut events, shown).await, "second");
+    let faults = set.faults.all();
+    assert!(
+        faults.iter().any(|it| it.starts_with("0.png: there is no room")),
+        "{faults:?}"
+    );
+    assert_eq!(set.read(&new), new);
+    shutdown.start();
+    assert!(shutdown.finished(LIMIT).await);
 }

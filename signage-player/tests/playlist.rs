@@ -60,6 +60,9 @@ fn run(line: &str) {
 fn playlist(items: &[(&str, Option<u64>)]) -> Scene {
     let item = |(content, duration): &(&str, Option<u64>)| match duration {
         Some(duration) => format!(r#"{{"type":"picture","content":"{content}","duration_ms":{duration}}}"#),
+        None if content.ends_with(".pdf") => {
+            format!(r#"{{"type":"document","content":"{content}","page_ms":500}}"#)
+        }
         None => format!(r#"{{"type":"video","content":"{content}"}}"#),
     };
     let items: Vec<String> = items.iter().map(item).collect();
@@ -208,4 +211,127 @@ fn when_nothing_can_be_played_the_zone_has_the_office_colour() {
         ticks > 30 && !scene.faults().is_empty()
     });
     assert!(scene.faults()[0].starts_with("bad.png: "), "{:?}", scene.faults());
+}
+
+/// A PNG of one grey level, made here so that its size costs no memory: rows are compressed one by one.
+fn huge_png(file: &Path, width: u32, height: u32) {
+    let mut data = flate2::write::ZlibEncoder::new(Vec::new(), flate2::Compression::fast());
+    let row = vec![0; width as usize / 8 + 1];
+    for _ in 0..height {
+        std::io::Write::write_all(&mut data, &row).expect("in memory");
+    }
+    let data = data.finish().expect("in memory");
+    let mut png = b"\x89PNG\r\n\x1a\n".to_vec();
+    let mut header = [width.to_be_bytes(), height.to_be_bytes()].concat();
+    // One bit a pixel, grey.
+    header.extend([1, 0, 0, 0, 0]);
+    for (kind, body) in [(b"IHDR", header), (b"IDAT", data), (b"IEND", Vec::new())] {
+        png.extend(u32::try_from(body.len()).expect("small").to_be_bytes());
+        let mut crc = flate2::Crc::new();
+        crc.update(kind);
+        crc.update(&body);
+        png.extend(kind);
+        png.extend(&body);
+        png.extend(crc.sum().to_be_bytes());
+    }
+    std::fs::write(file, png).expect("written");
+}
+
+/// A PDF of one page that is all blue, as small as one can be.
+fn pdf(file: &Path) {
+    let page = "0.125 0.25 0.8125 rg 0 0 128 72 re f";
+    let text = format!(
+        "%PDF-1.4\n1 0 obj<</Type/Catalog/Pages 2 0 R>>endobj\n2 0 obj<</Type/Pages/Kids[3 0 R]/Count 1>>endobj\n\
+         3 0 obj<</Type/Page/Parent 2 0 R/MediaBox[0 0 128 72]/Contents 4 0 R/Resources<<>>>>endobj\n\
+         4 0 obj<</Length {}>>stream\n{page}\nendstream endobj\ntrailer<</Root 1 0 R>>\n",
+        page.len()
+    );
+    std::fs::write(file, text).expect("written");
+}
+
+#[test]
+fn what_is_too_large_cut_or_empty_is_named_and_what_is_just_large_plays() {
+    let dir = tempfile::tempdir().expect("temp");
+    let file = |name: &str| dir.path().join(name);
+    video(&file("good.mp4"), whole(GREEN), 10);
+    pdf(&file("page.pdf"));
+    // 8K, as cameras make them: all black, which tells it from all others.
+    huge_png(&file("8k.png"), 7680, 4320);
+    // Some 100 KB that unfold to 400 million pixels.
+    huge_png(&file("bomb.png"), 20_000, 20_000);
+    assert!(std::fs::metadata(file("bomb.png")).expect("there").len() < 1 << 20);
+    run(&format!(
+        "videotestsrc num-buffers=2 ! video/x-raw,format=I420,width=7680,height=4320,framerate=30/1 \
+         ! x264enc speed-preset=ultrafast ! mp4mux ! filesink location={}",
+        file("8k.mp4").display()
+    ));
+    let bytes = std::fs::read(file("page.pdf")).expect("read");
+    std::fs::write(file("cut.pdf"), &bytes[..60]).expect("written");
+    std::fs::write(file("zero.png"), b"").expect("written");
+    std::fs::write(file("zero.pdf"), b"").expect("written");
+    let bytes = std::fs::read(file("8k.png")).expect("read");
+    std::fs::write(file("cut.png"), &bytes[..40]).expect("written");
+    let names = [
+        "good.mp4", "8k.png", "bomb.png", "page.pdf", "8k.mp4", "cut.pdf", "zero.png", "zero.pdf", "cut.png",
+    ];
+    let mut data = data();
+    for name in names {
+        data.library.insert(name.to_owned(), file(name));
+    }
+    let entry = |name: &'static str| (name, name.ends_with("png").then_some(500));
+    let mut scene = playlist(&names.map(entry));
+    let bad = ["bomb.png", "8k.mp4", "cut.pdf", "zero.png", "zero.pdf", "cut.png"];
+    let mut seen = [false; 3];
+    play(&mut scene, &data, |scene, color| {
+        for (seen, known) in seen.iter_mut().zip([GREEN, BLUE, [0, 0, 0]]) {
+            *seen |= is_near(color, known);
+        }
+        let faults = scene.faults();
+        let is_named = |name: &&str| faults.iter().any(|fault| fault.starts_with(&format!("{name}: ")));
+        seen == [true; 3] && bad.iter().all(is_named)
+    });
+    let faults = scene.faults();
+    for name in ["good.mp4", "page.pdf", "8k.png"] {
+        assert!(!faults.iter().any(|fault| fault.starts_with(name)), "{faults:?}");
+    }
+    assert!(
+        faults.iter().any(|it| it.starts_with("bomb.png: 20000x20000")),
+        "{faults:?}"
+    );
+}
+
+#[test]
+fn fifty_thousand_letters_roll_by_and_a_playlist_without_an_item_is_refused() {
+    let text = "窓口のご案内。".repeat(50_000 / 7 + 1);
+    assert!(text.chars().count() >= 50_000);
+    for widget in ["roll", "ticker", "rich_text", "label"] {
+        let more = match widget {
+            "ticker" => r#""speed":60"#,
+            "roll" => r#""size":20,"speed":60"#,
+            _ => r##""size":20,"color":"#000000""##,
+        };
+        let layout = format!(
+            r##"{{"version":2,"name":"t","width":128,"height":72,"pages":[{{"name":"home","background":"#ffffff","zones":[
+            {{"name":"main","rect":{{"x":0,"y":0,"width":128,"height":72}},"widget":{{"type":"{widget}",{more},"text":{{"ja":"{text}"}}}}}}]}}]}}"##
+        );
+        let layout = match protocol::screen::Layout::parse(&layout) {
+            Ok(layout) => layout,
+            Err(error) => panic!("{widget}: {error}"),
+        };
+        let mut scene = Scene::build(std::sync::Arc::new(layout), &common::kit()).expect("built");
+        let mut ticks = 0;
+        play(&mut scene, &data(), |_, _| {
+            ticks += 1;
+            ticks > 10
+        });
+    }
+    let empty = protocol::screen::Layout::parse(
+        r##"{"version":2,"name":"t","width":128,"height":72,"pages":[{"name":"home","background":"#ffffff","zones":[
+        {"name":"main","rect":{"x":0,"y":0,"width":128,"height":72},"widget":{"type":"playlist","items":[]}}]}]}"##,
+    );
+    let said = empty.expect_err("refused").to_string();
+    assert!(
+        said.contains("the playlist has no item") && said.contains("main"),
+        "{said}"
+    );
 }

@@ -3,29 +3,36 @@
 //! A download grows under a temporary name, is hashed while it is written, goes on where it broke off
 //! (RFC 9110 §14), is synced and gets its name when it is whole and right.
 
-use std::path::Path;
+use std::collections::{BTreeMap, BTreeSet};
 use std::sync::Arc;
-use std::time::Duration;
+use std::time::{Duration, SystemTime};
 
 use anyhow::{Context, Result};
 use futures_util::StreamExt;
 use protocol::screen::{Content, Manifest};
 use reqwest::header::{CONTENT_RANGE, RANGE};
 use reqwest::{Client, Response, StatusCode};
-use sha2::{Digest, Sha256};
-use tokio::fs::{self, File, OpenOptions};
-use tokio::io::{AsyncReadExt, AsyncWriteExt};
-use tokio::sync::watch;
+use tokio::fs;
+use tokio::sync::{mpsc, watch};
+use tokio::time::Instant;
 
-use super::cache::Cache;
-use super::{Settings, tls, wait_before};
-use crate::event::{Event, Sender};
+use super::faults::{Faults, Source};
+use super::{News, Settings, tls, wait_before};
+use crate::cache::growing::{Growing, sync_folder};
+use crate::cache::room::NoRoom;
+use crate::cache::{Cache, scrub};
 
 const CONNECT_LIMIT: Duration = Duration::from_secs(10);
 /// A server that sends nothing for so long has broken off.
 const READ_LIMIT: Duration = Duration::from_secs(20);
 /// What couldn't be had is tried again after at most so long.
 const AGAIN: Duration = Duration::from_secs(60);
+/// A content that was something else so often in a row is set aside …
+const LIES: u32 = 2;
+/// … for so long: it would only be fetched whole again and again.
+const ASIDE: Duration = Duration::from_secs(600);
+/// What is stored is read again and compared after so long.
+const SCRUB_EVERY: Duration = Duration::from_secs(24 * 3600);
 
 /// Why a content isn't there.
 #[derive(Debug, thiserror::Error)]
@@ -33,36 +40,54 @@ pub enum FetchError {
     /// The server, the network or the disk failed: trying again may help.
     #[error("{0:#}")]
     Broken(#[from] anyhow::Error),
-    /// The server doesn't have it, or has something else under its name.
+    /// The server doesn't have it, or says nonsense about it.
     #[error("{0}")]
     Refused(String),
+    /// The server has something else under its name.
+    #[error("the server sends something else under its name: it is set aside")]
+    Lie,
+    /// There is no room for it.
+    #[error(transparent)]
+    NoRoom(#[from] NoRoom),
+}
+
+/// How often in a row a content was something else, and until when it is set aside.
+#[derive(Debug, Default)]
+struct Lied {
+    times: u32,
+    aside_until: Option<Instant>,
 }
 
 /// Fetches contents for one screen.
 pub struct Fetcher {
     settings: Arc<Settings>,
     cache: Arc<Cache>,
-    events: Sender,
-    faults: watch::Sender<Vec<String>>,
+    news: mpsc::Sender<News>,
+    faults: Faults,
     shown: Option<Arc<Manifest>>,
+    /// By hash; forgotten with the manifest.
+    lied: BTreeMap<String, Lied>,
+    scrub_at: Instant,
 }
 
 impl Fetcher {
-    /// A fetcher. `shown`: what the stage plays already.
+    /// A fetcher. `shown`: what the server wanted on show last.
     #[must_use]
     pub fn new(
         settings: Arc<Settings>,
         cache: Arc<Cache>,
-        events: Sender,
-        faults: watch::Sender<Vec<String>>,
+        news: mpsc::Sender<News>,
+        faults: Faults,
         shown: Option<Arc<Manifest>>,
     ) -> Self {
         Self {
             settings,
             cache,
-            events,
+            news,
             faults,
             shown,
+            lied: BTreeMap::new(),
+            scrub_at: Instant::now(),
         }
     }
 
@@ -70,16 +95,27 @@ impl Fetcher {
     pub async fn run(mut self, mut wish: watch::Receiver<Option<Arc<Manifest>>>) {
         loop {
             let manifest = wish.borrow_and_update().clone();
+            self.lied.clear();
             let changed = match manifest {
                 None => wish.changed().await,
                 Some(manifest) => tokio::select! {
                     changed = wish.changed() => changed,
-                    () = self.obtain(&manifest) => wish.changed().await,
+                    () = self.care(&manifest) => return,
                 },
             };
             if changed.is_err() {
                 return;
             }
+        }
+    }
+
+    /// For ever: obtains everything, and looks from time to time whether it is still what it should be.
+    async fn care(&mut self, manifest: &Arc<Manifest>) {
+        loop {
+            self.obtain(manifest).await;
+            tokio::time::sleep_until(self.scrub_at).await;
+            self.scrub(manifest).await;
+            self.scrub_at = Instant::now() + SCRUB_EVERY;
         }
     }
 
@@ -95,8 +131,8 @@ impl Fetcher {
                 if self.cache.has(content) {
                     continue;
                 }
-                match self.fetch(content).await {
-                    Ok(()) => self.tell(manifest, name, content).await,
+                match self.try_once(content, manifest).await {
+                    Ok(()) => self.tell(manifest, name).await,
                     Err(error) => {
                         tracing::warn!(content = name, "couldn't be fetched: {error}");
                         may_come |= matches!(error, FetchError::Broken(_));
@@ -105,13 +141,12 @@ impl Fetcher {
                 }
             }
             let is_whole = faults.is_empty();
-            self.faults.send_replace(faults);
+            self.faults.set(Source::Content, faults);
             if !may_come && self.shown.as_ref() != Some(manifest) {
                 self.show(manifest).await;
             }
             if is_whole {
-                let shown: Vec<&Manifest> = self.shown.iter().map(AsRef::as_ref).collect();
-                self.cache.keep_only(&shown);
+                self.cache.tidy(&self.in_use(manifest));
                 return;
             }
             tokio::time::sleep(wait_before(attempt, rand::random()).min(AGAIN)).await;
@@ -120,60 +155,109 @@ impl Fetcher {
     }
 
     async fn show(&mut self, manifest: &Arc<Manifest>) {
-        if let Err(error) = self.cache.store(manifest) {
+        let kept = self.cache.store(manifest);
+        let mut faults = Vec::new();
+        if let Err(error) = &kept {
             tracing::error!("the manifest can't be kept for the next start: {error}");
+            faults.push(format!("the manifest can't be kept for the next start: {error}"));
         }
+        self.faults.set(Source::Disk, faults);
         self.shown = Some(Arc::clone(manifest));
-        let layout = Arc::new(manifest.layout.clone());
-        let library = self.cache.library(manifest);
-        // Fails only when the stage is gone, and with it the program.
-        let _ = self.events.send(Event::Show { layout, library }).await;
+        self.cache.touch(manifest, SystemTime::now());
+        // What the server wants is newer than what came on a stick before: it is what is played now.
+        let _ = self.news.send(News::Show(Arc::clone(manifest))).await;
     }
 
-    async fn tell(&self, manifest: &Arc<Manifest>, name: &str, content: &Content) {
-        let is_shown = self.shown.as_ref() == Some(manifest);
-        if let (true, Some(path)) = (is_shown, self.cache.path(content)) {
-            let _ = self
-                .events
-                .send(Event::Content {
-                    name: name.to_owned(),
-                    path,
-                })
-                .await;
+    async fn tell(&self, manifest: &Arc<Manifest>, name: &str) {
+        if self.shown.as_ref() == Some(manifest) {
+            let _ = self.news.send(News::Arrived(name.to_owned())).await;
         }
     }
 
-    /// Fetches one content whole, or as far as it goes; the next try goes on from there.
+    /// What must stay: all that the disk's manifests name, and what is to come.
+    fn in_use(&self, manifest: &Manifest) -> BTreeSet<String> {
+        let mut hashes = self.cache.in_use();
+        hashes.extend(manifest.contents.values().map(|content| content.sha256.clone()));
+        hashes
+    }
+
+    /// Fetches a content unless it is set aside, and sets it aside when it isn't what it should be again.
+    async fn try_once(&mut self, content: &Content, manifest: &Manifest) -> Result<(), FetchError> {
+        let lied = self.lied.get(&content.sha256);
+        if lied.is_some_and(|it| it.aside_until.is_some_and(|until| Instant::now() < until)) {
+            return Err(FetchError::Lie);
+        }
+        let fetched = self.fetch(content, &self.in_use(manifest)).await;
+        match &fetched {
+            Ok(()) => {
+                self.lied.remove(&content.sha256);
+            }
+            Err(FetchError::Lie) => {
+                let lied = self.lied.entry(content.sha256.clone()).or_default();
+                lied.times += 1;
+                lied.aside_until = (lied.times >= LIES).then(|| Instant::now() + ASIDE);
+            }
+            Err(_) => {}
+        }
+        fetched
+    }
+
+    /// Fetches one content whole, or as far as it goes; the next try goes on from there. `in_use`: what doesn't go to
+    /// make room.
     ///
     /// # Errors
     /// [`FetchError`].
-    pub async fn fetch(&self, content: &Content) -> Result<(), FetchError> {
+    pub async fn fetch(&self, content: &Content, in_use: &BTreeSet<String>) -> Result<(), FetchError> {
         let refused = || FetchError::Refused(format!("{:?} is not a SHA-256", content.sha256));
         let path = self.cache.path(content).ok_or_else(refused)?;
         let part = self.cache.part(content).ok_or_else(refused)?;
+        let begun = fs::metadata(&part).await.map_or(0, |file| file.len());
+        let needed = content.size.saturating_sub(begun);
+        self.cache.make_room(needed, self.settings.disk_budget, in_use)?;
         let mut growing = Growing::open(&part).await?;
-        if growing.len > content.size {
+        if growing.len() > content.size {
             growing.restart().await?;
         }
-        if growing.len < content.size || content.size == 0 {
+        let found = growing.len();
+        if growing.len() < content.size || content.size == 0 {
             self.download(content, &mut growing).await?;
         }
         if growing.hash() != content.sha256 {
             fs::remove_file(&part).await.context("deleting")?;
-            return Err(FetchError::Refused(
-                "the server sends something else under its name".to_owned(),
-            ));
+            if found > 0 {
+                // Perhaps a power cut spoilt what was there: that is no word against the server yet.
+                let spoilt = anyhow::anyhow!("what was there of it was spoilt: it is fetched anew");
+                return Err(FetchError::Broken(spoilt));
+            }
+            return Err(FetchError::Lie);
         }
-        growing.file.sync_all().await.context("syncing")?;
+        growing.sync().await?;
         fs::rename(&part, &path).await.context("renaming")?;
         sync_folder(&path).await?;
         Ok(())
     }
 
+    /// Reads what is stored again; what the disk has lost is deleted, and fetched anew.
+    async fn scrub(&self, manifest: &Arc<Manifest>) {
+        for (name, content) in &manifest.contents {
+            let Some(path) = self.cache.path(content).filter(|_| self.cache.has(content)) else {
+                continue;
+            };
+            let wanted = content.clone();
+            let read = path.clone();
+            let sound = tokio::task::spawn_blocking(move || scrub::is_sound(&read, &wanted)).await;
+            if !matches!(sound, Ok(Ok(true))) {
+                tracing::error!(content = name, "the disk has lost it: it is fetched anew");
+                // Where even this fails, the picture may show what is left of it.
+                let _ = fs::remove_file(&path).await;
+            }
+        }
+    }
+
     async fn download(&self, content: &Content, growing: &mut Growing) -> Result<(), FetchError> {
-        let response = self.request(content, growing.len).await?;
+        let response = self.request(content, growing.len()).await?;
         match response.status() {
-            StatusCode::PARTIAL_CONTENT if starts_at(&response) == Some(growing.len) => {}
+            StatusCode::PARTIAL_CONTENT if starts_at(&response) == Some(growing.len()) => {}
             StatusCode::OK => growing.restart().await?,
             // The server has another idea of the size: start from nothing next time.
             StatusCode::RANGE_NOT_SATISFIABLE | StatusCode::PARTIAL_CONTENT => {
@@ -189,10 +273,14 @@ impl Fetcher {
         }
         let grown = grow(growing, response, content.size).await;
         // Also what came before a break is kept for the next try.
-        growing.file.flush().await.context("writing")?;
+        growing.flush().await?;
         grown?;
-        if growing.len < content.size {
-            let broken = anyhow::anyhow!("the download broke off after {} of {} bytes", growing.len, content.size);
+        if growing.len() < content.size {
+            let broken = anyhow::anyhow!(
+                "the download broke off after {} of {} bytes",
+                growing.len(),
+                content.size
+            );
             return Err(FetchError::Broken(broken));
         }
         Ok(())
@@ -220,7 +308,7 @@ async fn grow(growing: &mut Growing, response: Response, size: u64) -> Result<()
     let mut body = response.bytes_stream();
     while let Some(bytes) = body.next().await {
         let bytes = bytes.context("the download broke off")?;
-        if growing.len + bytes.len() as u64 > size {
+        if growing.len() + bytes.len() as u64 > size {
             growing.restart().await?;
             return Err(FetchError::Refused(format!(
                 "it is larger than the {size} bytes stated"
@@ -235,59 +323,4 @@ async fn grow(growing: &mut Growing, response: Response, size: u64) -> Result<()
 fn starts_at(response: &Response) -> Option<u64> {
     let range = response.headers().get(CONTENT_RANGE)?.to_str().ok()?;
     range.strip_prefix("bytes ")?.split('-').next()?.trim().parse().ok()
-}
-
-/// A file that grows, and the hash of what it holds.
-struct Growing {
-    file: File,
-    len: u64,
-    hasher: Sha256,
-}
-
-impl Growing {
-    /// Opens what is there already and hashes it.
-    async fn open(path: &Path) -> Result<Self> {
-        let named = || path.display().to_string();
-        let mut options = OpenOptions::new();
-        let mut file = options
-            .read(true)
-            .append(true)
-            .create(true)
-            .open(path)
-            .await
-            .with_context(named)?;
-        let (mut hasher, mut len) = (Sha256::new(), 0);
-        let mut block = vec![0; 256 << 10];
-        loop {
-            let count = file.read(&mut block).await.with_context(named)?;
-            if count == 0 {
-                return Ok(Self { file, len, hasher });
-            }
-            hasher.update(&block[..count]);
-            len += count as u64;
-        }
-    }
-
-    async fn restart(&mut self) -> Result<()> {
-        self.file.set_len(0).await.context("cutting")?;
-        (self.len, self.hasher) = (0, Sha256::new());
-        Ok(())
-    }
-
-    async fn push(&mut self, bytes: &[u8]) -> Result<()> {
-        self.file.write_all(bytes).await.context("writing")?;
-        self.hasher.update(bytes);
-        self.len += bytes.len() as u64;
-        Ok(())
-    }
-
-    fn hash(&self) -> String {
-        data_encoding::HEXLOWER.encode(&self.hasher.clone().finalize())
-    }
-}
-
-/// A new name survives a power cut only once its folder is synced.
-async fn sync_folder(path: &Path) -> Result<()> {
-    let folder = path.parent().context("a file without a folder")?;
-    File::open(folder).await?.sync_all().await.context("syncing the folder")
 }

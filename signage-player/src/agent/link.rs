@@ -7,7 +7,7 @@ use anyhow::{Context, Error, Result, bail};
 use futures_util::{SinkExt, StreamExt};
 use protocol::screen::{Manifest, Report, ScreenFrame, ToScreen};
 use tokio::net::TcpStream;
-use tokio::sync::watch;
+use tokio::sync::{mpsc, watch};
 use tokio::time::{Instant, MissedTickBehavior, interval, timeout};
 use tokio_tungstenite::tungstenite::Message;
 use tokio_tungstenite::tungstenite::client::IntoClientRequest;
@@ -15,8 +15,9 @@ use tokio_tungstenite::tungstenite::http::header::AUTHORIZATION;
 use tokio_tungstenite::tungstenite::protocol::WebSocketConfig;
 use tokio_tungstenite::{Connector, MaybeTlsStream, WebSocketStream, connect_async_tls_with_config};
 
-use super::{PROTOCOL, Settings, digest, tls};
-use crate::event::{Event, Sender, Status};
+use super::faults::{Faults, Source};
+use super::{News, PROTOCOL, Settings, digest, tls};
+use crate::event::Status;
 
 const CONNECT_LIMIT: Duration = Duration::from_secs(15);
 const REPORT_EVERY: Duration = Duration::from_secs(10);
@@ -30,10 +31,9 @@ type Socket = WebSocketStream<MaybeTlsStream<TcpStream>>;
 
 pub(super) struct Link {
     pub(super) settings: Arc<Settings>,
-    pub(super) events: Sender,
+    pub(super) news: mpsc::Sender<News>,
     pub(super) status: Status,
-    /// What couldn't be fetched.
-    pub(super) faults: watch::Receiver<Vec<String>>,
+    pub(super) faults: Faults,
     /// The manifest that the server wants on show.
     pub(super) wanted: watch::Sender<Option<Arc<Manifest>>>,
 }
@@ -113,7 +113,7 @@ impl Link {
 
     fn report(&self) -> ScreenFrame {
         let mut report: Report = self.status.borrow().clone();
-        report.faults.extend(self.faults.borrow().iter().cloned());
+        report.faults.extend(self.faults.all());
         ScreenFrame::Report { report }
     }
 
@@ -123,42 +123,71 @@ impl Link {
             Err(error) => {
                 // A newer server may say more than this player knows.
                 tracing::warn!("a frame from the server is not understood: {error}");
+                if is_manifest(text) {
+                    self.refuse_manifest(&error);
+                }
                 return Ok(());
             }
         };
         match frame {
-            ToScreen::Welcome { screen, now, time_zone } => {
-                if screen != self.settings.screen {
+            ToScreen::Welcome { ref screen, .. } => {
+                if *screen != self.settings.screen {
                     bail!("the token is for screen {screen}, this is {}", self.settings.screen);
                 }
                 tracing::info!("connected");
                 *was_welcome = true;
-                self.tell(Event::Welcome { now, time_zone }).await
+                self.tell(frame).await
             }
             ToScreen::Manifest { manifest } => {
                 match manifest.layout.check() {
                     Ok(()) => {
+                        self.faults.set(Source::Manifest, missing(&manifest));
                         self.wanted.send_replace(Some(Arc::new(manifest)));
                     }
-                    Err(error) => tracing::error!("the server's manifest can't be shown: {error}"),
+                    Err(error) => self.refuse_manifest(&error),
                 }
                 Ok(())
             }
-            ToScreen::Areas { areas } => self.tell(Event::Areas(areas)).await,
-            ToScreen::Queues { queues } => self.tell(Event::Queues(queues)).await,
-            ToScreen::Lots { lots } => self.tell(Event::Lots(lots)).await,
-            ToScreen::Notices { notices } => self.tell(Event::Notices(notices)).await,
-            ToScreen::Pong => self.tell(Event::Heard).await,
             ToScreen::Error { problem } => {
                 tracing::warn!(problem = problem.kind, "the server: {}", problem.title);
                 Ok(())
             }
+            said => self.tell(said).await,
         }
     }
 
-    async fn tell(&self, event: Event) -> Result<()> {
-        self.events.send(event).await.ok().context("the stage is gone")
+    /// What is on show stays; the fault is told until a manifest comes that can be read.
+    fn refuse_manifest(&self, error: &dyn std::fmt::Display) {
+        tracing::error!("the server's manifest can't be shown: {error}");
+        let fault = format!("the server's manifest can't be shown: {error}");
+        self.faults.set(Source::Manifest, vec![fault]);
     }
+
+    async fn tell(&self, said: ToScreen) -> Result<()> {
+        let told = self.news.send(News::Said(said)).await;
+        told.ok().context("the way to the picture is gone")
+    }
+}
+
+/// Whether a frame that can't be read wanted to be a manifest.
+fn is_manifest(text: &str) -> bool {
+    #[derive(serde::Deserialize)]
+    struct Head {
+        r#type: String,
+    }
+    serde_json::from_str::<Head>(text).is_ok_and(|head| head.r#type == "manifest")
+}
+
+/// Items of a layout that its manifest doesn't know.
+fn missing(manifest: &Manifest) -> Vec<String> {
+    let mut names: Vec<&str> = manifest.layout.contents().collect();
+    names.sort_unstable();
+    names.dedup();
+    names.retain(|name| !manifest.contents.contains_key(*name));
+    names
+        .into_iter()
+        .map(|name| format!("{name}: the manifest doesn't say what it is"))
+        .collect()
 }
 
 async fn send(socket: &mut Socket, frame: &ScreenFrame) -> Result<()> {

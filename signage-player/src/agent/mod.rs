@@ -1,11 +1,15 @@
 //! The network's side of the screen: one connection to the office's server, kept up for ever.
 //!
-//! Invariant: the picture never waits for anything here. What arrives is checked, made whole on the disk
-//! where it is content, and only then told to the stage.
+//! It is a process of its own. Invariant: the picture never waits for anything here. What arrives is checked, made
+//! whole on the disk where it is content, and only then told to the picture's process ([`crate::bridge`]).
 
-pub mod cache;
+pub mod faults;
 pub mod fetch;
+pub mod health;
+pub mod journal;
 mod link;
+pub mod process;
+pub mod reporter;
 pub mod tls;
 
 use std::path::PathBuf;
@@ -14,12 +18,15 @@ use std::time::Duration;
 
 use anyhow::{Context, Result};
 use protocol::ids::ScreenId;
-use protocol::screen::{Manifest, VERSION};
+use protocol::screen::{Manifest, ToScreen, VERSION};
 use runtime::Shutdown;
-use tokio::sync::watch;
+use tokio::sync::{mpsc, watch};
 
-use crate::event::{Sender, Status};
-use cache::Cache;
+pub use crate::cache::digest;
+
+use crate::cache::Cache;
+use crate::event::Status;
+use faults::Faults;
 use fetch::Fetcher;
 
 /// The first wait before another try.
@@ -38,6 +45,8 @@ pub struct Settings {
     pub token: PathBuf,
     /// The office's own certificate authority (PEM), where there is one. May appear later.
     pub authority: PathBuf,
+    /// So many bytes of contents are kept at most.
+    pub disk_budget: u64,
 }
 
 impl Settings {
@@ -47,6 +56,21 @@ impl Settings {
         Ok(text.trim().to_owned())
     }
 }
+
+/// What the agent has for the picture.
+#[derive(Debug, Clone)]
+pub enum News {
+    /// Shows this from now on.
+    Show(Arc<Manifest>),
+    /// A content of this name is there.
+    Arrived(String),
+    /// The server said something that is shown.
+    Said(ToScreen),
+}
+
+/// How many news wait for the way to the picture, which only notes them: it waits for nothing. When full, the
+/// network waits.
+pub const QUEUE: usize = 64;
 
 /// How long to wait before try number `attempt` (from 0). `chance` from 0 to 1 keeps many screens apart.
 #[must_use]
@@ -59,33 +83,41 @@ pub fn wait_before(attempt: u32, chance: f64) -> Duration {
 pub struct Agent {
     settings: Arc<Settings>,
     cache: Arc<Cache>,
-    events: Sender,
+    news: mpsc::Sender<News>,
     status: Status,
+    faults: Faults,
     shutdown: Shutdown,
 }
 
 impl Agent {
     /// An agent that speaks for a screen.
     #[must_use]
-    pub fn new(settings: Settings, cache: Cache, events: Sender, status: Status, shutdown: Shutdown) -> Self {
+    pub fn new(
+        settings: Settings,
+        cache: Cache,
+        news: mpsc::Sender<News>,
+        status: Status,
+        faults: Faults,
+        shutdown: Shutdown,
+    ) -> Self {
         Self {
             settings: Arc::new(settings),
             cache: Arc::new(cache),
-            events,
+            news,
             status,
+            faults,
             shutdown,
         }
     }
 
-    /// Runs until the shutdown. `stored`: what the screen already plays.
+    /// Runs until the shutdown. `stored`: what the server wanted on show last.
     pub async fn run(self, stored: Option<Arc<Manifest>>) {
         let (wanted, wish) = watch::channel(stored.clone());
-        let (faults_in, faults) = watch::channel(Vec::new());
         let fetcher = Fetcher::new(
             Arc::clone(&self.settings),
             Arc::clone(&self.cache),
-            self.events.clone(),
-            faults_in,
+            self.news.clone(),
+            self.faults.clone(),
             stored,
         );
         let stopped = self.shutdown.clone();
@@ -97,9 +129,9 @@ impl Agent {
         });
         let link = link::Link {
             settings: self.settings,
-            events: self.events,
+            news: self.news,
             status: self.status,
-            faults,
+            faults: self.faults,
             wanted,
         };
         tokio::select! {
@@ -134,15 +166,6 @@ async fn keep_up(link: link::Link) {
         tokio::time::sleep(wait_before(attempt, rand::random())).await;
         attempt = attempt.saturating_add(1);
     }
-}
-
-/// SHA-256 of a manifest's JSON, as [`protocol::screen::ScreenFrame::Hello`] names it.
-#[must_use]
-pub fn digest(manifest: &Manifest) -> Option<String> {
-    use sha2::Digest as _;
-
-    let json = serde_json::to_vec(manifest).ok()?;
-    Some(data_encoding::HEXLOWER.encode(&sha2::Sha256::digest(json)))
 }
 
 /// The layout's own version is checked with it; this is the protocol's.

@@ -105,7 +105,7 @@ impl Data {
 
     /// The server is there: it would have told a change, so what it said holds.
     pub fn heard(&mut self, now: UnixMillis) {
-        self.heard_at = Some(now);
+        self.heard_at = self.heard_at.max(Some(now));
     }
 
     /// The server says how queues are.

@@ -19,6 +19,7 @@ use std::time::Duration;
 use anyhow::{Context, Result};
 use protocol::screen::{Action, BoardArea, Language, Layout, Rect, Text, parse_color};
 
+use crate::bridge::plays::Plays;
 use crate::sound::Sound;
 use crate::stage::canvas::{Canvas, Region, intersect};
 use data::{Data, Moment};
@@ -41,6 +42,8 @@ pub struct Kit {
     pub areas: Vec<BoardArea>,
     /// Tells this screen's idle behaviour from its neighbour's.
     pub seed: u64,
+    /// Who hears what was played.
+    pub plays: Plays,
 }
 
 /// A chosen language is given up after so long without a touch.
@@ -81,8 +84,12 @@ impl Scene {
         for page in &layout.pages {
             let background = parse_color(&page.background).unwrap_or(palette::WHITE);
             let mut zones = Vec::with_capacity(page.zones.len());
+            let kit = Kit {
+                plays: kit.plays.on_page(&layout.name, &page.name),
+                ..kit.clone()
+            };
             for zone in &page.zones {
-                let view = widgets::build(zone, &layout, background, kit)
+                let view = widgets::build(zone, &layout, background, &kit)
                     .with_context(|| format!("page {:?}, zone {:?}", page.name, zone.name))?;
                 zones.push(ZoneView {
                     rect: zone.rect,
@@ -220,6 +227,12 @@ impl Scene {
             .for_each(|zone| zone.view.hidden(now));
         self.current = page;
         self.is_new = true;
+    }
+
+    /// Another scene takes its place.
+    pub fn leave(&mut self, now: &Moment) {
+        let zones = &mut self.pages[self.current].zones;
+        zones.iter_mut().for_each(|zone| zone.view.hidden(now));
     }
 
     fn go_back(&mut self, now: &Moment) {

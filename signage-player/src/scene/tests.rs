@@ -13,6 +13,7 @@ fn kit() -> Kit {
         office: "南区役所".into(),
         areas: Vec::new(),
         seed: 1,
+        plays: Plays::default(),
     }
 }
 

@@ -12,7 +12,8 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use anyhow::{Result, bail};
-use protocol::screen::{Layout, Report};
+use protocol::screen::{Layout, Report, ToScreen};
+use protocol::time::UnixMillis;
 use runtime::Shutdown;
 use tokio::sync::watch;
 
@@ -90,16 +91,9 @@ impl Stage {
     fn hear(&mut self, now: &Moment) {
         while let Ok(event) = self.events.try_recv() {
             match event {
-                Event::Show { layout, library } => self.show(&layout, library),
-                Event::Content { name, path } => {
-                    self.data.library.insert(name, path);
-                }
-                Event::Welcome { now: theirs, time_zone } => self.data.welcome(now.wall, theirs, &time_zone),
-                Event::Areas(areas) => self.data.hear_areas(areas, now.wall),
-                Event::Queues(queues) => self.data.hear_queues(queues, now),
-                Event::Lots(lots) => self.data.hear_lots(lots, now.wall),
-                Event::Notices(notices) => self.data.hear_notices(notices, now.wall),
-                Event::Heard => self.data.heard(now.wall),
+                Event::Show { layout, library } => self.show(&layout, library, now),
+                Event::Library(library) => self.data.library = library,
+                Event::Said { frame, age } => self.take(*frame, age, now),
                 Event::Touch { x, y, reply } => {
                     self.scene.touch(x, y, now);
                     if let Some(reply) = reply {
@@ -113,8 +107,32 @@ impl Stage {
         }
     }
 
+    /// What the server said `age` ago.
+    fn take(&mut self, frame: ToScreen, age: Duration, now: &Moment) {
+        let said_at = UnixMillis(
+            now.wall
+                .0
+                .saturating_sub(u64::try_from(age.as_millis()).unwrap_or(u64::MAX)),
+        );
+        match frame {
+            ToScreen::Welcome {
+                now: theirs, time_zone, ..
+            } => self.data.welcome(said_at, theirs, &time_zone),
+            ToScreen::Areas { areas } => self.data.hear_areas(areas, said_at),
+            ToScreen::Queues { queues } => {
+                let at = Moment { wall: said_at, ..*now };
+                self.data.hear_queues(queues, &at);
+            }
+            ToScreen::Lots { lots } => self.data.hear_lots(lots, said_at),
+            ToScreen::Notices { notices } => self.data.hear_notices(notices, said_at),
+            ToScreen::Pong => self.data.heard(said_at),
+            // The agent's own business.
+            ToScreen::Manifest { .. } | ToScreen::Error { .. } => {}
+        }
+    }
+
     /// Changes to another layout. What can't be built leaves the old one in place.
-    fn show(&mut self, layout: &Arc<Layout>, library: crate::event::Library) {
+    fn show(&mut self, layout: &Arc<Layout>, library: crate::event::Library, now: &Moment) {
         let scene = match Scene::build(Arc::clone(layout), &self.kit) {
             Ok(scene) => scene,
             Err(error) => {
@@ -132,6 +150,7 @@ impl Stage {
             self.canvas = canvas;
         }
         tracing::info!(layout = layout.name, contents = library.len(), "showing");
+        self.scene.leave(now);
         self.scene = scene;
         self.data.library = library;
     }

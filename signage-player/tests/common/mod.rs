@@ -1,6 +1,9 @@
 //! What the tests share: a kit, a moment, a scene in memory.
 #![allow(dead_code, clippy::expect_used)]
 
+pub mod office;
+pub mod server;
+
 use std::collections::BTreeMap;
 use std::path::PathBuf;
 use std::sync::Arc;
@@ -26,6 +29,7 @@ pub fn kit() -> Kit {
         office: "南区役所".into(),
         areas: Vec::new(),
         seed: 1,
+        plays: signage_player::bridge::plays::Plays::default(),
     }
 }
 

@@ -123,23 +123,35 @@ export class Player {
     return JSON.parse(execFileSync(join(BIN, "signage-player"), [...this.#arguments(), "--status"], { encoding: "utf8" }));
   }
 
-  /** Core-seconds used by now: the process and its ended children (proc(5), fields 14 to 17). */
+  /** The player's three processes: the one that keeps, the picture, the agent. */
+  #processes(): number[] {
+    const children = readFileSync(`/proc/${this.pid}/task/${this.pid}/children`, "utf8").trim();
+    return [this.pid, ...children.split(" ").filter(Boolean).map(Number)];
+  }
+
+  #sum(of: (pid: number) => number): number {
+    return this.#processes().reduce((sum, pid) => sum + of(pid), 0);
+  }
+
+  /** Core-seconds used by now: the processes and their ended children (proc(5), fields 14 to 17). */
   coreSeconds(): number {
-    const stat = readFileSync(`/proc/${this.pid}/stat`, "utf8");
-    const fields = stat.slice(stat.lastIndexOf(")") + 2).split(" ");
-    return [11, 12, 13, 14].reduce((sum, field) => sum + Number(fields[field]), 0) / TICKS_PER_SECOND;
+    return this.#sum((pid) => {
+      const stat = readFileSync(`/proc/${pid}/stat`, "utf8");
+      const fields = stat.slice(stat.lastIndexOf(")") + 2).split(" ");
+      return [11, 12, 13, 14].reduce((sum, field) => sum + Number(fields[field]), 0) / TICKS_PER_SECOND;
+    });
   }
 
   residentMb(): number {
-    return (Number(readFileSync(`/proc/${this.pid}/statm`, "utf8").split(" ")[1]) * PAGE_BYTES) / 1e6;
+    return this.#sum((pid) => (Number(readFileSync(`/proc/${pid}/statm`, "utf8").split(" ")[1]) * PAGE_BYTES) / 1e6);
   }
 
   openFiles(): number {
-    return readdirSync(`/proc/${this.pid}/fd`).length;
+    return this.#sum((pid) => readdirSync(`/proc/${pid}/fd`).length);
   }
 
   threads(): number {
-    return readdirSync(`/proc/${this.pid}/task`).length;
+    return this.#sum((pid) => readdirSync(`/proc/${pid}/task`).length);
   }
 
   async stop(): Promise<void> {

@@ -133,9 +133,13 @@ pub fn build(zone: &Zone, layout: &Layout, ground: Color, kit: &Kit) -> Result<B
         language: layout.languages.first().copied().unwrap_or_default(),
     };
     Ok(match &zone.widget {
-        Widget::Playlist { items, transition } => {
-            Box::new(playlist::Playlist::new(place, items.clone(), *transition, kit))
-        }
+        Widget::Playlist { items, transition } => Box::new(playlist::Playlist::new(
+            &zone.name,
+            place,
+            items.clone(),
+            *transition,
+            kit,
+        )),
         Widget::CongestionBoard { title, areas } => Box::new(board::Board::new(place, title, areas)?),
         Widget::WaitingBoard { title, queues } => Box::new(waiting::Waiting::new(place, title, queues)?),
         Widget::Parking { title, lots } => Box::new(parking::Parking::new(place, title, lots)?),

@@ -5,10 +5,12 @@
 
 use std::time::Duration;
 
-use protocol::screen::{Item as Listed, Language, Rect, Transition};
+use protocol::screen::{Item as Listed, Language, Rect, Transition, is_sha256};
+use protocol::time::UnixMillis;
 
 use super::fallback::Fallback;
 use super::{Place, View};
+use crate::bridge::plays::Plays;
 use crate::event::Library;
 use crate::item::{Fault, Frame, Item, Preparing, Request, Turn};
 use crate::scene::Kit;
@@ -37,16 +39,22 @@ struct Record {
     failures: u32,
     fault: Option<Fault>,
     aside_until: Option<Duration>,
+    /// What was opened last: its file's name is its hash.
+    sha256: Option<String>,
 }
 
 struct Running {
     index: usize,
     item: Box<dyn Item>,
+    /// Since when it is on show, by the time of day.
+    since: UnixMillis,
 }
 
 /// A playlist in its zone.
 pub struct Playlist {
+    zone: String,
     place: Place,
+    plays: Plays,
     sound: Sound,
     items: Vec<Listed>,
     records: Vec<Record>,
@@ -70,9 +78,11 @@ pub struct Playlist {
 impl Playlist {
     /// A playlist of these items.
     #[must_use]
-    pub fn new(place: Place, items: Vec<Listed>, transition: Transition, kit: &Kit) -> Self {
+    pub fn new(zone: &str, place: Place, items: Vec<Listed>, transition: Transition, kit: &Kit) -> Self {
         Self {
+            zone: zone.to_owned(),
             place,
+            plays: kit.plays.clone(),
             sound: kit.sound,
             fallback: Fallback::new(place, kit),
             empty_since: None,
@@ -91,9 +101,9 @@ impl Playlist {
     }
 
     /// Lets the item on show go on. Gives whether the picture changed.
-    fn advance(&mut self, now: Duration) -> bool {
+    fn advance(&mut self, now: &Moment) -> bool {
         let Some(running) = &mut self.current else { return false };
-        match running.item.turn(now) {
+        match running.item.turn(now.at) {
             Turn::Same => false,
             Turn::Frame(frame) => {
                 self.frame = Some(frame);
@@ -101,17 +111,33 @@ impl Playlist {
             }
             Turn::Over(result) => {
                 let index = running.index;
+                self.record(now.wall, result.is_ok());
                 self.current = None;
-                self.note(index, result, now);
+                self.note(index, result, now.at);
                 false
             }
+        }
+    }
+
+    /// Proof that the item on show was on show until `now`.
+    fn record(&self, now: UnixMillis, is_whole: bool) {
+        if let Some(running) = &self.current {
+            let sha256 = self.records[running.index].sha256.as_deref();
+            let content = self.items[running.index].content();
+            let span = (running.since, now);
+            self.plays.shown(&self.zone, content, sha256, span, is_whole);
         }
     }
 
     fn note(&mut self, index: usize, result: Result<(), Fault>, now: Duration) {
         let record = &mut self.records[index];
         match result {
-            Ok(()) => *record = Record::default(),
+            Ok(()) => {
+                *record = Record {
+                    sha256: record.sha256.take(),
+                    ..Record::default()
+                };
+            }
             Err(fault) => {
                 tracing::warn!(content = self.items[index].content(), "couldn't be played: {fault}");
                 record.failures += 1;
@@ -138,6 +164,8 @@ impl Playlist {
         });
         if let Some((index, path)) = found {
             self.cursor = (index + 1) % count;
+            let name = path.file_name().and_then(|name| name.to_str());
+            self.records[index].sha256 = name.filter(|name| is_sha256(name)).map(str::to_owned);
             let request = Request {
                 listed: self.items[index].clone(),
                 path,
@@ -149,7 +177,8 @@ impl Playlist {
     }
 
     /// Swaps the next item in once the one on show is over. Gives whether the picture changed.
-    fn swap(&mut self, now: Duration) -> bool {
+    fn swap(&mut self, moment: &Moment) -> bool {
+        let now = moment.at;
         let Some((index, mut preparing)) = self.next.take() else {
             return self.current.is_none() && self.is_hopeless(now) && self.frame.take().is_some();
         };
@@ -159,7 +188,11 @@ impl Playlist {
                     return false;
                 };
                 let first = item.start(now);
-                self.current = Some(Running { index, item });
+                self.current = Some(Running {
+                    index,
+                    item,
+                    since: moment.wall,
+                });
                 let Some(frame) = first else { return false };
                 let before = self.frame.replace(frame);
                 if self.transition != Transition::Cut {
@@ -226,9 +259,9 @@ impl Playlist {
 impl View for Playlist {
     fn draw(&mut self, now: &Moment, data: &Data) -> Option<Rect> {
         self.drawn_at = now.at;
-        let mut is_changed = self.advance(now.at);
+        let mut is_changed = self.advance(now);
         self.prepare(now.at, &data.library);
-        is_changed |= self.swap(now.at);
+        is_changed |= self.swap(now);
         is_changed |= self.step(now.at);
         is_changed |= self.fall_back(now, data);
         let is_first = !std::mem::replace(&mut self.is_drawn, true);
@@ -288,6 +321,7 @@ impl View for Playlist {
     fn shown(&mut self, now: &Moment) {
         if let Some(running) = &mut self.current {
             running.item.resume(now.at);
+            running.since = now.wall;
         }
     }
 
@@ -295,6 +329,7 @@ impl View for Playlist {
         if let Some((index, _)) = self.next.take() {
             self.cursor = index;
         }
+        self.record(now.wall, false);
         if let Some(running) = &mut self.current {
             running.item.pause(now.at);
         }

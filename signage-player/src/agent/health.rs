@@ -1,0 +1,174 @@
+//! How the machine is doing, as the kernel tells (proc(5), sysfs). What it doesn't tell is left out.
+
+use std::fs;
+use std::path::Path;
+
+use protocol::screen::Report;
+use protocol::screen::report::Health;
+use protocol::time::UnixMillis;
+
+use crate::cache::Cache;
+use crate::cache::room::free_bytes;
+use crate::stage::output::RATE;
+
+/// The picture and the agent use so much by now, all threads together.
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
+struct Usage {
+    /// Processors' time in ticks.
+    ticks: u64,
+    /// Resident memory in bytes.
+    resident: u64,
+}
+
+/// Looks at the machine again and again.
+#[derive(Debug, Default)]
+pub struct Watch {
+    before: Option<(u64, UnixMillis)>,
+}
+
+/// What health is told from, besides the machine.
+#[derive(Debug)]
+pub struct Told<'a> {
+    /// How the picture is doing.
+    pub picture: &'a Report,
+    /// The layout on show.
+    pub layout: String,
+    /// This machine's clock minus the server's, in milliseconds.
+    pub clock_offset_ms: Option<i64>,
+}
+
+impl Watch {
+    /// Looks at `now`.
+    pub fn look(&mut self, cache: &Cache, told: Told<'_>, now: UnixMillis) -> Health {
+        let usage = usage();
+        let cpu = self.before.zip(usage).and_then(|((ticks, at), usage)| {
+            let used = usage.ticks.checked_sub(ticks)?.checked_mul(1_000_000)? / ticks_per_second();
+            let permille = used.checked_div(u64::try_from(now.since(at).as_millis()).ok()?)?;
+            u32::try_from(permille).ok()
+        });
+        self.before = usage.map(|usage| (usage.ticks, now));
+        let report = told.picture;
+        Health {
+            at: now,
+            player: env!("CARGO_PKG_VERSION").to_owned(),
+            layout: told.layout,
+            page: report.page.clone(),
+            uptime_s: report.frames / u64::from(RATE),
+            frames: report.frames,
+            dropped: report.dropped,
+            black: report.black,
+            still_ms: report.still_ms,
+            cpu_permille: cpu,
+            memory_bytes: usage.map(|usage| usage.resident),
+            disk_free_bytes: free_bytes(cache.dir()),
+            temperature_millicelsius: hottest(Path::new("/sys/class/thermal")),
+            clock_offset_ms: told.clock_offset_ms,
+        }
+    }
+}
+
+fn ticks_per_second() -> u64 {
+    let asked = nix::unistd::sysconf(nix::unistd::SysconfVar::CLK_TCK).ok().flatten();
+    asked
+        .and_then(|ticks| u64::try_from(ticks).ok())
+        .filter(|ticks| *ticks > 0)
+        .unwrap_or(100)
+}
+
+/// Of all children of the process that keeps this one: the picture, the agent, and what they have started.
+fn usage() -> Option<Usage> {
+    let keeper = nix::unistd::getppid();
+    let children = fs::read_to_string(format!("/proc/{keeper}/task/{keeper}/children")).ok()?;
+    let page = u64::try_from(
+        nix::unistd::sysconf(nix::unistd::SysconfVar::PAGE_SIZE)
+            .ok()
+            .flatten()?,
+    )
+    .ok()?;
+    let mut sum = Usage::default();
+    for pid in children.split_whitespace() {
+        let stat = fs::read_to_string(format!("/proc/{pid}/stat")).unwrap_or_default();
+        if let Some(usage) = usage_of(&stat, page) {
+            sum.ticks += usage.ticks;
+            sum.resident += usage.resident;
+        }
+    }
+    (sum != Usage::default()).then_some(sum)
+}
+
+/// Of `/proc/PID/stat`: user and system time with ended children's, and resident pages.
+fn usage_of(stat: &str, page: u64) -> Option<Usage> {
+    // The name in parentheses may have blanks in it.
+    let fields: Vec<&str> = stat.get(stat.rfind(')')? + 2..)?.split_whitespace().collect();
+    let number = |at: usize| fields.get(at)?.parse::<u64>().ok();
+    Some(Usage {
+        ticks: [11, 12, 13, 14].into_iter().map(number).sum::<Option<u64>>()?,
+        resident: number(21)?.checked_mul(page)?,
+    })
+}
+
+/// The hottest sensor, in thousandths of a degree Celsius.
+fn hottest(folder: &Path) -> Option<i32> {
+    let zones = fs::read_dir(folder).ok()?.flatten();
+    let temperatures = zones.filter_map(|zone| {
+        let text = fs::read_to_string(zone.path().join("temp")).ok()?;
+        text.trim().parse::<i32>().ok()
+    });
+    // A sensor that isn't there says nonsense.
+    temperatures.filter(|it| (-50_000..200_000).contains(it)).max()
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_process_line_is_understood_whatever_the_name() {
+        let stat =
+            "42 (a ) b) S 1 42 42 0 -1 4194304 900 0 0 0 100 20 3 1 20 0 9 0 12345 1000000 250 18446744073709551615";
+        assert_eq!(
+            usage_of(stat, 4096),
+            Some(Usage {
+                ticks: 124,
+                resident: 250 * 4096
+            })
+        );
+        for nonsense in ["", ")", "1 (x) S", "1 (x) S a b c"] {
+            assert_eq!(usage_of(nonsense, 4096), None, "{nonsense:?}");
+        }
+    }
+
+    #[test]
+    fn the_hottest_sensor_counts_and_broken_ones_do_not() {
+        let dir = tempfile::tempdir().expect("temp");
+        assert_eq!(hottest(dir.path()), None);
+        for (zone, text) in [("a", "48200\n"), ("b", "61500\n"), ("c", "-274000\n"), ("d", "x")] {
+            fs::create_dir(dir.path().join(zone)).expect("made");
+            fs::write(dir.path().join(zone).join("temp"), text).expect("written");
+        }
+        assert_eq!(hottest(dir.path()), Some(61_500));
+    }
+
+    #[test]
+    fn this_machine_says_something() {
+        let dir = tempfile::tempdir().expect("temp");
+        let cache = Cache::open(dir.path());
+        let picture = Report {
+            page: "home".into(),
+            frames: 300,
+            ..Report::default()
+        };
+        let mut watch = Watch::default();
+        let told = Told {
+            picture: &picture,
+            layout: "lobby".into(),
+            clock_offset_ms: None,
+        };
+        let health = watch.look(&cache, told, UnixMillis(5));
+        assert_eq!((health.uptime_s, health.page.as_str()), (10, "home"));
+        assert!(
+            health.disk_free_bytes.is_some() && health.cpu_permille.is_none(),
+            "a share takes two looks"
+        );
+    }
+}

@@ -1,0 +1,96 @@
+//! The agent's process: the network, the memory sticks, the journal.
+
+use std::sync::Arc;
+use std::time::Duration;
+
+use anyhow::{Context, Result};
+use protocol::config::Config;
+use protocol::ids::ScreenId;
+use protocol::screen::Report;
+use runtime::Shutdown;
+use tokio::sync::{mpsc, watch};
+
+use super::faults::{Faults, Source};
+use super::journal::Journal;
+use super::reporter::Reporter;
+use super::{Agent, News, QUEUE, Settings};
+use crate::bridge::agent::End;
+use crate::cache::Cache;
+use crate::player::{agent_place, home};
+use crate::stick::watch::Watch;
+use crate::supervisor::beat;
+
+/// How long its tasks may take to end.
+const END_LIMIT: Duration = Duration::from_secs(3);
+/// Pieces of proof of play on their way to the journal. When full, the picture keeps the rest.
+const PLAYS: usize = 32;
+
+/// Runs until a signal ends it.
+///
+/// # Errors
+/// When it can't begin.
+pub fn run(config: &Config, screen: &ScreenId) -> Result<()> {
+    let network = tokio::runtime::Builder::new_multi_thread()
+        .worker_threads(1)
+        .enable_all()
+        .build()?;
+    network.block_on(async {
+        let shutdown = Shutdown::on_signals().context("signals")?;
+        let home = home(config, screen);
+        let cache = Cache::open(&home);
+        let faults = Faults::default();
+        let (news, heard) = mpsc::channel(QUEUE);
+        let (status_in, status) = watch::channel(Report::default());
+        let (plays, played) = mpsc::channel(PLAYS);
+        let settings = settings(config, screen);
+
+        let loaded = cache.current();
+        faults.set(Source::Disk, loaded.faults);
+        if let Some(manifest) = loaded.manifest {
+            // A picture that began before somebody changed the disk is put right.
+            let _ = news.send(News::Show(Arc::new(manifest))).await;
+        }
+        let end = End {
+            place: agent_place(config, screen),
+            news: heard,
+            status: status_in,
+            plays,
+            faults: faults.clone(),
+        };
+        let reporter = Reporter {
+            settings: Arc::new(settings.clone()),
+            cache: cache.clone(),
+            status: status.clone(),
+            faults: faults.clone(),
+            journal: Journal::open(&home.join("plays.jsonl")),
+            plays: played,
+        };
+        let sticks = Watch {
+            config: config.player.clone(),
+            cache: cache.clone(),
+            news: news.clone(),
+            faults: faults.clone(),
+        };
+        let stored = cache.server().manifest.map(Arc::new);
+        let agent = Agent::new(settings, cache, news, status, faults, shutdown.clone());
+        shutdown.spawn(end.run(shutdown.clone()));
+        shutdown.spawn(reporter.run(shutdown.clone()));
+        shutdown.spawn(sticks.run(shutdown.clone()));
+        shutdown.spawn(beat::alive(shutdown.clone()));
+        shutdown.spawn(agent.run(stored));
+        shutdown.started().await;
+        shutdown.finished(END_LIMIT).await;
+        Ok(())
+    })
+}
+
+fn settings(config: &Config, screen: &ScreenId) -> Settings {
+    let secrets = &config.paths.secrets;
+    Settings {
+        server: config.web.public_url.clone(),
+        screen: screen.clone(),
+        token: secrets.join("screens").join(format!("{screen}.token")),
+        authority: secrets.join("ca.pem"),
+        disk_budget: config.player.disk_budget,
+    }
+}

@@ -1,0 +1,258 @@
+//! Sends reports: health and faults as they are, and what was shown, which is kept until the server has it
+//! ([`protocol::screen::report`]).
+
+use std::collections::BTreeMap;
+use std::sync::Arc;
+use std::time::Duration;
+
+use anyhow::Result;
+use protocol::screen::report::{Fault, FaultKind, MAX_FAULTS, MAX_FIELD, MAX_PLAYS, Play, Report, VERSION};
+use protocol::time::UnixMillis;
+use reqwest::header::RETRY_AFTER;
+use reqwest::{Client, StatusCode};
+use runtime::Shutdown;
+use tokio::sync::mpsc;
+use tokio::task::JoinHandle;
+use tokio::time::{Instant, MissedTickBehavior, interval};
+
+use super::faults::{Faults, Source};
+use super::health::{Told, Watch};
+use super::journal::Journal;
+use super::{Settings, tls, wait_before};
+use crate::bridge::agent::ToNote;
+use crate::cache::Cache;
+use crate::event::Status;
+
+/// How often faults are compared with those of before.
+const LOOK_EVERY: Duration = Duration::from_secs(2);
+/// How often a report is sent.
+const SEND_EVERY: Duration = Duration::from_secs(60);
+/// A server that doesn't know reports is asked again after so long.
+const UNKNOWN_FOR: Duration = Duration::from_secs(1800);
+/// A server that doesn't answer for so long has not heard.
+const ANSWER_LIMIT: Duration = Duration::from_secs(30);
+/// A server may ask for this much patience at most.
+const LONGEST_WAIT: Duration = Duration::from_secs(3600);
+
+/// What keeps the journal and sends it.
+pub struct Reporter {
+    /// Where reports go.
+    pub settings: Arc<Settings>,
+    /// The disk that is looked at.
+    pub cache: Cache,
+    /// How the picture is doing.
+    pub status: Status,
+    /// What is wrong on the network's side.
+    pub faults: Faults,
+    /// What was shown, until somebody has it.
+    pub journal: Journal,
+    /// What was shown just now.
+    pub plays: mpsc::Receiver<ToNote>,
+}
+
+/// What became of a report.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+enum Sent {
+    Kept,
+    /// It is no report to the server: it isn't sent again.
+    Refused(StatusCode),
+    TooLarge,
+    /// There is nobody for reports.
+    Unknown,
+    /// Later, and when that is said.
+    Later(Option<Duration>),
+}
+
+impl Reporter {
+    /// Runs until the shutdown.
+    pub async fn run(mut self, shutdown: Shutdown) {
+        let mut look = interval(LOOK_EVERY);
+        look.set_missed_tick_behavior(MissedTickBehavior::Delay);
+        let mut known = BTreeMap::new();
+        let mut watch = Watch::default();
+        let mut sending: Option<JoinHandle<(Sent, Vec<Play>)>> = None;
+        let (mut send_at, mut most, mut attempt) = (Instant::now() + LOOK_EVERY * 2, MAX_PLAYS, 0);
+        loop {
+            tokio::select! {
+                () = shutdown.started() => return,
+                note = self.plays.recv() => match note {
+                    Some(note) => {
+                        self.journal.add(note.play.clone());
+                        note.noted();
+                    }
+                    None => return,
+                },
+                _ = look.tick() => self.note_faults(&mut known, runtime::now()),
+                () = tokio::time::sleep_until(send_at), if sending.is_none() => {
+                    let report = self.report(&known, &mut watch, most);
+                    sending = Some(tokio::spawn(send(Arc::clone(&self.settings), report)));
+                }
+                (sent, plays) = ended(&mut sending) => {
+                    sending = None;
+                    let wait = match sent {
+                        Sent::Kept => {
+                            self.journal.taken(&plays);
+                            (most, attempt) = (MAX_PLAYS, 0);
+                            // What gathered while nobody was there goes at once.
+                            if self.journal.count() >= MAX_PLAYS { Duration::ZERO } else { SEND_EVERY }
+                        }
+                        Sent::Refused(status) => {
+                            tracing::warn!("the server doesn't understand a report ({status}): it is not sent again");
+                            self.journal.taken(&plays);
+                            SEND_EVERY
+                        }
+                        Sent::TooLarge if most > 1 => {
+                            most /= 2;
+                            Duration::ZERO
+                        }
+                        Sent::TooLarge => {
+                            // One that is too large alone would hold up all others.
+                            self.journal.taken(&plays);
+                            SEND_EVERY
+                        }
+                        Sent::Unknown => UNKNOWN_FOR,
+                        Sent::Later(wait) => {
+                            attempt += 1;
+                            wait.unwrap_or_else(|| wait_before(attempt, rand::random())).clamp(LOOK_EVERY, LONGEST_WAIT)
+                        }
+                    };
+                    send_at = Instant::now() + wait;
+                }
+            }
+        }
+    }
+
+    fn report(&self, known: &BTreeMap<String, Fault>, watch: &mut Watch, most: usize) -> Report {
+        let picture = self.status.borrow().clone();
+        let layout = self.cache.current().manifest;
+        let told = Told {
+            picture: &picture,
+            layout: layout.map_or_else(|| "standby".to_owned(), |manifest| short(&manifest.layout.name)),
+            clock_offset_ms: None,
+        };
+        let mut faults: Vec<Fault> = known.values().cloned().collect();
+        faults.sort_by_key(|fault| std::cmp::Reverse(fault.since));
+        faults.truncate(MAX_FAULTS);
+        Report {
+            version: VERSION,
+            health: watch.look(&self.cache, told, runtime::now()),
+            faults,
+            plays: self.journal.oldest(most),
+        }
+    }
+
+    /// Faults keep the time at which they came; those that are over go.
+    fn note_faults(&self, known: &mut BTreeMap<String, Fault>, now: UnixMillis) {
+        let items = self.status.borrow().faults.clone();
+        let items = items.into_iter().map(|text| (FaultKind::Item, text));
+        let others = self.faults.watch().borrow().clone();
+        let others = others.into_iter().flat_map(|(source, texts)| {
+            let kind = match source {
+                Source::Manifest => FaultKind::Layout,
+                Source::Content => FaultKind::Fetch,
+                Source::Disk => FaultKind::Storage,
+                Source::Stick => FaultKind::Item,
+                Source::Picture => FaultKind::Stage,
+            };
+            texts.into_iter().map(move |text| (kind, text))
+        });
+        let all: BTreeMap<String, FaultKind> = items.chain(others).map(|(kind, text)| (text, kind)).collect();
+        known.retain(|text, _| all.contains_key(text));
+        for (text, kind) in all {
+            known.entry(text).or_insert_with_key(|text| fault_of(text, kind, now));
+        }
+    }
+}
+
+/// `a.png: why` as a fault; of others, the screen itself is at fault.
+fn fault_of(text: &str, kind: FaultKind, since: UnixMillis) -> Fault {
+    let (about, what) = text.split_once(": ").unwrap_or(("screen", text));
+    Fault {
+        kind,
+        about: short(about),
+        what: short(what),
+        since,
+        count: 1,
+    }
+}
+
+/// As much of a text as a field takes.
+fn short(text: &str) -> String {
+    let mut end = text.len().min(MAX_FIELD);
+    while !text.is_char_boundary(end) {
+        end -= 1;
+    }
+    text[..end].to_owned()
+}
+
+async fn ended(sending: &mut Option<JoinHandle<(Sent, Vec<Play>)>>) -> (Sent, Vec<Play>) {
+    match sending {
+        Some(task) => task.await.unwrap_or((Sent::Later(None), Vec::new())),
+        None => std::future::pending().await,
+    }
+}
+
+async fn send(settings: Arc<Settings>, report: Report) -> (Sent, Vec<Play>) {
+    let sent = post(&settings, &report).await.unwrap_or_else(|error| {
+        tracing::debug!("a report can't be sent: {error:#}");
+        Sent::Later(None)
+    });
+    (sent, report.plays)
+}
+
+async fn post(settings: &Settings, report: &Report) -> Result<Sent> {
+    let mut client = Client::builder().timeout(ANSWER_LIMIT).no_proxy();
+    if settings.server.starts_with("https:") {
+        client = client.tls_backend_preconfigured(tls::config(&settings.authority)?);
+    }
+    let url = format!("{}/api/screens/{}/reports", settings.server, settings.screen);
+    let request = client.build()?.post(url).bearer_auth(settings.read_token()?);
+    let response = request.json(report).send().await?;
+    let asked = response
+        .headers()
+        .get(RETRY_AFTER)
+        .and_then(|it| it.to_str().ok()?.parse().ok());
+    Ok(sent(response.status(), asked.map(Duration::from_secs)))
+}
+
+fn sent(status: StatusCode, asked: Option<Duration>) -> Sent {
+    match status {
+        status if status.is_success() => Sent::Kept,
+        StatusCode::BAD_REQUEST | StatusCode::UNPROCESSABLE_ENTITY => Sent::Refused(status),
+        StatusCode::PAYLOAD_TOO_LARGE => Sent::TooLarge,
+        StatusCode::NOT_FOUND | StatusCode::METHOD_NOT_ALLOWED => Sent::Unknown,
+        _ => Sent::Later(asked),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn each_answer_has_its_consequence() {
+        let minute = Some(Duration::from_secs(60));
+        for (status, expected) in [
+            (204, Sent::Kept),
+            (400, Sent::Refused(StatusCode::BAD_REQUEST)),
+            (401, Sent::Later(minute)),
+            (404, Sent::Unknown),
+            (413, Sent::TooLarge),
+            (503, Sent::Later(minute)),
+        ] {
+            assert_eq!(sent(StatusCode::from_u16(status).expect("known"), minute), expected);
+        }
+    }
+
+    #[test]
+    fn a_fault_names_its_item_and_fits_its_field() {
+        let fault = fault_of("b.png: the file is empty", FaultKind::Item, UnixMillis(7));
+        assert_eq!(
+            (fault.about.as_str(), fault.what.as_str()),
+            ("b.png", "the file is empty")
+        );
+        let long = fault_of(&"窓".repeat(1000), FaultKind::Other, UnixMillis(7));
+        assert_eq!(long.about, "screen");
+        assert!(long.what.len() <= MAX_FIELD && long.what.len() > MAX_FIELD - 3);
+    }
+}
