@@ -46,7 +46,8 @@ pub(super) fn prepared(marked: Marked) -> (Marked, Vec<Range<usize>>) {
 /// A number that begins there, with what joins its figures (`03-1234-5678`, `9:30`); empty: none, or part of a Latin word.
 fn token_at(text: &str, at: usize) -> &str {
     let is_latin = |c: char| c.is_ascii_alphanumeric() || matches!(c, '/' | '.' | '@' | '_');
-    if text[..at].chars().next_back().is_some_and(is_latin) {
+    let is_within = |c: char| is_latin(c) || matches!(c, '-' | ':');
+    if text[..at].chars().next_back().is_some_and(is_within) {
         return "";
     }
     let rest = &text[at..];
