@@ -127,6 +127,18 @@ impl Words {
         Self::new(cr, text, Style { size, ..style }, Fit::Line(width))
     }
 
+    /// The largest of these sizes at which all of the text fits into a box of `width` by `height` pixels; the last, cut
+    /// with `…`, where none does.
+    #[must_use]
+    pub fn boxed(cr: &Context, text: &str, style: Style, (width, height): (f64, f64), sizes: &[f64]) -> Self {
+        let set = |size: f64| Self::new(cr, text, Style { size, ..style }, Fit::Box(width, height));
+        let fitting = sizes
+            .iter()
+            .map(|size| set(*size))
+            .find(|words| !words.layout.is_ellipsized());
+        fitting.unwrap_or_else(|| set(sizes.last().copied().unwrap_or(style.size)))
+    }
+
     /// Lines are centred to each other.
     #[must_use]
     pub fn centered(self) -> Self {

@@ -8,7 +8,7 @@ use protocol::screen::{Language, Layout, Rect, Urgency};
 use crate::scene::data::{Data, Moment};
 use crate::scene::layer::Layer;
 use crate::scene::palette::{self, Color};
-use crate::scene::text::{self, Fit, Style, Words};
+use crate::scene::text::{self, Style, Words};
 use crate::scene::words;
 use crate::stage::canvas::Canvas;
 
@@ -113,9 +113,7 @@ impl Banner {
         }
         let room = height - top - margin;
         let sizes = [3.2, 2.8, 2.4, 2.0, 1.7, 1.4, 1.2, 1.0].map(|share| self.unit * share);
-        let fits = |size: &&f64| Words::new(cr, &face.said, style(**size), Fit::Box(inner, 1e5)).height() <= room;
-        let size = sizes.iter().find(fits).copied().unwrap_or(self.unit);
-        Words::new(cr, &face.said, style(size), Fit::Box(inner, room)).draw_left(cr, margin, top + room / 2.0);
+        Words::boxed(cr, &face.said, style(self.unit), (inner, room), &sizes).draw_left(cr, margin, top + room / 2.0);
         Ok(())
     }
 }

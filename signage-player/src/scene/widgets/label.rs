@@ -6,7 +6,7 @@ use protocol::screen::{Language, Rect, Text, parse_color};
 use super::{Faced, Place, View};
 use crate::scene::data::{Data, Moment};
 use crate::scene::palette;
-use crate::scene::text::{Fit, Style, Words};
+use crate::scene::text::{Style, Words};
 use crate::stage::canvas::Canvas;
 
 /// A text that stands at the left of its zone, in the middle of its height.
@@ -41,11 +41,7 @@ impl View for Label {
         let said = self.text.in_language(style.language);
         self.picture.show(style.language, |cr, _| {
             let sizes = [1.0, 0.9, 0.8, 0.7].map(|share| style.size * share);
-            let fits = |size: &&f64| {
-                Words::new(cr, said, style.sized(**size), Fit::Box(width, f64::from(i16::MAX))).height() <= height
-            };
-            let size = sizes.iter().find(fits).copied().unwrap_or(sizes[3]);
-            Words::new(cr, said, style.sized(size), Fit::Box(width, height)).draw_left(cr, 0.0, height / 2.0);
+            Words::boxed(cr, said, style, (width, height), &sizes).draw_left(cr, 0.0, height / 2.0);
             Ok(())
         })
     }

@@ -7,7 +7,7 @@ use protocol::screen::{Language, Text};
 
 use super::card::{Card, Content};
 use crate::scene::data::{Data, Moment};
-use crate::scene::text::{Fit, Style, Words};
+use crate::scene::text::Words;
 use crate::scene::{palette, words};
 
 /// How long one notice stands where there are several.
@@ -46,12 +46,8 @@ impl Content for Notices {
             None => card.height - card.margin(),
         };
         let room = bottom - top;
-        let style = |size: f64| Style::bold(size, palette::INK, card.language);
         let sizes = [1.6, 1.4, 1.2, 1.1, 1.0].map(|share| card.unit * share);
-        let fits =
-            |size: &&f64| Words::new(cr, &face.said, style(**size), Fit::Box(card.inner(), 1e5)).height() <= room;
-        let size = sizes.iter().find(fits).copied().unwrap_or(card.unit);
-        let words = Words::new(cr, &face.said, style(size), Fit::Box(card.inner(), room));
+        let words = Words::boxed(cr, &face.said, card.bold(palette::INK), (card.inner(), room), &sizes);
         words.draw_left(cr, card.margin(), top + room / 2.0);
         Ok(())
     }
