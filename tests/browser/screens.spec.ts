@@ -2,7 +2,7 @@
 // urgent on it, and takes its token away. Each page is looked at by axe-core, and at 320 pixels.
 import assert from "node:assert/strict";
 import { type ChildProcess, execFile, spawn } from "node:child_process";
-import { createWriteStream, readFileSync, statSync } from "node:fs";
+import { createWriteStream, mkdirSync, readFileSync, statSync } from "node:fs";
 import { join } from "node:path";
 import { after, before, test } from "node:test";
 import { promisify } from "node:util";
@@ -42,7 +42,9 @@ function codes(): string[] {
 
 /** What the player shows now. */
 async function snapshot(name: string) {
-  const file = join(process.env.MADOGUCHI_SHOTS ?? office.run, `${name}.png`);
+  const folder = process.env.MADOGUCHI_SHOTS ?? office.run;
+  mkdirSync(folder, { recursive: true });
+  const file = join(folder, `${name}.png`);
   await promisify(execFile)(office.program("signage-player"), ["--config", office.config, ...PLAYER, "--snapshot", file]);
   return readPng(file);
 }
