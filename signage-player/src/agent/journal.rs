@@ -79,6 +79,10 @@ impl Journal {
 
     /// Somebody has these, which were the oldest.
     pub fn taken(&mut self, plays: &[Play]) {
+        if plays.is_empty() {
+            // Memory cards last longer when nothing is written for nothing.
+            return;
+        }
         // Some may have gone since then, as there was no room.
         for play in plays {
             if self.plays.front() == Some(play) {

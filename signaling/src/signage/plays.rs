@@ -3,8 +3,8 @@
 //! Invariant: what was answered as kept is on the disk; a play that came twice is given once.
 
 use std::collections::{BTreeMap, BTreeSet};
-use std::fs::{self, OpenOptions};
-use std::io::{self, Write as _};
+use std::fs::{self, File, OpenOptions};
+use std::io::{self, Read as _, Seek as _, Write as _};
 use std::os::unix::fs::{DirBuilderExt as _, OpenOptionsExt as _};
 use std::path::PathBuf;
 use std::sync::{Mutex, PoisonError};
@@ -77,9 +77,15 @@ impl Plays {
         fs::DirBuilder::new().recursive(true).mode(0o700).create(&folder)?;
         for (day, lines) in of_day {
             let path = self.file(screen, day);
-            let mut file = OpenOptions::new().append(true).create(true).mode(0o600).open(path)?;
-            if file.metadata()?.len() + lines.len() as u64 > DAY {
+            let mut options = OpenOptions::new();
+            let mut file = options.read(true).append(true).create(true).mode(0o600).open(path)?;
+            let size = file.metadata()?.len();
+            if size + lines.len() as u64 > DAY {
                 return Ok(Kept::TooMany);
+            }
+            if size > 0 && !ends_a_line(&mut file)? {
+                // A power cut, or a full disk, left half a line: the next one must not be part of it.
+                file.write_all(b"\n")?;
             }
             file.write_all(&lines)?;
             file.sync_data()?;
@@ -120,6 +126,13 @@ impl Plays {
             }
         }
     }
+}
+
+fn ends_a_line(file: &mut File) -> io::Result<bool> {
+    let mut last = [0];
+    file.seek(io::SeekFrom::End(-1))?;
+    file.read_exact(&mut last)?;
+    Ok(last == *b"\n")
 }
 
 #[cfg(test)]
@@ -168,7 +181,7 @@ mod tests {
     }
 
     #[test]
-    fn half_a_line_is_left_out_and_old_days_are_forgotten() {
+    fn half_a_line_is_left_out_and_spoils_no_other_and_old_days_are_forgotten() {
         let (_dir, plays) = plays();
         let screen = ScreenId::new("lobby").expect("valid");
         plays.keep(&screen, &[play(0)]).expect("kept");
@@ -177,6 +190,9 @@ mod tests {
         let mut file = OpenOptions::new().append(true).open(&path).expect("opens");
         file.write_all(b"{\"from\":17955").expect("written");
         assert_eq!(plays.of_day(&screen, day).expect("read").len(), 1);
+        plays.keep(&screen, &[play(1)]).expect("kept");
+        let both: Vec<_> = plays.of_day(&screen, day).expect("read").into_iter().collect();
+        assert_eq!(both, [play(0), play(1)], "what was answered as kept is no part of it");
         let days = |n: u64| UnixMillis(NIGHT + n * 24 * 3_600_000);
         plays.forget_old(days(400));
         assert!(path.exists());

@@ -17,7 +17,6 @@ use super::mailbox::{Mailbox, Taken};
 use super::process::Process;
 use super::wire::{HEAD, Head, Order};
 use super::{CameraError, Frame};
-use crate::simulate::Random;
 
 /// Between attempts to open a camera: doubling from the first to the last.
 const FIRST_RETRY: Duration = Duration::from_millis(500);
@@ -109,12 +108,12 @@ pub fn start(plan: Plan, posts: Mailbox<Post>) -> std::io::Result<()> {
     thread::Builder::new().name("supervise".to_owned()).spawn(move || {
         let _inside = span.enter();
         let line = Arc::new(Mutex::new(Line::new(plan.limit)));
-        let (mut failures, mut chance) = (0, Random::new(seed()));
+        let mut failures = 0;
         let mut complaint = String::new();
         loop {
             let Err(lost) = once(&plan, &line, &posts) else { return };
             failures = if lost.well_for >= WELL_AFTER { 1 } else { failures + 1 };
-            let again_in = plan.retry.after(failures, chance.share());
+            let again_in = plan.retry.after(failures, rand::random());
             if lost.reason == complaint {
                 tracing::debug!(?again_in, "the camera is lost as before: {}", lost.reason);
             } else {
@@ -127,12 +126,6 @@ pub fn start(plan: Plan, posts: Mailbox<Post>) -> std::io::Result<()> {
         }
     })?;
     Ok(())
-}
-
-/// Another one for each camera and start: the standard library's own source of them.
-fn seed() -> u64 {
-    use std::hash::{BuildHasher as _, Hasher as _};
-    std::collections::hash_map::RandomState::new().build_hasher().finish()
 }
 
 /// What outlives a connection.
