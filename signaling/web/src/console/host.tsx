@@ -1,6 +1,6 @@
 // Staff's part of a call: who is in it and who waits, calling others in, hold, transfer, notes. A row of buttons under the
 // picture, and one panel at a time beside it.
-import { useEffect, useRef, useState } from "preact/hooks";
+import { useLayoutEffect, useRef, useState } from "preact/hooks";
 import { Icon, useFacts } from "../shared/components.tsx";
 import { isOver, partName, peopleOf, plateOf } from "../shared/people.ts";
 import type { Colleague, Part, Person } from "../shared/protocol.ts";
@@ -99,7 +99,7 @@ function SidePanel({ model, title, children }: { model: Console; title: string; 
   const { t } = useFacts();
   const head = useRef<HTMLHeadingElement>(null);
   const { panel } = model.host;
-  useEffect(() => head.current?.focus(), [panel]);
+  useLayoutEffect(() => head.current?.focus(), [panel]);
   const close = () => {
     model.host.open(null);
     document.querySelector<HTMLElement>(`[data-test="open-${panel}"]`)?.focus();
@@ -321,7 +321,7 @@ function GuestLinkCard({ model }: { model: Console }) {
   const { link } = model.host;
   const field = useRef<HTMLInputElement>(null);
   const [isCopied, setCopied] = useState(false);
-  useEffect(() => field.current?.select(), []);
+  useLayoutEffect(() => field.current?.select(), []);
   if (!link) return null;
   const copy = () => {
     field.current?.select();

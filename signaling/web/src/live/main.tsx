@@ -76,10 +76,14 @@ function LiveView() {
   useEffect(() => {
     if (video.current && state !== "unsupported") void keepViewing(video.current, setState);
   }, []);
-  // In the document, not in the markup: React-like libraries don't keep `muted` in step.
-  useEffect(() => {
-    if (video.current) video.current.muted = isMuted;
-  }, [isMuted]);
+  // In the document, not in the markup: React-like libraries don't keep `muted` in step. And at once: Safari lets sound
+  // begin within the touch itself only.
+  const turnSound = () => {
+    if (!video.current) return;
+    video.current.muted = !isMuted;
+    void video.current.play().catch(() => null);
+    setMuted(!isMuted);
+  };
   const isShown = state === "on" || state === "waiting" || state === "lost" || state === "connecting";
   return (
     <>
@@ -91,7 +95,7 @@ function LiveView() {
         <video ref={video} data-test="live-video" muted playsInline autoPlay aria-label={t("live.video")} />
       </div>
       <div class="live-buttons" hidden={!isShown}>
-        <button type="button" class="button primary" data-test="live-sound" onClick={() => setMuted(!isMuted)}>
+        <button type="button" class="button primary" data-test="live-sound" onClick={turnSound}>
           {t(isMuted ? "live.sound_on" : "live.sound_off")}
         </button>
         {document.fullscreenEnabled && (

@@ -1,5 +1,5 @@
 // Captions under the picture, as large and in the colours that the person likes; and the field of who types them.
-import { useEffect, useRef } from "preact/hooks";
+import { useLayoutEffect, useRef } from "preact/hooks";
 import { useFacts } from "../shared/components.tsx";
 import type { Room } from "../shared/room.ts";
 import type { TextKey } from "../shared/texts.ts";
@@ -38,7 +38,7 @@ export function CaptionField({ room, onClose }: { room: Room; onClose(): void })
   const { t } = useFacts();
   const field = useRef<HTMLInputElement>(null);
   const isComposing = useRef(false);
-  useEffect(() => field.current?.focus(), []);
+  useLayoutEffect(() => field.current?.focus(), []);
   const typed = () => {
     const input = field.current;
     if (!input) return;

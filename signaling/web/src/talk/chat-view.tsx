@@ -1,5 +1,5 @@
 // The chat beside the picture: large and plain. New lines are read out; what is typed stays while the panel is closed.
-import { useEffect, useLayoutEffect, useRef } from "preact/hooks";
+import { useLayoutEffect, useRef } from "preact/hooks";
 import { Icon, useFacts } from "../shared/components.tsx";
 import { timeOf } from "../shared/format.ts";
 import type { Room } from "../shared/room.ts";
@@ -54,7 +54,7 @@ export function ChatPanel({ room }: { room: Room }) {
   const field = useRef<HTMLTextAreaElement>(null);
   const list = useRef<HTMLDivElement>(null);
   const count = talk.chat.lines.length;
-  useEffect(() => field.current?.focus(), []);
+  useLayoutEffect(() => field.current?.focus(), []);
   useLayoutEffect(() => list.current?.scrollTo(0, list.current.scrollHeight), [count]);
   const close = () => {
     talk.openChat(false);
