@@ -125,6 +125,20 @@ fn a_picture_that_is_killed_is_back_by_itself_with_all_that_it_knew() {
     assert!(office.status().is_none());
 }
 
+#[test]
+fn both_keep_to_one_heap_so_that_memory_stays_where_it_is() {
+    let server = Server::start();
+    let office = server.office("");
+    office.put(&board(), &[]);
+    let player = office.start();
+    for part in [PICTURE, AGENT] {
+        let pid = wait_for(part, LIMIT, || player.part(part));
+        let environment = std::fs::read(format!("/proc/{pid}/environ")).expect("its environment");
+        let says = |variable: &[u8]| environment.split(|byte| *byte == 0).any(|one| one == variable);
+        assert!(says(b"MALLOC_ARENA_MAX=1"), "{part}");
+    }
+}
+
 /// What a fake systemd heard by now.
 fn heard(socket: &UnixDatagram) -> Vec<String> {
     let mut all = Vec::new();
