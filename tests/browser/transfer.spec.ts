@@ -104,7 +104,7 @@ test("a transfer with a whisper first", async () => {
   await ring.click();
   await at(resident.page, "held").waitFor({ timeout: LIMIT_MS });
   await at(taro.page, "ringing").waitFor({ timeout: LIMIT_MS });
-  assert.match(await taro.page.title(), /呼び出し中/);
+  await eventually("the title says so", async () => /呼び出し中/.test(await taro.page.title()), LIMIT_MS);
   await isAccessible(taro.page, "a console that rings");
   await shot(taro.page, "staff-ringing");
   await at(taro.page, "ring-accept").click();
