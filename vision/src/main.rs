@@ -26,6 +26,8 @@ use vision::line::Line;
 use vision::model::add::{Order, add};
 use vision::model::time::time;
 use vision::notice::{Wording, notice};
+use vision::parking::lot::Lot;
+use vision::parking::offline;
 use vision::publish::Publisher;
 use vision::score::mot::Boxes;
 use vision::worker::{Counter, Duties, Reading, Worker, plan_for, scene_of};
@@ -57,6 +59,23 @@ enum Task {
         /// Which camera of it; the first unless given
         #[arg(long, value_name = "ID")]
         camera: Option<String>,
+        /// Draws a car park's bays as they were last, without the picture
+        #[arg(long, value_name = "FILE.svg")]
+        plan: Option<PathBuf>,
+    },
+    /// Says which bays of a car park are taken in pictures of it
+    Lot {
+        /// A TOML file with the camera's table (an office's, or one with only [[camera]])
+        camera_file: PathBuf,
+        /// Pictures, in their order
+        #[arg(required = true)]
+        pictures: Vec<PathBuf>,
+        /// Which camera of it; the first unless given
+        #[arg(long, value_name = "ID")]
+        camera: Option<String>,
+        /// One JSON array
+        #[arg(long)]
+        json: bool,
     },
     /// Prints the poster that tells people of the cameras: a page of HTML, for A4
     Notice(NoticeArgs),
@@ -198,9 +217,19 @@ fn main() -> ExitCode {
                 camera_file,
                 film,
                 camera,
+                plan,
             }),
             _,
-        ) => prepare_opencv().and_then(|()| check_camera(&camera_file, &film, camera.as_deref())),
+        ) => prepare_opencv().and_then(|()| check_camera(&camera_file, &film, camera.as_deref(), plan.as_deref())),
+        (
+            Some(Task::Lot {
+                camera_file,
+                pictures,
+                camera,
+                json,
+            }),
+            _,
+        ) => prepare_opencv().and_then(|()| look_at_lot(&camera_file, &pictures, camera.as_deref(), json)),
         (Some(Task::Notice(args)), _) => print_notice(args),
         (Some(Task::Models(Models::Add(args))), _) => prepare_opencv().and_then(|()| add_model(args)),
         (Some(Task::Models(Models::Time(args))), _) => prepare_opencv().and_then(|()| {
@@ -231,14 +260,32 @@ fn prepare_opencv() -> Result<()> {
     Ok(())
 }
 
-fn check_camera(file: &Path, film: &Path, id: Option<&str>) -> Result<ExitCode> {
+fn look_at_lot(file: &Path, pictures: &[PathBuf], id: Option<&str>, json: bool) -> Result<ExitCode> {
+    let seen = offline::look_at(&read_camera(file, id)?, pictures)?;
+    if json {
+        println!("{}", serde_json::to_string(&seen)?);
+        return Ok(ExitCode::SUCCESS);
+    }
+    for seen in seen {
+        println!(
+            "{}: {} of {} free; taken: {}",
+            seen.picture,
+            seen.free,
+            seen.total,
+            seen.taken.join(" ")
+        );
+    }
+    Ok(ExitCode::SUCCESS)
+}
+
+fn check_camera(file: &Path, film: &Path, id: Option<&str>, plan: Option<&Path>) -> Result<ExitCode> {
     let text = std::fs::read_to_string(file).with_context(|| format!("{} can't be read", file.display()))?;
     if text.lines().any(|line| line.trim() == "[office]") {
         // An office's file is checked whole, which names the line of a fault.
         runtime::read_config(file)?;
     }
     let camera = read_camera(file, id)?;
-    print!("{}", vision::check::check(&camera, film)?);
+    print!("{}", vision::check::check(&camera, film, plan)?);
     Ok(ExitCode::SUCCESS)
 }
 
@@ -447,9 +494,12 @@ fn prepare(camera: &Camera, config: &Config) -> Result<(Plan, Counter)> {
     };
     // The program that runs, also when its file has been replaced since.
     let plan = plan_for(camera, source, Path::new("/proc/self/exe"))?;
+    let pace = Pace::per_second(camera.frames_per_second);
+    if !camera.bays.is_empty() {
+        return Ok((plan, Counter::of_lot(Lot::new(camera)?, pace)));
+    }
     let scene = scene_of(camera)?;
     let duties = Duties::new(camera, &scene)?;
     let detector = detector_for(camera, scene)?;
-    let pace = Pace::per_second(camera.frames_per_second);
     Ok((plan, Counter::new(detector, duties, pace)))
 }
