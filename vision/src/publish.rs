@@ -3,6 +3,7 @@
 //! A new count goes out at once, an old one every two seconds, so that everybody knows how fresh it is. While
 //! Redis is away counting goes on and nothing is queued: when it is back it hears the newest reading.
 
+use std::sync::Arc;
 use std::time::Duration;
 
 use protocol::config::Area;
@@ -10,7 +11,7 @@ use protocol::congestion::{CameraReport, Observation};
 use protocol::ids::{CameraId, OfficeId};
 use protocol::time::UnixMillis;
 use store::Db;
-use tokio::sync::watch;
+use tokio::sync::{Notify, watch};
 
 use crate::area::watch::{AreaWatch, Readings};
 
@@ -98,6 +99,8 @@ pub struct Publisher {
     pub area: Area,
     /// What its cameras make of it.
     pub state: AreaWatch,
+    /// Woken when somebody has left a word on how many people are there.
+    pub word: Arc<Notify>,
 }
 
 impl Publisher {
@@ -110,6 +113,10 @@ impl Publisher {
             let is_open = tokio::select! {
                 changed = readings.changed() => changed.is_ok(),
                 _ = tick.tick() => true,
+                () = self.word.notified() => {
+                    self.hear().await;
+                    true
+                }
             };
             let now = runtime::now();
             let news = self.state.news(&readings.borrow_and_update(), now);
@@ -120,6 +127,19 @@ impl Publisher {
             if due.is_due(&news, now) {
                 self.tell(&mut due, news).await;
             }
+        }
+    }
+
+    /// Takes the word that somebody has left, if there is one.
+    async fn hear(&mut self) {
+        match store::corrections::take(&self.live, &self.office, &self.area.id).await {
+            Ok(Some(people)) => {
+                if self.state.correct(people, runtime::now()) {
+                    tracing::info!(people, "set right by staff");
+                }
+            }
+            Ok(None) => {}
+            Err(error) => tracing::warn!(%error, "what staff say can't be read"),
         }
     }
 

@@ -4,12 +4,14 @@
 //! unusable gives readings without one.
 
 use std::path::Path;
+use std::sync::{Arc, mpsc};
 use std::thread::{self, JoinHandle};
 use std::time::{Duration, Instant};
 
 use opencv::core::MatTraitConst as _;
 use protocol::config::{Camera, CameraRole};
 use protocol::congestion::CameraStatus;
+use protocol::setup::{Boxes, Found};
 use protocol::time::UnixMillis;
 
 use crate::area::join::Shared;
@@ -27,6 +29,7 @@ use crate::door::Door;
 use crate::geometry::{GeometryError, PersonHeights, Polygon};
 use crate::line::Crossings;
 use crate::occupancy::Occupancy;
+use crate::setup::window::Window;
 use crate::view::{View, Viewer};
 
 /// A camera that gave no picture for so long (or for three beats, if that is longer) is not seen any more.
@@ -144,6 +147,7 @@ impl Duties {
 pub struct Worker {
     posts: Mailbox<Post>,
     counting: JoinHandle<()>,
+    exchanges: mpsc::Sender<Counter>,
 }
 
 impl Worker {
@@ -154,6 +158,8 @@ impl Worker {
     pub fn start(plan: Plan, mut counter: Counter, tell: impl Fn(Reading) + Send + 'static) -> std::io::Result<Self> {
         let posts = Mailbox::default();
         supervise::start(plan, posts.clone())?;
+        // As many as there are people who press a button; the counting takes them within a second.
+        let (exchanges, exchanged) = mpsc::channel::<Counter>();
         let inbox = posts.clone();
         let span = tracing::Span::current();
         let counting = thread::Builder::new().name("count".to_owned()).spawn(move || {
@@ -161,6 +167,9 @@ impl Worker {
             loop {
                 let taken = inbox.take(TICK);
                 let is_last = matches!(taken, Taken::Closed);
+                if let Some(newest) = exchanged.try_iter().last() {
+                    counter = newest.instead_of(&counter);
+                }
                 if let Some(reading) = counter.take(taken, Instant::now(), runtime::now()) {
                     tell(reading);
                 }
@@ -169,13 +178,23 @@ impl Worker {
                 }
             }
         })?;
-        Ok(Self { posts, counting })
+        Ok(Self {
+            posts,
+            counting,
+            exchanges,
+        })
     }
 
     /// Whether it counts no more, though nobody has stopped it: a bug.
     #[must_use]
     pub fn is_broken(&self) -> bool {
         self.counting.is_finished()
+    }
+
+    /// Counts on with this, while the camera is read on: it is set up differently from now on.
+    pub fn exchange(&self, counter: Counter) {
+        // A worker that counts no more is started anew with all else.
+        let _ = self.exchanges.send(counter);
     }
 
     /// Stops; the last reading has no count, because nobody looks any more.
@@ -197,6 +216,10 @@ pub struct Counter {
     status: CameraStatus,
     /// The error that was logged last, so that each is logged once.
     complaint: Option<String>,
+    /// For who sets the camera up.
+    window: Arc<Window>,
+    /// Who was found in the last picture.
+    found: Vec<Found>,
 }
 
 impl std::fmt::Debug for Counter {
@@ -222,7 +245,25 @@ impl Counter {
             losses: 0,
             status: CameraStatus::Starting,
             complaint: None,
+            window: Arc::default(),
+            found: Vec::new(),
         }
+    }
+
+    /// The same, looked into by whoever sets the camera up.
+    #[must_use]
+    pub fn seen_through(mut self, window: Arc<Window>) -> Self {
+        self.window = window;
+        self
+    }
+
+    /// The same, in the place of one that has counted until now: what is the matter with the camera goes on.
+    fn instead_of(mut self, old: &Self) -> Self {
+        self.last_frame = old.last_frame;
+        self.frames_counted = old.frames_counted;
+        self.losses = old.losses;
+        self.status = old.status;
+        self
     }
 
     /// What is known after taking something, or nothing, from the mailbox at `now` (`at` by the wall clock).
@@ -231,9 +272,12 @@ impl Counter {
         let count = match taken {
             Taken::Message(Post::Frame(frame)) => {
                 self.last_frame = Some(now);
-                self.look(&frame)
+                let count = self.look(&frame);
+                self.window.see(&frame.picture, &self.found, now);
+                count
             }
             Taken::Nothing => {
+                self.window.pass(now);
                 let is_silent = self
                     .last_frame
                     .is_none_or(|last| now.saturating_duration_since(last) >= self.silent_after);
@@ -259,6 +303,12 @@ impl Counter {
                 self.unseen()
             }
         };
+        self.window.tell(|| Boxes {
+            at,
+            status: self.status,
+            count,
+            people: self.found.clone(),
+        });
         Some(Reading {
             count,
             at,
@@ -271,6 +321,7 @@ impl Counter {
     }
 
     fn look(&mut self, frame: &Frame) -> Option<u32> {
+        self.found.clear();
         let blind = match self.viewer.judge(frame) {
             Ok(View::Clear) => None,
             Ok(View::Jump) => {
@@ -313,6 +364,13 @@ impl Counter {
     fn follow(&mut self, mut sight: Sight, frame: &Frame) -> Option<u32> {
         let duties = &mut self.duties;
         if let Sight::People(people) = &mut sight {
+            self.found = (people.iter())
+                .map(|person| Found {
+                    place: [person.left, person.top, person.width, person.height],
+                    is_counted: duties.occupancy.area().contains(person.foot())
+                        && !duties.shared.is_anothers(person.foot()),
+                })
+                .collect();
             people.retain(|person| !duties.shared.is_anothers(person.foot()));
         }
         if let Some(door) = &mut duties.door {
@@ -328,6 +386,7 @@ impl Counter {
     }
 
     fn unseen(&mut self) -> Option<u32> {
+        self.found.clear();
         self.duties.occupancy.forget();
         if let Some(presence) = &mut self.duties.presence {
             *presence = Presence::new();
