@@ -98,6 +98,9 @@ pub struct CameraReport {
     pub is_alive: bool,
     /// What is the matter with it.
     pub status: CameraStatus,
+    /// Since when.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub status_since: Option<UnixMillis>,
     /// How often it was lost since its worker's start.
     pub losses: u64,
     /// A presence camera: whether somebody stays before its screen; `None` when it can't tell.
@@ -272,6 +275,7 @@ mod tests {
             frames_counted: 7,
             is_alive: true,
             status: CameraStatus::Seeing,
+            status_since: None,
             losses: 2,
             somebody: None,
             wait_s: Some(240),

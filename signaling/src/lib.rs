@@ -28,6 +28,7 @@ mod signage;
 mod staff;
 mod texts;
 mod throttle;
+mod vision;
 mod visitor;
 
 pub use server::Server;

@@ -82,6 +82,11 @@ impl Page {
         self.lang.catalogue().json()
     }
 
+    /// The texts of the page on which a camera is set up, as JSON for a data block.
+    pub(crate) fn camera_texts_json(&self) -> &'static str {
+        self.lang.catalogue().camera_json()
+    }
+
     /// The office's name.
     pub(crate) fn office(&self) -> &str {
         in_language(&self.app.config.office.name, self.lang)

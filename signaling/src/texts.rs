@@ -21,12 +21,14 @@ static JA: LazyLock<Catalogue> = LazyLock::new(|| {
     Catalogue::read(
         include_str!("../web/texts/ja.json"),
         include_str!("../web/texts/people.ja.json"),
+        include_str!("../web/texts/cameras.ja.json"),
     )
 });
 static EN: LazyLock<Catalogue> = LazyLock::new(|| {
     Catalogue::read(
         include_str!("../web/texts/en.json"),
         include_str!("../web/texts/people.en.json"),
+        include_str!("../web/texts/cameras.en.json"),
     )
 });
 
@@ -102,22 +104,28 @@ pub(crate) fn accepted<T>(header: &str, of_tag: impl Fn(&str) -> Option<T>) -> O
 pub(crate) struct Catalogue {
     texts: BTreeMap<String, String>,
     json: String,
+    camera_json: String,
 }
 
 impl Catalogue {
     /// `source`: what pages' scripts are given too; `rendered`: what is only ever written into a page here, so that no
-    /// phone has to fetch the words of accounts and logs.
-    fn read(source: &str, rendered: &str) -> Self {
+    /// phone has to fetch the words of accounts and logs. `cameras`: what one page's script is given.
+    fn read(source: &str, rendered: &str, cameras: &str) -> Self {
         // Proved by the tests below: the files are part of the program.
         let mut texts: BTreeMap<String, String> =
             serde_json::from_str(source).expect("a catalogue is a flat JSON object");
         let json = serde_json::to_string(&texts).expect("texts are JSON");
         let rendered: BTreeMap<String, String> =
             serde_json::from_str(rendered).expect("a catalogue is a flat JSON object");
+        let cameras: BTreeMap<String, String> =
+            serde_json::from_str(cameras).expect("a catalogue is a flat JSON object");
+        let camera_json = serde_json::to_string(&cameras).expect("texts are JSON");
         texts.extend(rendered);
+        texts.extend(cameras);
         Self {
             texts,
             json: for_script(&json),
+            camera_json: for_script(&camera_json),
         }
     }
 
@@ -137,6 +145,11 @@ impl Catalogue {
         self.text(key).replace("{n}", &n.to_string())
     }
 
+    /// The texts of the page on which a camera is set up, likewise.
+    pub(crate) fn camera_json(&self) -> &str {
+        &self.camera_json
+    }
+
     /// All texts as a JSON object that may stand inside `<script>`.
     pub(crate) fn json(&self) -> &str {
         &self.json
@@ -144,7 +157,7 @@ impl Catalogue {
 }
 
 /// JSON that can't end a script element or start a comment in it.
-fn for_script(json: &str) -> String {
+pub(crate) fn for_script(json: &str) -> String {
     json.replace('<', "\\u003c")
         .replace('>', "\\u003e")
         .replace('&', "\\u0026")

@@ -22,6 +22,8 @@ const ENTRIES = {
   "booth-style": "src/booth/booth.css",
   live: "src/live/main.tsx",
   "live-style": "src/live/live.css",
+  cameras: "src/cameras/main.tsx",
+  "cameras-style": "src/cameras/cameras.css",
   staff: "src/console/main.tsx",
   "staff-style": "src/console/staff.css",
   "people-style": "src/people/people.css",

@@ -1,12 +1,24 @@
-//! Cameras: how each is doing, in `live`, fading when its worker falls silent. Numbers only, never a picture.
+//! Cameras: how each is doing (in `live`, fading when its worker falls silent: numbers only, never a picture), and what staff
+//! have drawn into its picture (in the ledger).
+//!
+//! Invariant: what is drawn is changed by compare-and-set, counts up its version, and wakes [`TOPIC`] in the same script.
 
+use std::collections::BTreeMap;
+use std::sync::LazyLock;
 use std::time::Duration;
 
 use protocol::congestion::CameraReport;
-use protocol::ids::{CameraId, OfficeId};
+use protocol::ids::{CameraId, OfficeId, StaffId};
+use protocol::setup::Geometry;
+use protocol::time::UnixMillis;
+use redis::Script;
+use serde::{Deserialize, Serialize};
 
 use crate::redis::{from_json, to_json};
 use crate::{Db, Result, keys};
+
+/// The topic of the wake-up when something else is drawn into a camera's picture.
+pub const TOPIC: &str = "cameras";
 
 const FADES_AFTER: Duration = Duration::from_secs(10);
 
@@ -30,4 +42,77 @@ pub async fn last_report(live: &Db, office: &OfficeId, id: &CameraId) -> Result<
     let key = keys::camera_report(office, id);
     let json: Option<String> = live.run(redis::cmd("GET").arg(&key)).await?;
     json.map(|json| from_json(&key, &json)).transpose()
+}
+
+/// What staff have drawn into a camera's picture.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+pub struct Setup {
+    /// Counts a camera's set-ups from 1.
+    pub version: u64,
+    /// When.
+    pub at: UnixMillis,
+    /// By whom.
+    pub by: StaffId,
+    /// What; none: what the configuration says holds again.
+    pub geometry: Option<Geometry>,
+}
+
+/// Writes a record if it is still what was read (empty: none).
+///
+/// KEYS records; ARGV id, expected, new, channel, topic. Returns 1, or 0 where it has moved.
+static SET: LazyLock<Script> = LazyLock::new(|| {
+    Script::new(
+        "if (redis.call('HGET', KEYS[1], ARGV[1]) or '') ~= ARGV[2] then return 0 end
+         redis.call('HSET', KEYS[1], ARGV[1], ARGV[3])
+         redis.call('PUBLISH', ARGV[4], ARGV[5])
+         return 1",
+    )
+});
+
+/// What is drawn into all cameras' pictures; those that nobody has touched are not among them.
+///
+/// # Errors
+/// [`StoreError::Unavailable`](crate::StoreError::Unavailable), [`StoreError::Corrupt`](crate::StoreError::Corrupt).
+pub async fn setups(ledger: &Db, office: &OfficeId) -> Result<BTreeMap<CameraId, Setup>> {
+    let key = keys::camera_setups(office);
+    let records: Vec<(String, String)> = ledger.run(redis::cmd("HGETALL").arg(&key)).await?;
+    let known = records
+        .iter()
+        .filter_map(|(id, json)| Some((CameraId::new(id.as_str()).ok()?, json)));
+    known.map(|(id, json)| Ok((id, from_json(&key, json)?))).collect()
+}
+
+/// Draws something else, by `by` at `now`, if the version is still `expected` (0: nobody has touched it). Returns what is
+/// there from now on; `None`: somebody else was faster, and nothing was written.
+///
+/// # Errors
+/// [`StoreError::Unavailable`](crate::StoreError::Unavailable), [`StoreError::Corrupt`](crate::StoreError::Corrupt).
+pub async fn set_up(
+    ledger: &Db,
+    office: &OfficeId,
+    id: &CameraId,
+    expected: u64,
+    (geometry, by, now): (Option<Geometry>, &StaffId, UnixMillis),
+) -> Result<Option<Setup>> {
+    let key = keys::camera_setups(office);
+    let before: Option<String> = ledger.run(redis::cmd("HGET").arg(&key).arg(id.as_str())).await?;
+    let old: Option<Setup> = before.as_deref().map(|json| from_json(&key, json)).transpose()?;
+    if old.map_or(0, |old| old.version) != expected {
+        return Ok(None);
+    }
+    let new = Setup {
+        version: expected + 1,
+        at: now,
+        by: by.clone(),
+        geometry,
+    };
+    let mut call = SET.prepare_invoke();
+    call.key(&key)
+        .arg(id.as_str())
+        .arg(before.unwrap_or_default())
+        .arg(to_json(&key, &new)?)
+        .arg(keys::wake(office))
+        .arg(TOPIC);
+    let is_written = ledger.invoke::<i64>(&call).await? == 1;
+    Ok(is_written.then_some(new))
 }

@@ -206,6 +206,10 @@ pub(crate) fn camera_report(office: &OfficeId, id: &CameraId) -> String {
     format!("mg:{{{office}:camera:{id}}}:report")
 }
 
+pub(crate) fn camera_setups(office: &OfficeId) -> String {
+    format!("mg:{{{office}:cameras}}:setups")
+}
+
 /// Before a node's id: its record.
 pub(crate) const NODE_PREFIX: &str = "mg:{nodes}:one:";
 

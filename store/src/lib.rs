@@ -13,6 +13,7 @@ pub mod audit;
 pub mod broadcasts;
 pub mod cameras;
 pub mod consultations;
+pub mod corrections;
 pub mod desks;
 pub mod facts;
 pub mod keys;

@@ -3,6 +3,8 @@
 //! All lengths are shares of the picture (0 to 1; x of its width, y and heights of its height), so that they
 //! hold at every size of the picture.
 
+use protocol::outline::{Fault, MOST_CORNERS, fault_of_heights, fault_of_outline};
+
 /// Why a camera's set-up can't be used.
 #[derive(Debug, Clone, PartialEq, thiserror::Error)]
 pub enum GeometryError {
@@ -34,11 +36,10 @@ impl PersonHeights {
     /// # Errors
     /// [`GeometryError::Heights`] when they are outside the picture or stand at one y.
     pub fn new(pairs: [[f64; 2]; 2]) -> Result<Self, GeometryError> {
-        let [[y0, h0], [y1, h1]] = pairs;
-        let is_inside = pairs.iter().flatten().all(|share| (0.0..=1.0).contains(share));
-        if !is_inside || h0 <= 0.0 || h1 <= 0.0 || (y0 - y1).abs() < 0.01 {
+        if fault_of_heights(pairs).is_some() {
             return Err(GeometryError::Heights(pairs));
         }
+        let [[y0, h0], [y1, h1]] = pairs;
         let slope = (h1 - h0) / (y1 - y0);
         Ok(Self {
             at_top: h0 - slope * y0,
@@ -66,26 +67,22 @@ impl Polygon {
     /// [`GeometryError::Polygon`] for fewer than three corners, a corner outside the picture, no area, or an
     /// outline that crosses itself.
     pub fn new(points: Vec<[f64; 2]>) -> Result<Self, GeometryError> {
-        let fail = |why: String| Err(GeometryError::Polygon(why));
-        if points.len() < 3 {
-            return fail(format!("{} corners, expected at least 3", points.len()));
-        }
-        if let Some(point) = points
-            .iter()
-            .find(|point| point.iter().any(|share| !(0.0..=1.0).contains(share)))
-        {
-            return fail(format!("{point:?} is outside the picture, expected shares from 0 to 1"));
-        }
-        let polygon = Self { points };
-        if let Some((first, second)) = polygon.crossing() {
-            return fail(format!(
-                "sides {first} and {second} cross, expected an outline that doesn't cross itself"
-            ));
-        }
-        if polygon.signed_area().abs() < 1e-4 {
-            return fail("it encloses nothing".to_owned());
-        }
-        Ok(polygon)
+        let why = match fault_of_outline(&points) {
+            None => return Ok(Self { points }),
+            Some(Fault::TooFew) => format!("{} corners, expected at least 3", points.len()),
+            Some(Fault::TooMany) => format!("{} corners, expected at most {MOST_CORNERS}", points.len()),
+            Some(Fault::Outside { point }) => {
+                format!(
+                    "{:?} is outside the picture, expected shares from 0 to 1",
+                    points[point - 1]
+                )
+            }
+            Some(Fault::Crossing { first, second }) => {
+                format!("sides {first} and {second} cross, expected an outline that doesn't cross itself")
+            }
+            Some(_) => "it encloses nothing".to_owned(),
+        };
+        Err(GeometryError::Polygon(why))
     }
 
     /// The whole picture.
@@ -140,30 +137,6 @@ impl Polygon {
         let next = self.points.iter().cycle().skip(1);
         self.points.iter().zip(next).map(|(a, b)| (*a, *b))
     }
-
-    fn signed_area(&self) -> f64 {
-        self.sides().map(|([ax, ay], [bx, by])| ax * by - bx * ay).sum::<f64>() / 2.0
-    }
-
-    /// Two sides (from 1) that cross, if any do.
-    fn crossing(&self) -> Option<(usize, usize)> {
-        let sides: Vec<_> = self.sides().collect();
-        for (i, (a, b)) in sides.iter().enumerate() {
-            for (j, (c, d)) in sides.iter().enumerate().skip(i + 1) {
-                let are_neighbours = j == i + 1 || (i == 0 && j == sides.len() - 1);
-                let are_split = |p, q, r, s| turn(p, q, r) * turn(p, q, s) < 0.0;
-                if !are_neighbours && are_split(*a, *b, *c, *d) && are_split(*c, *d, *a, *b) {
-                    return Some((i + 1, j + 1));
-                }
-            }
-        }
-        None
-    }
-}
-
-/// Positive when a → b → c turns one way, negative when the other.
-fn turn([ax, ay]: [f64; 2], [bx, by]: [f64; 2], [cx, cy]: [f64; 2]) -> f64 {
-    (bx - ax) * (cy - ay) - (by - ay) * (cx - ax)
 }
 
 fn distance_to_side([x, y]: [f64; 2], [ax, ay]: [f64; 2], [bx, by]: [f64; 2]) -> f64 {

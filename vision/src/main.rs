@@ -2,38 +2,41 @@
 
 #![forbid(unsafe_code)]
 
+use std::collections::BTreeMap;
 use std::path::{Path, PathBuf};
 use std::process::ExitCode;
+use std::sync::{Arc, Mutex, PoisonError};
 use std::time::Duration;
 
 use anyhow::{Context as _, Result};
 use clap::{Args, Parser, Subcommand};
 use jiff::tz::TimeZone;
-use protocol::config::{Camera, Config};
+use protocol::config::Config;
 use protocol::congestion::CameraStatus;
-use runtime::secrets::Secrets;
+use protocol::ids::CameraId;
 use runtime::{EXIT_CONFIG, EXIT_STALLED, Shutdown};
 use store::Store;
-use tokio::sync::watch;
+use store::cameras::Setup;
+use tokio::sync::{Notify, watch};
 use tracing::Instrument as _;
 use vision::area::watch::{AreaWatch, Readings};
-use vision::camera::address::with_user;
-use vision::camera::capture::Pace;
-use vision::camera::supervise::Plan;
+use vision::cameras::Cameras;
 use vision::count::{self, count_film, read_camera};
-use vision::detect::choose::detector_for;
 use vision::line::Line;
 use vision::model::add::{Order, add};
 use vision::model::time::time;
 use vision::notice::{Wording, notice};
-use vision::parking::lot::Lot;
 use vision::parking::offline;
 use vision::publish::Publisher;
 use vision::score::mot::Boxes;
-use vision::worker::{Counter, Duties, Reading, Worker, plan_for, scene_of};
+use vision::setup::{follow, server, trial};
+use vision::worker::Reading;
 
 /// How long the cameras' last words may take when the program ends.
 const FAREWELL: Duration = Duration::from_secs(3);
+
+/// So long the start waits for what staff have drawn.
+const LEDGER_ANSWERS: Duration = Duration::from_secs(2);
 
 /// Counts people before the office's cameras. No picture is stored or sent; counts go to Redis.
 #[derive(Parser)]
@@ -85,6 +88,9 @@ enum Task {
         /// The camera's id
         camera: String,
     },
+    /// Counts a film for `vision`, which starts it and tells it which
+    #[command(hide = true)]
+    Trial,
     /// Looks after the files of detectors
     #[command(subcommand)]
     Models(Models),
@@ -230,6 +236,9 @@ fn main() -> ExitCode {
             }),
             _,
         ) => prepare_opencv().and_then(|()| look_at_lot(&camera_file, &pictures, camera.as_deref(), json)),
+        (Some(Task::Trial), _) => prepare_opencv()
+            .and_then(|()| trial::process(std::io::stdin().lock(), std::io::stdout()))
+            .map(|()| ExitCode::SUCCESS),
         (Some(Task::Notice(args)), _) => print_notice(args),
         (Some(Task::Models(Models::Add(args))), _) => prepare_opencv().and_then(|()| add_model(args)),
         (Some(Task::Models(Models::Time(args))), _) => prepare_opencv().and_then(|()| {
@@ -409,97 +418,85 @@ async fn add_model(args: AddArgs) -> Result<ExitCode> {
 #[tokio::main(flavor = "current_thread")]
 async fn watch_cameras(config: Config) -> Result<ExitCode> {
     let shutdown = Shutdown::on_signals().context("signals can't be listened to")?;
+    let config = Arc::new(config);
     let store = Store::connect(&config).await?;
+    let office = config.office.id.clone();
     let zone = TimeZone::get(&config.office.time_zone).context("office.time_zone")?;
-    let mut workers = Vec::new();
-    let mut silent = Vec::new();
+    let drawn = drawn(&store, &config).await;
+    let mut cameras = Cameras::new(Arc::clone(&config));
+    let mut words = BTreeMap::new();
     for area in &config.areas {
-        let cameras = || config.cameras.iter().filter(|camera| *camera.area.get_ref() == area.id);
-        if cameras().next().is_none() {
+        let its_cameras = || config.cameras.iter().filter(|camera| *camera.area.get_ref() == area.id);
+        if its_cameras().next().is_none() {
             continue;
         }
         let starting = || Reading::unknown(runtime::now(), CameraStatus::Starting);
-        let start: Readings = cameras().map(|camera| (camera.id.clone(), starting())).collect();
+        let start: Readings = its_cameras().map(|camera| (camera.id.clone(), starting())).collect();
         let (readings, newest) = watch::channel(start);
+        let word = Arc::new(Notify::new());
+        words.insert(area.id.clone(), Arc::clone(&word));
         let publisher = Publisher {
             live: store.live.clone(),
-            office: config.office.id.clone(),
+            office: office.clone(),
             area: area.clone(),
-            state: AreaWatch::new(area, cameras(), zone.clone()),
+            state: AreaWatch::new(area, its_cameras(), zone.clone()),
+            word,
         };
         shutdown.spawn(
             publisher
                 .run(newest)
                 .instrument(tracing::info_span!("area", id = %area.id)),
         );
-        for camera in cameras() {
+        for camera in its_cameras() {
             let (readings, id) = (readings.clone(), camera.id.clone());
             let tell = move |reading| {
                 readings.send_modify(|readings| {
                     readings.insert(id.clone(), reading);
                 });
             };
-            match prepare(camera, &config) {
-                Ok((plan, counter)) => {
-                    let worker = tracing::info_span!("camera", id = %camera.id)
-                        .in_scope(|| Worker::start(plan, counter, tell))
-                        .with_context(|| format!("camera {}: no thread", camera.id))?;
-                    workers.push((camera.id.clone(), worker));
-                }
-                Err(error) => {
-                    // Its area is unknown; the other cameras go on.
-                    tracing::error!(camera = %camera.id, "this camera can't count: {error:#}");
-                    silent.push(tell);
-                }
-            }
+            cameras.start(camera, drawn.get(&camera.id), Arc::new(tell))?;
         }
     }
-    tracing::info!(cameras = workers.len(), "vision counts");
+    tracing::info!(cameras = cameras.at_work(), "vision counts");
+    let windows = cameras.windows();
+    let cameras = Arc::new(Mutex::new(cameras));
+    let at_work = || cameras.lock().unwrap_or_else(PoisonError::into_inner);
+    shutdown.spawn(follow::words(
+        store.live.clone(),
+        office.clone(),
+        words,
+        shutdown.clone(),
+    ));
+    shutdown.spawn(follow::setups(store, office, Arc::clone(&cameras), shutdown.clone()));
+    shutdown.spawn(server::serve(config, windows, shutdown.clone()));
     let code = loop {
         tokio::select! {
             () = shutdown.started() => break ExitCode::SUCCESS,
             () = tokio::time::sleep(Duration::from_secs(1)) => {}
         }
-        if let Some((camera, _)) = workers.iter().find(|(_, worker)| worker.is_broken()) {
+        let cameras = at_work();
+        if let Some(camera) = cameras.broken() {
             tracing::error!(%camera, "counting has failed: vision ends to be started again");
             break ExitCode::from(EXIT_STALLED);
         }
-        // Who can't count says so, again and again, so that nobody takes it for a word of long ago.
-        for tell in &silent {
-            tell(Reading::unknown(runtime::now(), CameraStatus::Failing));
-        }
+        cameras.say_who_fails(runtime::now());
     };
     shutdown.start();
-    drop(silent);
-    for (_, worker) in &workers {
-        worker.stop();
-    }
+    at_work().stop();
     if !shutdown.finished(FAREWELL).await {
         tracing::warn!("not every camera could say that it stops");
     }
     Ok(code)
 }
 
-/// How a camera is read and counted, from what its configuration says.
-fn prepare(camera: &Camera, config: &Config) -> Result<(Plan, Counter)> {
-    let source = match &camera.user {
-        Some(user) => {
-            let secrets = Secrets::open(&config.paths.secrets)?;
-            let password = secrets
-                .written(&format!("camera-{}.password", camera.id))
-                .context("user")?;
-            with_user(&camera.source, user, &password)?
+/// What staff have drawn into cameras' pictures. While the ledger is away the configuration holds, until it is back.
+async fn drawn(store: &Store, config: &Config) -> BTreeMap<CameraId, Setup> {
+    match tokio::time::timeout(LEDGER_ANSWERS, store::cameras::setups(&store.ledger, &config.office.id)).await {
+        Ok(Ok(drawn)) => drawn,
+        Ok(Err(error)) => {
+            tracing::warn!(%error, "what is drawn into cameras' pictures can't be read yet");
+            BTreeMap::new()
         }
-        None => camera.source.clone(),
-    };
-    // The program that runs, also when its file has been replaced since.
-    let plan = plan_for(camera, source, Path::new("/proc/self/exe"))?;
-    let pace = Pace::per_second(camera.frames_per_second);
-    if !camera.bays.is_empty() {
-        return Ok((plan, Counter::of_lot(Lot::new(camera)?, pace)));
+        Err(_) => BTreeMap::new(),
     }
-    let scene = scene_of(camera)?;
-    let duties = Duties::new(camera, &scene)?;
-    let detector = detector_for(camera, scene)?;
-    Ok((plan, Counter::new(detector, duties, pace)))
 }

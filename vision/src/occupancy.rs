@@ -55,6 +55,12 @@ impl Occupancy {
         self.last_seen = None;
     }
 
+    /// The area's outline.
+    #[must_use]
+    pub fn area(&self) -> &Polygon {
+        &self.area
+    }
+
     fn inside(&self, people: &[Detection]) -> u32 {
         let inside = people.iter().filter(|person| self.area.contains(person.foot())).count();
         u32::try_from(inside).unwrap_or(u32::MAX)

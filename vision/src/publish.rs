@@ -3,6 +3,7 @@
 //! A new count goes out at once, an old one every two seconds, so that everybody knows how fresh it is. While
 //! Redis is away counting goes on and nothing is queued: when it is back it hears the newest reading.
 
+use std::sync::Arc;
 use std::time::Duration;
 
 use protocol::config::Area;
@@ -10,7 +11,7 @@ use protocol::congestion::{CameraReport, Observation};
 use protocol::ids::{CameraId, OfficeId};
 use protocol::time::UnixMillis;
 use store::Db;
-use tokio::sync::watch;
+use tokio::sync::{Notify, watch};
 
 use crate::area::watch::{AreaWatch, Readings};
 
@@ -114,6 +115,8 @@ pub struct Publisher {
     pub area: Area,
     /// What its cameras make of it.
     pub state: AreaWatch,
+    /// Woken when somebody has left a word on how many people are there.
+    pub word: Arc<Notify>,
 }
 
 impl Publisher {
@@ -126,6 +129,10 @@ impl Publisher {
             let is_open = tokio::select! {
                 changed = readings.changed() => changed.is_ok(),
                 _ = tick.tick() => true,
+                () = self.word.notified() => {
+                    self.hear().await;
+                    true
+                }
             };
             let now = runtime::now();
             let news = self.state.news(&readings.borrow_and_update(), now);
@@ -159,6 +166,19 @@ impl Publisher {
             Ok(Recovered(true)) => tracing::info!("Redis is back: counts are published again"),
             Err((error, true)) => tracing::error!(%error, "counts can't be published; counting goes on"),
             Ok(_) | Err(_) => {}
+        }
+    }
+
+    /// Takes the word that somebody has left, if there is one.
+    async fn hear(&mut self) {
+        match store::corrections::take(&self.live, &self.office, &self.area.id).await {
+            Ok(Some(people)) => {
+                if self.state.correct(people, runtime::now()) {
+                    tracing::info!(people, "set right by staff");
+                }
+            }
+            Ok(None) => {}
+            Err(error) => tracing::warn!(%error, "what staff say can't be read"),
         }
     }
 

@@ -4,12 +4,14 @@
 //! unusable gives readings without one.
 
 use std::path::Path;
+use std::sync::{Arc, mpsc};
 use std::thread::{self, JoinHandle};
 use std::time::{Duration, Instant};
 
 use opencv::core::MatTraitConst as _;
 use protocol::config::{Camera, CameraRole};
 use protocol::congestion::CameraStatus;
+use protocol::setup::{Boxes, Found};
 use protocol::time::UnixMillis;
 
 use crate::area::join::Shared;
@@ -29,6 +31,7 @@ use crate::line::Crossings;
 use crate::occupancy::Occupancy;
 use crate::parking::Places;
 use crate::parking::lot::Lot;
+use crate::setup::window::Window;
 use crate::view::{View, Viewer};
 
 /// A camera that gave no picture for so long (or for three beats, if that is longer) is not seen any more.
@@ -145,9 +148,19 @@ impl Duties {
 }
 
 impl Duties {
-    /// The count after a picture.
-    fn follow(&mut self, mut sight: Sight, detector: &dyn Detector, frame: &Frame) -> Option<u32> {
+    /// The count after a picture; who is in it goes to `found`.
+    fn follow(
+        &mut self,
+        mut sight: Sight,
+        detector: &dyn Detector,
+        frame: &Frame,
+        found: &mut Vec<Found>,
+    ) -> Option<u32> {
         if let Sight::People(people) = &mut sight {
+            found.extend(people.iter().map(|person| Found {
+                place: [person.left, person.top, person.width, person.height],
+                is_counted: self.occupancy.area().contains(person.foot()) && !self.shared.is_anothers(person.foot()),
+            }));
             people.retain(|person| !self.shared.is_anothers(person.foot()));
         }
         if let Some(door) = &mut self.door {
@@ -163,6 +176,7 @@ impl Duties {
 pub struct Worker {
     posts: Mailbox<Post>,
     counting: JoinHandle<()>,
+    exchanges: mpsc::Sender<Counter>,
 }
 
 impl Worker {
@@ -173,6 +187,8 @@ impl Worker {
     pub fn start(plan: Plan, mut counter: Counter, tell: impl Fn(Reading) + Send + 'static) -> std::io::Result<Self> {
         let posts = Mailbox::default();
         supervise::start(plan, posts.clone())?;
+        // As many as there are people who press a button; the counting takes them within a second.
+        let (exchanges, exchanged) = mpsc::channel::<Counter>();
         let inbox = posts.clone();
         let span = tracing::Span::current();
         let counting = thread::Builder::new().name("count".to_owned()).spawn(move || {
@@ -180,6 +196,9 @@ impl Worker {
             loop {
                 let taken = inbox.take(TICK);
                 let is_last = matches!(taken, Taken::Closed);
+                if let Some(newest) = exchanged.try_iter().last() {
+                    counter = newest.instead_of(&counter);
+                }
                 if let Some(reading) = counter.take(taken, Instant::now(), runtime::now()) {
                     tell(reading);
                 }
@@ -188,13 +207,23 @@ impl Worker {
                 }
             }
         })?;
-        Ok(Self { posts, counting })
+        Ok(Self {
+            posts,
+            counting,
+            exchanges,
+        })
     }
 
     /// Whether it counts no more, though nobody has stopped it: a bug.
     #[must_use]
     pub fn is_broken(&self) -> bool {
         self.counting.is_finished()
+    }
+
+    /// Counts on with this, while the camera is read on: it is set up differently from now on.
+    pub fn exchange(&self, counter: Counter) {
+        // A worker that counts no more is started anew with all else.
+        let _ = self.exchanges.send(counter);
     }
 
     /// Stops; the last reading has no count, because nobody looks any more.
@@ -222,6 +251,10 @@ pub struct Counter {
     status: CameraStatus,
     /// The error that was logged last, so that each is logged once.
     complaint: Option<String>,
+    /// For who sets the camera up.
+    window: Arc<Window>,
+    /// Who was found in the last picture.
+    found: Vec<Found>,
 }
 
 impl std::fmt::Debug for Counter {
@@ -257,7 +290,25 @@ impl Counter {
             losses: 0,
             status: CameraStatus::Starting,
             complaint: None,
+            window: Arc::default(),
+            found: Vec::new(),
         }
+    }
+
+    /// The same, looked into by whoever sets the camera up.
+    #[must_use]
+    pub fn seen_through(mut self, window: Arc<Window>) -> Self {
+        self.window = window;
+        self
+    }
+
+    /// The same, in the place of one that has counted until now: what is the matter with the camera goes on.
+    fn instead_of(mut self, old: &Self) -> Self {
+        self.last_frame = old.last_frame;
+        self.frames_counted = old.frames_counted;
+        self.losses = old.losses;
+        self.status = old.status;
+        self
     }
 
     /// What is known after taking something, or nothing, from the mailbox at `now` (`at` by the wall clock; what was seen
@@ -267,9 +318,12 @@ impl Counter {
             Taken::Message(Post::Frame(frame)) => {
                 self.last_frame = Some(now);
                 at = frame.taken;
-                self.look(&frame)
+                let count = self.look(&frame);
+                self.window.see(&frame.picture, &self.found, now);
+                count
             }
             Taken::Nothing => {
+                self.window.pass(now);
                 let is_silent = self
                     .last_frame
                     .is_none_or(|last| now.saturating_duration_since(last) >= self.silent_after);
@@ -295,6 +349,12 @@ impl Counter {
                 self.unseen()
             }
         };
+        self.window.tell(|| Boxes {
+            at,
+            status: self.status,
+            count,
+            people: self.found.clone(),
+        });
         Some(Reading {
             count,
             at,
@@ -315,6 +375,7 @@ impl Counter {
     }
 
     fn look(&mut self, frame: &Frame) -> Option<u32> {
+        self.found.clear();
         let blind = match self.viewer.judge(frame) {
             Ok(View::Clear) => None,
             Ok(View::Jump) => {
@@ -342,7 +403,7 @@ impl Counter {
                     Sight::People(_) => CameraStatus::Seeing,
                     Sight::Settling => CameraStatus::Settling,
                 };
-                let count = duties.follow(sight, detector.as_ref(), frame);
+                let count = duties.follow(sight, detector.as_ref(), frame, &mut self.found);
                 self.somebody = (duties.presence.as_mut()).and_then(|presence| presence.see(count, frame.at));
                 (status, count)
             }),
@@ -375,6 +436,7 @@ impl Counter {
     }
 
     fn unseen(&mut self) -> Option<u32> {
+        self.found.clear();
         match &mut self.task {
             Task::People(_, duties) => {
                 duties.occupancy.forget();

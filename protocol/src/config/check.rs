@@ -124,6 +124,7 @@ pub(super) fn check(config: &Config, file: &Path, text: &str) -> Result<(), Conf
     super::check_booking::check(config, &checker)?;
     check_booths(config, &checker)?;
     super::player::check(config, &checker)?;
+    super::vision::check(config, &checker)?;
     super::check_people::check(config, &checker)?;
     super::letters::check(config, &checker)?;
     Ok(())
@@ -570,6 +571,11 @@ person_heights = [[0.3, 0.1], [0.9, 0.2]]
         assert!(
             still.contains("camera.still_for") && still.contains("\"20s\""),
             "{still}"
+        );
+        let shown = error(&GOOD.replace("[media]", "[vision]\nshown_for = \"11m\"\n[media]"));
+        assert!(
+            shown.contains("vision.shown_for") && shown.contains("1s to 10m"),
+            "{shown}"
         );
         let spill = error(&GOOD.replace("[media]", "[media]\nspill_after = 0"));
         assert!(

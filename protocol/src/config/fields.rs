@@ -68,6 +68,11 @@ pub(super) fn median_of() -> usize {
     7
 }
 
+/// As long as setting up a camera takes.
+pub(super) fn shown_for() -> Duration {
+    Duration::from_secs(600)
+}
+
 pub(super) fn workers() -> u16 {
     1
 }

@@ -12,6 +12,7 @@ mod fields;
 mod letters;
 mod people;
 mod player;
+mod vision;
 
 use std::net::{IpAddr, SocketAddr};
 use std::path::{Path, PathBuf};
@@ -30,6 +31,7 @@ pub use fields::{bytes_of, duration_of};
 pub use letters::{Line, Mail, MailTls, Sms};
 pub use people::{Oidc, OidcGroup, Privacy, Staff};
 pub use player::Player;
+pub use vision::Vision;
 
 /// Everything a deployment says of itself.
 #[derive(Debug, Clone, Deserialize)]
@@ -76,6 +78,9 @@ pub struct Config {
     /// Cameras.
     #[serde(default, rename = "camera")]
     pub cameras: Vec<Camera>,
+    /// What holds for setting up all cameras.
+    #[serde(default)]
+    pub vision: Vision,
     /// Screens.
     #[serde(default, rename = "screen")]
     pub screens: Vec<Screen>,
@@ -579,6 +584,7 @@ impl Config {
         }
         self.screens.iter_mut().for_each(|screen| whole(&mut screen.layout));
         self.player.sticks.as_mut().map(whole);
+        self.vision.films.as_mut().map(whole);
         for camera in &mut self.cameras {
             if let Some(model) = &mut camera.model {
                 *model = fields::normal(&base.join(&*model));
@@ -663,6 +669,18 @@ impl Config {
     #[must_use]
     pub fn live_socket(&self) -> PathBuf {
         self.paths.run.join("redis-live.sock")
+    }
+
+    /// Where the camera worker answers the office's server on the same machine, in a folder of its own.
+    #[must_use]
+    pub fn vision_socket(&self) -> PathBuf {
+        self.paths.run.join("vision/setup.sock")
+    }
+
+    /// A camera by its id.
+    #[must_use]
+    pub fn camera(&self, id: &CameraId) -> Option<&Camera> {
+        self.cameras.iter().find(|camera| camera.id == *id)
     }
 
     /// How many media nodes this machine has.

@@ -27,6 +27,7 @@ struct StaffPage {
     has_accounts: bool,
     has_audit: bool,
     has_report: bool,
+    has_counts: bool,
     sections: Vec<SectionView>,
 }
 
@@ -59,6 +60,7 @@ pub(crate) async fn page(visitor: Visitor, staff: Result<LoggedIn, Refusal>) -> 
         staff_id: staff.account.id.to_string(),
         has_accounts: member.may(Right::Accounts, Thing::OFFICE),
         has_audit: member.may(Right::Audit, Thing::OFFICE),
+        has_counts: member.may(Right::SeeCounts, Thing::OFFICE),
         has_report: member.right_anywhere(Right::Report),
         sections,
     })?;

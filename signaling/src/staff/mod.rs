@@ -3,7 +3,9 @@
 
 mod accounts;
 mod audit_page;
+mod cameras;
 mod console;
+mod counts;
 mod demo;
 mod entry;
 mod form;
@@ -43,5 +45,7 @@ pub(crate) fn routes() -> Router<Arc<App>> {
         .merge(audit_page::routes())
         .merge(report::routes())
         .merge(screens::routes())
+        .merge(cameras::routes())
+        .merge(counts::routes())
         .merge(oidc::routes())
 }

@@ -24,6 +24,8 @@ pub(super) struct Nav {
     pub(super) has_report: bool,
     pub(super) has_screens: bool,
     pub(super) has_notices: bool,
+    pub(super) has_counts: bool,
+    pub(super) has_cameras: bool,
     /// A second factor is still missing: there is no other page.
     pub(super) is_limited: bool,
 }
@@ -38,6 +40,8 @@ impl Nav {
             has_audit: member.may(Right::Audit, Thing::OFFICE),
             has_screens: member.may(Right::Screens, Thing::OFFICE),
             has_notices: member.may(Right::WriteNotices, Thing::OFFICE),
+            has_counts: member.may(Right::SeeCounts, Thing::OFFICE),
+            has_cameras: member.may(Right::Cameras, Thing::OFFICE),
             has_report: member.right_anywhere(Right::Report),
             is_limited: staff.needs_second_factor(app),
         }

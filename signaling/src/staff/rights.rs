@@ -35,6 +35,12 @@ pub(crate) enum Right {
     Report,
     /// Write what screens tell everybody, and take it back.
     WriteNotices,
+    /// See how crowded areas are, with what only staff see of it.
+    SeeCounts,
+    /// Say how many people are where doors are counted.
+    CorrectCounts,
+    /// Set cameras up, and see how they are.
+    Cameras,
     /// Take screens in and out, and say what they show.
     Screens,
     /// Invite, change and disable members of staff.
@@ -58,7 +64,7 @@ pub(crate) enum Scope {
 
 impl Right {
     /// All of them, as they are shown.
-    pub(crate) const ALL: [Self; 15] = [
+    pub(crate) const ALL: [Self; 18] = [
         Self::SeeConsultations,
         Self::MakeLinks,
         Self::Admit,
@@ -70,6 +76,9 @@ impl Right {
         Self::MakeBroadcasts,
         Self::EndBroadcasts,
         Self::Report,
+        Self::SeeCounts,
+        Self::CorrectCounts,
+        Self::Cameras,
         Self::WriteNotices,
         Self::Screens,
         Self::Accounts,
@@ -91,6 +100,9 @@ impl Right {
             Self::MakeBroadcasts => [All, All, All, No],
             Self::EndBroadcasts => [All, All, Theirs, No],
             Self::Report => [All, Own, No, No],
+            Self::SeeCounts => [All, All, All, No],
+            Self::CorrectCounts => [All, All, No, No],
+            Self::Cameras => [All, No, No, No],
             Self::WriteNotices => [All, All, No, No],
             Self::Screens => [All, No, No, No],
             Self::Accounts => [All, No, No, No],
@@ -235,6 +247,9 @@ mod tests {
             (Right::MakeBroadcasts, [ALL, ALL, ALL, NO]),
             (Right::EndBroadcasts, [ALL, ALL, THEIRS, NO]),
             (Right::Report, [ALL, OWN, NO, NO]),
+            (Right::SeeCounts, [ALL, ALL, ALL, NO]),
+            (Right::CorrectCounts, [ALL, ALL, NO, NO]),
+            (Right::Cameras, [ALL, NO, NO, NO]),
             (Right::WriteNotices, [ALL, ALL, NO, NO]),
             (Right::Screens, [ALL, NO, NO, NO]),
             (Right::Accounts, [ALL, NO, NO, NO]),

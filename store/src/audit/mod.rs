@@ -173,6 +173,18 @@ what! {
     NoticePosted = "notice.posted",
     /// It was taken back.
     NoticeRemoved = "notice.removed",
+    /// A blurred picture of what a camera sees was shown.
+    CameraPictureShown = "camera.picture",
+    /// It was shown live where a camera finds people: the detail says for how many seconds at most.
+    CameraWatched = "camera.watched",
+    /// Something else was drawn into a camera's picture: the detail says which version.
+    CameraSetUp = "camera.setup",
+    /// What the configuration says of a camera holds again.
+    CameraReset = "camera.reset",
+    /// A set-up was tried on a film.
+    CameraTried = "camera.tried",
+    /// Staff said how many people are in an area: the detail says how many.
+    AreaCorrected = "area.corrected",
 }
 
 /// What is to be written down.

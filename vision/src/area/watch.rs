@@ -8,7 +8,7 @@ use std::collections::BTreeMap;
 use jiff::civil::Date;
 use jiff::tz::TimeZone;
 use protocol::config::{Area, Camera, CameraRole};
-use protocol::congestion::{CameraReport, Source};
+use protocol::congestion::{CameraReport, CameraStatus, Source};
 use protocol::ids::CameraId;
 use protocol::time::UnixMillis;
 
@@ -35,6 +35,8 @@ pub struct AreaWatch {
     /// A door wasn't watched for a while.
     is_adrift: bool,
     emptied_on: Option<Date>,
+    /// Since when each camera is as it is.
+    since: BTreeMap<CameraId, (CameraStatus, UnixMillis)>,
 }
 
 impl AreaWatch {
@@ -61,7 +63,19 @@ impl AreaWatch {
             // Who is inside when the program starts nobody has counted; at night nobody is.
             is_adrift: true,
             emptied_on: None,
+            since: BTreeMap::new(),
         }
+    }
+
+    /// Somebody who is there says how many there are. Returns whether that is of use: the area is counted at doors.
+    pub fn correct(&mut self, people: u32, now: UnixMillis) -> bool {
+        let Some(doors) = &mut self.doors else {
+            return false;
+        };
+        doors.take(Event::Told(people), now);
+        // A door that isn't watched right now makes it unknown again at once.
+        self.is_adrift = false;
+        true
     }
 
     /// Who observes: the one camera, or all that are joined.
@@ -80,6 +94,12 @@ impl AreaWatch {
             let reading = readings.get(camera);
             reading.filter(|reading| now.since(reading.at) <= self.area.stale_after)
         };
+        for (camera, reading) in readings {
+            let since = self.since.entry(camera.clone()).or_insert((reading.status, now));
+            if since.0 != reading.status {
+                *since = (reading.status, now);
+            }
+        }
         let crossed: Vec<_> = (self.cameras.iter())
             .filter_map(|(camera, role)| Some((camera.clone(), *role, readings.get(camera)?.crossed)))
             .map(|(camera, role, crossed)| {
@@ -172,6 +192,7 @@ impl AreaWatch {
                 frames_counted: reading.frames_counted,
                 is_alive: reading.count.is_some(),
                 status: reading.status,
+                status_since: self.since.get(camera).map(|(_, since)| *since),
                 losses: reading.losses,
                 somebody: reading.somebody,
                 wait_s: wait.map(|wait| wait.as_secs()),
@@ -282,6 +303,40 @@ mod tests {
         assert_eq!(evening.cameras[0].1.crossed, Some([9, 2]));
         assert!(evening.cameras[0].1.corrections > Some(0));
         assert_eq!(say(Some(0), [2, 1], 57).count, Some(1), "a worker that began anew");
+    }
+
+    #[test]
+    fn who_is_there_sets_the_doors_right_until_one_is_not_watched() {
+        let mut watch = watch(Join::Max, &[("door", CameraRole::Entrance)]);
+        let at = |second: u64| UnixMillis(MIDNIGHT + 10 * HOUR + second * 1000);
+        let say = |watch: &mut AreaWatch, count, crossed, second| {
+            let readings = Readings::from([(camera("door"), reading(count, crossed, at(second)))]);
+            watch.news(&readings, at(second))
+        };
+        assert_eq!(say(&mut watch, Some(0), [2, 0], 0).count, None);
+        assert!(watch.correct(7, at(1)));
+        let news = say(&mut watch, Some(0), [3, 0], 2);
+        assert_eq!((news.count, news.cameras[0].1.corrections), (Some(8), Some(5)));
+        assert_eq!(say(&mut watch, None, [3, 0], 3).count, None);
+        watch.correct(7, at(4));
+        assert_eq!(say(&mut watch, None, [3, 0], 5).count, None, "nobody watches the door");
+        let mut hall = super::tests::watch(Join::Max, &[("hall", CameraRole::Area)]);
+        assert!(!hall.correct(7, at(0)), "a hall's camera counts by itself");
+    }
+
+    #[test]
+    fn it_is_told_since_when_a_camera_is_as_it_is() {
+        let mut watch = watch(Join::Max, &[("hall", CameraRole::Area)]);
+        let mut since = |status, second: u64| {
+            let now = UnixMillis(MIDNIGHT + second * 1000);
+            let readings = Readings::from([(camera("hall"), Reading::unknown(now, status))]);
+            let reported = watch.news(&readings, now).cameras[0].1.status_since;
+            reported.expect("told").0 - MIDNIGHT
+        };
+        assert_eq!(since(CameraStatus::Starting, 0), 0);
+        assert_eq!(since(CameraStatus::Dark, 5), 5_000);
+        assert_eq!(since(CameraStatus::Dark, 9), 5_000);
+        assert_eq!(since(CameraStatus::Seeing, 12), 12_000);
     }
 
     #[test]

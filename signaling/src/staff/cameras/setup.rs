@@ -1,0 +1,102 @@
+//! What is drawn into a camera's picture: saved, taken back, downloaded.
+
+use axum::Json;
+use axum::body::Bytes;
+use axum::extract::Path;
+use axum::http::{HeaderMap, StatusCode, Uri, header};
+use axum::response::{IntoResponse, Redirect, Response};
+use protocol::setup::{Geometry, Wrong, camera_toml};
+use serde::{Deserialize, Serialize};
+use store::audit::What;
+
+use super::super::form::Sent;
+use super::super::session::LoggedIn;
+use super::{check_admin, event, found};
+use crate::problem::{Fault, Refusal};
+use crate::visitor::Visitor;
+
+/// What the page's script sends.
+#[derive(Deserialize)]
+#[serde(deny_unknown_fields)]
+struct Drawn {
+    /// The version that it was drawn over.
+    version: u64,
+    geometry: Geometry,
+}
+
+/// What it is told.
+#[derive(Serialize)]
+#[serde(tag = "saved", rename_all = "snake_case")]
+enum Saved {
+    Done { version: u64 },
+    Wrong { wrongs: Vec<Wrong> },
+    Stale,
+}
+
+/// POST /staff/cameras/one/{id}/setup
+pub(super) async fn save(
+    visitor: Visitor,
+    staff: LoggedIn,
+    Path(id): Path<String>,
+    headers: HeaderMap,
+    uri: Uri,
+    body: Bytes,
+) -> Result<Response, Refusal> {
+    check_admin(&staff)?;
+    let app = &visitor.app;
+    staff.check_request(app, &headers, &uri)?;
+    let camera = found(app, &id)?;
+    let Drawn { version, geometry } = serde_json::from_slice(&body).map_err(|_| Fault::BadRequest)?;
+    let wrongs = geometry.wrongs(camera.role);
+    if !wrongs.is_empty() {
+        return Ok((StatusCode::BAD_REQUEST, Json(Saved::Wrong { wrongs })).into_response());
+    }
+    let (ledger, office) = (&app.store.ledger, &app.config.office.id);
+    let new = (Some(geometry), &staff.account.id, runtime::now());
+    let Some(setup) = store::cameras::set_up(ledger, office, &camera.id, version, new).await? else {
+        return Ok((StatusCode::CONFLICT, Json(Saved::Stale)).into_response());
+    };
+    let version = setup.version;
+    crate::audit::write(app, event(&staff, What::CameraSetUp, camera).with(version)).await;
+    Ok(Json(Saved::Done { version }).into_response())
+}
+
+/// POST /staff/cameras/one/{id}/reset
+pub(super) async fn reset(Path(id): Path<String>, Sent { visitor, staff, .. }: Sent) -> Result<Response, Refusal> {
+    check_admin(&staff)?;
+    let app = &visitor.app;
+    let camera = found(app, &id)?;
+    let (ledger, office) = (&app.store.ledger, &app.config.office.id);
+    let setups = store::cameras::setups(ledger, office).await?;
+    let drawn = setups.get(&camera.id).filter(|setup| setup.geometry.is_some());
+    if let Some(setup) = drawn {
+        let new = (None, &staff.account.id, runtime::now());
+        let reset = store::cameras::set_up(ledger, office, &camera.id, setup.version, new).await?;
+        if reset.is_none() {
+            return Err(Fault::OldSession.into());
+        }
+        crate::audit::write(app, event(&staff, What::CameraReset, camera)).await;
+    }
+    Ok(Redirect::to(&format!("/staff/cameras/one/{}?done=reset", camera.id)).into_response())
+}
+
+/// GET /staff/cameras/one/{id}/camera.toml: as it is set up now, for `vision check`.
+pub(super) async fn download(visitor: Visitor, staff: LoggedIn, Path(id): Path<String>) -> Result<Response, Refusal> {
+    check_admin(&staff)?;
+    let app = &visitor.app;
+    let camera = found(app, &id)?;
+    let setups = store::cameras::setups(&app.store.ledger, &app.config.office.id).await?;
+    let geometry = setups.get(&camera.id).and_then(|setup| setup.geometry.clone());
+    let camera = match geometry {
+        Some(geometry) => geometry.into_camera(camera.clone()),
+        None => camera.clone(),
+    };
+    let headers = [
+        (header::CONTENT_TYPE, "application/toml; charset=utf-8".to_owned()),
+        (
+            header::CONTENT_DISPOSITION,
+            format!("attachment; filename=\"camera-{}.toml\"", camera.id),
+        ),
+    ];
+    Ok((headers, camera_toml(&camera)).into_response())
+}

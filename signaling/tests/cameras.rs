@@ -1,0 +1,290 @@
+//! Setting cameras up, and staff's word on how many are there: who may, what is kept, what is written down. The camera worker's
+//! side of its socket is spoken here; the worker itself is tested in `vision` and in the browser.
+
+#![allow(clippy::unwrap_used, missing_docs)]
+
+mod common;
+
+use common::browser::Browser;
+use common::office::{ORIGIN, Office, office_id, trail};
+use common::until;
+use protocol::config::Camera;
+use protocol::ids::{AreaId, CameraId};
+use protocol::setup::{Answer, Ask, Boxes, Geometry, Still};
+use reqwest::{Method, Response};
+use serde_json::{Value, json};
+use tokio::io::{AsyncBufReadExt as _, AsyncWriteExt as _, BufReader};
+use tokio::net::UnixListener;
+
+const TABLES: &str = r#"
+[[area]]
+id = "hall"
+name = { ja = "ホール" }
+capacity = 100
+moderate_from = 40
+busy_from = 70
+[[camera]]
+id = "north"
+area = "lobby-1f"
+source = "rtsp://office:secret@192.0.2.7/1"
+person_heights = [[0.3, 0.1], [0.9, 0.2]]
+[[camera]]
+id = "door"
+area = "hall"
+source = "film.avi"
+role = "entrance"
+line = [[0.2, 0.5], [0.8, 0.5]]
+person_heights = [[0.3, 0.1], [0.9, 0.2]]
+[vision]
+shown_for = "1s"
+"#;
+
+async fn open() -> Office {
+    Office::open_with_tables("1h", TABLES).await
+}
+
+async fn post(browser: &mut Browser, path: &str, body: &Value) -> Response {
+    let request = browser
+        .request(Method::POST, path)
+        .header("x-csrf-token", &browser.csrf)
+        .header("origin", ORIGIN)
+        .header("content-type", "application/json")
+        .body(body.to_string());
+    browser.send(request).await
+}
+
+fn drawn(version: u64, polygon: &Value) -> Value {
+    json!({
+        "version": version,
+        "geometry": { "person_heights": [[0.3, 0.1], [0.9, 0.25]], "polygon": polygon, "line": null },
+    })
+}
+
+fn square() -> Value {
+    json!([[0.1, 0.1], [0.9, 0.1], [0.9, 0.9], [0.1, 0.9]])
+}
+
+fn still() -> Still {
+    Still {
+        width: 64,
+        height: 48,
+        of: [768, 576],
+        png: "iVBORw0KGgo=".to_owned(),
+    }
+}
+
+/// Speaks the camera worker's side: a still to who asks for one, boxes for ever to who watches.
+fn answer_as_worker(office: &Office) {
+    let folder = office.path("run/vision");
+    std::fs::create_dir_all(&folder).unwrap();
+    let listener = UnixListener::bind(folder.join("setup.sock")).unwrap();
+    tokio::spawn(async move {
+        while let Ok((stream, _)) = listener.accept().await {
+            tokio::spawn(async move {
+                let (reader, mut writer) = stream.into_split();
+                let mut line = String::new();
+                BufReader::new(reader).read_line(&mut line).await.unwrap();
+                let answer = match serde_json::from_str(&line).unwrap() {
+                    Ask::Picture { .. } => Answer::Picture(still()),
+                    Ask::Watch { seconds, .. } => {
+                        assert_eq!(seconds, 1, "as long as the office wants");
+                        Answer::Boxes(Boxes {
+                            at: runtime::now(),
+                            status: protocol::congestion::CameraStatus::Seeing,
+                            count: Some(3),
+                            people: Vec::new(),
+                        })
+                    }
+                    Ask::Trial { film, .. } => panic!("nobody asks for {film}"),
+                };
+                let line = serde_json::to_string(&answer).unwrap() + "\n";
+                let is_watched = matches!(answer, Answer::Boxes(_));
+                while writer.write_all(line.as_bytes()).await.is_ok() && is_watched {
+                    tokio::time::sleep(std::time::Duration::from_millis(20)).await;
+                }
+            });
+        }
+    });
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn cameras_are_for_admins_and_counts_for_staff() {
+    let office = open().await;
+    answer_as_worker(&office);
+    for (id, cameras, counts, may_correct) in [
+        ("kanri", 200, 200, true),
+        ("hanako", 403, 200, false),
+        ("tsuyaku", 403, 403, false),
+    ] {
+        let mut staff = office.staff(id).await;
+        for path in [
+            "/staff/cameras",
+            "/staff/cameras/one/north",
+            "/staff/cameras/one/north/camera.toml",
+        ] {
+            assert_eq!(staff.get(path).await.status(), cameras, "{id} {path}");
+        }
+        for what in ["picture", "boxes"] {
+            let path = format!("/staff/cameras/one/north/{what}");
+            assert_eq!(
+                post(&mut staff, &path, &json!({})).await.status(),
+                cameras,
+                "{id} {path}"
+            );
+        }
+        let body = drawn(if id == "kanri" { 0 } else { 1 }, &square());
+        let answer = post(&mut staff, "/staff/cameras/one/north/setup", &body).await;
+        assert_eq!(answer.status(), cameras, "{id} draws");
+        let (status, page) = staff.text("/staff/counts").await;
+        assert_eq!(status, counts, "{id} counts");
+        assert_eq!(page.contains("data-test=\"correct\""), may_correct, "{id}");
+    }
+    let nobody = office.browser();
+    let answer = nobody.request(Method::GET, "/staff/cameras").send().await.unwrap();
+    assert_ne!(answer.status(), 200);
+    let of_north = trail(&office, "north").await;
+    assert_eq!(
+        of_north,
+        [
+            "staff/kanri camera.picture",
+            "staff/kanri camera.watched 1",
+            "staff/kanri camera.setup 1"
+        ],
+        "who may not leaves no trace of having been shown anything"
+    );
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn what_is_drawn_is_checked_kept_downloaded_and_taken_back() {
+    let office = open().await;
+    let mut admin = office.staff("kanri").await;
+    let path = "/staff/cameras/one/north/setup";
+    let bow = json!([[0.0, 0.0], [1.0, 1.0], [1.0, 0.0], [0.0, 1.0]]);
+    let answer = post(&mut admin, path, &drawn(0, &bow)).await;
+    assert_eq!(answer.status(), 400);
+    let answer: Value = answer.json().await.unwrap();
+    let wrong = json!([{ "shape": "polygon", "fault": "crossing", "first": 1, "second": 3 }]);
+    assert_eq!(answer, json!({ "saved": "wrong", "wrongs": wrong }));
+    let missing = post(&mut admin, "/staff/cameras/one/door/setup", &drawn(0, &square())).await;
+    assert_eq!(missing.status(), 400, "a door without a line");
+
+    let answer = post(&mut admin, path, &drawn(0, &square())).await;
+    assert_eq!(
+        answer.json::<Value>().await.unwrap(),
+        json!({ "saved": "done", "version": 1 })
+    );
+    let stale = post(&mut admin, path, &drawn(0, &square())).await;
+    assert_eq!(stale.status(), 409, "somebody else was faster");
+
+    let toml = admin.get("/staff/cameras/one/north/camera.toml").await;
+    let name = toml.headers()["content-disposition"].to_str().unwrap().to_owned();
+    assert!(name.contains("camera-north.toml"), "{name}");
+    let toml = toml.text().await.unwrap();
+    assert!(!toml.contains("secret"), "{toml}");
+    #[derive(serde::Deserialize)]
+    struct Cameras {
+        camera: Vec<Camera>,
+    }
+    let cameras: Cameras = toml_of(&toml);
+    let geometry = Geometry::of(&cameras.camera[0]);
+    assert_eq!(geometry.polygon.unwrap()[2], [0.9, 0.9]);
+    assert_eq!(geometry.person_heights[1], [0.9, 0.25]);
+
+    let (_, page) = admin.text("/staff/cameras/one/north").await;
+    assert!(page.contains("[0.9,0.25]") && page.contains("（kanri）"), "{page}");
+    let (status, to, _) = admin.submit(&page, "/staff/cameras/one/north/reset", &[]).await;
+    assert_eq!((status, to.as_str()), (303, "/staff/cameras/one/north?done=reset"));
+    let setups = store::cameras::setups(&office.store.ledger, &office_id())
+        .await
+        .unwrap();
+    let setup = &setups[&CameraId::new("north").unwrap()];
+    assert_eq!((setup.version, setup.geometry.as_ref()), (2, None));
+    assert_eq!(
+        trail(&office, "north").await,
+        ["staff/kanri camera.setup 1", "staff/kanri camera.reset"]
+    );
+    assert_eq!(admin.get("/staff/cameras/one/roof").await.status(), 404);
+}
+
+fn toml_of<T: serde::de::DeserializeOwned>(text: &str) -> T {
+    toml::from_str(text).unwrap()
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn a_picture_is_written_down_before_it_is_shown_and_kept_nowhere() {
+    let mut office = open().await;
+    let mut admin = office.staff("kanri").await;
+    let path = "/staff/cameras/one/north/picture";
+    let away = post(&mut admin, path, &json!({})).await;
+    assert_eq!(away.status(), 503);
+    assert_eq!(away.json::<Value>().await.unwrap(), json!({ "answer": "away" }));
+    answer_as_worker(&office);
+    let answer = post(&mut admin, path, &json!({})).await;
+    assert_eq!(answer.headers()["cache-control"], "no-store");
+    let Answer::Picture(shown) = answer.json().await.unwrap() else {
+        panic!("a picture was expected");
+    };
+    assert_eq!(shown, still());
+    assert_eq!(admin.get(path).await.status(), 405, "no address to come back to");
+    let without = admin.request(Method::POST, path).header("origin", ORIGIN).send().await;
+    assert_eq!(without.unwrap().status(), 403, "another page asks");
+    assert_eq!(trail(&office, "north").await, ["staff/kanri camera.picture"; 2]);
+    // Where nothing can be written down, nothing is shown.
+    office.ledger.take().unwrap().kill().unwrap();
+    let refused = post(&mut admin, path, &json!({})).await;
+    assert_eq!(refused.status(), 503);
+    assert!(!refused.text().await.unwrap().contains("iVBOR"));
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn boxes_are_shown_no_longer_than_the_office_wants() {
+    let office = open().await;
+    answer_as_worker(&office);
+    let mut admin = office.staff("kanri").await;
+    let answer = post(&mut admin, "/staff/cameras/one/north/boxes", &json!({})).await;
+    assert_eq!(answer.headers()["content-type"], "application/x-ndjson");
+    // It ends, though the worker would go on for ever.
+    let text = answer.text().await.unwrap();
+    let last: Answer = serde_json::from_str(text.lines().last().unwrap()).unwrap();
+    assert!(matches!(last, Answer::Boxes(Boxes { count: Some(3), .. })), "{text}");
+    assert_eq!(trail(&office, "north").await, ["staff/kanri camera.watched 1"]);
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn a_doors_count_is_set_right_when_the_worker_takes_it_and_never_later() {
+    let office = open().await;
+    let mut admin = office.staff("kanri").await;
+    let hall = AreaId::new("hall").unwrap();
+    let correct = async |admin: &mut Browser, area: &str, people: &str| {
+        let (_, page) = admin.text("/staff/counts").await;
+        let path = format!("/staff/counts/{area}");
+        admin.submit(&page, &path, &[("people", people)]).await
+    };
+    for wrong in ["", "-1", "many", "100001"] {
+        let (status, _, page) = correct(&mut admin, "hall", wrong).await;
+        assert_eq!(status, 400, "{wrong:?}");
+        assert!(page.contains("0 から 100000"), "{page}");
+    }
+    let (status, ..) = correct(&mut admin, "lobby-1f", "3").await;
+    assert_eq!(status, 404, "it has no doors");
+    let (status, _, page) = correct(&mut admin, "hall", "12").await;
+    assert_eq!(status, 400);
+    assert!(page.contains("返事がなく"), "{page}");
+    let left = store::corrections::take(&office.store.live, &office_id(), &hall).await;
+    assert_eq!(left.unwrap(), None, "nobody takes it when it isn't true any more");
+    assert!(trail(&office, "hall").await.is_empty());
+
+    let (live, area) = (office.store.live.clone(), hall.clone());
+    let worker = tokio::spawn(async move {
+        until("a correction", || async {
+            store::corrections::take(&live, &office_id(), &area).await.unwrap()
+        })
+        .await
+    });
+    let (status, to, _) = correct(&mut admin, "hall", " 12 ").await;
+    assert_eq!((status, to.as_str()), (303, "/staff/counts?done=hall"));
+    assert_eq!(worker.await.unwrap(), 12);
+    assert_eq!(trail(&office, "hall").await, ["staff/kanri area.corrected 12"]);
+    let (_, page) = admin.text(&to).await;
+    assert!(page.contains("ホール の人数を直しました"), "{page}");
+}

@@ -1,0 +1,155 @@
+// What is drawn into a camera's picture, and what is wrong with it: the same rules as the server's (protocol/src/outline.rs),
+// which has the last word. Pure. All lengths are shares of the picture, 0 to 1.
+
+export type Point = readonly [number, number];
+export type Pair = readonly [Point, Point];
+
+export interface Geometry {
+  /** `[y of the feet, height]` of two people. */
+  readonly person_heights: Pair;
+  /** null: the whole picture. */
+  readonly polygon: readonly Point[] | null;
+  readonly line: Pair | null;
+}
+
+export type Shape = "polygon" | "line" | "heights";
+export type FaultName = "too_few" | "too_many" | "outside" | "crossing" | "flat" | "no_length" | "missing" | "same_distance";
+
+export interface Wrong {
+  shape: Shape;
+  fault: FaultName;
+  point?: number;
+  first?: number;
+  second?: number;
+}
+
+export const MOST_CORNERS = 64;
+const LEAST_AREA = 1e-4;
+const LEAST_APART = 0.01;
+
+const isInside = (point: Point): boolean => point.every((share) => share >= 0 && share <= 1);
+
+/** The sides of an outline, in order. */
+export function sides(points: readonly Point[]): [Point, Point][] {
+  return points.map((point, at) => [point, points[(at + 1) % points.length] ?? point]);
+}
+
+/** Positive when a → b → c turns one way, negative when the other. */
+const turn = ([ax, ay]: Point, [bx, by]: Point, [cx, cy]: Point): number => (bx - ax) * (cy - ay) - (by - ay) * (cx - ax);
+
+function crossing(points: readonly Point[]): [number, number] | null {
+  const all = sides(points);
+  for (const [i, [a, b]] of all.entries()) {
+    for (const [j, [c, d]] of all.entries()) {
+      const areNeighbours = j <= i + 1 || (i === 0 && j === all.length - 1);
+      if (areNeighbours) continue;
+      if (turn(a, b, c) * turn(a, b, d) < 0 && turn(c, d, a) * turn(c, d, b) < 0) return [i + 1, j + 1];
+    }
+  }
+  return null;
+}
+
+function area(points: readonly Point[]): number {
+  return Math.abs(sides(points).reduce((sum, [[ax, ay], [bx, by]]) => sum + ax * by - bx * ay, 0) / 2);
+}
+
+function ofPolygon(points: readonly Point[]): Omit<Wrong, "shape"> | null {
+  if (points.length < 3) return { fault: "too_few" };
+  if (points.length > MOST_CORNERS) return { fault: "too_many" };
+  const outside = points.findIndex((point) => !isInside(point));
+  if (outside >= 0) return { fault: "outside", point: outside + 1 };
+  const crossed = crossing(points);
+  if (crossed) return { fault: "crossing", first: crossed[0], second: crossed[1] };
+  return area(points) < LEAST_AREA ? { fault: "flat" } : null;
+}
+
+function ofLine(line: Pair): Omit<Wrong, "shape"> | null {
+  const outside = line.findIndex((point) => !isInside(point));
+  if (outside >= 0) return { fault: "outside", point: outside + 1 };
+  const [[ax, ay], [bx, by]] = line;
+  return ax === bx && ay === by ? { fault: "no_length" } : null;
+}
+
+function ofHeights(pairs: Pair): Omit<Wrong, "shape"> | null {
+  const outside = pairs.findIndex((pair) => !isInside(pair) || pair[1] <= 0);
+  if (outside >= 0) return { fault: "outside", point: outside + 1 };
+  return Math.abs(pairs[0][0] - pairs[1][0]) < LEAST_APART ? { fault: "same_distance" } : null;
+}
+
+/** All that is wrong, for a camera that needs a line or doesn't. */
+export function wrongs(geometry: Geometry, needsLine: boolean): Wrong[] {
+  const line = geometry.line ? ofLine(geometry.line) : needsLine ? { fault: "missing" as const } : null;
+  const found: [Shape, Omit<Wrong, "shape"> | null][] = [
+    ["polygon", geometry.polygon && ofPolygon(geometry.polygon)],
+    ["line", line],
+    ["heights", ofHeights(geometry.person_heights)],
+  ];
+  return found.flatMap(([shape, wrong]) => (wrong ? [{ shape, ...wrong }] : []));
+}
+
+/** A share as it is kept: in the picture, four digits behind the point. */
+export const kept = (share: number): number => Math.round(Math.min(1, Math.max(0, share)) * 10_000) / 10_000;
+const keptPoint = ([x, y]: Point): Point => [kept(x), kept(y)];
+
+function distance([x, y]: Point, [ax, ay]: Point, [bx, by]: Point): number {
+  const [dx, dy] = [bx - ax, by - ay];
+  const length = dx * dx + dy * dy;
+  const along = length > 0 ? Math.min(1, Math.max(0, ((x - ax) * dx + (y - ay) * dy) / length)) : 0;
+  return Math.hypot(x - ax - along * dx, y - ay - along * dy);
+}
+
+/** The outline with one more corner, in the side that is nearest to it. */
+export function withCorner(polygon: readonly Point[] | null, point: Point): Point[] {
+  const points = [...(polygon ?? [])];
+  if (points.length < 3) return [...points, keptPoint(point)];
+  const away = sides(points).map(([a, b]) => distance(point, a, b));
+  points.splice(away.indexOf(Math.min(...away)) + 1, 0, keptPoint(point));
+  return points;
+}
+
+/** Where another corner goes when nobody has pointed: in the middle of the longest side. */
+export function middleOfLongest(polygon: readonly Point[]): Point {
+  const length = ([[ax, ay], [bx, by]]: [Point, Point]) => Math.hypot(bx - ax, by - ay);
+  const longest = sides(polygon).reduce((one, other) => (length(other) > length(one) ? other : one));
+  const [[ax, ay], [bx, by]] = longest;
+  return [(ax + bx) / 2, (ay + by) / 2];
+}
+
+/** An outline and a line to begin with. */
+export const FIRST_POLYGON: readonly Point[] = [[0.1, 0.3], [0.9, 0.3], [0.9, 0.95], [0.1, 0.95]];
+export const FIRST_LINE: Pair = [[0.2, 0.6], [0.8, 0.6]];
+
+/** The points of a shape that can be moved: of each person the feet and the head, at these x. */
+export function handles(geometry: Geometry, shape: Shape, stands: readonly [number, number]): Point[] {
+  if (shape === "polygon") return [...(geometry.polygon ?? [])];
+  if (shape === "line") return [...(geometry.line ?? [])];
+  return geometry.person_heights.flatMap(([y, height], at): Point[] => {
+    const x = stands[at] ?? 0.5;
+    return [[x, y], [x, y - height]];
+  });
+}
+
+/** The same with one of them elsewhere. */
+export function moved(geometry: Geometry, shape: Shape, at: number, to: Point): Geometry {
+  const point = keptPoint(to);
+  if (shape === "polygon") {
+    return { ...geometry, polygon: (geometry.polygon ?? []).map((old, index) => (index === at ? point : old)) };
+  }
+  if (shape === "line") {
+    if (!geometry.line) return geometry;
+    const [from, until] = geometry.line;
+    return { ...geometry, line: at === 0 ? [point, until] : [from, point] };
+  }
+  const change = ([y, height]: Point): Point => {
+    // Feet take the head along; a head says how tall somebody is.
+    if (at % 2 === 0) return [point[1], Math.min(height, 1)];
+    return [y, kept(Math.max(0.01, y - to[1]))];
+  };
+  const [first, second] = geometry.person_heights;
+  return { ...geometry, person_heights: at < 2 ? [change(first), second] : [first, change(second)] };
+}
+
+/** The same without a corner. */
+export function without(geometry: Geometry, at: number): Geometry {
+  return { ...geometry, polygon: (geometry.polygon ?? []).filter((_, index) => index !== at) };
+}

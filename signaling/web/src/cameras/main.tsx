@@ -1,0 +1,28 @@
+// The page on which a camera is set up: what the server has put into it, and the editor.
+import { render } from "preact";
+import { Asking } from "./asking.ts";
+import { Editor } from "./editor.tsx";
+import type { Geometry } from "./geometry.ts";
+import { type CameraKey, wordsOf } from "./words.ts";
+
+/** As signaling/src/staff/cameras/one.rs writes it. */
+export interface CameraFacts {
+  id: string;
+  role: string;
+  needs_line: boolean;
+  version: number;
+  geometry: Geometry;
+  films: string[];
+  shown_for_s: number;
+  csrf: string;
+}
+
+const json = (id: string): unknown => JSON.parse(document.getElementById(id)?.textContent ?? "");
+
+const root = document.getElementById("app");
+if (root) {
+  const facts = json("camera") as CameraFacts;
+  const t = wordsOf(json("texts") as Record<CameraKey, string>);
+  root.replaceChildren();
+  render(<Editor facts={facts} asking={new Asking(facts.id, facts.csrf)} t={t} />, root);
+}

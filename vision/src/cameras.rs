@@ -1,0 +1,198 @@
+//! All cameras at work, each as it is set up now: by the configuration, or by what staff have drawn since.
+//!
+//! Invariant: a camera that can't be set up says so, again and again, so that nobody takes its word of long ago for one of now;
+//! and what is drawn newly and can't be used leaves the camera as it was.
+
+use std::collections::BTreeMap;
+use std::path::Path;
+use std::sync::Arc;
+
+use anyhow::{Context as _, Result};
+use protocol::config::{Camera, Config};
+use protocol::congestion::CameraStatus;
+use protocol::ids::CameraId;
+use runtime::secrets::Secrets;
+use store::cameras::Setup;
+
+use crate::camera::address::with_user;
+use crate::camera::capture::Pace;
+use crate::camera::supervise::Plan;
+use crate::detect::choose::detector_for;
+use crate::parking::lot::Lot;
+use crate::setup::still::rows;
+use crate::setup::window::Window;
+use crate::worker::{Counter, Duties, Reading, Worker, plan_for, scene_of};
+
+/// Where a camera's readings go.
+pub type Tell = Arc<dyn Fn(Reading) + Send + Sync>;
+
+/// All cameras.
+pub struct Cameras {
+    config: Arc<Config>,
+    all: Vec<One>,
+}
+
+struct One {
+    /// As the configuration has it.
+    camera: Camera,
+    tell: Tell,
+    window: Arc<Window>,
+    /// None: it can't be set up.
+    worker: Option<Worker>,
+    /// Of what is drawn; 0: nobody has drawn anything.
+    version: u64,
+}
+
+impl std::fmt::Debug for Cameras {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        f.debug_struct("Cameras")
+            .field("cameras", &self.all.len())
+            .finish_non_exhaustive()
+    }
+}
+
+impl Cameras {
+    /// None yet, of this office.
+    #[must_use]
+    pub fn new(config: Arc<Config>) -> Self {
+        Self {
+            config,
+            all: Vec::new(),
+        }
+    }
+
+    /// Starts one as it is drawn, or else as the configuration has it. A fault of its own is said in the log.
+    ///
+    /// # Errors
+    /// When the system gives no threads.
+    pub fn start(&mut self, camera: &Camera, drawn: Option<&Setup>, tell: Tell) -> Result<()> {
+        let mut one = One {
+            camera: camera.clone(),
+            tell,
+            window: Arc::default(),
+            worker: None,
+            version: 0,
+        };
+        let geometry = drawn.and_then(|drawn| drawn.geometry.clone());
+        if geometry.is_some() {
+            one.set_up(&self.config, drawn)?;
+        }
+        if one.worker.is_none() {
+            one.set_up(&self.config, None)?;
+        }
+        one.version = drawn.map_or(0, |drawn| drawn.version);
+        self.all.push(one);
+        Ok(())
+    }
+
+    /// Sets up anew those in whose pictures something else is drawn now.
+    pub fn take(&mut self, drawn: &BTreeMap<CameraId, Setup>) {
+        for one in &mut self.all {
+            let drawn = drawn.get(&one.camera.id);
+            let version = drawn.map_or(0, |drawn| drawn.version);
+            if version == one.version {
+                continue;
+            }
+            one.version = version;
+            match one.set_up(&self.config, drawn) {
+                Ok(()) => tracing::info!(camera = %one.camera.id, version, "set up as staff have drawn it"),
+                Err(error) => tracing::error!(camera = %one.camera.id, "{error:#}"),
+            }
+        }
+    }
+
+    /// One that counts no more, though nobody has stopped it: a bug.
+    #[must_use]
+    pub fn broken(&self) -> Option<&CameraId> {
+        let workers = self.all.iter().filter_map(|one| Some((one, one.worker.as_ref()?)));
+        let mut broken = workers.filter(|(_, worker)| worker.is_broken());
+        broken.next().map(|(one, _)| &one.camera.id)
+    }
+
+    /// Those that can't be set up say so at `now`.
+    pub fn say_who_fails(&self, now: protocol::time::UnixMillis) {
+        for one in self.all.iter().filter(|one| one.worker.is_none()) {
+            (one.tell)(Reading::unknown(now, CameraStatus::Failing));
+        }
+    }
+
+    /// How many count.
+    #[must_use]
+    pub fn at_work(&self) -> usize {
+        self.all.iter().filter(|one| one.worker.is_some()).count()
+    }
+
+    /// Through which each camera is set up.
+    #[must_use]
+    pub fn windows(&self) -> BTreeMap<CameraId, Arc<Window>> {
+        let windows = self.all.iter();
+        windows
+            .map(|one| (one.camera.id.clone(), Arc::clone(&one.window)))
+            .collect()
+    }
+
+    /// Ends all; each says a last word without a count.
+    pub fn stop(&mut self) {
+        for one in self.all.drain(..) {
+            if let Some(worker) = one.worker {
+                worker.stop();
+            }
+        }
+    }
+}
+
+impl One {
+    /// As something is drawn; `None`, or nothing drawn: as the configuration has it. What can't be used is said in the log.
+    fn set_up(&mut self, config: &Config, drawn: Option<&Setup>) -> Result<()> {
+        let geometry = drawn.and_then(|drawn| drawn.geometry.clone());
+        let camera = match geometry {
+            Some(geometry) => geometry.into_camera(self.camera.clone()),
+            None => self.camera.clone(),
+        };
+        let (plan, counter, rows) = match prepare(&camera, config) {
+            Ok(prepared) => prepared,
+            Err(error) => {
+                // Its area is unknown; the other cameras go on.
+                tracing::error!(camera = %camera.id, "this camera can't count: {error:#}");
+                return Ok(());
+            }
+        };
+        self.window.set_rows(rows);
+        let counter = counter.seen_through(Arc::clone(&self.window));
+        if let Some(worker) = &self.worker {
+            worker.exchange(counter);
+            return Ok(());
+        }
+        let tell = Arc::clone(&self.tell);
+        let worker = tracing::info_span!("camera", id = %camera.id)
+            .in_scope(|| Worker::start(plan, counter, move |reading| tell(reading)))
+            .with_context(|| format!("camera {}: no thread", camera.id))?;
+        self.worker = Some(worker);
+        Ok(())
+    }
+}
+
+/// How a camera is read and counted, and how many rows its stills have, from what its configuration says.
+fn prepare(camera: &Camera, config: &Config) -> Result<(Plan, Counter, i32)> {
+    let source = match &camera.user {
+        Some(user) => {
+            let secrets = Secrets::open(&config.paths.secrets)?;
+            let password = secrets
+                .written(&format!("camera-{}.password", camera.id))
+                .context("user")?;
+            with_user(&camera.source, user, &password)?
+        }
+        None => camera.source.clone(),
+    };
+    // The program that runs, also when its file has been replaced since.
+    let plan = plan_for(camera, source, Path::new("/proc/self/exe"))?;
+    let pace = Pace::per_second(camera.frames_per_second);
+    let scene = scene_of(camera)?;
+    let rows = rows(&scene.heights);
+    if !camera.bays.is_empty() {
+        return Ok((plan, Counter::of_lot(Lot::new(camera)?, pace), rows));
+    }
+    let duties = Duties::new(camera, &scene)?;
+    let detector = detector_for(camera, scene)?;
+    Ok((plan, Counter::new(detector, duties, pace), rows))
+}
