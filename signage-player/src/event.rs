@@ -27,6 +27,11 @@ pub enum Event {
     },
     /// The contents of the layout on show that are there now.
     Library(Library),
+    /// Whether something has set the machine's clock that knows the time.
+    Clock {
+        /// So it is.
+        is_confirmed: bool,
+    },
     /// The office's server said something.
     Said {
         /// What.

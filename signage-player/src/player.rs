@@ -17,19 +17,23 @@ use tokio::sync::watch;
 use crate::bridge::picture::{End, Shelf};
 use crate::bridge::plays::Plays;
 use crate::cache::Cache;
-use crate::event::{self, Library};
+use crate::event::{self, Event, Library};
 use crate::place::Place;
+use crate::quarantine::Quarantine;
 use crate::scene::data::{Data, Moment};
 use crate::scene::{Kit, Scene, standby};
+use crate::schedule::clock;
 use crate::sound::Sound;
 use crate::stage::Stage;
 use crate::stage::canvas::{Canvas, Region};
 use crate::stage::capture::Capture;
 use crate::stage::output::{Output, PERIOD, Target};
-use crate::{control, watchdog};
+use crate::{control, supervisor, watchdog};
 
 /// How long the sockets' side may take to end.
 const END_LIMIT: Duration = Duration::from_secs(3);
+/// How often it is looked whether something has set the machine's clock.
+const CLOCK_EVERY: Duration = Duration::from_secs(10);
 
 /// A screen's folder: `paths.run/screens/ID`.
 #[must_use]
@@ -73,11 +77,14 @@ pub fn run(config: &Config, screen: &ScreenId, target: Target, capture: Option<&
         None => (standby::layout(&config.office.name), Library::new()),
     };
     let plays = Plays::default();
-    let kit = kit(config, screen, plays.clone());
+    let fell = std::env::var(supervisor::FELL).ok();
+    let quarantine = Quarantine::open(cache.dir(), fell.as_deref(), runtime::now());
+    let kit = kit(config, screen, plays.clone(), quarantine.clone());
     let (mut scene, layout) = first_scene(layout, config, &kit)?;
     let mut canvas = Canvas::new(layout.width, layout.height, scene.background());
     let mut data = data(config)?;
     data.library = library;
+    data.confirm_clock(clock::is_confirmed());
     // Fonts and plugins are loaded by the first drawing: before the clock runs, so that no frame is late.
     let first = Moment {
         at: Duration::ZERO,
@@ -96,16 +103,35 @@ pub fn run(config: &Config, screen: &ScreenId, target: Target, capture: Option<&
         status: status.clone(),
         plays,
     };
+    shutdown.spawn(look_at_the_clock(events.clone(), shutdown.clone()));
     shutdown.spawn(end.serve(agent_listener, agent_path, shutdown.clone()));
     let answering = control::serve(control_listener, control_path, shelf, events, status, shutdown.clone());
     shutdown.spawn(answering);
     drop(entered);
     tracing::info!(%screen, layout = layout.name, "playing");
     let played = stage.run(&shutdown);
+    quarantine.close();
     shutdown.start();
     network.block_on(shutdown.finished(END_LIMIT));
     network.shutdown_background();
     played
+}
+
+/// Tells the stage when something sets the machine's clock that knows the time.
+async fn look_at_the_clock(events: event::Sender, shutdown: Shutdown) {
+    let mut look = tokio::time::interval(CLOCK_EVERY);
+    let mut told = None;
+    loop {
+        tokio::select! {
+            _ = look.tick() => {}
+            () = shutdown.started() => return,
+        }
+        let is_confirmed = clock::is_confirmed();
+        if told.replace(is_confirmed) != Some(is_confirmed) && events.send(Event::Clock { is_confirmed }).await.is_err()
+        {
+            return;
+        }
+    }
 }
 
 /// The stored layout; where it can't be shown any more, the office's name and a clock.
@@ -121,7 +147,7 @@ fn first_scene(layout: Layout, config: &Config, kit: &Kit) -> Result<(Scene, Arc
     }
 }
 
-fn kit(config: &Config, screen: &ScreenId, plays: Plays) -> Kit {
+fn kit(config: &Config, screen: &ScreenId, plays: Plays, quarantine: Quarantine) -> Kit {
     let voice = config.paths.voice.clone().filter(|voice| voice.is_file());
     if let (Some(named), None) = (&config.paths.voice, &voice) {
         tracing::warn!("paths.voice: {} is not there: captions and a chime", named.display());
@@ -149,6 +175,7 @@ fn kit(config: &Config, screen: &ScreenId, plays: Plays) -> Kit {
             .collect(),
         seed,
         plays,
+        quarantine,
     }
 }
 

@@ -88,7 +88,7 @@ impl Voice {
             .spawn(move || {
                 let opened = open(&pcm, sound);
                 if let Err(mpsc::SendError(Ok(pipeline))) = sender.send(opened) {
-                    take_down(pipeline);
+                    take_down(pipeline, ());
                 }
             });
         if let Err(error) = spawned {
@@ -146,7 +146,7 @@ impl Voice {
 impl Drop for Voice {
     fn drop(&mut self) {
         if let Some(pipeline) = self.pipeline.take().or_else(|| self.opening.try_recv().ok()?.ok()) {
-            take_down(pipeline);
+            take_down(pipeline, ());
         }
     }
 }

@@ -13,6 +13,7 @@ use toml::Spanned;
 use super::{Config, fields};
 use crate::booking::{Calendar, ClosedDay, Hours, Service};
 use crate::ids::{BookingId, SectionId, TopicId};
+use crate::screen::schedule;
 
 /// When the office is open.
 #[derive(Debug, Clone, Deserialize)]
@@ -48,6 +49,17 @@ impl Default for OfficeHours {
             keep_personal: fields::keep_personal(),
             opens_before: fields::opens_before(),
         }
+    }
+}
+
+impl OfficeHours {
+    /// The days on which it is closed, as screens' schedules take them.
+    #[must_use]
+    pub fn closed_days(&self) -> Vec<schedule::Day> {
+        let weekdays = self.closed_weekdays.iter().map(|day| schedule::Day::Weekday(day.0));
+        let holidays = self.closes_on_holidays.then_some(schedule::Day::Holiday);
+        let dates = self.closed_dates.iter().copied().map(schedule::Day::Date);
+        weekdays.chain(holidays).chain(dates).collect()
     }
 }
 

@@ -4,12 +4,16 @@ use std::collections::HashSet;
 
 use serde_json::Value;
 
-use super::layout::{Action, Item, LAYOUT_VERSION, Layout, Page, Plan, Rect, Widget, Zone};
+use super::When;
+use super::layout::{Action, Item, LAYOUT_VERSION, Layout, Page, Plan, Programme, Rect, Widget, Zone};
+use super::schedule::Day;
 
 /// The longest text of a widget, in bytes: some 80 pages.
 pub const MAX_TEXT: usize = 200_000;
 /// What a QR code may hold, in bytes: more can't be read from afar.
 pub const MAX_QR: usize = 300;
+/// How the addresses of live pictures begin.
+const LIVE: [&str; 2] = ["rtsp://", "rtsps://"];
 /// The largest side of a plan, in its units.
 const MAX_PLAN: u32 = 10_000;
 
@@ -78,6 +82,15 @@ impl Layout {
         if self.pages.is_empty() {
             return fail("pages", "there is none, expected at least one");
         }
+        for (at, when) in self.on.iter().enumerate() {
+            check_when(&format!("on[{at}]"), when)?;
+        }
+        if self.closed.iter().any(|day| matches!(day, Day::Open | Day::Closed)) {
+            return fail(
+                "closed",
+                "\"open\" and \"closed\" can't say what they are by themselves",
+            );
+        }
         // First the names: what pages lead to depends on them.
         let mut names = HashSet::new();
         for page in &self.pages {
@@ -121,7 +134,7 @@ impl Layout {
         }
         self.check_action(place, zone.on_touch.as_ref())?;
         match &zone.widget {
-            Widget::Playlist { items, .. } if items.is_empty() => fail(place, "the playlist has no item"),
+            Widget::Playlist { items, lists, .. } => check_playlist(place, items, lists),
             Widget::Label { color, text, .. } | Widget::RichText { color, text, .. } => {
                 check_color(place, "color", color)?;
                 check_text(place, &text.ja)
@@ -138,13 +151,17 @@ impl Layout {
 
     /// The names of all contents that the layout shows.
     pub fn contents(&self) -> impl Iterator<Item = &str> {
-        self.pages
-            .iter()
-            .flat_map(|page| &page.zones)
-            .flat_map(|zone| match &zone.widget {
-                Widget::Playlist { items, .. } => items.iter().map(Item::content).collect::<Vec<_>>(),
-                _ => Vec::new(),
-            })
+        self.items().filter_map(Item::content)
+    }
+
+    /// The items of all playlists, of each first those of its own list.
+    pub fn items(&self) -> impl Iterator<Item = &Item> {
+        let zones = self.pages.iter().flat_map(|page| &page.zones);
+        let lists = zones.filter_map(|zone| match &zone.widget {
+            Widget::Playlist { items, lists, .. } => Some((items, lists)),
+            _ => None,
+        });
+        lists.flat_map(|(items, lists)| items.iter().chain(lists.iter().flat_map(|list| &list.items)))
     }
 }
 
@@ -162,6 +179,40 @@ fn check_version(version: u64) -> Checked {
             format!("{other} is not supported, expected 1 to {LAYOUT_VERSION}"),
         ),
     }
+}
+
+fn check_when(place: &str, when: &When) -> Checked {
+    when.check().map_err(|what| (place.to_owned(), what))
+}
+
+fn check_playlist(place: &str, items: &[Item], lists: &[Programme]) -> Checked {
+    if items.is_empty() {
+        return fail(place, "the playlist has no item");
+    }
+    let mut names = HashSet::new();
+    for list in lists {
+        let place = format!("{place}, list {:?}", list.name);
+        if !names.insert(&list.name) {
+            return fail(&place, "there are two lists of this name");
+        }
+        if list.items.is_empty() {
+            return fail(&place, "the list has no item");
+        }
+        check_when(&place, &list.when)?;
+    }
+    for item in items.iter().chain(lists.iter().flat_map(|list| &list.items)) {
+        let place = format!("{place}, {:?}", item.name());
+        check_when(&place, item.when())?;
+        if let Item::Live { url, .. } = item
+            && !LIVE
+                .iter()
+                .any(|scheme| url.strip_prefix(scheme).is_some_and(|rest| !rest.is_empty()))
+        {
+            // The address itself may carry a password.
+            return fail(&place, format!("its address begins with none of {LIVE:?}"));
+        }
+    }
+    Ok(())
 }
 
 fn check_color(place: &str, field: &str, color: &str) -> Checked {

@@ -6,6 +6,7 @@
 use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 
+use super::schedule::{Day, When, usually_closed};
 use super::{Language, Text};
 use crate::ids::AreaId;
 
@@ -53,6 +54,13 @@ pub struct Layout {
     /// The size of the letters, 100 to 200 percent of the usual.
     #[serde(default = "hundred", skip_serializing_if = "is_hundred")]
     pub text_percent: u32,
+    /// When the screen is on; none: always. Otherwise it is dark, and decodes nothing.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub on: Vec<When>,
+    /// The days on which the office is closed, for schedules that speak of `open` and `closed`. Without it: weekends,
+    /// national holidays, and December 29 to January 3.
+    #[serde(default = "usually_closed", skip_serializing_if = "is_usual")]
+    pub closed: Vec<Day>,
     /// At least one; the first is shown at the start and after inactivity.
     pub pages: Vec<Page>,
 }
@@ -63,6 +71,10 @@ fn japanese() -> Vec<Language> {
 
 fn is_japanese(languages: &[Language]) -> bool {
     languages == [Language::Ja]
+}
+
+fn is_usual(closed: &[Day]) -> bool {
+    closed == usually_closed()
 }
 
 fn hundred() -> u32 {
@@ -133,6 +145,9 @@ pub enum Widget {
     Playlist {
         /// At least one.
         items: Vec<Item>,
+        /// Lists that take the place of `items` at their times, from the most to the least important.
+        #[serde(default, skip_serializing_if = "Vec::is_empty")]
+        lists: Vec<Programme>,
         /// How one follows the other.
         #[serde(default, skip_serializing_if = "Transition::is_cut")]
         transition: Transition,
@@ -232,6 +247,18 @@ pub enum Widget {
         /// What it says, also shown as caption.
         greeting: Text,
     },
+}
+
+/// A list that is played at its times. Where several are on, the first that has something to show is.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
+#[serde(deny_unknown_fields)]
+pub struct Programme {
+    /// Its name, for reports.
+    pub name: String,
+    /// When it is on.
+    pub when: When,
+    /// At least one.
+    pub items: Vec<Item>,
 }
 
 /// How one item follows another.
@@ -352,6 +379,9 @@ pub enum Item {
     Video {
         /// The content's name in the manifest.
         content: String,
+        /// When it is shown; none: always.
+        #[serde(default, skip_serializing_if = "When::is_always")]
+        when: When,
     },
     /// A picture.
     Picture {
@@ -359,6 +389,21 @@ pub enum Item {
         content: String,
         /// How long it stands.
         duration_ms: u64,
+        /// When it is shown; none: always.
+        #[serde(default, skip_serializing_if = "When::is_always")]
+        when: When,
+    },
+    /// A live picture by RTSP (RFC 2326, RFC 7826), such as a camera's or an encoder's.
+    Live {
+        /// Its name, for reports.
+        name: String,
+        /// `rtsp://` or `rtsps://`; with `user:password@` where it wants them.
+        url: String,
+        /// How long it is shown.
+        duration_ms: u64,
+        /// When it is shown; none: always.
+        #[serde(default, skip_serializing_if = "When::is_always")]
+        when: When,
     },
     /// The pages of a PDF, one after the other.
     Document {
@@ -366,15 +411,41 @@ pub enum Item {
         content: String,
         /// How long each page stands.
         page_ms: u64,
+        /// When it is shown; none: always.
+        #[serde(default, skip_serializing_if = "When::is_always")]
+        when: When,
     },
 }
 
 impl Item {
-    /// The content's name in the manifest.
+    /// The content's name in the manifest; `None`: it has no file.
     #[must_use]
-    pub fn content(&self) -> &str {
+    pub fn content(&self) -> Option<&str> {
         match self {
-            Self::Video { content } | Self::Picture { content, .. } | Self::Document { content, .. } => content,
+            Self::Video { content, .. } | Self::Picture { content, .. } | Self::Document { content, .. } => {
+                Some(content)
+            }
+            Self::Live { .. } => None,
+        }
+    }
+
+    /// What it is called: the content's name, or its own.
+    #[must_use]
+    pub fn name(&self) -> &str {
+        match self {
+            Self::Live { name, .. } => name,
+            other => other.content().unwrap_or_default(),
+        }
+    }
+
+    /// When it is shown.
+    #[must_use]
+    pub fn when(&self) -> &When {
+        match self {
+            Self::Video { when, .. }
+            | Self::Picture { when, .. }
+            | Self::Document { when, .. }
+            | Self::Live { when, .. } => when,
         }
     }
 }

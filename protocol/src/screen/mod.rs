@@ -8,6 +8,7 @@ pub mod layout;
 pub mod live;
 pub mod pairing;
 pub mod report;
+pub mod schedule;
 mod text;
 
 use std::collections::BTreeMap;
@@ -21,6 +22,7 @@ use crate::time::UnixMillis;
 pub use check::{LayoutError, MAX_QR, MAX_TEXT, parse_color};
 pub use layout::*;
 pub use live::{LotState, Notice, QueueState, Urgency};
+pub use schedule::When;
 pub use text::{Language, Text};
 
 /// The version of these messages. The layout format has one of its own: [`LAYOUT_VERSION`].

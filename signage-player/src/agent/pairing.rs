@@ -11,6 +11,7 @@ use std::time::Duration;
 
 use anyhow::{Context, Result, bail};
 use protocol::screen::pairing::{Ask, Denied, Offer, Paired, Why};
+use protocol::screen::schedule::usually_closed;
 use protocol::screen::{LAYOUT_VERSION, Language, Layout, Manifest, Page, Rect, Text, Widget, Zone};
 use reqwest::header::CONTENT_TYPE;
 use reqwest::{Method, Response, StatusCode};
@@ -187,6 +188,8 @@ pub fn page(office: &Text, offer: &Offer) -> Layout {
         height: 720,
         languages: vec![Language::Ja],
         text_percent: 100,
+        on: Vec::new(),
+        closed: usually_closed(),
         pages: vec![Page {
             name: "pairing".to_owned(),
             background: "#f4f6fb".to_owned(),

@@ -22,6 +22,7 @@ use super::{Settings, tls, wait_before};
 use crate::bridge::agent::ToNote;
 use crate::cache::Cache;
 use crate::event::Status;
+use crate::schedule::NO_CLOCK;
 
 /// How often faults are compared with those of before.
 const LOOK_EVERY: Duration = Duration::from_secs(2);
@@ -144,7 +145,11 @@ impl Reporter {
     /// Faults keep the time at which they came; those that are over go.
     fn note_faults(&self, known: &mut BTreeMap<String, Fault>, now: UnixMillis) {
         let items = self.status.borrow().faults.clone();
-        let items = items.into_iter().map(|text| (FaultKind::Item, text));
+        let kind_of = |text: &String| match text.as_str() {
+            NO_CLOCK => FaultKind::Clock,
+            _ => FaultKind::Item,
+        };
+        let items = items.into_iter().map(|text| (kind_of(&text), text));
         let others = self.faults.watch().borrow().clone();
         let others = others.into_iter().flat_map(|(source, texts)| {
             let kind = match source {

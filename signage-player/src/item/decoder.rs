@@ -12,6 +12,8 @@ use gstreamer_app as gst_app;
 use gstreamer_video as gst_video;
 
 use super::{Fault, Frame};
+use crate::quarantine::Mark;
+use crate::quarantine::book::Phase;
 use crate::sound::Sound;
 
 /// Decoded frames that wait to be shown. When full, the decoder waits.
@@ -23,11 +25,28 @@ const MAX_SIDE: i32 = 8192;
 /// The same of a video, whose every frame must be decoded in time.
 const MAX_VIDEO_SIDE: i32 = 4096;
 
+/// How much a live picture is held back so that its packets come in order, in milliseconds.
+const LATENCY_MS: u32 = 200;
+
+/// How long a live picture's server may be silent, in microseconds.
+const LIVE_TIMEOUT_US: u64 = 5_000_000;
+
+/// Which frames are wanted.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+enum Frames {
+    /// All, in order: the decoder waits for who shows them.
+    All,
+    /// The newest: a live picture waits for nobody.
+    Newest,
+}
+
 /// A running decoder. Dropping it takes the pipeline down on another thread.
 pub struct Decoder {
     pipeline: gst::Pipeline,
     sink: gst_app::AppSink,
     bus: gst::Bus,
+    /// Until the pipeline is gone.
+    mark: Option<Mark>,
 }
 
 /// A frame with its time from the item's start.
@@ -41,43 +60,77 @@ pub struct Timed {
 }
 
 impl Decoder {
-    /// Opens a file and begins to decode its first frame, to be shown in a zone of that size. Takes
-    /// some milliseconds.
+    /// Opens a file and begins to decode its first frame, to be shown in a zone of that size. `mark` stays until the
+    /// pipeline is gone. Takes some milliseconds.
     ///
     /// # Errors
     /// When GStreamer lacks an element or refuses the file at once.
-    pub fn open(path: &Path, zone: (u32, u32), sound: Sound) -> Result<Self, Fault> {
+    pub fn open(path: &Path, zone: (u32, u32), sound: Sound, mark: Mark) -> Result<Self, Fault> {
         let told = |error: gst::glib::BoolError| error.to_string();
-        let pipeline = gst::Pipeline::new();
         let location = path.to_str().ok_or("the file's name is not UTF-8")?;
         let source = gst::ElementFactory::make("filesrc")
             .property("location", location)
             .build()
             .map_err(told)?;
-        // "(ANY)": decoders that also offer other memory than the system's are taken too.
-        let wanted = match sound {
-            Sound::Device => "video/x-raw(ANY); audio/x-raw(ANY)",
-            Sound::None => "video/x-raw(ANY)",
-        };
-        let wanted: gst::Caps = wanted.parse().map_err(told)?;
-        let decode = gst::ElementFactory::make("decodebin")
-            .property("caps", &wanted)
-            .property("expose-all-streams", false)
-            .build()
-            .map_err(told)?;
+        let decode = make_decoder("decodebin", sound)?;
+        let pipeline = gst::Pipeline::new();
+        pipeline.add_many([&source, &decode]).map_err(told)?;
+        source.link(&decode).map_err(told)?;
+        Self::run(&pipeline, &decode, zone, Frames::All, mark)
+    }
+
+    /// Connects to a live picture (`rtsp://…`), of which the newest frame is wanted. It runs at once: there is no first
+    /// frame of one that stands still. Takes some milliseconds.
+    ///
+    /// # Errors
+    /// As [`Decoder::open`].
+    pub fn open_live(url: &str, zone: (u32, u32), mark: Mark) -> Result<Self, Fault> {
+        let decode = make_decoder("uridecodebin", Sound::None)?;
+        decode.set_property("uri", url);
+        decode.connect("source-setup", false, |values| {
+            let source = values.get(1)?.get::<gst::Element>().ok()?;
+            if source.has_property("protocols") {
+                // One connection through every wall, and no picture that lacks what a datagram carried.
+                source.set_property_from_str("protocols", "tcp");
+                source.set_property("latency", LATENCY_MS);
+                source.set_property("tcp-timeout", LIVE_TIMEOUT_US);
+            }
+            None
+        });
+        let pipeline = gst::Pipeline::new();
+        pipeline.add(&decode).map_err(|error| error.to_string())?;
+        let decoder = Self::run(&pipeline, &decode, zone, Frames::Newest, mark)?;
+        // Errors arrive on the bus.
+        let _ = decoder.pipeline.set_state(gst::State::Playing);
+        Ok(decoder)
+    }
+
+    fn run(
+        pipeline: &gst::Pipeline,
+        decode: &gst::Element,
+        zone: (u32, u32),
+        frames: Frames,
+        mark: Mark,
+    ) -> Result<Self, Fault> {
+        let told = |error: gst::glib::BoolError| error.to_string();
         let sink = gst_app::AppSink::builder()
             .sync(false)
-            .max_buffers(QUEUE)
+            .max_buffers(if frames == Frames::Newest { 1 } else { QUEUE })
+            .drop(frames == Frames::Newest)
             .enable_last_sample(false)
             .build();
-        pipeline.add_many([&source, &decode, sink.upcast_ref()]).map_err(told)?;
-        source.link(&decode).map_err(told)?;
+        pipeline.add(&sink).map_err(told)?;
         let bus = pipeline.bus().ok_or("the pipeline has no bus")?;
         let clock = gst::SystemClock::obtain();
         pipeline.use_clock(Some(&clock));
-        refuse_large(&decode);
-        connect(&pipeline, &decode, &sink, zone);
-        let decoder = Self { pipeline, sink, bus };
+        refuse_large(decode);
+        connect(pipeline, decode, &sink, zone);
+        let decoder = Self {
+            pipeline: pipeline.clone(),
+            sink,
+            bus,
+            mark: Some(mark),
+        };
         if decoder.pipeline.set_state(gst::State::Paused).is_err() {
             return Err(decoder.fault().unwrap_or_else(|| "it can't be opened".to_owned()));
         }
@@ -87,9 +140,9 @@ impl Decoder {
     /// The first frame while the pipeline is paused; `None`: not yet.
     #[must_use]
     pub fn first_frame(&self) -> Option<Timed> {
-        self.sink
-            .try_pull_preroll(gst::ClockTime::ZERO)
-            .and_then(|sample| timed(&sample))
+        let sample = self.sink.try_pull_preroll(gst::ClockTime::ZERO)?;
+        self.mark(Phase::Ready);
+        timed(&sample)
     }
 
     /// The next frame while playing, where one is decoded.
@@ -125,6 +178,7 @@ impl Decoder {
 
     /// Runs on.
     pub fn play(&self) {
+        self.mark(Phase::Playing);
         // A failure arrives on the bus.
         let _ = self.pipeline.set_state(gst::State::Playing);
     }
@@ -133,19 +187,43 @@ impl Decoder {
     pub fn pause(&self) {
         let _ = self.pipeline.set_state(gst::State::Paused);
     }
+
+    fn mark(&self, phase: Phase) {
+        if let Some(mark) = &self.mark {
+            mark.set(phase);
+        }
+    }
 }
 
 impl Drop for Decoder {
     fn drop(&mut self) {
-        take_down(self.pipeline.clone());
+        take_down(self.pipeline.clone(), self.mark.take());
     }
 }
 
-/// Stops a pipeline on a thread of its own: a decoder may take its time to end.
-pub(crate) fn take_down(pipeline: gst::Pipeline) {
+/// What finds out what a source holds, and decodes it.
+fn make_decoder(name: &str, sound: Sound) -> Result<gst::Element, Fault> {
+    // "(ANY)": decoders that also offer other memory than the system's are taken too.
+    let wanted = match sound {
+        Sound::Device => "video/x-raw(ANY); audio/x-raw(ANY)",
+        Sound::None => "video/x-raw(ANY)",
+    };
+    let wanted: gst::Caps = wanted
+        .parse()
+        .map_err(|error: gst::glib::BoolError| error.to_string())?;
+    let decode = gst::ElementFactory::make(name)
+        .property("caps", &wanted)
+        .property("expose-all-streams", false)
+        .build();
+    decode.map_err(|error| error.to_string())
+}
+
+/// Stops a pipeline on a thread of its own: a decoder may take its time to end. Something is kept until it has.
+pub(crate) fn take_down<K: Send + 'static>(pipeline: gst::Pipeline, kept_until_then: K) {
     let kept = pipeline.clone();
     let spawned = std::thread::Builder::new().name("end-item".to_owned()).spawn(move || {
         let _ = pipeline.set_state(gst::State::Null);
+        drop(kept_until_then);
     });
     if spawned.is_err() {
         let _ = kept.set_state(gst::State::Null);

@@ -12,6 +12,7 @@ use std::time::{Duration, Instant};
 use super::decoder::Decoder;
 use super::picture::SHORTEST;
 use super::{Fault, Frame, Item, PREPARE_LIMIT, Turn};
+use crate::quarantine::Case;
 use crate::sound::Sound;
 
 /// Pages beyond this one are not shown.
@@ -27,6 +28,7 @@ pub struct Pages {
     file: PathBuf,
     count: u32,
     size: (u32, u32),
+    case: Case,
     /// Gone with this.
     folder: tempfile::TempDir,
 }
@@ -36,7 +38,7 @@ impl Pages {
     ///
     /// # Errors
     /// When it is no PDF, or poppler-utils is not installed.
-    pub fn open(file: &Path, size: (u32, u32)) -> Result<Self, Fault> {
+    pub fn open(file: &Path, size: (u32, u32), case: Case) -> Result<Self, Fault> {
         let said = run(Command::new("prlimit").args(limits()).arg("pdfinfo").arg(file))?;
         let count = said.lines().find_map(|line| line.strip_prefix("Pages:"));
         let count: u32 = count
@@ -51,6 +53,7 @@ impl Pages {
             file: file.to_owned(),
             count: count.min(MAX_PAGES),
             size,
+            case,
             folder,
         })
     }
@@ -60,11 +63,11 @@ impl Pages {
     /// # Errors
     /// When the page can't be drawn.
     pub fn render(&self, page: u32) -> Result<Decoder, Fault> {
-        draw(&self.file, page, self.size, self.folder.path())
+        draw(&self.file, page, self.size, self.folder.path(), &self.case)
     }
 }
 
-fn draw(file: &Path, page: u32, size: (u32, u32), folder: &Path) -> Result<Decoder, Fault> {
+fn draw(file: &Path, page: u32, size: (u32, u32), folder: &Path, case: &Case) -> Result<Decoder, Fault> {
     let target = folder.join(format!("page-{page}"));
     // Into a square as large as the zone's longer side; the decoder then fits the page into the zone.
     let side = size.0.max(size.1).to_string();
@@ -83,7 +86,7 @@ fn draw(file: &Path, page: u32, size: (u32, u32), folder: &Path) -> Result<Decod
     ]);
     run(command.arg(file).arg(&target))?;
     let picture = target.with_extension("png");
-    let opened = Decoder::open(&picture, size, Sound::None);
+    let opened = Decoder::open(&picture, size, Sound::None, case.begin());
     // The decoder holds the open file: its name is no longer needed.
     let _ = std::fs::remove_file(&picture);
     opened
@@ -189,10 +192,10 @@ impl Document {
             return;
         }
         let (sender, opening) = mpsc::sync_channel(1);
-        let (file, size) = (self.pages.file.clone(), self.pages.size);
+        let (file, size, case) = (self.pages.file.clone(), self.pages.size, self.pages.case.clone());
         let (folder, page) = (self.pages.folder.path().to_owned(), self.page + 1);
         let spawned = std::thread::Builder::new().name("draw-page".to_owned()).spawn(move || {
-            let _ = sender.send(draw(&file, page, size, &folder));
+            let _ = sender.send(draw(&file, page, size, &folder, &case));
         });
         if let Err(error) = spawned {
             // The sender is gone with the thread; `frame` tells.

@@ -5,6 +5,7 @@
 
 pub mod decoder;
 pub mod document;
+pub mod live;
 pub mod picture;
 pub mod probe;
 pub mod video;
@@ -17,6 +18,7 @@ use gstreamer_video as gst_video;
 use gstreamer_video::prelude::*;
 use protocol::screen::Item as Listed;
 
+use crate::quarantine::Case;
 use crate::sound::Sound;
 use crate::stage::canvas::Pixels;
 use decoder::Decoder;
@@ -90,12 +92,14 @@ pub trait Item {
 pub struct Request {
     /// The playlist's entry.
     pub listed: Listed,
-    /// The content's file.
-    pub path: PathBuf,
+    /// The content's file; `None`: it is live.
+    pub path: Option<PathBuf>,
     /// The zone's size in pixels.
     pub size: (u32, u32),
     /// Where sound goes.
     pub sound: Sound,
+    /// Who is suspected if all falls.
+    pub case: Case,
 }
 
 /// An item that is being prepared.
@@ -166,26 +170,31 @@ enum Opened {
 
 /// Takes its time: on a thread of its own.
 fn open(request: &Request) -> Result<Opened, Fault> {
-    probe::look(&request.path, matches!(request.listed, Listed::Picture { .. }))?;
+    if let Listed::Live { url, .. } = &request.listed {
+        return Decoder::open_live(url, request.size, request.case.begin()).map(Opened::File);
+    }
+    let path = request.path.as_deref().ok_or("it has no file")?;
+    probe::look(path, matches!(request.listed, Listed::Picture { .. }))?;
     if matches!(request.listed, Listed::Document { .. }) {
-        let pages = document::Pages::open(&request.path, request.size)?;
+        let pages = document::Pages::open(path, request.size, request.case.clone())?;
         let first = pages.render(1)?;
         return Ok(Opened::Document(pages, first));
     }
     let is_video = matches!(request.listed, Listed::Video { .. });
     let sound = if is_video { request.sound } else { Sound::None };
-    Decoder::open(&request.path, request.size, sound).map(Opened::File)
+    Decoder::open(path, request.size, sound, request.case.begin()).map(Opened::File)
 }
 
 fn make(listed: &Listed, opened: Opened) -> Box<dyn Item> {
     let stands = Duration::from_millis(match listed {
         Listed::Video { .. } => 0,
-        Listed::Picture { duration_ms, .. } => *duration_ms,
+        Listed::Picture { duration_ms, .. } | Listed::Live { duration_ms, .. } => *duration_ms,
         Listed::Document { page_ms, .. } => *page_ms,
     });
     match opened {
         Opened::Document(pages, first) => Box::new(document::Document::new(pages, first, stands)),
         Opened::File(decoder) if matches!(listed, Listed::Video { .. }) => Box::new(video::Video::new(decoder)),
+        Opened::File(decoder) if matches!(listed, Listed::Live { .. }) => Box::new(live::Live::new(decoder, stands)),
         Opened::File(decoder) => Box::new(picture::Picture::new(decoder, stands)),
     }
 }

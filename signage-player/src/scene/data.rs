@@ -4,6 +4,7 @@
 use std::collections::BTreeMap;
 use std::time::Duration;
 
+use jiff::civil::DateTime;
 use jiff::tz::TimeZone;
 use protocol::congestion::{AreaState, Level};
 use protocol::ids::AreaId;
@@ -11,6 +12,7 @@ use protocol::screen::{LotState, Notice, QueueState, Urgency};
 use protocol::time::UnixMillis;
 
 use crate::event::Library;
+use crate::schedule::clock;
 
 /// How long an area's state is shown after the last proof of it, where the office says nothing else.
 const STALE_AFTER: Duration = Duration::from_secs(60);
@@ -58,6 +60,10 @@ pub struct Data {
     heard_at: Option<UnixMillis>,
     /// The server's clock minus ours, in milliseconds.
     server_ahead: i64,
+    /// The server has said its time.
+    is_told: bool,
+    /// Something has set the machine's clock that knows the time.
+    is_confirmed: bool,
 }
 
 impl Data {
@@ -74,6 +80,8 @@ impl Data {
             notices: Vec::new(),
             heard_at: None,
             server_ahead: 0,
+            is_told: false,
+            is_confirmed: false,
         }
     }
 
@@ -81,12 +89,32 @@ impl Data {
     pub fn welcome(&mut self, ours: UnixMillis, theirs: UnixMillis, time_zone: &str) {
         let signed = |time: UnixMillis| i64::try_from(time.0).unwrap_or(i64::MAX);
         self.server_ahead = signed(theirs).saturating_sub(signed(ours));
+        self.is_told = true;
         // A new connection begins with the whole state, whatever its numbers.
         self.areas.values_mut().for_each(|state| state.version = 0);
         match TimeZone::get(time_zone) {
             Ok(zone) => self.zone = zone,
             Err(error) => tracing::warn!("the server's time zone {time_zone:?} is not known here: {error}"),
         }
+    }
+
+    /// Whether something has set the machine's clock that knows the time ([`clock::is_confirmed`]).
+    pub fn confirm_clock(&mut self, is_confirmed: bool) {
+        self.is_confirmed = is_confirmed;
+    }
+
+    /// The time, where somebody knows it.
+    #[must_use]
+    pub fn time(&self, now: UnixMillis) -> Option<UnixMillis> {
+        clock::known(now, self.is_told.then_some(self.server_ahead), self.is_confirmed)
+    }
+
+    /// What the office's clock shows at a time.
+    #[must_use]
+    pub fn civil(&self, time: UnixMillis) -> DateTime {
+        let millis = i64::try_from(time.0).unwrap_or(i64::MAX);
+        let timestamp = jiff::Timestamp::from_millisecond(millis).unwrap_or(jiff::Timestamp::MAX);
+        self.zone.to_datetime(timestamp)
     }
 
     /// The server says how areas are. A state older than the one held is ignored.

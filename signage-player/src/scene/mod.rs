@@ -17,9 +17,10 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use anyhow::{Context, Result};
-use protocol::screen::{Action, BoardArea, Language, Layout, Rect, Text, parse_color};
+use protocol::screen::{Action, BoardArea, Language, Layout, Rect, Text, Urgency, When, parse_color};
 
 use crate::bridge::plays::Plays;
+use crate::quarantine::Quarantine;
 use crate::sound::Sound;
 use crate::stage::canvas::{Canvas, Region, intersect};
 use data::{Data, Moment};
@@ -44,6 +45,8 @@ pub struct Kit {
     pub seed: u64,
     /// Who hears what was played.
     pub plays: Plays,
+    /// What has done harm, and is left alone.
+    pub quarantine: Quarantine,
 }
 
 /// A chosen language is given up after so long without a touch.
@@ -71,6 +74,8 @@ pub struct Scene {
     touched_at: Duration,
     /// Nothing of the current page is on the canvas yet.
     is_new: bool,
+    /// The screen is off: the canvas is black.
+    is_dark: bool,
 }
 
 impl Scene {
@@ -107,6 +112,7 @@ impl Scene {
             current: 0,
             touched_at: Duration::ZERO,
             is_new: true,
+            is_dark: false,
         })
     }
 
@@ -125,6 +131,11 @@ impl Scene {
     /// Brings the canvas up to `now`; adds what changed to `changed`.
     pub fn draw(&mut self, canvas: &mut Canvas, now: &Moment, data: &Data, changed: &mut Region) {
         self.go_back(now);
+        if self.is_off(now, data) {
+            self.darken(canvas, now, changed);
+            return;
+        }
+        self.is_dark = false;
         let page = &mut self.pages[self.current];
         if self.is_new {
             page.zones.iter_mut().for_each(|zone| zone.view.shown(now));
@@ -150,6 +161,37 @@ impl Scene {
                 self.banner.paint(canvas, clip);
             }
         }
+    }
+
+    /// Whether the screen is off now.
+    #[must_use]
+    pub fn is_dark(&self) -> bool {
+        self.is_dark
+    }
+
+    /// Off at its times, unless nobody knows the time, or somebody has to be told of an emergency.
+    fn is_off(&self, now: &Moment, data: &Data) -> bool {
+        if self.layout.on.is_empty() {
+            return false;
+        }
+        let Some(time) = data.time(now.wall) else { return false };
+        let is_emergency = data.alarm(now.wall).is_some_and(|it| it.urgency == Urgency::Emergency);
+        let time = data.civil(time);
+        let holds = |when: &When| when.holds(time, &self.layout.closed);
+        !is_emergency && !self.layout.on.iter().any(holds)
+    }
+
+    /// Nothing is on show, and nothing plays.
+    fn darken(&mut self, canvas: &mut Canvas, now: &Moment, changed: &mut Region) {
+        if std::mem::replace(&mut self.is_dark, true) {
+            return;
+        }
+        if !self.is_new {
+            self.leave(now);
+        }
+        self.is_new = true;
+        canvas.fill(canvas.bounds(), palette::BLACK);
+        changed.add(canvas.bounds());
     }
 
     /// A touch at a place. Gives whether something answered it.
@@ -191,7 +233,7 @@ impl Scene {
     /// What a touch there does: the frontmost zone with an answer, or else the page.
     #[must_use]
     pub fn action_at(&self, x: f64, y: f64) -> Option<Action> {
-        let is_inside = canvas_rect(&self.layout).contains(x, y);
+        let is_inside = !self.is_dark && canvas_rect(&self.layout).contains(x, y);
         let is_covered = self.banner.rect().is_some_and(|rect| rect.contains(x, y));
         if !is_inside || is_covered {
             return None;

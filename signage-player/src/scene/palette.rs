@@ -26,7 +26,8 @@ pub const PALE_BLUE: Color = [0xe8, 0xf1, 0xfe];
 pub const AMBER: Color = [0xff, 0xc7, 0x00];
 /// An emergency's ground, and where one stands.
 pub const RED: Color = [0xa9, 0x00, 0x00];
-const BLACK: Color = [0x00, 0x00, 0x00];
+/// A screen that is off, and the ground of a full place.
+pub const BLACK: Color = [0x00, 0x00, 0x00];
 
 /// A level's ground and the colour of the text on it.
 #[must_use]

@@ -1,5 +1,6 @@
 //! What a screen shows that has nothing to show yet: the office's name and the time. Never nothing.
 
+use protocol::screen::schedule::usually_closed;
 use protocol::screen::{LAYOUT_VERSION, Language, Layout, Page, Rect, Text, Widget, Zone};
 
 /// A page with the office's name and a clock.
@@ -32,6 +33,8 @@ pub fn layout(office: &Text) -> Layout {
         height: 720,
         languages: vec![Language::Ja],
         text_percent: 100,
+        on: Vec::new(),
+        closed: usually_closed(),
         pages: vec![Page {
             name: "standby".to_owned(),
             background: "#f4f6fb".to_owned(),

@@ -14,6 +14,7 @@ fn kit() -> Kit {
         areas: Vec::new(),
         seed: 1,
         plays: Plays::default(),
+        quarantine: crate::quarantine::Quarantine::default(),
     }
 }
 

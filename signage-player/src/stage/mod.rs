@@ -79,6 +79,7 @@ impl Stage {
             self.hear(&now);
             self.changed.clear();
             self.scene.draw(&mut self.canvas, &now, &self.data, &mut self.changed);
+            self.output.seen().expect_dark(self.scene.is_dark());
             self.output.push(&self.canvas, &self.changed, at);
             self.tell(at);
             if let Some(fault) = self.output.fault() {
@@ -93,6 +94,7 @@ impl Stage {
             match event {
                 Event::Show { layout, library } => self.show(&layout, library, now),
                 Event::Library(library) => self.data.library = library,
+                Event::Clock { is_confirmed } => self.data.confirm_clock(is_confirmed),
                 Event::Said { frame, age } => self.take(*frame, age, now),
                 Event::Touch { x, y, reply } => {
                     self.scene.touch(x, y, now);

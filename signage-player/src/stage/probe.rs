@@ -3,7 +3,7 @@
 //! A grid of points is looked at, not the whole frame: some microseconds. A frame counts as black when every
 //! point is nearly black; no layout of ours looks so.
 
-use std::sync::atomic::{AtomicU64, Ordering};
+use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
 use std::time::Duration;
 
 /// Points from left to right and from top to bottom.
@@ -18,13 +18,20 @@ pub struct Seen {
     still_ms: AtomicU64,
     last_sum: AtomicU64,
     changed_at_ms: AtomicU64,
+    /// Black is what is meant.
+    is_dark: AtomicBool,
 }
 
 impl Seen {
-    /// Black frames since the start.
+    /// Black frames since the start that weren't meant to be.
     #[must_use]
     pub fn black(&self) -> u64 {
         self.black.load(Ordering::Relaxed)
+    }
+
+    /// From now on black is what is meant, or isn't.
+    pub fn expect_dark(&self, is_dark: bool) {
+        self.is_dark.store(is_dark, Ordering::Relaxed);
     }
 
     /// How long the picture has stood still by now, as far as the points tell.
@@ -51,7 +58,7 @@ impl Seen {
                 }
             }
         }
-        if is_black {
+        if is_black && !self.is_dark.load(Ordering::Relaxed) {
             self.black.fetch_add(1, Ordering::Relaxed);
         }
         let now_ms = u64::try_from(at.as_millis()).unwrap_or(u64::MAX);
@@ -78,6 +85,9 @@ mod tests {
         assert_eq!((seen.black(), seen.still()), (0, Duration::from_millis(100)));
         look(0, 133);
         assert_eq!((seen.black(), seen.still()), (1, Duration::ZERO));
+        seen.expect_dark(true);
+        look(0, 150);
+        assert_eq!(seen.black(), 1, "it is meant to be");
         // A frame that is shorter than it says harms nobody.
         seen.look(&[1, 2, 3], (96, 54), Duration::from_millis(166));
     }

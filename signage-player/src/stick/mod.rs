@@ -13,7 +13,7 @@ use std::io::{self, Read, Write as _};
 use std::path::{Component, Path, PathBuf};
 
 use anyhow::{Context, Result, bail};
-use protocol::screen::{Content, Item, Layout, Manifest, Widget};
+use protocol::screen::{Content, Item, Layout, Manifest, When};
 use sha2::{Digest as _, Sha256};
 
 use crate::cache::Cache;
@@ -109,16 +109,8 @@ pub fn import(folder: &Path, cache: &Cache, keys: &[Vec<u8>], trust: Trust, budg
 
 /// The items of a layout by their contents' names.
 fn kinds(layout: &Layout) -> BTreeMap<&str, &Item> {
-    let widgets = layout
-        .pages
-        .iter()
-        .flat_map(|page| &page.zones)
-        .map(|zone| &zone.widget);
-    let lists = widgets.filter_map(|widget| match widget {
-        Widget::Playlist { items, .. } => Some(items),
-        _ => None,
-    });
-    lists.flatten().map(|item| (item.content(), item)).collect()
+    let items = layout.items().filter_map(|item| Some((item.content()?, item)));
+    items.collect()
 }
 
 /// Copies one file to its place under its hash.
@@ -245,9 +237,17 @@ fn kind_of(name: &str, seconds: Option<f64>) -> Option<(&'static str, Item)> {
         Some("image") => Item::Picture {
             content,
             duration_ms: ms,
+            when: When::default(),
         },
-        Some("video") => Item::Video { content },
-        _ => Item::Document { content, page_ms: ms },
+        Some("video") => Item::Video {
+            content,
+            when: When::default(),
+        },
+        _ => Item::Document {
+            content,
+            page_ms: ms,
+            when: When::default(),
+        },
     };
     Some((media_type, item))
 }

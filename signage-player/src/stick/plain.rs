@@ -6,6 +6,7 @@ use std::fs;
 use std::path::Path;
 
 use anyhow::{Context, Result, bail};
+use protocol::screen::schedule::usually_closed;
 use protocol::screen::{Item, LAYOUT_VERSION, Language, Layout, Page, Rect, Transition, Widget, Zone};
 use serde::Deserialize;
 
@@ -165,7 +166,11 @@ fn full_screen(name: String, items: Vec<Item>, transition: Transition, (width, h
     let main = Zone {
         name: "main".to_owned(),
         rect,
-        widget: Widget::Playlist { items, transition },
+        widget: Widget::Playlist {
+            items,
+            lists: Vec::new(),
+            transition,
+        },
         on_touch: None,
     };
     Layout {
@@ -175,6 +180,8 @@ fn full_screen(name: String, items: Vec<Item>, transition: Transition, (width, h
         height,
         languages: vec![Language::Ja],
         text_percent: 100,
+        on: Vec::new(),
+        closed: usually_closed(),
         pages: vec![Page {
             name: "home".to_owned(),
             background: "#e8f1fe".to_owned(),

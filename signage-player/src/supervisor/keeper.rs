@@ -1,6 +1,7 @@
 //! Keeps one process: starts it, listens for its signs of life, starts it again.
 
 use std::ffi::OsString;
+use std::os::unix::process::ExitStatusExt as _;
 use std::path::PathBuf;
 use std::process::{ExitStatus, Stdio};
 use std::time::{Duration, Instant};
@@ -8,14 +9,14 @@ use std::time::{Duration, Instant};
 use anyhow::{Context, Result};
 use nix::sys::signal::{Signal, kill};
 use nix::unistd::Pid;
-use runtime::Shutdown;
+use runtime::{EXIT_STALLED, Shutdown};
 use tokio::io::{AsyncBufReadExt, AsyncReadExt, BufReader};
 use tokio::process::{Child, ChildStdout, Command};
 use tokio::sync::watch;
 
 use super::backoff::Backoff;
 use super::beat::{self, Pulse};
-use super::{Part, STARTED_BY};
+use super::{FELL, Part, STARTED_BY};
 
 /// How long a process may take to end by itself.
 pub(super) const GRACE: Duration = Duration::from_secs(4);
@@ -46,14 +47,16 @@ impl Keeper {
     /// Until the shutdown.
     pub(super) async fn run(self, shutdown: Shutdown) {
         let mut backoff = Backoff::default();
+        let mut fell = None;
         while !shutdown.is_started() {
             let begun = Instant::now();
-            let how = match self.live(&shutdown).await {
+            let (how, is_its_own) = match self.live(&shutdown, fell.take()).await {
                 Ok(Ended::Told) => return,
-                Ok(Ended::Fell(status)) => status.to_string(),
-                Ok(Ended::Hung) => format!("no sign of life for {} s", self.part.limit().as_secs()),
-                Err(error) => format!("{error:#}"),
+                Ok(Ended::Fell(status)) => (status.to_string(), is_of_what_it_did(status)),
+                Ok(Ended::Hung) => (format!("no sign of life for {} s", self.part.limit().as_secs()), true),
+                Err(error) => (format!("{error:#}"), false),
             };
+            fell = is_its_own.then(|| how.clone());
             let wait = backoff.after(begun.elapsed());
             let name = self.part.name();
             tracing::error!("{name} fell ({how}): starting it again in {:.1} s", wait.as_secs_f64());
@@ -64,12 +67,14 @@ impl Keeper {
         }
     }
 
-    async fn live(&self, shutdown: &Shutdown) -> Result<Ended> {
+    async fn live(&self, shutdown: &Shutdown, fell: Option<String>) -> Result<Ended> {
         let mut command = Command::new(program()?);
         if std::env::var_os(HEAPS.0).is_none() {
             command.env(HEAPS.0, HEAPS.1);
         }
         let mut child = command
+            .env_remove(FELL)
+            .envs(fell.map(|how| (FELL, how)))
             .args(&self.arguments)
             .args(["--part", self.part.argument()])
             .env(STARTED_BY, std::process::id().to_string())
@@ -126,6 +131,11 @@ impl Keeper {
             }
         }
     }
+}
+
+/// Whether a process ended by what it was doing: a signal, or its own watchdog. Others say themselves why they end.
+fn is_of_what_it_did(status: ExitStatus) -> bool {
+    status.signal().is_some() || status.code() == Some(i32::from(EXIT_STALLED))
 }
 
 /// This program's own file; where another one has taken its place on the disk, the one that runs.

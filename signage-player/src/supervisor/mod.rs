@@ -27,6 +27,8 @@ use systemd::Systemd;
 
 /// The variable by which a process knows who started it.
 const STARTED_BY: &str = "MADOGUCHI_STARTED_BY";
+/// The variable by which a process that takes another one's place knows how that one fell, where something in it did.
+pub const FELL: &str = "MADOGUCHI_FELL";
 
 /// The two processes.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, clap::ValueEnum)]

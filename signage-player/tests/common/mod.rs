@@ -30,6 +30,7 @@ pub fn kit() -> Kit {
         areas: Vec::new(),
         seed: 1,
         plays: signage_player::bridge::plays::Plays::default(),
+        quarantine: signage_player::quarantine::Quarantine::default(),
     }
 }
 

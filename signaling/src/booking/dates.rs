@@ -94,7 +94,7 @@ pub(super) fn day(tongue: Tongue, date: Date) -> String {
 }
 
 /// A day with its year.
-pub(super) fn whole_day(tongue: Tongue, date: Date) -> String {
+pub(crate) fn whole_day(tongue: Tongue, date: Date) -> String {
     let (year, day) = (date.year(), day(tongue, date));
     match tongue {
         Tongue::Ja | Tongue::Zh => format!("{year}年{day}"),
@@ -111,7 +111,7 @@ fn month_name(month: i8) -> &'static str {
 }
 
 /// A time of the day.
-pub(super) fn time(tongue: Tongue, time: Time) -> String {
+pub(crate) fn time(tongue: Tongue, time: Time) -> String {
     let (hour, minute) = (time.hour(), time.minute());
     let is_morning = hour < 12;
     // 0 to 11 as Japanese clocks count; noon is 午後0時.

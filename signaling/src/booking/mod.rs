@@ -8,7 +8,7 @@
 mod appointment;
 mod choose;
 mod clockwork;
-mod dates;
+pub(crate) mod dates;
 mod desk;
 mod details;
 mod enter;
@@ -16,7 +16,7 @@ mod form;
 mod guesses;
 mod ics;
 mod join;
-mod language;
+pub(crate) mod language;
 mod leaf;
 mod letters;
 mod line;

@@ -8,7 +8,7 @@ use std::collections::BTreeMap;
 use std::path::Path;
 
 use protocol::config::Config;
-use protocol::screen::{BoardArea, Content, Item, Layout, Manifest, Widget};
+use protocol::screen::{BoardArea, Content, Item, Layout, Manifest, Programme, When, Widget};
 use store::screens::files::Upload;
 use store::screens::{Arrangement, Orientation};
 
@@ -93,7 +93,8 @@ pub(crate) fn manifest(
     config: &Config,
 ) -> Result<Manifest, Trouble> {
     let mut contents: BTreeMap<String, Content> = BTreeMap::new();
-    let mut items = Vec::with_capacity(of.items.len());
+    let (mut items, mut leading) = (Vec::with_capacity(of.items.len()), Vec::new());
+    let mut lists: Vec<Programme> = Vec::new();
     for chosen in &of.items {
         let file = files.get(&chosen.sha256).ok_or(Trouble::NoFile)?;
         // Two files may have one name: the second is told apart by its hash.
@@ -104,15 +105,36 @@ pub(crate) fn manifest(
             file.name.clone()
         };
         contents.insert(name.clone(), file.content.clone());
-        items.push(item(name, &file.content.media_type, chosen.seconds));
+        let made = |when: &When| item(name.clone(), &file.content.media_type, chosen.seconds, when.clone());
+        if chosen.leads {
+            lead(&mut lists, &chosen.when, made(&When::default()));
+            leading.push(made(&chosen.when));
+        } else {
+            items.push(made(&chosen.when));
+        }
+    }
+    // What leads is all there is: a playlist has something of its own.
+    if items.is_empty() {
+        items = leading;
     }
     if items.is_empty() {
         return Err(Trouble::NoItem);
     }
     let mut layout = ready.layout.clone();
+    if !of.on.is_always() {
+        layout.on = vec![of.on.clone()];
+    }
+    layout.closed = config.calendar.closed_days();
     for zone in layout.pages.iter_mut().flat_map(|page| &mut page.zones) {
         match &mut zone.widget {
-            Widget::Playlist { items: old, .. } if zone.name == MAIN => old.clone_from(&items),
+            Widget::Playlist {
+                items: old,
+                lists: old_lists,
+                ..
+            } if zone.name == MAIN => {
+                old.clone_from(&items);
+                old_lists.clone_from(&lists);
+            }
             Widget::Label { text, .. } if text.ja == OFFICE => text.clone_from(&config.office.name),
             Widget::CongestionBoard { areas, .. } if areas.is_empty() => {
                 *areas = config
@@ -134,17 +156,31 @@ pub(crate) fn manifest(
     Ok(Manifest { layout, contents })
 }
 
-fn item(content: String, media_type: &str, seconds: u32) -> Item {
+/// Puts an item that leads into the list of its times.
+fn lead(lists: &mut Vec<Programme>, when: &When, item: Item) {
+    match lists.iter_mut().find(|list| list.when == *when) {
+        Some(list) => list.items.push(item),
+        None => lists.push(Programme {
+            name: format!("priority {}", lists.len() + 1),
+            when: when.clone(),
+            items: vec![item],
+        }),
+    }
+}
+
+fn item(content: String, media_type: &str, seconds: u32, when: When) -> Item {
     let millis = u64::from(seconds) * 1000;
     match media_type {
-        "video/mp4" | "video/webm" => Item::Video { content },
+        "video/mp4" | "video/webm" => Item::Video { content, when },
         "application/pdf" => Item::Document {
             content,
             page_ms: millis,
+            when,
         },
         _ => Item::Picture {
             content,
             duration_ms: millis,
+            when,
         },
     }
 }
@@ -181,10 +217,13 @@ mod tests {
         let chosen = |fill: char| Chosen {
             sha256: fill.to_string().repeat(64),
             seconds: 7,
+            when: When::default(),
+            leads: false,
         };
         Arrangement {
             layout: "any".into(),
             items: fills.chars().map(chosen).collect(),
+            on: When::default(),
         }
     }
 
@@ -209,6 +248,40 @@ mod tests {
             let json = serde_json::to_string(&made.layout).expect("json");
             assert!(!json.contains(OFFICE) && !json.contains("\"areas\":[]"), "{json}");
         }
+    }
+
+    #[test]
+    fn what_leads_is_a_list_of_its_own_and_the_screens_times_are_the_layouts() {
+        let folder = Path::new(env!("CARGO_MANIFEST_DIR")).join("../configs/layouts");
+        let ready = all(&folder);
+        let known = BTreeMap::from([
+            file('a', "a.png", "image/png"),
+            file('b', "b.png", "image/png"),
+            file('c', "c.png", "image/png"),
+        ]);
+        let when = |json: &str| serde_json::from_str::<When>(json).expect("a when");
+        let mut arranged = of("abc");
+        arranged.items[0].when = when(r#"{"until":"2026-12-25"}"#);
+        for item in &mut arranged.items[1..] {
+            item.when = when(r#"{"days":["open"],"times":["12:00-13:00"]}"#);
+            item.leads = true;
+        }
+        arranged.on = when(r#"{"times":["08:00-18:00"]}"#);
+        let layout = manifest(&ready[0], &arranged, &known, &config()).expect("made").layout;
+        assert_eq!(layout.on, [arranged.on.clone()]);
+        let mut zones = layout.pages.iter().flat_map(|page| &page.zones);
+        let main = zones.find(|zone| zone.name == MAIN).expect("main");
+        let Widget::Playlist { items, lists, .. } = &main.widget else {
+            panic!("a playlist")
+        };
+        assert_eq!(items.len(), 1);
+        assert_eq!(*items[0].when(), arranged.items[0].when);
+        assert_eq!((lists.len(), lists[0].items.len()), (1, 2));
+        assert_eq!(lists[0].when, arranged.items[1].when);
+        // Where everything leads, the playlist has it all.
+        arranged.items.remove(0);
+        let layout = manifest(&ready[0], &arranged, &known, &config()).expect("made").layout;
+        assert_eq!(layout.items().count(), 4);
     }
 
     #[test]

@@ -14,7 +14,7 @@ use std::time::{Duration, SystemTime};
 use axum::extract::ws::Utf8Bytes;
 use protocol::config::Config;
 use protocol::ids::ScreenId;
-use protocol::screen::{Content, Layout, Manifest, ToScreen, Widget};
+use protocol::screen::{Content, Item, Layout, Manifest, ToScreen, Widget};
 use sha2::{Digest, Sha256};
 use tokio::sync::watch;
 
@@ -286,8 +286,11 @@ fn ready(manifest: Manifest) -> Ready {
 fn leave_out(layout: &mut Layout, is_there: impl Fn(&str) -> bool) {
     for page in &mut layout.pages {
         page.zones.retain_mut(|zone| match &mut zone.widget {
-            Widget::Playlist { items, .. } => {
-                items.retain(|item| is_there(item.content()));
+            Widget::Playlist { items, lists, .. } => {
+                let leave = |items: &mut Vec<Item>| items.retain(|item| item.content().is_none_or(&is_there));
+                leave(items);
+                lists.iter_mut().for_each(|list| leave(&mut list.items));
+                lists.retain(|list| !list.items.is_empty());
                 !items.is_empty()
             }
             _ => true,

@@ -14,7 +14,7 @@ use std::time::Duration;
 
 use protocol::ids::{OfficeId, ScreenId, StaffId};
 use protocol::screen::report::{Fault, Health};
-use protocol::screen::{Manifest, Report};
+use protocol::screen::{Manifest, Report, When};
 use protocol::time::UnixMillis;
 use redis::Script;
 use serde::{Deserialize, Serialize};
@@ -67,6 +67,43 @@ pub struct Screen {
     /// What is shown; none: what the configuration says, or nothing yet.
     #[serde(default)]
     pub shows: Option<Publication>,
+    /// What was shown before, the newest first, at most [`VERSIONS`].
+    #[serde(default)]
+    pub before: Vec<Edition>,
+}
+
+/// So many of a screen's earlier publications are kept.
+pub const VERSIONS: usize = 10;
+
+impl Screen {
+    /// Another publication takes the place of what is shown, which is kept among the earlier ones.
+    #[must_use]
+    pub fn published(self, new: Publication) -> Self {
+        let old = self.shows.map(|old| Edition {
+            version: old.version,
+            at: old.at,
+            by: old.by,
+            of: old.of,
+        });
+        Self {
+            shows: Some(new),
+            before: old.into_iter().chain(self.before).take(VERSIONS).collect(),
+            ..self
+        }
+    }
+}
+
+/// What was published once.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Edition {
+    /// Its number.
+    pub version: u64,
+    /// When.
+    pub at: UnixMillis,
+    /// By whom.
+    pub by: StaffId,
+    /// What it was made of.
+    pub of: Arrangement,
 }
 
 /// What is kept of a token.
@@ -85,6 +122,9 @@ pub struct Arrangement {
     pub layout: String,
     /// What is played, in order.
     pub items: Vec<Chosen>,
+    /// When the screen is on.
+    #[serde(default)]
+    pub on: When,
 }
 
 /// One item of a playlist.
@@ -94,6 +134,12 @@ pub struct Chosen {
     pub sha256: String,
     /// How long a picture stands, or each page of a document; videos play to their end.
     pub seconds: u32,
+    /// When it is shown.
+    #[serde(default)]
+    pub when: When,
+    /// At these times nothing else is shown but what leads too.
+    #[serde(default)]
+    pub leads: bool,
 }
 
 /// What was published.

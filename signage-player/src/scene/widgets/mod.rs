@@ -136,13 +136,19 @@ pub fn build(zone: &Zone, layout: &Layout, ground: Color, kit: &Kit) -> Result<B
         language: layout.languages.first().copied().unwrap_or_default(),
     };
     Ok(match &zone.widget {
-        Widget::Playlist { items, transition } => Box::new(playlist::Playlist::new(
-            &zone.name,
-            place,
-            items.clone(),
-            *transition,
-            kit,
-        )),
+        Widget::Playlist {
+            items,
+            lists,
+            transition,
+        } => {
+            let lists = playlist::Lists {
+                items: items.clone(),
+                programmes: lists.clone(),
+                closed: layout.closed.clone(),
+                transition: *transition,
+            };
+            Box::new(playlist::Playlist::new(&zone.name, place, lists, kit))
+        }
         Widget::CongestionBoard { title, areas } => Box::new(CardView::new(place, title, board::Board(areas.clone()))?),
         Widget::WaitingBoard { title, queues } => {
             Box::new(CardView::new(place, title, waiting::Waiting(queues.clone()))?)

@@ -1,11 +1,14 @@
-//! Videos and pictures, one after the other, for ever.
+//! Videos and pictures, one after the other, for ever; which of them, and which list, its schedule says.
 //!
 //! Invariant: what was shown last stays until something else is ready; before anything was ready, and
 //! when nothing can be played, the zone has the office's colour. It is never black.
 
+use std::path::PathBuf;
 use std::time::Duration;
 
-use protocol::screen::{Item as Listed, Language, Rect, Transition, is_sha256};
+use jiff::tz::TimeZone;
+use protocol::screen::schedule::Day;
+use protocol::screen::{Item as Listed, Language, Programme, Rect, Transition, is_sha256};
 use protocol::time::UnixMillis;
 
 use super::fallback::Fallback;
@@ -13,9 +16,11 @@ use super::{Place, View};
 use crate::bridge::plays::Plays;
 use crate::event::Library;
 use crate::item::{Fault, Frame, Item, Preparing, Request, Turn};
+use crate::quarantine::{Case, Quarantine, key_of, key_of_live};
 use crate::scene::Kit;
 use crate::scene::data::{Data, Moment};
 use crate::scene::palette;
+use crate::schedule::{Due, Schedule};
 use crate::sound::Sound;
 use crate::stage::canvas::{Canvas, Pixels};
 
@@ -28,19 +33,17 @@ const TRANSITION: Duration = Duration::from_millis(500);
 /// A zone is empty for so long before the office's name and the time stand in.
 const PATIENCE: Duration = Duration::from_secs(2);
 
-/// After so many failures in a row an item is set aside …
-const FAILURES: u32 = 3;
-/// … for so long: what went wrong may have been the moment and not the file.
-const ASIDE: Duration = Duration::from_secs(600);
-
-/// How an entry of the list is doing.
-#[derive(Debug, Default)]
-struct Record {
-    failures: u32,
-    fault: Option<Fault>,
-    aside_until: Option<Duration>,
-    /// What was opened last: its file's name is its hash.
-    sha256: Option<String>,
+/// What a playlist is made of.
+#[derive(Debug)]
+pub struct Lists {
+    /// Its own items.
+    pub items: Vec<Listed>,
+    /// Lists that take their place at their times.
+    pub programmes: Vec<Programme>,
+    /// The days on which the office is closed.
+    pub closed: Vec<Day>,
+    /// How one item follows another.
+    pub transition: Transition,
 }
 
 struct Running {
@@ -54,10 +57,24 @@ struct Running {
 pub struct Playlist {
     zone: String,
     place: Place,
+    /// The office's, for what is said.
+    time_zone: TimeZone,
+    wall: UnixMillis,
     plays: Plays,
     sound: Sound,
+    quarantine: Quarantine,
+    /// All items: first its own, then those of its programmes.
     items: Vec<Listed>,
-    records: Vec<Record>,
+    schedule: Schedule,
+    due: Due,
+    /// The minute for which `due` holds, since 1970; `None` within: without a clock.
+    due_at: Option<Option<u64>>,
+    /// It was looked at since, and what goes before hasn't been looked for.
+    is_due_new: bool,
+    /// Of which item the frame is.
+    framed: Option<usize>,
+    /// Each item's file by its name, as it was when it was looked for last: in the cache, the content's hash.
+    keys: Vec<Option<String>>,
     /// Where the search for the next item begins.
     cursor: usize,
     current: Option<Running>,
@@ -76,25 +93,34 @@ pub struct Playlist {
 }
 
 impl Playlist {
-    /// A playlist of these items.
+    /// A playlist of these lists.
     #[must_use]
-    pub fn new(zone: &str, place: Place, items: Vec<Listed>, transition: Transition, kit: &Kit) -> Self {
+    pub fn new(zone: &str, place: Place, lists: Lists, kit: &Kit) -> Self {
+        let (schedule, items) = Schedule::new(lists.items, lists.programmes, &lists.closed);
         Self {
             zone: zone.to_owned(),
             place,
+            time_zone: TimeZone::UTC,
+            wall: UnixMillis::default(),
             plays: kit.plays.clone(),
+            quarantine: kit.quarantine.clone(),
             sound: kit.sound,
             fallback: Fallback::new(place, kit),
             empty_since: None,
-            records: items.iter().map(|_| Record::default()).collect(),
+            keys: items.iter().map(|_| None).collect(),
             items,
+            schedule,
+            due: Due::default(),
+            due_at: None,
+            is_due_new: false,
+            framed: None,
             cursor: 0,
             current: None,
             next: None,
             frame: None,
             is_drawn: false,
             drawn_at: Duration::ZERO,
-            transition,
+            transition: lists.transition,
             leaving: None,
             share: 256,
         }
@@ -113,7 +139,7 @@ impl Playlist {
                 let index = running.index;
                 self.record(now.wall, result.is_ok());
                 self.current = None;
-                self.note(index, result, now.at);
+                self.note(index, result, now.wall);
                 false
             }
         }
@@ -122,52 +148,96 @@ impl Playlist {
     /// Proof that the item on show was on show until `now`.
     fn record(&self, now: UnixMillis, is_whole: bool) {
         if let Some(running) = &self.current {
-            let sha256 = self.records[running.index].sha256.as_deref();
-            let content = self.items[running.index].content();
+            let sha256 = self.keys[running.index].as_deref().filter(|key| is_sha256(key));
+            let content = self.items[running.index].name();
             let span = (running.since, now);
             self.plays.shown(&self.zone, content, sha256, span, is_whole);
         }
     }
 
-    fn note(&mut self, index: usize, result: Result<(), Fault>, now: Duration) {
-        let record = &mut self.records[index];
+    fn note(&mut self, index: usize, result: Result<(), Fault>, now: UnixMillis) {
+        let Some(key) = &self.keys[index] else { return };
         match result {
-            Ok(()) => {
-                *record = Record {
-                    sha256: record.sha256.take(),
-                    ..Record::default()
-                };
-            }
+            Ok(()) => self.quarantine.played(key),
             Err(fault) => {
-                tracing::warn!(content = self.items[index].content(), "couldn't be played: {fault}");
-                record.failures += 1;
-                record.fault = Some(fault);
-                record.aside_until = (record.failures >= FAILURES).then(|| now + ASIDE);
+                tracing::warn!(content = self.items[index].name(), "couldn't be played: {fault}");
+                self.quarantine.failed(key, &fault, now);
             }
         }
     }
 
-    /// Begins to prepare the next item when it is time.
-    fn prepare(&mut self, now: Duration, library: &Library) {
-        let is_time = self
-            .current
-            .as_ref()
-            .is_none_or(|running| running.item.remaining(now).is_none_or(|remaining| remaining < AHEAD));
-        if self.next.is_some() || !is_time {
+    /// Looks what is to be shown at this minute. What is being prepared and isn't of the most important list is given up.
+    fn look_at_the_clock(&mut self, moment: &Moment, data: &Data) {
+        let time = data.time(moment.wall);
+        let minute = Some(time.map(|time| time.0 / 60_000));
+        if self.due_at == minute {
             return;
         }
+        self.due_at = minute;
+        let due = self.schedule.due(time.map(|time| data.civil(time)));
+        if std::mem::replace(&mut self.due, due.clone()) == due {
+            return;
+        }
+        self.is_due_new = true;
+        if let Some((index, _)) = self.next.take_if(|(index, _)| self.due.level(*index) != Some(0)) {
+            self.cursor = index;
+        }
+    }
+
+    /// The next item, of the most important list that has one which can be played.
+    fn find(&mut self, moment: &Moment, library: &Library) -> Option<(usize, Option<PathBuf>, Case)> {
         let count = self.items.len();
-        let is_aside = |record: &Record| record.aside_until.is_some_and(|until| now < until);
-        let found = (0..count).map(|step| (self.cursor + step) % count).find_map(|index| {
-            let path = library.get(self.items[index].content())?;
-            (!is_aside(&self.records[index])).then(|| (index, path.clone()))
+        for level in &self.due.levels {
+            let mut turns = level.clone();
+            turns.sort_by_key(|index| (index + count - self.cursor) % count);
+            for index in turns {
+                let item = &self.items[index];
+                let path = item.content().and_then(|content| library.get(content));
+                let key = match (item, path) {
+                    (Listed::Live { url, .. }, _) => key_of_live(url),
+                    (_, Some(path)) => key_of(path),
+                    (_, None) => continue,
+                };
+                let key = self.keys[index].insert(key);
+                if !self.quarantine.is_aside(key, moment.wall) {
+                    let case = self.quarantine.case(key);
+                    return Some((index, path.cloned(), case));
+                }
+            }
+        }
+        None
+    }
+
+    /// Whether `next` comes before the end of what is on show: whose time is over, or which is of a less important list.
+    fn goes_before(&self, next: usize) -> bool {
+        let Some(running) = &self.current else { return true };
+        match (self.due.level(running.index), self.due.level(next)) {
+            (Some(now), Some(next)) => next < now,
+            (now, _) => now.is_none(),
+        }
+    }
+
+    /// Begins to prepare the next item when it is time.
+    fn prepare(&mut self, moment: &Moment, library: &Library) {
+        let now = moment.at;
+        if self.next.is_some() {
+            return;
+        }
+        let is_time = self.current.as_ref().is_none_or(|running| {
+            let is_ending = running.item.remaining(now).is_none_or(|remaining| remaining < AHEAD);
+            is_ending || !self.due.has(running.index)
         });
-        if let Some((index, path)) = found {
-            self.cursor = (index + 1) % count;
-            let name = path.file_name().and_then(|name| name.to_str());
-            self.records[index].sha256 = name.filter(|name| is_sha256(name)).map(str::to_owned);
+        // Another list may have begun, which waits for no end.
+        let is_due_new = std::mem::take(&mut self.is_due_new);
+        if !is_time && !is_due_new {
+            return;
+        }
+        let found = self.find(moment, library);
+        if let Some((index, path, case)) = found.filter(|(index, ..)| is_time || self.goes_before(*index)) {
+            self.cursor = (index + 1) % self.items.len();
             let request = Request {
                 listed: self.items[index].clone(),
+                case,
                 path,
                 size: (self.place.width, self.place.height),
                 sound: self.sound,
@@ -180,14 +250,16 @@ impl Playlist {
     fn swap(&mut self, moment: &Moment) -> bool {
         let now = moment.at;
         let Some((index, mut preparing)) = self.next.take() else {
-            return self.current.is_none() && self.is_hopeless(now) && self.frame.take().is_some();
+            return self.clear(moment);
         };
         match preparing.poll(now) {
-            Ok(true) if self.current.is_none() => {
+            Ok(true) if self.goes_before(index) => {
+                self.record(moment.wall, false);
                 let Some(mut item) = preparing.into_item() else {
                     return false;
                 };
                 let first = item.start(now);
+                self.framed = Some(index);
                 self.current = Some(Running {
                     index,
                     item,
@@ -205,7 +277,7 @@ impl Playlist {
                 false
             }
             Err(fault) => {
-                self.note(index, Err(fault), now);
+                self.note(index, Err(fault), moment.wall);
                 false
             }
         }
@@ -240,10 +312,43 @@ impl Playlist {
         true
     }
 
-    fn is_hopeless(&self, now: Duration) -> bool {
-        self.records
-            .iter()
-            .all(|record| record.aside_until.is_some_and(|until| now < until))
+    /// Takes the picture away when its time is over and nothing follows, or when nothing can be shown. Gives whether it
+    /// did.
+    fn clear(&mut self, now: &Moment) -> bool {
+        if self.framed.is_some_and(|index| !self.due.has(index)) {
+            self.record(now.wall, false);
+            self.current = None;
+        } else if self.current.is_some() || !self.is_hopeless(now.wall) {
+            return false;
+        }
+        self.framed = None;
+        self.leaving = None;
+        self.frame.take().is_some()
+    }
+
+    fn is_hopeless(&self, now: UnixMillis) -> bool {
+        let is_aside = |index: &usize| {
+            let key = self.keys[*index].as_ref();
+            key.is_some_and(|key| self.quarantine.is_aside(key, now))
+        };
+        self.due.levels.iter().flatten().all(is_aside)
+    }
+
+    /// What is wrong with an item, in words.
+    fn fault(&self, index: usize) -> Option<String> {
+        let record = self.quarantine.record(self.keys[index].as_ref()?)?;
+        let name = self.items[index].name();
+        let fault = &record.fault;
+        let until = record.aside_until().filter(|_| record.is_aside(self.wall));
+        let until = until.and_then(|until| jiff::Timestamp::from_millisecond(i64::try_from(until.0).ok()?).ok());
+        Some(match until {
+            None => format!("{name}: {fault}"),
+            Some(until) => {
+                let until = until.to_zoned(self.time_zone.clone()).strftime("%Y-%m-%d %H:%M");
+                let times = record.failures;
+                format!("{name}: {fault}; it has failed {times} times in a row and is set aside until {until}")
+            }
+        })
     }
 
     fn whole(&self) -> Rect {
@@ -259,8 +364,13 @@ impl Playlist {
 impl View for Playlist {
     fn draw(&mut self, now: &Moment, data: &Data) -> Option<Rect> {
         self.drawn_at = now.at;
+        self.wall = now.wall;
+        if self.time_zone != data.zone {
+            self.time_zone = data.zone.clone();
+        }
+        self.look_at_the_clock(now, data);
         let mut is_changed = self.advance(now);
-        self.prepare(now.at, &data.library);
+        self.prepare(now, &data.library);
         is_changed |= self.swap(now);
         is_changed |= self.step(now.at);
         is_changed |= self.fall_back(now, data);
@@ -336,9 +446,7 @@ impl View for Playlist {
     }
 
     fn faults(&self) -> Vec<String> {
-        let named = self.items.iter().zip(&self.records);
-        named
-            .filter_map(|(item, record)| Some(format!("{}: {}", item.content(), record.fault.as_ref()?)))
-            .collect()
+        let of_items = (0..self.items.len()).filter_map(|index| self.fault(index));
+        self.due.faults.iter().cloned().chain(of_items).collect()
     }
 }

@@ -202,6 +202,7 @@ fn blank(id: ScreenId, name: String, place: String, orientation: Orientation) ->
         awaits: None,
         draft: Arrangement::default(),
         shows: None,
+        before: Vec::new(),
     }
 }
 

@@ -7,6 +7,7 @@ mod list;
 mod notices;
 mod one;
 mod playlist;
+mod when;
 
 use std::collections::BTreeMap;
 use std::sync::Arc;

@@ -14,7 +14,8 @@ use super::super::form::Sent;
 use super::super::nav::{Nav, time_word, zone};
 use super::super::session::LoggedIn;
 use super::list::{LONGEST, first_record, shows_word};
-use super::playlist::{Entry, FileChoice, LayoutChoice};
+use super::playlist::{Entry, FileChoice, LayoutChoice, VersionRow};
+use super::when::WhenForm;
 use super::{One, answered, bytes_word, check_admin, frame, line_of, orientation_of, playlist, seen};
 use crate::app::App;
 use crate::page::Page;
@@ -47,6 +48,8 @@ struct ScreenPage {
     picture_at: Option<String>,
     layouts: Vec<LayoutChoice>,
     entries: Vec<Entry>,
+    on: WhenForm,
+    versions: Vec<VersionRow>,
     files: Vec<FileChoice>,
     day: String,
     done: Option<&'static str>,
@@ -199,7 +202,9 @@ pub(super) async fn shown(
             .collect(),
         picture_at: picture_at.map(|at| time_word(app, at)),
         layouts: playlist::layout_choices(app, &draft, one.orientation).await,
-        entries: playlist::entries(lang, &draft, &files),
+        entries: playlist::entries(app, lang, &draft, &files),
+        on: playlist::on(app, lang, &draft),
+        versions: playlist::versions(app, one.record.as_ref()),
         files: playlist::file_choices(lang, &files),
         day: jiff::Zoned::now().with_time_zone(zone(app)).date().to_string(),
         name: one.name,
@@ -224,6 +229,7 @@ pub(super) async fn page(
         Some("looked") => Some("screens.looked"),
         Some("saved") => Some("screens.saved"),
         Some("published") => Some("screens.published"),
+        Some("restored") => Some("screens.restored"),
         _ => None,
     };
     shown(&visitor, &staff, &screen_id(&id)?, done, None).await

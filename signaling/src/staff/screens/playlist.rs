@@ -5,15 +5,18 @@ use std::collections::BTreeMap;
 
 use axum::extract::Path;
 use axum::response::Response;
+use jiff::civil::DateTime;
 use protocol::ids::ScreenId;
+use protocol::screen::When;
 use store::audit::What;
 use store::screens::files::Upload;
-use store::screens::{Arrangement, Chosen, Orientation, Publication, Screen};
+use store::screens::{Arrangement, Chosen, Edition, Orientation, Publication, Screen};
 
 use super::super::form::Sent;
-use super::super::nav::Fields;
+use super::super::nav::{Fields, time_word, zone};
 use super::super::session::LoggedIn;
 use super::one::{done, screen_id, shown, tell, write};
+use super::when::{self, WhenForm};
 use super::{bytes_word, check_admin};
 use crate::app::App;
 use crate::problem::{Fault, Refusal};
@@ -39,6 +42,17 @@ pub(super) struct Entry {
     pub(super) seconds: Option<u32>,
     pub(super) is_first: bool,
     pub(super) is_last: bool,
+    pub(super) when: WhenForm,
+    /// Nothing else is shown at its times.
+    pub(super) leads: bool,
+}
+
+/// An earlier version.
+pub(super) struct VersionRow {
+    pub(super) version: u64,
+    pub(super) at: String,
+    pub(super) by: String,
+    pub(super) items: usize,
 }
 
 /// A file to be added.
@@ -63,7 +77,8 @@ pub(super) fn kind_word(lang: Lang, media_type: &str) -> &'static str {
     }
 }
 
-pub(super) fn entries(lang: Lang, draft: &Arrangement, files: &BTreeMap<String, Upload>) -> Vec<Entry> {
+pub(super) fn entries(app: &App, lang: Lang, draft: &Arrangement, files: &BTreeMap<String, Upload>) -> Vec<Entry> {
+    let (now, closed) = (civil_now(app), app.config.calendar.closed_days());
     let last = draft.items.len().saturating_sub(1);
     let entry = |(at, chosen): (usize, &Chosen)| {
         let file = files.get(&chosen.sha256);
@@ -80,9 +95,31 @@ pub(super) fn entries(lang: Lang, draft: &Arrangement, files: &BTreeMap<String, 
             seconds: (!media_type.starts_with("video/")).then_some(chosen.seconds),
             is_first: at == 0,
             is_last: at == last,
+            when: WhenForm::new(lang, at, &chosen.when, now, &closed),
+            leads: chosen.leads,
         }
     };
     draft.items.iter().enumerate().map(entry).collect()
+}
+
+/// When the screen is on, as the form has it.
+pub(super) fn on(app: &App, lang: Lang, draft: &Arrangement) -> WhenForm {
+    let closed = app.config.calendar.closed_days();
+    WhenForm::new(lang, when::SCREEN, &draft.on, civil_now(app), &closed)
+}
+
+fn civil_now(app: &App) -> DateTime {
+    jiff::Timestamp::now().to_zoned(zone(app)).datetime()
+}
+
+pub(super) fn versions(app: &App, screen: Option<&Screen>) -> Vec<VersionRow> {
+    let row = |edition: &Edition| VersionRow {
+        version: edition.version,
+        at: time_word(app, edition.at),
+        by: edition.by.to_string(),
+        items: edition.of.items.len(),
+    };
+    screen.iter().flat_map(|screen| &screen.before).map(row).collect()
 }
 
 pub(super) fn file_choices(lang: Lang, files: &BTreeMap<String, Upload>) -> Vec<FileChoice> {
@@ -129,11 +166,13 @@ enum Act {
     Up(usize),
     Down(usize),
     Drop(usize),
+    /// Publishes an earlier version again.
+    Restore(u64),
 }
 
 fn act_of(text: &str) -> Option<Act> {
     let (word, at) = match text.split_once('-') {
-        Some((word, at)) => (word, at.parse().ok()?),
+        Some((word, at)) => (word, at.parse::<usize>().ok()?),
         None => (text, 0),
     };
     Some(match word {
@@ -143,6 +182,7 @@ fn act_of(text: &str) -> Option<Act> {
         "up" => Act::Up(at),
         "down" => Act::Down(at),
         "drop" => Act::Drop(at),
+        "restore" => Act::Restore(at as u64),
         _ => return None,
     })
 }
@@ -155,7 +195,7 @@ fn read(fields: &Fields) -> Result<Arrangement, &'static str> {
         return Err("screens.error.playlist");
     }
     let mut items = Vec::with_capacity(hashes.len());
-    for (sha256, seconds) in hashes.into_iter().zip(seconds) {
+    for (at, (sha256, seconds)) in hashes.into_iter().zip(seconds).enumerate() {
         if !protocol::screen::is_sha256(sha256) {
             return Err("screens.error.playlist");
         }
@@ -163,11 +203,14 @@ fn read(fields: &Fields) -> Result<Arrangement, &'static str> {
         items.push(Chosen {
             sha256: sha256.to_owned(),
             seconds: seconds.ok_or("screens.error.seconds")?,
+            when: when::read(fields, &at.to_string())?,
+            leads: fields.get(&format!("leads-{at}")) == "yes",
         });
     }
     Ok(Arrangement {
         layout: fields.get("layout").to_owned(),
         items,
+        on: when::read(fields, when::SCREEN)?,
     })
 }
 
@@ -183,6 +226,8 @@ fn arranged(mut old: Arrangement, act: Act, added: &str) -> Result<Arrangement, 
         Act::Add => old.items.push(Chosen {
             sha256: added.to_owned(),
             seconds: USUAL,
+            when: When::default(),
+            leads: false,
         }),
         _ => {}
     }
@@ -199,12 +244,15 @@ pub(super) async fn arrange(
     check_admin(&staff)?;
     let (app, id) = (&visitor.app, screen_id(&id)?);
     let act = act_of(fields.get("act")).ok_or(Refusal::of_field(Fault::BadRequest, "act"))?;
+    if let Act::Restore(version) = act {
+        return restore(&visitor, &staff, &id, version).await;
+    }
     let draft = match read(&fields).and_then(|draft| arranged(draft, act, fields.get("add"))) {
         Ok(draft) => draft,
         Err(key) => return shown(&visitor, &staff, &id, None, Some(key)).await,
     };
     if act == Act::Publish {
-        return publish(&visitor, &staff, &id, draft).await;
+        return publish(&visitor, &staff, &id, draft, "published").await;
     }
     write(app, visitor.lang, &id, |old| {
         Ok(Screen {
@@ -216,7 +264,23 @@ pub(super) async fn arrange(
     Ok(done(&id, "saved"))
 }
 
-async fn publish(visitor: &Visitor, staff: &LoggedIn, id: &ScreenId, draft: Arrangement) -> Result<Response, Refusal> {
+/// Makes an earlier version the newest one. What was being arranged gives way to it.
+async fn restore(visitor: &Visitor, staff: &LoggedIn, id: &ScreenId, version: u64) -> Result<Response, Refusal> {
+    let (ledger, office) = (&visitor.app.store.ledger, &visitor.app.config.office.id);
+    let screen = store::screens::get(ledger, office, id).await?;
+    let editions = screen.into_iter().flat_map(|screen| screen.before);
+    let edition = editions.into_iter().find(|edition| edition.version == version);
+    let edition = edition.ok_or(Refusal::of_field(Fault::BadRequest, "act"))?;
+    publish(visitor, staff, id, edition.of, "restored").await
+}
+
+async fn publish(
+    visitor: &Visitor,
+    staff: &LoggedIn,
+    id: &ScreenId,
+    draft: Arrangement,
+    what: &str,
+) -> Result<Response, Refusal> {
     let app = &visitor.app;
     let (ledger, office) = (&app.store.ledger, &app.config.office.id);
     // What was arranged isn't lost where it can't be published.
@@ -245,22 +309,22 @@ async fn publish(visitor: &Visitor, staff: &LoggedIn, id: &ScreenId, draft: Arra
     };
     let written = write(app, visitor.lang, id, |old| {
         let version = old.shows.as_ref().map_or(0, |shows| shows.version) + 1;
+        let published = old.published(Publication {
+            version,
+            at: runtime::now(),
+            by: staff.account.id.clone(),
+            of: draft.clone(),
+            manifest: manifest.clone(),
+        });
         Ok(Screen {
-            shows: Some(Publication {
-                version,
-                at: runtime::now(),
-                by: staff.account.id.clone(),
-                of: draft.clone(),
-                manifest: manifest.clone(),
-            }),
             draft: draft.clone(),
-            ..old
+            ..published
         })
     })
     .await?;
     let version = written.shows.map_or(0, |shows| shows.version);
     tell(app, staff, What::ScreenPublished, id, &format!("version={version}")).await;
-    Ok(done(id, "published"))
+    Ok(done(id, what))
 }
 
 #[cfg(test)]
@@ -271,10 +335,13 @@ mod tests {
         let chosen = |fill: char| Chosen {
             sha256: fill.to_string().repeat(64),
             seconds: USUAL,
+            when: When::default(),
+            leads: false,
         };
         Arrangement {
             layout: "full".into(),
             items: fills.chars().map(chosen).collect(),
+            on: When::default(),
         }
     }
 

@@ -1,0 +1,127 @@
+//! A GStreamer plugin with a decoder that ends its process (abort(3)) with the first buffer that it gets, as decoders with
+//! a hole do. It knows its files by their first bytes, [`MAGIC`].
+//!
+//! A program that isn't told of it by `GST_PLUGIN_PATH` knows no such files: nothing for tests is in the player itself.
+
+use gst::glib;
+use gstreamer as gst;
+use gstreamer::prelude::*;
+use gstreamer::subclass::prelude::*;
+
+/// How the files begin.
+pub const MAGIC: &[u8; 16] = b"MADOGUCHI-ABORT\n";
+/// The plugin's own file.
+pub const FILE: &str = "libbad_decoder.so";
+
+const CAPS: &str = "application/x-madoguchi-abort";
+
+mod imp {
+    use std::sync::LazyLock;
+
+    use super::*;
+
+    /// The decoder's state: none.
+    #[derive(Default)]
+    pub struct BadDecoder;
+
+    #[glib::object_subclass]
+    impl ObjectSubclass for BadDecoder {
+        const NAME: &'static str = "MadoguchiBadDecoder";
+        type Type = super::BadDecoder;
+        type ParentType = gst::Element;
+    }
+
+    impl ObjectImpl for BadDecoder {
+        fn constructed(&self) {
+            self.parent_constructed();
+            let element = self.obj();
+            for template in Self::pad_templates() {
+                let mut pad = gst::Pad::builder_from_template(template);
+                if template.direction() == gst::PadDirection::Sink {
+                    pad = pad.chain_function(|_, _, _| std::process::abort());
+                }
+                let added = element.add_pad(&pad.build());
+                debug_assert!(added.is_ok(), "a new element has no pad yet");
+            }
+        }
+    }
+
+    impl GstObjectImpl for BadDecoder {}
+
+    impl ElementImpl for BadDecoder {
+        fn metadata() -> Option<&'static gst::subclass::ElementMetadata> {
+            static METADATA: LazyLock<gst::subclass::ElementMetadata> = LazyLock::new(|| {
+                gst::subclass::ElementMetadata::new(
+                    "A decoder with a hole",
+                    "Codec/Decoder/Video",
+                    "Ends its process",
+                    "Madoguchi",
+                )
+            });
+            Some(&*METADATA)
+        }
+
+        fn pad_templates() -> &'static [gst::PadTemplate] {
+            static TEMPLATES: LazyLock<Vec<gst::PadTemplate>> = LazyLock::new(|| {
+                let of = |name, direction, caps: &gst::Caps| {
+                    gst::PadTemplate::new(name, direction, gst::PadPresence::Always, caps)
+                };
+                let (file, picture) = (
+                    gst::Caps::builder(CAPS).build(),
+                    gst::Caps::builder("video/x-raw").build(),
+                );
+                [
+                    of("sink", gst::PadDirection::Sink, &file),
+                    of("src", gst::PadDirection::Src, &picture),
+                ]
+                .into_iter()
+                .flatten()
+                .collect()
+            });
+            &TEMPLATES
+        }
+    }
+}
+
+glib::wrapper! {
+    /// The decoder.
+    pub struct BadDecoder(ObjectSubclass<imp::BadDecoder>) @extends gst::Element, gst::Object;
+}
+
+fn plugin_init(plugin: &gst::Plugin) -> Result<(), glib::BoolError> {
+    let caps = gst::Caps::builder(CAPS).build();
+    gst::TypeFind::register(
+        Some(plugin),
+        "madoguchi-abort",
+        gst::Rank::PRIMARY,
+        Some("abort"),
+        Some(&caps.clone()),
+        move |find| {
+            if find.peek(0, 16) == Some(MAGIC) {
+                find.suggest(gst::TypeFindProbability::Maximum, &caps);
+            }
+        },
+    )?;
+    gst::Element::register(
+        Some(plugin),
+        "madoguchibaddecoder",
+        gst::Rank::PRIMARY,
+        BadDecoder::static_type(),
+    )
+}
+
+mod plugin {
+    use super::{gst, plugin_init};
+
+    gst::plugin_define!(
+        bad_decoder,
+        "A decoder that takes its process with it, for tests",
+        plugin_init,
+        "0.1.0",
+        "MIT/X11",
+        "madoguchi",
+        "madoguchi",
+        "https://example.invalid/",
+        "2026-11-29"
+    );
+}
