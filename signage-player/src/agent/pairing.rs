@@ -187,6 +187,7 @@ pub fn page(office: &Text, offer: &Offer) -> Layout {
         height: 720,
         languages: vec![Language::Ja],
         text_percent: 100,
+        reset_after_ms: None,
         pages: vec![Page {
             name: "pairing".to_owned(),
             background: "#f4f6fb".to_owned(),

@@ -32,6 +32,7 @@ pub fn layout(office: &Text) -> Layout {
         height: 720,
         languages: vec![Language::Ja],
         text_percent: 100,
+        reset_after_ms: None,
         pages: vec![Page {
             name: "standby".to_owned(),
             background: "#f4f6fb".to_owned(),

@@ -175,6 +175,7 @@ fn full_screen(name: String, items: Vec<Item>, transition: Transition, (width, h
         height,
         languages: vec![Language::Ja],
         text_percent: 100,
+        reset_after_ms: None,
         pages: vec![Page {
             name: "home".to_owned(),
             background: "#e8f1fe".to_owned(),
