@@ -8,8 +8,10 @@ use std::time::Duration;
 use protocol::screen::{Layout, Report, ToScreen};
 use tokio::sync::{mpsc, oneshot};
 
+use crate::touch::Contact;
+
 /// How many events wait for the stage, which empties this at every tick. When full, the network waits;
-/// a touch is lost (the visitor touches again).
+/// a window's pointer is lost (the visitor presses again), a touch panel waits.
 pub const QUEUE: usize = 64;
 
 /// Contents that are whole on the disk, by their names in the manifest.
@@ -39,7 +41,9 @@ pub enum Event {
         /// How long ago.
         age: Duration,
     },
-    /// Somebody touched the screen, in the layout's pixels. Answered with the page then on show.
+    /// A finger or a pointer on the screen.
+    Contact(Contact),
+    /// A whole press at once, in the layout's pixels, from an operator. Answered with the page then on show.
     Touch {
         /// From the left.
         x: f64,

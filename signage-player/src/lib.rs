@@ -6,7 +6,8 @@
 //! The way of one frame, thirty times a second, on one thread: [`stage`] wakes by the clock, takes what
 //! others sent ([`event`]), lets the [`scene`] draw what changed into the canvas, and hands the frame to
 //! the output pipeline, which never stops. Everything slow (decoding: [`item`]; speech: [`scene::widgets`]' avatar)
-//! happens on other threads, the network in another process, and is only looked at, never waited for.
+//! happens on other threads, the network in another process, and is only looked at, never waited for. What people touch
+//! comes from the output's window or from the panels ([`touch`]).
 //!
 //! Invariant: a frame leaves the stage at every tick, and none is empty.
 
@@ -28,4 +29,5 @@ pub mod sound;
 pub mod stage;
 pub mod stick;
 pub mod supervisor;
+pub mod touch;
 pub mod watchdog;

@@ -8,7 +8,7 @@ use std::time::Duration;
 use anyhow::{Context, Result};
 use avatar::speech::SpeakerConfig;
 use jiff::tz::TimeZone;
-use protocol::config::Config;
+use protocol::config::{Config, TouchDevice};
 use protocol::ids::ScreenId;
 use protocol::screen::{BoardArea, Layout, Report};
 use runtime::Shutdown;
@@ -28,6 +28,7 @@ use crate::stage::Stage;
 use crate::stage::canvas::{Canvas, Region};
 use crate::stage::capture::Capture;
 use crate::stage::output::{Output, PERIOD, Target};
+use crate::touch::reader::{Faults, Reader};
 use crate::{control, supervisor, watchdog};
 
 /// How long the sockets' side may take to end.
@@ -94,7 +95,22 @@ pub fn run(config: &Config, screen: &ScreenId, target: Target, capture: Option<&
     scene.draw(&mut canvas, &first, &data, &mut Region::default());
     let output = Output::start(target, &canvas, events.clone(), capture)?;
     watchdog::start(output.counters())?;
-    let stage = Stage::new(output, canvas, scene, data, kit, receiver, status_in);
+    let panels = Faults::default();
+    let touch = config.touch_of(screen);
+    let is_wanted = match touch.device {
+        TouchDevice::Off => false,
+        TouchDevice::Auto => target == Target::Auto && !output.hears_touches(),
+        TouchDevice::Path(_) | TouchDevice::Name(_) => true,
+    };
+    if is_wanted {
+        let reader = Reader {
+            config: touch.clone(),
+            events: events.clone(),
+            faults: panels.clone(),
+        };
+        shutdown.spawn(reader.run(shutdown.clone()));
+    }
+    let stage = Stage::new(output, canvas, scene, data, kit, receiver, status_in, panels);
 
     let shelf = Arc::new(Shelf::new(cache, loaded.manifest, loaded.faults));
     let end = End {

@@ -456,6 +456,13 @@ person_heights = [[0.3, 0.1], [0.9, 0.2]]
             ("disk_budget = \"9MB\"", "player.disk_budget", "at least 10MB"),
             ("stick_keys = [\"AAAA\"]", "player.stick_keys", "Ed25519"),
             ("stick = \"/media\"", "player.stick", "unknown field"),
+            ("touch = { rotate = 45 }", "player.touch.rotate", "90, 180"),
+            ("touch = { calibration = [1, 0, 0] }", "player.touch", "length"),
+            (
+                "touch = { calibration = [1, 0, 0, 2, 0, 0] }",
+                "player.touch.calibration",
+                "one line",
+            ),
         ] {
             let said = error(&with(player));
             assert!(said.contains(field) && said.contains(why), "{player}: {said}");

@@ -30,7 +30,7 @@ pub use check::ConfigError;
 pub use fields::{bytes_of, duration_of};
 pub use letters::{Line, Mail, MailTls, Sms};
 pub use people::{Oidc, OidcGroup, Privacy, Staff};
-pub use player::Player;
+pub use player::{Player, Touch, TouchDevice};
 pub use vision::Vision;
 
 /// Everything a deployment says of itself.
@@ -512,6 +512,9 @@ pub struct Screen {
     pub name: Text,
     /// The layout's JSON file.
     pub layout: PathBuf,
+    /// Its touch panel, where `player.touch` doesn't hold for it.
+    #[serde(default)]
+    pub touch: Option<Touch>,
 }
 
 /// A booth (遠隔相談ブース): a screen with a camera at eye height, in a branch or a community centre.

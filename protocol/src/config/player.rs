@@ -7,6 +7,7 @@ use toml::Spanned;
 
 use super::check::{Checker, ConfigError};
 use super::{Config, fields};
+use crate::ids::ScreenId;
 
 /// What holds for every screen's player.
 #[derive(Debug, Clone, Deserialize)]
@@ -22,6 +23,74 @@ pub struct Player {
     /// is not taken from a stick by itself.
     #[serde(default)]
     pub stick_keys: Vec<Spanned<String>>,
+    /// Its touch panel.
+    #[serde(default)]
+    pub touch: Touch,
+}
+
+/// Which touch panel is read from the kernel, and how it lies over the picture.
+#[derive(Debug, Clone, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct Touch {
+    /// Which.
+    #[serde(default)]
+    pub device: TouchDevice,
+    /// By how many degrees the panel is turned clockwise against the way in which it was made, as one looks at it: 0, 90,
+    /// 180 or 270.
+    #[serde(default = "straight")]
+    pub rotate: Spanned<u16>,
+    /// x' = a·x + b·y + c and y' = d·x + e·y + f, in shares of the panel's own sides (0 to 1), before it is turned: the six
+    /// numbers of libinput's calibration matrix. None: the panel's edges are the picture's.
+    #[serde(default)]
+    pub calibration: Option<Spanned<[f64; 6]>>,
+    /// Whether no other program hears of touches: a desktop below would take them as clicks of its own.
+    #[serde(default = "yes")]
+    pub grab: bool,
+}
+
+fn straight() -> Spanned<u16> {
+    Spanned::new(0..0, 0)
+}
+
+fn yes() -> bool {
+    true
+}
+
+impl Default for Touch {
+    fn default() -> Self {
+        Self {
+            device: TouchDevice::Auto,
+            rotate: straight(),
+            calibration: None,
+            grab: true,
+        }
+    }
+}
+
+/// Which device is a screen's touch panel.
+#[derive(Debug, Clone, Default, PartialEq, Eq, Deserialize)]
+#[serde(from = "String")]
+pub enum TouchDevice {
+    /// `auto`: every touch panel there is, unless the picture's window is told of touches anyway.
+    #[default]
+    Auto,
+    /// `off`: none.
+    Off,
+    /// `/dev/…`: this one.
+    Path(PathBuf),
+    /// Anything else: the one that calls itself so.
+    Name(String),
+}
+
+impl From<String> for TouchDevice {
+    fn from(text: String) -> Self {
+        match text.as_str() {
+            "auto" => Self::Auto,
+            "off" => Self::Off,
+            path if path.starts_with('/') => Self::Path(path.into()),
+            _ => Self::Name(text),
+        }
+    }
 }
 
 impl Default for Player {
@@ -30,6 +99,7 @@ impl Default for Player {
             disk_budget: fields::disk_budget(),
             sticks: None,
             stick_keys: Vec::new(),
+            touch: Touch::default(),
         }
     }
 }
@@ -45,6 +115,12 @@ pub(super) fn check(config: &Config, checker: &Checker<'_>) -> Result<(), Config
         );
         return checker.fail(None, "player.disk_budget", message);
     }
+    check_touch(&config.player.touch, "player.touch", checker)?;
+    for screen in &config.screens {
+        if let Some(touch) = &screen.touch {
+            check_touch(touch, "screen.touch", checker)?;
+        }
+    }
     for key in &config.player.stick_keys {
         let bytes = data_encoding::BASE64.decode(key.get_ref().as_bytes());
         if bytes.map_or(true, |bytes| bytes.len() != 32) {
@@ -56,4 +132,31 @@ pub(super) fn check(config: &Config, checker: &Checker<'_>) -> Result<(), Config
         }
     }
     Ok(())
+}
+
+fn check_touch(touch: &Touch, place: &str, checker: &Checker<'_>) -> Result<(), ConfigError> {
+    let degrees = touch.rotate.get_ref();
+    if !matches!(degrees, 0 | 90 | 180 | 270) {
+        let message = format!("{degrees} degrees are not supported, expected 0, 90, 180 or 270");
+        return checker.fail(Some(touch.rotate.span()), &format!("{place}.rotate"), message);
+    }
+    if let Some(calibration) = &touch.calibration {
+        let [a, b, _, d, e, _] = *calibration.get_ref();
+        let is_sound = calibration.get_ref().iter().all(|it| it.is_finite()) && (a * e - b * d).abs() > 1e-6;
+        if !is_sound {
+            let message =
+                "these numbers lay the whole panel on one line, expected such as [1, 0, 0, 0, 1, 0]".to_owned();
+            return checker.fail(Some(calibration.span()), &format!("{place}.calibration"), message);
+        }
+    }
+    Ok(())
+}
+
+impl Config {
+    /// The touch panel of a screen: its own, or else what holds for all.
+    #[must_use]
+    pub fn touch_of(&self, screen: &ScreenId) -> &Touch {
+        let own = self.screens.iter().find(|it| it.id == *screen);
+        own.and_then(|it| it.touch.as_ref()).unwrap_or(&self.player.touch)
+    }
 }

@@ -76,6 +76,12 @@ impl Layout {
         if !(100..=200).contains(&self.text_percent) {
             return fail("text_percent", format!("{} is outside 100 to 200", self.text_percent));
         }
+        if let Some(ms @ 0..=999) = self.reset_after_ms {
+            return fail(
+                "reset_after_ms",
+                format!("{ms} is less than a second, expected at least 1000"),
+            );
+        }
         if self.languages.is_empty() {
             return fail("languages", "there is none, expected at least \"ja\"");
         }
@@ -306,6 +312,7 @@ mod tests {
             ("\"width\":1280", "\"width\":12", "64 to 7680"),
             ("\"pages\"", "\"text_percent\":300,\"pages\"", "text_percent"),
             ("\"pages\"", "\"languages\":[],\"pages\"", "languages"),
+            ("\"pages\"", "\"reset_after_ms\":60,\"pages\"", "reset_after_ms"),
         ] {
             let said = refused(&LAYOUT.replacen(from, to, 1));
             assert!(said.contains(place), "{to}: {said}");

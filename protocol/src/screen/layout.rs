@@ -61,6 +61,10 @@ pub struct Layout {
     /// national holidays, and December 29 to January 3.
     #[serde(default = "usually_closed", skip_serializing_if = "is_usual")]
     pub closed: Vec<Day>,
+    /// After so many milliseconds without a touch, back to the first page and language, on every page that says nothing else
+    /// with `back_after_ms`; none: pages stay, and a language that somebody chose is given up after a minute.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub reset_after_ms: Option<u64>,
     /// At least one; the first is shown at the start and after inactivity.
     pub pages: Vec<Page>,
 }

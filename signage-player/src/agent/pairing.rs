@@ -190,6 +190,7 @@ pub fn page(office: &Text, offer: &Offer) -> Layout {
         text_percent: 100,
         on: Vec::new(),
         closed: usually_closed(),
+        reset_after_ms: None,
         pages: vec![Page {
             name: "pairing".to_owned(),
             background: "#f4f6fb".to_owned(),

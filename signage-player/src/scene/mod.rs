@@ -1,12 +1,15 @@
-//! The scene: a layout's pages with their zones, which one is on show, what a touch does.
+//! The scene: a layout's pages with their zones, which one is on show, what a touch does (`hands`).
 //!
 //! Invariant: the canvas shows the current page's background and its zones from back to front; what a
 //! zone reports as changed is painted anew together with everything that overlaps it, and nothing else.
 
 pub mod data;
+mod hands;
+mod hint;
 pub mod layer;
 pub mod markup;
 pub mod palette;
+mod sheet;
 pub mod standby;
 pub mod text;
 pub mod widgets;
@@ -14,7 +17,6 @@ pub mod words;
 
 use std::path::PathBuf;
 use std::sync::Arc;
-use std::time::Duration;
 
 use anyhow::{Context, Result};
 use protocol::screen::{Action, BoardArea, Language, Layout, Rect, Text, Urgency, When, parse_color};
@@ -24,6 +26,8 @@ use crate::quarantine::Quarantine;
 use crate::sound::Sound;
 use crate::stage::canvas::{Canvas, Region, intersect};
 use data::{Data, Moment};
+use hands::Hands;
+use hint::Hint;
 use palette::Color;
 use widgets::View;
 use widgets::banner::Banner;
@@ -49,9 +53,6 @@ pub struct Kit {
     pub quarantine: Quarantine,
 }
 
-/// A chosen language is given up after so long without a touch.
-const LANGUAGE_LIMIT: Duration = Duration::from_secs(60);
-
 struct ZoneView {
     rect: Rect,
     on_touch: Option<Action>,
@@ -70,8 +71,7 @@ pub struct Scene {
     current: usize,
     language: Language,
     banner: Banner,
-    /// The last touch, for the way back.
-    touched_at: Duration,
+    hands: Hands,
     /// Nothing of the current page is on the canvas yet.
     is_new: bool,
     /// The screen is off: the canvas is black.
@@ -107,10 +107,10 @@ impl Scene {
         Ok(Self {
             language: layout.languages.first().copied().unwrap_or_default(),
             banner: Banner::new(&layout),
+            hands: Hands::new(Hint::new(&layout)),
             layout,
             pages,
             current: 0,
-            touched_at: Duration::ZERO,
             is_new: true,
             is_dark: false,
         })
@@ -145,9 +145,11 @@ impl Scene {
                 changed.add(placed(part, zone.rect));
             }
         }
+        self.draw_hands(now, changed);
         if let Some(part) = self.banner.draw(now, data, self.language) {
             changed.add(part);
         }
+        let page = &self.pages[self.current];
         if std::mem::take(&mut self.is_new) {
             changed.add(canvas.bounds());
         }
@@ -156,6 +158,7 @@ impl Scene {
             // What a band covers whole needn't be painted.
             if banner != Some(area) {
                 paint(page, canvas, area);
+                self.hands.paint(canvas, area);
             }
             if let Some(clip) = banner {
                 self.banner.paint(canvas, clip);
@@ -194,59 +197,10 @@ impl Scene {
         changed.add(canvas.bounds());
     }
 
-    /// A touch at a place. Gives whether something answered it.
-    pub fn touch(&mut self, x: f64, y: f64, now: &Moment) -> bool {
-        self.touched_at = now.at;
-        let Some(action) = self.action_at(x, y) else {
-            return false;
-        };
-        match action {
-            Action::GoTo { page } => {
-                // `Layout::check` saw that there is one.
-                let index = self.layout.pages.iter().position(|it| it.name == page);
-                self.go(index.unwrap_or(0), now);
-            }
-            Action::GoHome => self.go_home(now),
-            Action::Speak { language } => self.set_language(language),
-        }
-        true
-    }
-
     /// The language that is spoken now.
     #[must_use]
     pub fn language(&self) -> Language {
         self.language
-    }
-
-    fn go_home(&mut self, now: &Moment) {
-        self.go(0, now);
-        self.set_language(self.layout.languages.first().copied().unwrap_or_default());
-    }
-
-    fn set_language(&mut self, language: Language) {
-        if std::mem::replace(&mut self.language, language) != language {
-            let zones = self.pages.iter_mut().flat_map(|page| &mut page.zones);
-            zones.for_each(|zone| zone.view.set_language(language));
-        }
-    }
-
-    /// What a touch there does: the frontmost zone with an answer, or else the page.
-    #[must_use]
-    pub fn action_at(&self, x: f64, y: f64) -> Option<Action> {
-        let is_inside = !self.is_dark && canvas_rect(&self.layout).contains(x, y);
-        let is_covered = self.banner.rect().is_some_and(|rect| rect.contains(x, y));
-        if !is_inside || is_covered {
-            return None;
-        }
-        let answer = |zone: &ZoneView| {
-            let (left, top) = (f64::from(zone.rect.x), f64::from(zone.rect.y));
-            zone.view.action_at(x - left, y - top).or_else(|| zone.on_touch.clone())
-        };
-        let zones = self.pages[self.current].zones.iter().rev();
-        zones
-            .filter(|zone| zone.rect.contains(x, y))
-            .find_map(answer)
-            .or_else(|| self.layout.pages[self.current].on_touch.clone())
     }
 
     /// What couldn't be played, by name.
@@ -259,39 +213,10 @@ impl Scene {
         faults
     }
 
-    fn go(&mut self, page: usize, now: &Moment) {
-        if page == self.current {
-            return;
-        }
-        self.pages[self.current]
-            .zones
-            .iter_mut()
-            .for_each(|zone| zone.view.hidden(now));
-        self.current = page;
-        self.is_new = true;
-    }
-
     /// Another scene takes its place.
     pub fn leave(&mut self, now: &Moment) {
         let zones = &mut self.pages[self.current].zones;
         zones.iter_mut().for_each(|zone| zone.view.hidden(now));
-    }
-
-    fn go_back(&mut self, now: &Moment) {
-        let limit = self.layout.pages[self.current].back_after_ms.map(Duration::from_millis);
-        let is_busy = self.pages[self.current].zones.iter().any(|zone| zone.view.is_busy(now));
-        if is_busy {
-            self.touched_at = self.touched_at.max(now.at);
-        }
-        let idle = now.at.saturating_sub(self.touched_at);
-        if limit.is_some_and(|limit| idle >= limit) {
-            self.go_home(now);
-        }
-        // A language that somebody chose on a page that stays is theirs, not the next visitor's.
-        let is_chosen = self.layout.languages.first() != Some(&self.language);
-        if is_chosen && idle >= LANGUAGE_LIMIT {
-            self.go_home(now);
-        }
     }
 }
 

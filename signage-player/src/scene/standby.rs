@@ -35,6 +35,7 @@ pub fn layout(office: &Text) -> Layout {
         text_percent: 100,
         on: Vec::new(),
         closed: usually_closed(),
+        reset_after_ms: None,
         pages: vec![Page {
             name: "standby".to_owned(),
             background: "#f4f6fb".to_owned(),

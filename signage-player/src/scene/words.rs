@@ -130,6 +130,38 @@ pub fn emergency(language: Language) -> &'static str {
     )
 }
 
+/// The screen goes back to its start soon.
+#[must_use]
+pub fn going_back(language: Language) -> &'static str {
+    pick(
+        language,
+        [
+            "まもなく最初の画面に戻ります",
+            "もうすぐ さいしょの がめんに もどります",
+            "Going back to the start soon",
+            "即将返回首页",
+            "곧 처음 화면으로 돌아갑니다",
+            "Sắp trở về màn hình đầu",
+        ],
+    )
+}
+
+/// What to do against it.
+#[must_use]
+pub fn touch_to_stay(language: Language) -> &'static str {
+    pick(
+        language,
+        [
+            "続けるときは、画面に触れてください",
+            "つづける ときは、がめんを さわって ください",
+            "To go on, touch the screen",
+            "如需继续，请触摸屏幕",
+            "계속하려면 화면을 만져 주세요",
+            "Chạm vào màn hình để tiếp tục",
+        ],
+    )
+}
+
 /// The clock isn't set: the time of day is not known.
 #[must_use]
 pub fn no_clock(language: Language) -> &'static str {

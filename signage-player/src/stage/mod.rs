@@ -7,6 +7,7 @@ pub mod canvas;
 pub mod capture;
 pub mod output;
 pub mod probe;
+mod window;
 
 use std::sync::Arc;
 use std::time::Duration;
@@ -20,6 +21,7 @@ use tokio::sync::watch;
 use crate::event::{Event, Receiver, Snapshot};
 use crate::scene::data::{Data, Moment};
 use crate::scene::{Kit, Scene};
+use crate::touch::reader::Faults;
 use canvas::{Canvas, Region};
 use output::{Output, PERIOD};
 
@@ -37,11 +39,13 @@ pub struct Stage {
     status: watch::Sender<Report>,
     told_at: Duration,
     changed: Region,
+    panels: Faults,
 }
 
 impl Stage {
-    /// A stage that shows `scene` first.
+    /// A stage that shows `scene` first. `panels`: what is wrong with the touch panels.
     #[must_use]
+    #[expect(clippy::too_many_arguments, reason = "all that a stage is made of, once")]
     pub fn new(
         output: Output,
         canvas: Canvas,
@@ -50,6 +54,7 @@ impl Stage {
         kit: Kit,
         events: Receiver,
         status: watch::Sender<Report>,
+        panels: Faults,
     ) -> Self {
         Self {
             output,
@@ -61,6 +66,7 @@ impl Stage {
             status,
             told_at: Duration::ZERO,
             changed: Region::default(),
+            panels,
         }
     }
 
@@ -96,6 +102,10 @@ impl Stage {
                 Event::Library(library) => self.data.library = library,
                 Event::Clock { is_confirmed } => self.data.confirm_clock(is_confirmed),
                 Event::Said { frame, age } => self.take(*frame, age, now),
+                Event::Contact(contact) => {
+                    let (x, y) = contact.spot.in_pixels(self.canvas.width(), self.canvas.height());
+                    self.scene.contact(contact.id, contact.phase, (x, y), now);
+                }
                 Event::Touch { x, y, reply } => {
                     self.scene.touch(x, y, now);
                     if let Some(reply) = reply {
@@ -170,11 +180,13 @@ impl Stage {
             return;
         }
         self.told_at = at;
+        let mut faults = self.scene.faults();
+        faults.extend(self.panels.all());
         let report = Report {
             page: self.scene.page().to_owned(),
             frames: self.output.counters().left(),
             dropped: self.output.dropped(),
-            faults: self.scene.faults(),
+            faults,
             black: self.output.seen().black(),
             still_ms: u64::try_from(self.output.seen().still().as_millis()).unwrap_or(u64::MAX),
         };

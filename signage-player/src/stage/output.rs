@@ -16,7 +16,8 @@ use gstreamer_video as gst_video;
 use super::canvas::{Canvas, Region};
 use super::capture::{self, Capture};
 use super::probe::Seen;
-use crate::event::{Event, Sender};
+use super::window;
+use crate::event::Sender;
 
 /// Frames a second.
 pub const RATE: u32 = 30;
@@ -113,7 +114,7 @@ impl Output {
         count_frames(&sink, &counters)?;
         let seen = Arc::new(Seen::default());
         look_at_frames(&source, &seen)?;
-        forward_touches(&source, events)?;
+        window::forward(&source, events)?;
         let clock = gst::SystemClock::obtain();
         if let Some(capture) = capture {
             capture::start(&sink, &clock, capture)?;
@@ -146,6 +147,13 @@ impl Output {
     #[must_use]
     pub fn counters(&self) -> Arc<Counters> {
         Arc::clone(&self.counters)
+    }
+
+    /// Whether the output itself tells of touches: X11's windows do; Wayland's, and no window, don't.
+    #[must_use]
+    pub fn hears_touches(&self) -> bool {
+        let name = self.sink.factory().map(|factory| factory.name().to_string());
+        name.is_some_and(|name| matches!(name.as_str(), "xvimagesink" | "ximagesink"))
     }
 
     /// What the frames looked like.
@@ -347,26 +355,6 @@ fn look_at_frames(source: &gst_app::AppSrc, seen: &Arc<Seen>) -> Result<()> {
         {
             let at = buffer.pts().unwrap_or_default().into();
             seen.look(map.as_slice(), size, at);
-        }
-        gst::PadProbeReturn::Ok
-    });
-    Ok(())
-}
-
-/// X11 sinks send pointer events upstream, in the picture's own pixels (`videoconvertscale` maps them).
-fn forward_touches(source: &gst_app::AppSrc, events: Sender) -> Result<()> {
-    let pad = source.static_pad("src").context("the source has no pad")?;
-    pad.add_probe(gst::PadProbeType::EVENT_UPSTREAM, move |_, info| {
-        let Some(event) = info.event() else {
-            return gst::PadProbeReturn::Ok;
-        };
-        let touch = match gst_video::NavigationEvent::parse(event) {
-            Ok(gst_video::NavigationEvent::MouseButtonPress { button: 1, x, y, .. }) => Some((x, y)),
-            Ok(gst_video::NavigationEvent::TouchDown { x, y, .. }) => Some((x, y)),
-            _ => None,
-        };
-        if let Some((x, y)) = touch {
-            let _ = events.try_send(Event::Touch { x, y, reply: None });
         }
         gst::PadProbeReturn::Ok
     });

@@ -182,6 +182,7 @@ fn full_screen(name: String, items: Vec<Item>, transition: Transition, (width, h
         text_percent: 100,
         on: Vec::new(),
         closed: usually_closed(),
+        reset_after_ms: None,
         pages: vec![Page {
             name: "home".to_owned(),
             background: "#e8f1fe".to_owned(),

@@ -2,6 +2,7 @@
 #![allow(dead_code, clippy::expect_used)]
 
 pub mod office;
+pub mod panel;
 pub mod server;
 
 use std::collections::BTreeMap;

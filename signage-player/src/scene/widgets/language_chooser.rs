@@ -122,12 +122,20 @@ impl View for Chooser {
         self.language = language;
     }
 
-    fn action_at(&self, x: f64, y: f64) -> Option<Action> {
+    fn answer_at(&self, x: f64, y: f64) -> Option<(Action, Rect)> {
         let hit = |(left, top, width, height): (f64, f64, f64, f64)| {
             x >= left && y >= top && x < left + width && y < top + height
         };
         let keys = self.keys();
-        let (language, _) = keys.iter().find(|(_, place)| hit(*place))?;
-        Some(Action::Speak { language: *language })
+        let (language, (left, top, width, height)) = keys.iter().find(|(_, place)| hit(*place))?;
+        // Never below zero, and inside the zone.
+        let pixels = |length: f64| length.round() as u32;
+        let rect = Rect {
+            x: pixels(*left),
+            y: pixels(*top),
+            width: pixels(*width),
+            height: pixels(*height),
+        };
+        Some((Action::Speak { language: *language }, rect))
     }
 }

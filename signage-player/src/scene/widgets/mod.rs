@@ -47,8 +47,9 @@ pub trait View {
     /// From now on it speaks this language.
     fn set_language(&mut self, _language: Language) {}
 
-    /// What a touch there does, in the zone's own pixels; `None`: what the zone says.
-    fn action_at(&self, _x: f64, _y: f64) -> Option<Action> {
+    /// What a touch there does, and which part of the zone is pressed by it, in the zone's own pixels; `None`: what the
+    /// zone says.
+    fn answer_at(&self, _x: f64, _y: f64) -> Option<(Action, Rect)> {
         None
     }
 

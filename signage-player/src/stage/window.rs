@@ -1,0 +1,87 @@
+//! The pointer in the output's window: X11's sinks send it upstream (`GstNavigation`), in the picture's own pixels
+//! (`videoconvertscale` maps them).
+
+use std::collections::BTreeMap;
+
+use anyhow::{Context, Result};
+use gstreamer as gst;
+use gstreamer::prelude::*;
+use gstreamer_app as gst_app;
+use gstreamer_video::NavigationEvent;
+
+use crate::event::{Event, Sender};
+use crate::touch::{Contact, POINTER, Phase, Spot};
+
+/// So many fingers in a window are followed.
+const FINGERS: usize = 16;
+
+/// Sends what the pointer and fingers in the window do to `events`. What the stage doesn't take is lost: the visitor
+/// presses again.
+///
+/// # Errors
+/// When the source has no pad.
+pub(super) fn forward(source: &gst_app::AppSrc, events: Sender) -> Result<()> {
+    let pad = source.static_pad("src").context("the source has no pad")?;
+    // Sinks send from one thread of theirs; the lock is never waited for.
+    let fingers = std::sync::Mutex::new(Fingers::default());
+    pad.add_probe(gst::PadProbeType::EVENT_UPSTREAM, move |_, info| {
+        if let Some(event) = info.event()
+            && let Ok(event) = NavigationEvent::parse(event)
+            && let Ok(mut fingers) = fingers.lock()
+        {
+            for contact in fingers.take(&event) {
+                let _ = events.try_send(Event::Contact(contact));
+            }
+        }
+        gst::PadProbeReturn::Ok
+    });
+    Ok(())
+}
+
+/// What is down in the window: each contact, and where it was last.
+#[derive(Debug, Default)]
+struct Fingers(BTreeMap<u32, (f64, f64)>);
+
+impl Fingers {
+    /// What an event means for contacts.
+    fn take(&mut self, event: &NavigationEvent) -> Vec<Contact> {
+        use NavigationEvent as Nav;
+        // Fingers' own numbers stay below the pointer's.
+        let finger = |number: &u32| number % POINTER;
+        let (id, phase, (x, y)) = match event {
+            Nav::MouseButtonPress { button: 1, x, y, .. } => (POINTER, Phase::Down, (*x, *y)),
+            Nav::MouseMove { x, y, .. } => (POINTER, Phase::Move, (*x, *y)),
+            Nav::MouseButtonRelease { button: 1, x, y, .. } => (POINTER, Phase::Up, (*x, *y)),
+            Nav::TouchDown { identifier, x, y, .. } => (finger(identifier), Phase::Down, (*x, *y)),
+            Nav::TouchMotion { identifier, x, y, .. } => (finger(identifier), Phase::Move, (*x, *y)),
+            Nav::TouchUp { identifier, x, y, .. } => (finger(identifier), Phase::Up, (*x, *y)),
+            Nav::TouchCancel { .. } => {
+                let all = std::mem::take(&mut self.0).into_iter();
+                return all.map(|(id, at)| contact(id, Phase::Cancel, at)).collect();
+            }
+            _ => return Vec::new(),
+        };
+        let is_known = match phase {
+            Phase::Down => {
+                let has_room = self.0.len() < FINGERS || self.0.contains_key(&id);
+                if has_room {
+                    self.0.insert(id, (x, y));
+                }
+                has_room
+            }
+            Phase::Move => self.0.get_mut(&id).map(|at| *at = (x, y)).is_some(),
+            Phase::Up | Phase::Cancel => self.0.remove(&id).is_some(),
+        };
+        // A pointer that only hovers touches nothing.
+        if is_known {
+            vec![contact(id, phase, (x, y))]
+        } else {
+            Vec::new()
+        }
+    }
+}
+
+fn contact(id: u32, phase: Phase, (x, y): (f64, f64)) -> Contact {
+    let spot = Spot::Pixels(x, y);
+    Contact { id, phase, spot }
+}
