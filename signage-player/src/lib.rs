@@ -26,4 +26,5 @@ pub mod sound;
 pub mod stage;
 pub mod stick;
 pub mod supervisor;
+pub mod sync;
 pub mod watchdog;

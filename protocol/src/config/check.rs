@@ -123,6 +123,7 @@ pub(super) fn check(config: &Config, file: &Path, text: &str) -> Result<(), Conf
     super::check_booking::check(config, &checker)?;
     check_booths(config, &checker)?;
     super::player::check(config, &checker)?;
+    super::groups::check(config, &checker)?;
     super::check_people::check(config, &checker)?;
     super::letters::check(config, &checker)?;
     Ok(())

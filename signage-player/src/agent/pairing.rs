@@ -132,6 +132,7 @@ impl Pairing {
         self.tell(Manifest {
             layout,
             contents: BTreeMap::new(),
+            group: None,
         })
         .await
     }

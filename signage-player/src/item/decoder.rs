@@ -11,7 +11,7 @@ use gstreamer::prelude::*;
 use gstreamer_app as gst_app;
 use gstreamer_video as gst_video;
 
-use super::{Fault, Frame};
+use super::{Fault, Frame, PREPARE_LIMIT};
 use crate::sound::Sound;
 
 /// Decoded frames that wait to be shown. When full, the decoder waits.
@@ -28,6 +28,8 @@ pub struct Decoder {
     pipeline: gst::Pipeline,
     sink: gst_app::AppSink,
     bus: gst::Bus,
+    /// What was left out at the beginning.
+    skipped: Duration,
 }
 
 /// A frame with its time from the item's start.
@@ -77,11 +79,33 @@ impl Decoder {
         pipeline.use_clock(Some(&clock));
         refuse_large(&decode);
         connect(&pipeline, &decode, &sink, zone);
-        let decoder = Self { pipeline, sink, bus };
+        let decoder = Self {
+            pipeline,
+            sink,
+            bus,
+            skipped: Duration::ZERO,
+        };
         if decoder.pipeline.set_state(gst::State::Paused).is_err() {
             return Err(decoder.fault().unwrap_or_else(|| "it can't be opened".to_owned()));
         }
         Ok(decoder)
+    }
+
+    /// Leaves out the beginning: its first frame is the one that is on at `position`. Waits until the file is known, and takes
+    /// as long as the decoder needs from the key frame before.
+    ///
+    /// # Errors
+    /// When the file can't be entered there.
+    pub fn seek(&mut self, position: Duration) -> Result<(), Fault> {
+        let limit = gst::ClockTime::try_from(PREPARE_LIMIT).ok();
+        let (known, _, _) = self.pipeline.state(limit);
+        known.map_err(|_| self.fault().unwrap_or_else(|| "it can't be opened".to_owned()))?;
+        let to = gst::ClockTime::try_from(position).map_err(|error| error.to_string())?;
+        self.pipeline
+            .seek_simple(gst::SeekFlags::FLUSH | gst::SeekFlags::ACCURATE, to)
+            .map_err(|_| format!("it can't be entered at {:.1} s", position.as_secs_f64()))?;
+        self.skipped = position;
+        Ok(())
     }
 
     /// The first frame while the pipeline is paused; `None`: not yet.
@@ -89,7 +113,7 @@ impl Decoder {
     pub fn first_frame(&self) -> Option<Timed> {
         self.sink
             .try_pull_preroll(gst::ClockTime::ZERO)
-            .and_then(|sample| timed(&sample))
+            .and_then(|sample| timed(&sample, self.skipped))
     }
 
     /// The next frame while playing, where one is decoded.
@@ -97,7 +121,7 @@ impl Decoder {
     pub fn next_frame(&self) -> Option<Timed> {
         self.sink
             .try_pull_sample(gst::ClockTime::ZERO)
-            .and_then(|sample| timed(&sample))
+            .and_then(|sample| timed(&sample, self.skipped))
     }
 
     /// Whether all frames were given out.
@@ -152,7 +176,7 @@ pub(crate) fn take_down(pipeline: gst::Pipeline) {
     }
 }
 
-fn timed(sample: &gst::Sample) -> Option<Timed> {
+fn timed(sample: &gst::Sample, skipped: Duration) -> Option<Timed> {
     let buffer = sample.buffer_owned()?;
     let info = gst_video::VideoInfo::from_caps(sample.caps()?).ok()?;
     let segment = sample.segment()?.downcast_ref::<gst::ClockTime>()?;
@@ -161,7 +185,7 @@ fn timed(sample: &gst::Sample) -> Option<Timed> {
     let frame = gst_video::VideoFrame::from_buffer_readable(buffer, &info).ok()?;
     Some(Timed {
         frame: Frame::new(frame),
-        at: at.into(),
+        at: Duration::from(at) + skipped,
         duration,
     })
 }

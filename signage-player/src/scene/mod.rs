@@ -22,6 +22,7 @@ use protocol::screen::{Action, BoardArea, Language, Layout, Rect, Text, parse_co
 use crate::bridge::plays::Plays;
 use crate::sound::Sound;
 use crate::stage::canvas::{Canvas, Region, intersect};
+use crate::sync::Group;
 use data::{Data, Moment};
 use palette::Color;
 use widgets::View;
@@ -44,6 +45,8 @@ pub struct Kit {
     pub seed: u64,
     /// Who hears what was played.
     pub plays: Plays,
+    /// The screens with which this one shows the same frames.
+    pub group: Group,
 }
 
 /// A chosen language is given up after so long without a touch.
@@ -86,6 +89,7 @@ impl Scene {
             let mut zones = Vec::with_capacity(page.zones.len());
             let kit = Kit {
                 plays: kit.plays.on_page(&layout.name, &page.name),
+                group: kit.group.on_page(&page.name),
                 ..kit.clone()
             };
             for zone in &page.zones {

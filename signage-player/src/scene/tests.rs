@@ -14,6 +14,7 @@ fn kit() -> Kit {
         areas: Vec::new(),
         seed: 1,
         plays: Plays::default(),
+        group: crate::sync::Group::default(),
     }
 }
 

@@ -3,6 +3,7 @@
 
 pub mod office;
 pub mod server;
+pub mod wall;
 
 use std::collections::BTreeMap;
 use std::path::PathBuf;
@@ -30,6 +31,7 @@ pub fn kit() -> Kit {
         areas: Vec::new(),
         seed: 1,
         plays: signage_player::bridge::plays::Plays::default(),
+        group: signage_player::sync::Group::default(),
     }
 }
 

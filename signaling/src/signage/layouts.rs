@@ -131,7 +131,11 @@ pub(crate) fn manifest(
         tracing::warn!(%error, "an arrangement can't be shown");
         Trouble::Unsound
     })?;
-    Ok(Manifest { layout, contents })
+    Ok(Manifest {
+        layout,
+        contents,
+        group: None,
+    })
 }
 
 fn item(content: String, media_type: &str, seconds: u32) -> Item {

@@ -3,6 +3,8 @@
 //! Invariant: what was shown last stays until something else is ready; before anything was ready, and
 //! when nothing can be played, the zone has the office's colour. It is never black.
 
+mod together;
+
 use std::time::Duration;
 
 use protocol::screen::{Item as Listed, Language, Rect, Transition, is_sha256};
@@ -18,6 +20,7 @@ use crate::scene::data::{Data, Moment};
 use crate::scene::palette;
 use crate::sound::Sound;
 use crate::stage::canvas::{Canvas, Pixels};
+use together::Together;
 
 /// The next item is prepared when the one on show has so much left.
 const AHEAD: Duration = Duration::from_secs(4);
@@ -46,6 +49,8 @@ struct Record {
 struct Running {
     index: usize,
     item: Box<dyn Item>,
+    /// When it was started, by the stage's time.
+    begun: Duration,
     /// Since when it is on show, by the time of day.
     since: UnixMillis,
 }
@@ -73,6 +78,7 @@ pub struct Playlist {
     empty_since: Option<Duration>,
     /// How much of the transition is done, 0 to 256.
     share: u32,
+    together: Together,
 }
 
 impl Playlist {
@@ -86,6 +92,7 @@ impl Playlist {
             sound: kit.sound,
             fallback: Fallback::new(place, kit),
             empty_since: None,
+            together: Together::new(kit.group.zone(zone, &items)),
             records: items.iter().map(|_| Record::default()).collect(),
             items,
             cursor: 0,
@@ -156,24 +163,35 @@ impl Playlist {
         if self.next.is_some() || !is_time {
             return;
         }
+        if let Some(index) = self.choose(now, library) {
+            self.open(index, Duration::ZERO, now, library);
+        }
+    }
+
+    /// The next item that can be played.
+    fn choose(&self, now: Duration, library: &Library) -> Option<usize> {
         let count = self.items.len();
         let is_aside = |record: &Record| record.aside_until.is_some_and(|until| now < until);
-        let found = (0..count).map(|step| (self.cursor + step) % count).find_map(|index| {
-            let path = library.get(self.items[index].content())?;
-            (!is_aside(&self.records[index])).then(|| (index, path.clone()))
-        });
-        if let Some((index, path)) = found {
-            self.cursor = (index + 1) % count;
-            let name = path.file_name().and_then(|name| name.to_str());
-            self.records[index].sha256 = name.filter(|name| is_sha256(name)).map(str::to_owned);
-            let request = Request {
-                listed: self.items[index].clone(),
-                path,
-                size: (self.place.width, self.place.height),
-                sound: self.sound,
-            };
-            self.next = Some((index, Preparing::begin(request, now)));
-        }
+        let mut from_cursor = (0..count).map(|step| (self.cursor + step) % count);
+        from_cursor.find(|index| library.contains_key(self.items[*index].content()) && !is_aside(&self.records[*index]))
+    }
+
+    /// Begins to prepare an item, to be shown from `from` on, if its content is there.
+    fn open(&mut self, index: usize, from: Duration, now: Duration, library: &Library) {
+        let Some(path) = library.get(self.items[index].content()) else {
+            return;
+        };
+        self.cursor = (index + 1) % self.items.len();
+        let name = path.file_name().and_then(|name| name.to_str());
+        self.records[index].sha256 = name.filter(|name| is_sha256(name)).map(str::to_owned);
+        let request = Request {
+            listed: self.items[index].clone(),
+            path: path.clone(),
+            from,
+            size: (self.place.width, self.place.height),
+            sound: self.sound,
+        };
+        self.next = Some((index, Preparing::begin(request, now)));
     }
 
     /// Swaps the next item in once the one on show is over. Gives whether the picture changed.
@@ -188,17 +206,7 @@ impl Playlist {
                     return false;
                 };
                 let first = item.start(now);
-                self.current = Some(Running {
-                    index,
-                    item,
-                    since: moment.wall,
-                });
-                let Some(frame) = first else { return false };
-                let before = self.frame.replace(frame);
-                if self.transition != Transition::Cut {
-                    self.leaving = before.map(|frame| (frame, now));
-                }
-                true
+                self.show(index, item, first, moment)
             }
             Ok(_) => {
                 self.next = Some((index, preparing));
@@ -209,6 +217,22 @@ impl Playlist {
                 false
             }
         }
+    }
+
+    /// An item that was started is on show from now on. Gives whether the picture changed.
+    fn show(&mut self, index: usize, item: Box<dyn Item>, first: Option<Frame>, moment: &Moment) -> bool {
+        self.current = Some(Running {
+            index,
+            item,
+            begun: moment.at,
+            since: moment.wall,
+        });
+        let Some(frame) = first else { return false };
+        let before = self.frame.replace(frame);
+        if self.transition != Transition::Cut {
+            self.leaving = before.map(|frame| (frame, moment.at));
+        }
+        true
     }
 
     /// Keeps the stand-in ready while there is nothing to show. Gives whether the picture changed.
@@ -260,8 +284,12 @@ impl View for Playlist {
     fn draw(&mut self, now: &Moment, data: &Data) -> Option<Rect> {
         self.drawn_at = now.at;
         let mut is_changed = self.advance(now);
-        self.prepare(now.at, &data.library);
-        is_changed |= self.swap(now);
+        if let Some(sight) = self.look_at_group(now.at) {
+            is_changed |= self.play_together(now, &sight, &data.library);
+        } else {
+            self.prepare(now.at, &data.library);
+            is_changed |= self.swap(now);
+        }
         is_changed |= self.step(now.at);
         is_changed |= self.fall_back(now, data);
         let is_first = !std::mem::replace(&mut self.is_drawn, true);
@@ -330,6 +358,10 @@ impl View for Playlist {
             self.cursor = index;
         }
         self.record(now.wall, false);
+        if self.together.leave() {
+            // The others play on without it; it will join them where they are then.
+            self.current = None;
+        }
         if let Some(running) = &mut self.current {
             running.item.pause(now.at);
         }
