@@ -116,6 +116,11 @@ id!(
     "screen id"
 );
 id!(
+    /// A group of screens that show the same frames.
+    GroupId,
+    "group name"
+);
+id!(
     /// A booth where residents talk with sections from elsewhere (遠隔相談ブース).
     BoothId,
     "booth id"

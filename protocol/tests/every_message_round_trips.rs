@@ -9,12 +9,14 @@ use protocol::congestion::{AreaState, Level};
 use protocol::control::{AnswerBody, IceCredentials, NodeFrame, NodeRequest, OutReason, RequestBody};
 use protocol::grants::{Encryption, MediaSource, RoomRole};
 use protocol::ids::{
-    AppointmentId, AreaId, ConsultationId, NodeId, ParticipantId, RoomId, ScreenId, SeatId, SectionId, StaffId, TrackId,
+    AppointmentId, AreaId, ConsultationId, GroupId, NodeId, ParticipantId, RoomId, ScreenId, SeatId, SectionId,
+    StaffId, TrackId,
 };
 use protocol::keys::{KeyMessage, Member, Round};
 use protocol::problem::Problem;
 use protocol::screen::{
-    Content, Layout, LotState, Manifest, Notice, QueueState, Report, ScreenFrame, ToScreen, Urgency,
+    Content, Group, InGroup, Layout, LotState, Manifest, Notice, QueueState, Report, Role, ScreenFrame, ToScreen,
+    Urgency,
 };
 use protocol::seats::{Act, Colleague, InCall, Notes, Part, Person, SeatState};
 use protocol::signal::{
@@ -582,6 +584,16 @@ fn what_nodes_tell() {
     }
 }
 
+fn group() -> Group {
+    Group {
+        name: GroupId::new("wall").unwrap(),
+        screen: ScreenId::new("lobby").unwrap(),
+        address: "192.0.2.1:7400".parse().unwrap(),
+        others: BTreeMap::from([(ScreenId::new("left").unwrap(), "[2001:db8::1]:7400".parse().unwrap())]),
+        key: "ab".repeat(32),
+    }
+}
+
 #[test]
 fn what_screens_say_and_are_told() {
     let report = Report {
@@ -589,6 +601,14 @@ fn what_screens_say_and_are_told() {
         frames: 900,
         dropped: 1,
         faults: vec!["film.mp4: broken".into()],
+        group: Some(InGroup {
+            group: group().name,
+            role: Role::Follows,
+            leader: Some(ScreenId::new("left").unwrap()),
+            heard: 1,
+            others: 1,
+            error_us: Some(700),
+        }),
         ..Report::default()
     };
     for frame in [
@@ -626,7 +646,11 @@ fn what_screens_say_and_are_told() {
             time_zone: "Asia/Tokyo".into(),
         },
         ToScreen::Manifest {
-            manifest: Manifest { layout, contents },
+            manifest: Manifest {
+                layout,
+                contents,
+                group: Some(group()),
+            },
         },
         ToScreen::Areas {
             areas: vec![state, AreaState::unknown(area, 12)],
@@ -659,12 +683,15 @@ fn what_screens_say_and_are_told() {
         },
         ToScreen::Error { problem: problem() },
         ToScreen::Look,
-        ToScreen::Pong,
+        ToScreen::Pong {
+            now: Some(UnixMillis(7)),
+        },
+        ToScreen::Pong { now: None },
     ] {
         match &frame {
             ToScreen::Welcome { .. } | ToScreen::Manifest { .. } | ToScreen::Areas { .. } => {}
             ToScreen::Notices { .. } | ToScreen::Queues { .. } | ToScreen::Lots { .. } => {}
-            ToScreen::Look | ToScreen::Error { .. } | ToScreen::Pong => {}
+            ToScreen::Look | ToScreen::Error { .. } | ToScreen::Pong { .. } => {}
         }
         comes_back(&frame);
     }

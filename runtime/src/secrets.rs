@@ -89,6 +89,14 @@ impl Secrets {
         Ok(TurnSecret::new(&bytes))
     }
 
+    /// Makes the keys by which the screens of a group know each other.
+    ///
+    /// # Errors
+    /// When the key can't be read or made.
+    pub fn group_key(&self) -> Result<Vec<u8>> {
+        self.bytes("screen-groups").map(|(_, bytes)| bytes)
+    }
+
     /// Makes the short codes of appointments into what is stored of them.
     ///
     /// # Errors

@@ -9,7 +9,7 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use anyhow::{Context, Result, bail};
-use protocol::screen::Report;
+use protocol::screen::{InGroup, Report};
 use runtime::Shutdown;
 use serde::{Deserialize, Serialize};
 use tokio::io::{AsyncBufReadExt, AsyncReadExt, AsyncWriteExt};
@@ -130,6 +130,7 @@ async fn answer(request: Request, shelf: &Shelf, events: &Sender, status: &Statu
         Request::Status => {
             let mut report = status.borrow().clone();
             report.faults.extend(shelf.faults());
+            report.faults.extend(report.group.as_ref().and_then(InGroup::fault));
             (Answer::Status { report }, Vec::new())
         }
         Request::Touch { x, y } => {

@@ -29,5 +29,6 @@ pub mod sound;
 pub mod stage;
 pub mod stick;
 pub mod supervisor;
+pub mod sync;
 pub mod touch;
 pub mod watchdog;

@@ -11,10 +11,12 @@ use protocol::screen::Rect;
 use signage_player::agent::process;
 use signage_player::cache::Cache;
 use signage_player::control::{Answer, Request, ask};
+use signage_player::player::How;
 use signage_player::stage::capture::{Capture, Spot};
 use signage_player::stage::output::Target;
 use signage_player::stick::{self, Trust, bundle, watch};
 use signage_player::supervisor::{self, Part};
+use signage_player::sync::clock::Skew;
 use signage_player::{content, player};
 
 /// Shows a layout on a screen, with or without the network.
@@ -96,6 +98,9 @@ struct Play {
     /// A part to capture: left, top, width, height, and every how manieth pixel. May be given several times.
     #[arg(long, value_name = "X,Y,W,H,STEP", value_parser = spot, requires = "capture")]
     capture_spot: Vec<Spot>,
+    /// For benches: the stage's clock is wrong from the start, by milliseconds, and fast by millionths.
+    #[arg(long, value_name = "MS,PPM", value_parser = skew, hide = true, allow_hyphen_values = true)]
+    clock_skew: Option<Skew>,
     /// Prints how the running player is doing, as JSON.
     #[arg(long, group = "request")]
     status: bool,
@@ -115,6 +120,14 @@ fn place(text: &str) -> Result<(f64, f64), String> {
             .ok_or_else(expected)
     };
     Ok((number(x)?, number(y)?))
+}
+
+fn skew(text: &str) -> Result<Skew, String> {
+    let (ahead_ms, fast_ppm) = place(text)?;
+    Ok(Skew {
+        ahead_ns: (ahead_ms * 1e6) as i64,
+        fast_ppb: (fast_ppm * 1e3) as i64,
+    })
 }
 
 fn spot(text: &str) -> Result<Spot, String> {
@@ -215,12 +228,15 @@ fn act(config: &Config, play: &Play) -> Result<()> {
     match part {
         Part::Agent => process::run(config, screen, play.pair),
         Part::Picture => {
-            let target = if play.headless { Target::Headless } else { Target::Auto };
-            let capture = play.capture.clone().map(|file| Capture {
-                file,
-                spots: play.capture_spot.clone(),
-            });
-            player::run(config, screen, target, capture.as_ref())
+            let how = How {
+                target: if play.headless { Target::Headless } else { Target::Auto },
+                capture: play.capture.clone().map(|file| Capture {
+                    file,
+                    spots: play.capture_spot.clone(),
+                }),
+                skew: play.clock_skew.unwrap_or_default(),
+            };
+            player::run(config, screen, &how)
         }
     }
 }

@@ -28,6 +28,8 @@ use crate::stage::Stage;
 use crate::stage::canvas::{Canvas, Region};
 use crate::stage::capture::Capture;
 use crate::stage::output::{Output, PERIOD, Target};
+use crate::sync::clock::{Clock, Skew};
+use crate::sync::{self, Group};
 use crate::touch::reader::{Faults, Reader};
 use crate::{control, supervisor, watchdog};
 
@@ -54,11 +56,22 @@ pub fn agent_place(config: &Config, screen: &ScreenId) -> Place {
     Place::new(&home(config, screen), "agent.sock")
 }
 
+/// How to play.
+#[derive(Debug, Clone, Default)]
+pub struct How {
+    /// Where the picture goes.
+    pub target: Target,
+    /// For benches: which parts of it are written down.
+    pub capture: Option<Capture>,
+    /// For benches: how wrong the stage's clock is.
+    pub skew: Skew,
+}
+
 /// Plays until a signal ends it.
 ///
 /// # Errors
 /// When the player can't begin, or its output can't go on.
-pub fn run(config: &Config, screen: &ScreenId, target: Target, capture: Option<&Capture>) -> Result<()> {
+pub fn run(config: &Config, screen: &ScreenId, how: &How) -> Result<()> {
     gstreamer::init().context("GStreamer")?;
     let cache = Cache::open(&home(config, screen));
     let network = tokio::runtime::Builder::new_multi_thread()
@@ -80,7 +93,8 @@ pub fn run(config: &Config, screen: &ScreenId, target: Target, capture: Option<&
     let plays = Plays::default();
     let fell = std::env::var(supervisor::FELL).ok();
     let quarantine = Quarantine::open(cache.dir(), fell.as_deref(), runtime::now());
-    let kit = kit(config, screen, plays.clone(), quarantine.clone());
+    let group = Group::default();
+    let kit = kit(config, screen, plays.clone(), quarantine.clone(), group.clone());
     let (mut scene, layout) = first_scene(layout, config, &kit)?;
     let mut canvas = Canvas::new(layout.width, layout.height, scene.background());
     let mut data = data(config)?;
@@ -93,13 +107,21 @@ pub fn run(config: &Config, screen: &ScreenId, target: Target, capture: Option<&
         wall: runtime::now(),
     };
     scene.draw(&mut canvas, &first, &data, &mut Region::default());
-    let output = Output::start(target, &canvas, events.clone(), capture)?;
+    let clock = Arc::new(Clock::new(how.skew));
+    let output = Output::start(
+        how.target,
+        &canvas,
+        events.clone(),
+        how.capture.as_ref(),
+        Arc::clone(&clock),
+    )?;
+    group.set_base(output.base());
     watchdog::start(output.counters())?;
     let panels = Faults::default();
     let touch = config.touch_of(screen);
     let is_wanted = match touch.device {
         TouchDevice::Off => false,
-        TouchDevice::Auto => target == Target::Auto && !output.hears_touches(),
+        TouchDevice::Auto => how.target == Target::Auto && !output.hears_touches(),
         TouchDevice::Path(_) | TouchDevice::Name(_) => true,
     };
     if is_wanted {
@@ -113,6 +135,7 @@ pub fn run(config: &Config, screen: &ScreenId, target: Target, capture: Option<&
     let stage = Stage::new(output, canvas, scene, data, kit, receiver, status_in, panels);
 
     let shelf = Arc::new(Shelf::new(cache, loaded.manifest, loaded.faults));
+    shutdown.spawn(sync::task::run(group, clock, shelf.group(), shutdown.clone()));
     let end = End {
         shelf: Arc::clone(&shelf),
         events: events.clone(),
@@ -163,7 +186,7 @@ fn first_scene(layout: Layout, config: &Config, kit: &Kit) -> Result<(Scene, Arc
     }
 }
 
-fn kit(config: &Config, screen: &ScreenId, plays: Plays, quarantine: Quarantine) -> Kit {
+fn kit(config: &Config, screen: &ScreenId, plays: Plays, quarantine: Quarantine, group: Group) -> Kit {
     let voice = config.paths.voice.clone().filter(|voice| voice.is_file());
     if let (Some(named), None) = (&config.paths.voice, &voice) {
         tracing::warn!("paths.voice: {} is not there: captions and a chime", named.display());
@@ -192,6 +215,7 @@ fn kit(config: &Config, screen: &ScreenId, plays: Plays, quarantine: Quarantine)
         seed,
         plays,
         quarantine,
+        group,
     }
 }
 

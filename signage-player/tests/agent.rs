@@ -143,7 +143,7 @@ async fn converse(office: Arc<Office>, mut socket: WebSocket) {
                     areas: vec![AreaState::unknown(common::area("lobby-1f"), 12)],
                 });
             }
-            ScreenFrame::Ping => answers.push(ToScreen::Pong),
+            ScreenFrame::Ping => answers.push(ToScreen::Pong { now: None }),
             ScreenFrame::Report { .. } => {}
         }
         let _ = office.heard.send(frame);
@@ -225,7 +225,15 @@ impl Set {
         };
         let stored = self.cache().server().manifest.map(Arc::new);
         let faults = self.faults.clone();
-        let agent = Agent::new(settings, self.cache(), news, status, faults, shutdown.clone());
+        let agent = Agent::new(
+            settings,
+            self.cache(),
+            news,
+            status,
+            faults,
+            signage_player::agent::clock::ServerClock::default(),
+            shutdown.clone(),
+        );
         shutdown.spawn(agent.run(stored));
         (receiver, shutdown)
     }
@@ -263,6 +271,7 @@ fn manifest(name: &str, contents: &[&[u8]]) -> Manifest {
     Manifest {
         layout,
         contents: named.collect(),
+        group: None,
     }
 }
 

@@ -98,7 +98,7 @@ impl App {
             assets: Assets::load(),
             metrics: Metrics::new()?,
             feed: Feed::new(&config),
-            library: Library::new(&config),
+            library: Library::new(&config, &secrets.group_key()?),
             screens: Screens::default(),
             plays: Plays::new(&config),
             passwords: Passwords::default(),

@@ -1,4 +1,4 @@
-// player: the screen: cost, dropped and black frames, 1,000 item changes, first picture, notices, the ticker's steadiness
+// player: the screen: cost, dropped and black frames, 1,000 item changes, first picture, notices, the ticker's steadiness, two in step
 //
 // All pictures are judged from frames captured at the moment at which the sink shows them (docs/player.md), never from
 // the player's own words; costs are the process's own.
@@ -9,12 +9,18 @@ import { eventually, ROOT } from "../browser/office.ts";
 import { Home, Player, type Shown, type Spot } from "./lib/player.ts";
 import { finish, median, option, percentile, round, say, table } from "./lib/report.ts";
 import { ScreenServer } from "./lib/screen-server.ts";
+import { type Together, together } from "./lib/wall.ts";
 
 const RUNS = option("runs", 3);
 const SECONDS = option("seconds", 20);
 const CHANGES = option("changes", 1000);
 const NOTICES = option("notices", 60);
 const STARTS = option("starts", 7);
+const SYNC_SECONDS = option("sync-seconds", 300);
+if (SYNC_SECONDS < 60) {
+  console.error("--sync-seconds takes at least 60: screens are started anew in between");
+  process.exit(2);
+}
 if (CHANGES < 200) {
   console.error("--changes takes at least 200: the first hundred are compared with the last");
   process.exit(2);
@@ -314,7 +320,31 @@ function growth(marks: { changes: number; memory: number; files: number; threads
   return { memory: of("memory"), files: of("files"), threads: of("threads") };
 }
 
+function syncFigures(of: Together) {
+  const share = of.settled.filter((off) => off <= FRAME_MS).length / of.settled.length;
+  return {
+    sync_ms: { p50: round(median(of.settled), 2), p95: round(percentile(of.settled, 0.95), 2), p99: round(percentile(of.settled, 0.99), 2), frames: of.settled.length },
+    sync_within_frame_pct: round(share * 100, 2),
+    sync_missed_pct: round((of.missed / (of.settled.length + of.missed)) * 100, 2),
+    sync_settling_ms: { p50: round(median(of.settling), 2), p95: round(percentile(of.settling, 0.95), 2) },
+    sync_rejoin_ms: of.rejoined.map((ms) => round(ms)),
+    sync_takeover: { longest_still_ms: round(of.longestStill), largest_step_frames: of.largestStep },
+  };
+}
+
+if (process.argv.includes("--sync-only")) {
+  const of = await together(SYNC_SECONDS);
+  table([
+    ["same frame on two screens, apart", "ms", of.settled],
+    ["in a screen's first ten seconds", "ms", of.settling],
+    ["in step after a start", "ms", of.rejoined],
+  ]);
+  finish(syncFigures(of));
+  process.exit(0);
+}
+
 const first = await firstPictures();
+const inStep = await together(SYNC_SECONDS);
 const cost = await demo();
 const change = await changes();
 const [early, late] = change.growth.memory;
@@ -331,6 +361,8 @@ table([
   ["first picture", "ms", first],
   ["notice to screen", "ms", cost.notices],
   ["ticker off its schedule", "px", cost.ticker],
+  ["same frame on two screens, apart", "ms", inStep.settled],
+  ["in step after a start", "ms", inStep.rejoined],
   ["open files, then and at the end", "", change.growth.files],
   ["threads, then and at the end", "", change.growth.threads],
 ]);
@@ -354,4 +386,5 @@ finish({
   first_picture_ms: round(median(first)),
   notice_ms: tail(cost.notices),
   ticker_px: { ...tail(cost.ticker), frames: cost.ticker.length },
+  ...syncFigures(inStep),
 });

@@ -125,6 +125,7 @@ pub(super) fn check(config: &Config, file: &Path, text: &str) -> Result<(), Conf
     check_booths(config, &checker)?;
     super::player::check(config, &checker)?;
     super::vision::check(config, &checker)?;
+    super::groups::check(config, &checker)?;
     super::check_people::check(config, &checker)?;
     super::letters::check(config, &checker)?;
     Ok(())

@@ -9,6 +9,7 @@ mod check_booking;
 mod check_parking;
 mod check_people;
 mod fields;
+mod groups;
 mod letters;
 mod people;
 mod player;
@@ -21,7 +22,7 @@ use std::time::Duration;
 use serde::Deserialize;
 use toml::Spanned;
 
-use crate::ids::{AreaId, BookingId, BoothId, CameraId, OfficeId, ScreenId, SectionId, StaffId};
+use crate::ids::{AreaId, BookingId, BoothId, CameraId, GroupId, OfficeId, ScreenId, SectionId, StaffId};
 use crate::screen::Text;
 use crate::staff::Role;
 
@@ -515,6 +516,12 @@ pub struct Screen {
     /// Its touch panel, where `player.touch` doesn't hold for it.
     #[serde(default)]
     pub touch: Option<Touch>,
+    /// The screens of a group show the same frames at the same moment; none: it plays alone.
+    #[serde(default)]
+    pub group: Option<Spanned<GroupId>>,
+    /// Where the other screens of its group reach it (UDP), such as `192.0.2.11:7400`.
+    #[serde(default)]
+    pub address: Option<Spanned<SocketAddr>>,
 }
 
 /// A booth (遠隔相談ブース): a screen with a camera at eye height, in a branch or a community centre.

@@ -4,6 +4,7 @@
 //! screen can fetch them, verify them, and play from its own disk with nobody there.
 
 pub mod check;
+pub mod group;
 pub mod layout;
 pub mod live;
 pub mod pairing;
@@ -20,6 +21,7 @@ use crate::ids::ScreenId;
 use crate::problem::Problem;
 use crate::time::UnixMillis;
 pub use check::{LayoutError, MAX_QR, MAX_TEXT, parse_color};
+pub use group::{Group, InGroup, Role};
 pub use layout::*;
 pub use live::{LotState, Notice, QueueState, Urgency};
 pub use schedule::When;
@@ -52,6 +54,9 @@ pub struct Manifest {
     pub layout: Layout,
     /// The layout's contents by name; fetched from `/content/SHA256`.
     pub contents: BTreeMap<String, Content>,
+    /// The screens with which it shows the same frames; none: it plays alone.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub group: Option<Group>,
 }
 
 /// A frame from a screen.
@@ -97,6 +102,9 @@ pub struct Report {
     /// Items that couldn't be played, by name, and why.
     #[serde(default)]
     pub faults: Vec<String>,
+    /// How it is doing in its group, where it is in one.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub group: Option<InGroup>,
 }
 
 /// A frame to a screen.
@@ -145,5 +153,9 @@ pub enum ToScreen {
         problem: Problem,
     },
     /// Answer to a ping.
-    Pong,
+    Pong {
+        /// The server's clock.
+        #[serde(default, skip_serializing_if = "Option::is_none")]
+        now: Option<UnixMillis>,
+    },
 }

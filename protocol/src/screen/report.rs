@@ -10,6 +10,7 @@
 
 use serde::{Deserialize, Serialize};
 
+use super::InGroup;
 use crate::time::UnixMillis;
 
 /// The version of these messages.
@@ -76,6 +77,9 @@ pub struct Health {
     /// The player's clock minus the server's, in milliseconds.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub clock_offset_ms: Option<i64>,
+    /// How it is doing in its group, where it is in one: also how far its picture was off the leader's clock.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub group: Option<InGroup>,
 }
 
 /// Something that is wrong.
@@ -109,6 +113,8 @@ pub enum FaultKind {
     Storage,
     /// The clock was never set, or is far from the server's.
     Clock,
+    /// The screens of its group aren't heard.
+    Group,
     /// Something that this version has no word for.
     #[serde(other)]
     Other,

@@ -63,6 +63,7 @@ impl Watch {
             disk_free_bytes: free_bytes(cache.dir()),
             temperature_millicelsius: hottest(Path::new("/sys/class/thermal")),
             clock_offset_ms: told.clock_offset_ms,
+            group: report.group.clone(),
         }
     }
 }

@@ -5,7 +5,7 @@ use std::time::Duration;
 
 use anyhow::{Context, Error, Result, bail};
 use futures_util::{SinkExt, StreamExt};
-use protocol::screen::{Manifest, Report, ScreenFrame, ToScreen};
+use protocol::screen::{InGroup, Manifest, Report, ScreenFrame, ToScreen};
 use tokio::net::TcpStream;
 use tokio::sync::{mpsc, watch};
 use tokio::time::{Instant, MissedTickBehavior, interval, timeout};
@@ -15,6 +15,7 @@ use tokio_tungstenite::tungstenite::http::header::AUTHORIZATION;
 use tokio_tungstenite::tungstenite::protocol::WebSocketConfig;
 use tokio_tungstenite::{Connector, MaybeTlsStream, WebSocketStream, connect_async_tls_with_config};
 
+use super::clock::ServerClock;
 use super::faults::{Faults, Source};
 use super::{News, PROTOCOL, Settings, digest, look, tls};
 use crate::event::Status;
@@ -36,6 +37,8 @@ pub(super) struct Link {
     pub(super) faults: Faults,
     /// The manifest that the server wants on show.
     pub(super) wanted: watch::Sender<Option<Arc<Manifest>>>,
+    /// How this machine's clock stands to the server's.
+    pub(super) clock: ServerClock,
 }
 
 /// How a connection ended.
@@ -90,12 +93,13 @@ impl Link {
         reports.set_missed_tick_behavior(MissedTickBehavior::Delay);
         pings.set_missed_tick_behavior(MissedTickBehavior::Delay);
         let mut heard_at = Instant::now();
+        let mut asked_at = None;
         loop {
             tokio::select! {
                 message = socket.next() => {
                     heard_at = Instant::now();
                     match message.context("the server closed the connection")?? {
-                        Message::Text(text) => self.take(text.as_str(), was_welcome).await?,
+                        Message::Text(text) => self.take(text.as_str(), was_welcome, &mut asked_at).await?,
                         Message::Close(frame) => bail!("the server closed the connection: {frame:?}"),
                         _ => {}
                     }
@@ -105,6 +109,7 @@ impl Link {
                     if heard_at.elapsed() > SILENCE {
                         bail!("the server is silent for {} s", SILENCE.as_secs());
                     }
+                    asked_at = Some(Instant::now());
                     send(&mut socket, &ScreenFrame::Ping).await?;
                 }
             }
@@ -114,10 +119,11 @@ impl Link {
     fn report(&self) -> ScreenFrame {
         let mut report: Report = self.status.borrow().clone();
         report.faults.extend(self.faults.all());
+        report.faults.extend(report.group.as_ref().and_then(InGroup::fault));
         ScreenFrame::Report { report }
     }
 
-    async fn take(&self, text: &str, was_welcome: &mut bool) -> Result<()> {
+    async fn take(&self, text: &str, was_welcome: &mut bool, asked_at: &mut Option<Instant>) -> Result<()> {
         let frame: ToScreen = match serde_json::from_str(text) {
             Ok(frame) => frame,
             Err(error) => {
@@ -148,6 +154,12 @@ impl Link {
                     Err(error) => self.refuse_manifest(&error),
                 }
                 Ok(())
+            }
+            ToScreen::Pong { now } => {
+                if let (Some(asked_at), Some(theirs)) = (asked_at.take(), now) {
+                    self.clock.measured(asked_at.elapsed(), theirs, runtime::now());
+                }
+                self.tell(frame).await
             }
             ToScreen::Look => {
                 let sending = look::send(Arc::clone(&self.settings));

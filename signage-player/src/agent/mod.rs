@@ -3,6 +3,7 @@
 //! It is a process of its own. Invariant: the picture never waits for anything here. What arrives is checked, made
 //! whole on the disk where it is content, and only then told to the picture's process ([`crate::bridge`]).
 
+pub mod clock;
 pub mod faults;
 pub mod fetch;
 pub mod health;
@@ -29,6 +30,7 @@ pub use crate::cache::digest;
 use crate::cache::Cache;
 use crate::event::Status;
 use crate::place::Place;
+use clock::ServerClock;
 use faults::Faults;
 use fetch::Fetcher;
 
@@ -101,6 +103,7 @@ pub struct Agent {
     news: mpsc::Sender<News>,
     status: Status,
     faults: Faults,
+    clock: ServerClock,
     shutdown: Shutdown,
 }
 
@@ -113,6 +116,7 @@ impl Agent {
         news: mpsc::Sender<News>,
         status: Status,
         faults: Faults,
+        clock: ServerClock,
         shutdown: Shutdown,
     ) -> Self {
         Self {
@@ -121,6 +125,7 @@ impl Agent {
             news,
             status,
             faults,
+            clock,
             shutdown,
         }
     }
@@ -148,6 +153,7 @@ impl Agent {
             status: self.status,
             faults: self.faults,
             wanted,
+            clock: self.clock,
         };
         tokio::select! {
             () = self.shutdown.started() => {}

@@ -133,6 +133,7 @@ impl Pairing {
         self.tell(Manifest {
             layout,
             contents: BTreeMap::new(),
+            group: None,
         })
         .await
     }

@@ -10,6 +10,7 @@ use protocol::screen::Report;
 use runtime::Shutdown;
 use tokio::sync::{mpsc, watch};
 
+use super::clock::ServerClock;
 use super::faults::{Faults, Source};
 use super::journal::Journal;
 use super::pairing::Pairing;
@@ -40,6 +41,7 @@ pub fn run(config: &Config, screen: &ScreenId, pair: bool) -> Result<()> {
         let home = home(config, screen);
         let cache = Cache::open(&home);
         let faults = Faults::default();
+        let clock = ServerClock::default();
         let (news, heard) = mpsc::channel(QUEUE);
         let (status_in, status) = watch::channel(Report::default());
         let (plays, played) = mpsc::channel(PLAYS);
@@ -68,6 +70,7 @@ pub fn run(config: &Config, screen: &ScreenId, pair: bool) -> Result<()> {
             faults: faults.clone(),
             journal: Journal::open(&home.join("plays.jsonl")),
             plays: played,
+            clock: clock.clone(),
         };
         if pair {
             let pairing = Pairing {
@@ -93,7 +96,7 @@ pub fn run(config: &Config, screen: &ScreenId, pair: bool) -> Result<()> {
             faults: faults.clone(),
         };
         let stored = cache.server().manifest.map(Arc::new);
-        let agent = Agent::new(settings, cache, news, status, faults, shutdown.clone());
+        let agent = Agent::new(settings, cache, news, status, faults, clock, shutdown.clone());
         shutdown.spawn(end.run(shutdown.clone()));
         shutdown.spawn(reporter.run(shutdown.clone()));
         shutdown.spawn(sticks.run(shutdown.clone()));

@@ -6,6 +6,7 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use anyhow::Result;
+use protocol::screen::InGroup;
 use protocol::screen::report::{Fault, FaultKind, MAX_FAULTS, MAX_FIELD, MAX_PLAYS, Play, Report, VERSION};
 use protocol::time::UnixMillis;
 use reqwest::StatusCode;
@@ -15,6 +16,7 @@ use tokio::sync::mpsc;
 use tokio::task::JoinHandle;
 use tokio::time::{Instant, MissedTickBehavior, interval};
 
+use super::clock::ServerClock;
 use super::faults::{Faults, Source};
 use super::health::{Told, Watch};
 use super::journal::Journal;
@@ -49,6 +51,8 @@ pub struct Reporter {
     pub journal: Journal,
     /// What was shown just now.
     pub plays: mpsc::Receiver<ToNote>,
+    /// How this machine's clock stands to the server's.
+    pub clock: ServerClock,
 }
 
 /// What became of a report.
@@ -129,7 +133,7 @@ impl Reporter {
         let told = Told {
             picture: &picture,
             layout: layout.map_or_else(|| "standby".to_owned(), |manifest| short(&manifest.layout.name)),
-            clock_offset_ms: None,
+            clock_offset_ms: self.clock.offset_ms(),
         };
         let mut faults: Vec<Fault> = known.values().cloned().collect();
         faults.sort_by_key(|fault| std::cmp::Reverse(fault.since));
@@ -161,6 +165,8 @@ impl Reporter {
             };
             texts.into_iter().map(move |text| (kind, text))
         });
+        let group = self.status.borrow().group.as_ref().and_then(InGroup::fault);
+        let others = others.chain(group.map(|text| (FaultKind::Group, text)));
         let all: BTreeMap<String, FaultKind> = items.chain(others).map(|(kind, text)| (text, kind)).collect();
         known.retain(|text, _| all.contains_key(text));
         for (text, kind) in all {

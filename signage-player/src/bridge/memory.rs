@@ -48,7 +48,7 @@ impl Memory {
                     ToScreen::Areas { areas } => keep(&mut self.areas, areas, |it| it.area.clone()),
                     ToScreen::Queues { queues } => keep(&mut self.queues, queues, |it| it.queue.clone()),
                     ToScreen::Lots { lots } => keep(&mut self.lots, lots, |it| it.lot.clone()),
-                    ToScreen::Manifest { .. } | ToScreen::Error { .. } | ToScreen::Look | ToScreen::Pong => {}
+                    ToScreen::Manifest { .. } | ToScreen::Error { .. } | ToScreen::Look | ToScreen::Pong { .. } => {}
                 }
                 said(frame, Duration::ZERO)
             }
@@ -130,7 +130,7 @@ mod tests {
         memory.note(News::Said(welcome.clone()), at(10));
         memory.note(News::Said(ToScreen::Areas { areas: vec![area(1)] }), at(11));
         memory.note(News::Said(ToScreen::Areas { areas: vec![area(2)] }), at(12));
-        memory.note(News::Said(ToScreen::Pong), at(20));
+        memory.note(News::Said(ToScreen::Pong { now: None }), at(20));
         let replayed = memory.replay(at(25));
         let expected = [
             said(welcome, at(15)),

@@ -83,6 +83,7 @@ mod tests {
         let manifest = Manifest {
             layout: crate::scene::standby::layout(&Text::japanese("南区役所")),
             contents: std::collections::BTreeMap::new(),
+            group: None,
         };
         for message in [
             ToPicture::Show {
@@ -91,7 +92,7 @@ mod tests {
             ToPicture::Look,
             ToPicture::Said {
                 age_ms: 7,
-                frame: Box::new(ToScreen::Pong),
+                frame: Box::new(ToScreen::Pong { now: None }),
             },
             ToPicture::Faults {
                 faults: vec!["a.png: gone".into()],

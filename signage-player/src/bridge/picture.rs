@@ -5,11 +5,12 @@ use std::sync::{Arc, Mutex, PoisonError};
 use std::time::Duration;
 
 use anyhow::{Context, Result};
-use protocol::screen::Manifest;
+use protocol::screen::{Group, Manifest};
 use runtime::Shutdown;
 use tokio::io::BufReader;
 use tokio::net::unix::{OwnedReadHalf, OwnedWriteHalf};
 use tokio::net::{UnixListener, UnixStream};
+use tokio::sync::watch;
 use tokio::time::{MissedTickBehavior, interval};
 
 use super::plays::Plays;
@@ -24,6 +25,7 @@ const STATUS_EVERY: Duration = Duration::from_secs(1);
 pub struct Shelf {
     cache: Cache,
     shown: Mutex<Option<Manifest>>,
+    group: watch::Sender<Option<Group>>,
     faults: Mutex<Vec<String>>,
 }
 
@@ -33,6 +35,7 @@ impl Shelf {
     pub fn new(cache: Cache, shown: Option<Manifest>, faults: Vec<String>) -> Self {
         Self {
             cache,
+            group: watch::Sender::new(shown.as_ref().and_then(|manifest| manifest.group.clone())),
             shown: Mutex::new(shown),
             faults: Mutex::new(faults),
         }
@@ -44,7 +47,18 @@ impl Shelf {
         self.faults.lock().unwrap_or_else(PoisonError::into_inner).clone()
     }
 
+    /// The group that the manifest on show names, now and when another one does.
+    #[must_use]
+    pub fn group(&self) -> watch::Receiver<Option<Group>> {
+        self.group.subscribe()
+    }
+
     fn show(&self, manifest: Manifest) -> Event {
+        self.group.send_if_modified(|group| {
+            let is_new = *group != manifest.group;
+            group.clone_from(&manifest.group);
+            is_new
+        });
         let library = self.cache.library(&manifest);
         let mut shown = self.shown.lock().unwrap_or_else(PoisonError::into_inner);
         if shown.as_ref() == Some(&manifest) {

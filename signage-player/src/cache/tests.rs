@@ -19,6 +19,7 @@ fn manifest(contents: &[(&str, Content)]) -> Manifest {
             .iter()
             .map(|(name, it)| ((*name).to_owned(), it.clone()))
             .collect::<BTreeMap<_, _>>(),
+        group: None,
     }
 }
 

@@ -11,7 +11,7 @@ use gstreamer::prelude::*;
 use gstreamer_app as gst_app;
 use gstreamer_video as gst_video;
 
-use super::{Fault, Frame};
+use super::{Fault, Frame, PREPARE_LIMIT};
 use crate::quarantine::Mark;
 use crate::quarantine::book::Phase;
 use crate::sound::Sound;
@@ -47,6 +47,8 @@ pub struct Decoder {
     bus: gst::Bus,
     /// Until the pipeline is gone.
     mark: Option<Mark>,
+    /// What was left out at the beginning.
+    skipped: Duration,
 }
 
 /// A frame with its time from the item's start.
@@ -130,6 +132,7 @@ impl Decoder {
             sink,
             bus,
             mark: Some(mark),
+            skipped: Duration::ZERO,
         };
         if decoder.pipeline.set_state(gst::State::Paused).is_err() {
             return Err(decoder.fault().unwrap_or_else(|| "it can't be opened".to_owned()));
@@ -137,12 +140,29 @@ impl Decoder {
         Ok(decoder)
     }
 
+    /// Leaves out the beginning: its first frame is the one that is on at `position`. Waits until the file is known, and takes
+    /// as long as the decoder needs from the key frame before.
+    ///
+    /// # Errors
+    /// When the file can't be entered there.
+    pub fn seek(&mut self, position: Duration) -> Result<(), Fault> {
+        let limit = gst::ClockTime::try_from(PREPARE_LIMIT).ok();
+        let (known, _, _) = self.pipeline.state(limit);
+        known.map_err(|_| self.fault().unwrap_or_else(|| "it can't be opened".to_owned()))?;
+        let to = gst::ClockTime::try_from(position).map_err(|error| error.to_string())?;
+        self.pipeline
+            .seek_simple(gst::SeekFlags::FLUSH | gst::SeekFlags::ACCURATE, to)
+            .map_err(|_| format!("it can't be entered at {:.1} s", position.as_secs_f64()))?;
+        self.skipped = position;
+        Ok(())
+    }
+
     /// The first frame while the pipeline is paused; `None`: not yet.
     #[must_use]
     pub fn first_frame(&self) -> Option<Timed> {
         let sample = self.sink.try_pull_preroll(gst::ClockTime::ZERO)?;
         self.mark(Phase::Ready);
-        timed(&sample)
+        timed(&sample, self.skipped)
     }
 
     /// The next frame while playing, where one is decoded.
@@ -150,7 +170,7 @@ impl Decoder {
     pub fn next_frame(&self) -> Option<Timed> {
         self.sink
             .try_pull_sample(gst::ClockTime::ZERO)
-            .and_then(|sample| timed(&sample))
+            .and_then(|sample| timed(&sample, self.skipped))
     }
 
     /// Whether all frames were given out.
@@ -230,7 +250,7 @@ pub(crate) fn take_down<K: Send + 'static>(pipeline: gst::Pipeline, kept_until_t
     }
 }
 
-fn timed(sample: &gst::Sample) -> Option<Timed> {
+fn timed(sample: &gst::Sample, skipped: Duration) -> Option<Timed> {
     let buffer = sample.buffer_owned()?;
     let info = gst_video::VideoInfo::from_caps(sample.caps()?).ok()?;
     let segment = sample.segment()?.downcast_ref::<gst::ClockTime>()?;
@@ -239,7 +259,7 @@ fn timed(sample: &gst::Sample) -> Option<Timed> {
     let frame = gst_video::VideoFrame::from_buffer_readable(buffer, &info).ok()?;
     Some(Timed {
         frame: Frame::new(frame),
-        at: at.into(),
+        at: Duration::from(at) + skipped,
         duration,
     })
 }

@@ -58,6 +58,16 @@ impl Pages {
         })
     }
 
+    /// The page (from 1) that is on at `position`, where each stands for so long.
+    #[must_use]
+    pub fn at(&self, position: Duration, stands: Duration) -> u32 {
+        let passed = position.as_nanos() / stands.max(SHORTEST).as_nanos();
+        u32::try_from(passed)
+            .unwrap_or(u32::MAX)
+            .saturating_add(1)
+            .min(self.count)
+    }
+
     /// Draws a page (from 1) as large as the zone allows. Takes some 100 ms.
     ///
     /// # Errors
@@ -165,22 +175,22 @@ pub struct Document {
     first: Option<Frame>,
     /// The page on show, from 1.
     page: u32,
-    page_started: Duration,
+    page_ends: Duration,
     stands: Duration,
     next: Option<Coming>,
     paused: Option<Duration>,
 }
 
 impl Document {
-    /// A document whose first page is being decoded; each page stands for so long.
+    /// A document that begins with `page` (from 1), which is being decoded; each page stands for so long.
     #[must_use]
-    pub fn new(pages: Pages, first: Decoder, stands: Duration) -> Self {
+    pub fn new(pages: Pages, first: Decoder, page: u32, stands: Duration) -> Self {
         Self {
             pages,
             opening: Some(first),
             first: None,
-            page: 1,
-            page_started: Duration::ZERO,
+            page,
+            page_ends: Duration::ZERO,
             stands: stands.max(SHORTEST),
             next: None,
             paused: None,
@@ -221,13 +231,13 @@ impl Item for Document {
     }
 
     fn start(&mut self, now: Duration) -> Option<Frame> {
-        self.page_started = now;
+        self.page_ends = now + self.stands;
         self.first.take()
     }
 
     fn turn(&mut self, now: Duration) -> Turn {
         self.prepare_next(now);
-        if now.saturating_sub(self.page_started) < self.stands {
+        if now < self.page_ends {
             return Turn::Same;
         }
         let Some(next) = &mut self.next else {
@@ -238,7 +248,8 @@ impl Item for Document {
             Ok(Some(frame)) => {
                 self.next = None;
                 self.page += 1;
-                self.page_started = now;
+                // A page that comes a little late doesn't hold up those after it.
+                self.page_ends = (self.page_ends + self.stands).max(now + self.stands / 2);
                 Turn::Frame(frame)
             }
             Err(fault) => Turn::Over(Err(format!("page {}: {fault}", self.page + 1))),
@@ -247,7 +258,13 @@ impl Item for Document {
 
     fn remaining(&self, now: Duration) -> Option<Duration> {
         let later = self.stands * self.pages.count.saturating_sub(self.page);
-        Some(later + self.stands.saturating_sub(now.saturating_sub(self.page_started)))
+        Some(later + self.page_ends.saturating_sub(now))
+    }
+
+    fn seat(&mut self, now: Duration, position: Duration) {
+        // By whole pages it isn't moved: the next page comes when it is due.
+        let end = self.stands * self.page;
+        self.page_ends = now + end.saturating_sub(position);
     }
 
     fn pause(&mut self, now: Duration) {
@@ -256,7 +273,7 @@ impl Item for Document {
 
     fn resume(&mut self, now: Duration) {
         if let Some(paused) = self.paused.take() {
-            self.page_started += now.saturating_sub(paused);
+            self.page_ends += now.saturating_sub(paused);
         }
     }
 }

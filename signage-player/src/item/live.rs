@@ -84,6 +84,10 @@ impl Item for Live {
         Some(self.duration.saturating_sub(now.saturating_sub(self.started)))
     }
 
+    fn seat(&mut self, now: Duration, position: Duration) {
+        self.started = now.saturating_sub(position);
+    }
+
     /// What is live can't stand still: it is left, and its turn is over when somebody looks again.
     fn pause(&mut self, _now: Duration) {
         self.decoder = None;

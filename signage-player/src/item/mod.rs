@@ -77,6 +77,10 @@ pub trait Item {
     /// What there is to show at `now`.
     fn turn(&mut self, now: Duration) -> Turn;
 
+    /// At `now`, which its beginning is `position` ago, it goes on from there: frames are left out, or one stands, until that
+    /// is so. After [`Item::start`]; what has no place of its own in time stays as it is.
+    fn seat(&mut self, _now: Duration, _position: Duration) {}
+
     /// How long it still plays, where that is known.
     fn remaining(&self, now: Duration) -> Option<Duration>;
 
@@ -94,6 +98,8 @@ pub struct Request {
     pub listed: Listed,
     /// The content's file; `None`: it is live.
     pub path: Option<PathBuf>,
+    /// From where on it is opened; the beginning: 0.
+    pub from: Duration,
     /// The zone's size in pixels.
     pub size: (u32, u32),
     /// Where sound goes.
@@ -165,7 +171,8 @@ impl Preparing {
 /// What the opening thread gives.
 enum Opened {
     File(Decoder),
-    Document(document::Pages, Decoder),
+    /// With its first page to be shown, from 1.
+    Document(document::Pages, Decoder, u32),
 }
 
 /// Takes its time: on a thread of its own.
@@ -175,14 +182,19 @@ fn open(request: &Request) -> Result<Opened, Fault> {
     }
     let path = request.path.as_deref().ok_or("it has no file")?;
     probe::look(path, matches!(request.listed, Listed::Picture { .. }))?;
-    if matches!(request.listed, Listed::Document { .. }) {
+    if let Listed::Document { page_ms, .. } = request.listed {
         let pages = document::Pages::open(path, request.size, request.case.clone())?;
-        let first = pages.render(1)?;
-        return Ok(Opened::Document(pages, first));
+        let page = pages.at(request.from, Duration::from_millis(page_ms));
+        let first = pages.render(page)?;
+        return Ok(Opened::Document(pages, first, page));
     }
     let is_video = matches!(request.listed, Listed::Video { .. });
     let sound = if is_video { request.sound } else { Sound::None };
-    Decoder::open(path, request.size, sound, request.case.begin()).map(Opened::File)
+    let mut decoder = Decoder::open(path, request.size, sound, request.case.begin())?;
+    if is_video && !request.from.is_zero() {
+        decoder.seek(request.from)?;
+    }
+    Ok(Opened::File(decoder))
 }
 
 fn make(listed: &Listed, opened: Opened) -> Box<dyn Item> {
@@ -192,7 +204,7 @@ fn make(listed: &Listed, opened: Opened) -> Box<dyn Item> {
         Listed::Document { page_ms, .. } => *page_ms,
     });
     match opened {
-        Opened::Document(pages, first) => Box::new(document::Document::new(pages, first, stands)),
+        Opened::Document(pages, first, page) => Box::new(document::Document::new(pages, first, page, stands)),
         Opened::File(decoder) if matches!(listed, Listed::Video { .. }) => Box::new(video::Video::new(decoder)),
         Opened::File(decoder) if matches!(listed, Listed::Live { .. }) => Box::new(live::Live::new(decoder, stands)),
         Opened::File(decoder) => Box::new(picture::Picture::new(decoder, stands)),

@@ -15,6 +15,8 @@ pub struct Picture {
     first: Option<Frame>,
     duration: Duration,
     started: Duration,
+    /// How far it was when it started.
+    skipped: Duration,
     paused: Option<Duration>,
 }
 
@@ -27,6 +29,7 @@ impl Picture {
             first: None,
             duration: duration.max(SHORTEST),
             started: Duration::ZERO,
+            skipped: Duration::ZERO,
             paused: None,
         }
     }
@@ -61,7 +64,12 @@ impl Item for Picture {
     }
 
     fn remaining(&self, now: Duration) -> Option<Duration> {
-        Some(self.duration.saturating_sub(now.saturating_sub(self.started)))
+        let shown = now.saturating_sub(self.started) + self.skipped;
+        Some(self.duration.saturating_sub(shown))
+    }
+
+    fn seat(&mut self, now: Duration, position: Duration) {
+        (self.started, self.skipped) = (now, position);
     }
 
     fn pause(&mut self, now: Duration) {

@@ -19,6 +19,8 @@ pub struct Video {
     /// Decoded, not due yet.
     waiting: Option<Timed>,
     started: Duration,
+    /// How far it was when it started.
+    skipped: Duration,
     paused: Option<Duration>,
     stated: Option<Duration>,
     /// When the frame on show ends, from the start.
@@ -36,6 +38,7 @@ impl Video {
             first: None,
             waiting: None,
             started: Duration::ZERO,
+            skipped: Duration::ZERO,
             paused: None,
             stated: None,
             ends: Duration::ZERO,
@@ -52,7 +55,7 @@ impl Video {
     /// The last frame that is due. A frame counts as due half a period early, so that a video at the
     /// stage's own rate neither doubles nor skips frames by rounding.
     fn due(&mut self, now: Duration) -> Option<Timed> {
-        let limit = now.saturating_sub(self.started) + PERIOD / 2;
+        let limit = self.shown(now) + PERIOD / 2;
         let mut last = None;
         loop {
             let Some(timed) = self.waiting.take().or_else(|| self.decoder.next_frame()) else {
@@ -64,6 +67,11 @@ impl Video {
             }
             last = Some(timed);
         }
+    }
+
+    /// How far it is at `now`.
+    fn shown(&self, now: Duration) -> Duration {
+        now.saturating_sub(self.started) + self.skipped
     }
 
     fn end(&self) -> Result<(), Fault> {
@@ -114,7 +122,7 @@ impl Item for Video {
             return Turn::Over(Err(fault));
         }
         if self.decoder.is_at_end() {
-            let is_over = now.saturating_sub(self.started) + PERIOD / 2 >= self.ends;
+            let is_over = self.shown(now) + PERIOD / 2 >= self.ends;
             return if is_over { Turn::Over(self.end()) } else { Turn::Same };
         }
         if now.saturating_sub(self.moved) >= STALL {
@@ -124,7 +132,11 @@ impl Item for Video {
     }
 
     fn remaining(&self, now: Duration) -> Option<Duration> {
-        Some(self.stated?.saturating_sub(now.saturating_sub(self.started)))
+        Some(self.stated?.saturating_sub(self.shown(now)))
+    }
+
+    fn seat(&mut self, now: Duration, position: Duration) {
+        (self.started, self.skipped) = (now, position);
     }
 
     fn pause(&mut self, now: Duration) {

@@ -25,6 +25,7 @@ use crate::bridge::plays::Plays;
 use crate::quarantine::Quarantine;
 use crate::sound::Sound;
 use crate::stage::canvas::{Canvas, Region, intersect};
+use crate::sync::Group;
 use data::{Data, Moment};
 use hands::Hands;
 use hint::Hint;
@@ -51,6 +52,8 @@ pub struct Kit {
     pub plays: Plays,
     /// What has done harm, and is left alone.
     pub quarantine: Quarantine,
+    /// The screens with which this one shows the same frames.
+    pub group: Group,
 }
 
 struct ZoneView {
@@ -91,6 +94,7 @@ impl Scene {
             let mut zones = Vec::with_capacity(page.zones.len());
             let kit = Kit {
                 plays: kit.plays.on_page(&layout.name, &page.name),
+                group: kit.group.on_page(&page.name),
                 ..kit.clone()
             };
             for zone in &page.zones {

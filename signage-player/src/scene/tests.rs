@@ -16,6 +16,7 @@ fn kit() -> Kit {
         seed: 1,
         plays: Plays::default(),
         quarantine: crate::quarantine::Quarantine::default(),
+        group: crate::sync::Group::default(),
     }
 }
 

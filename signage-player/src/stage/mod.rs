@@ -137,7 +137,7 @@ impl Stage {
             }
             ToScreen::Lots { lots } => self.data.hear_lots(lots, said_at),
             ToScreen::Notices { notices } => self.data.hear_notices(notices, said_at),
-            ToScreen::Pong => self.data.heard(said_at),
+            ToScreen::Pong { .. } => self.data.heard(said_at),
             // The agent's own business.
             ToScreen::Manifest { .. } | ToScreen::Look | ToScreen::Error { .. } => {}
         }
@@ -189,6 +189,7 @@ impl Stage {
             faults,
             black: self.output.seen().black(),
             still_ms: u64::try_from(self.output.seen().still().as_millis()).unwrap_or(u64::MAX),
+            group: self.kit.group.report(),
         };
         self.status.send_replace(report);
     }

@@ -18,6 +18,8 @@ use super::capture::{self, Capture};
 use super::probe::Seen;
 use super::window;
 use crate::event::Sender;
+use crate::sync::clock::Clock;
+use crate::sync::tick;
 
 /// Frames a second.
 pub const RATE: u32 = 30;
@@ -39,9 +41,10 @@ const DISPLAY_PATIENCE: Duration = Duration::from_secs(10);
 const DISPLAY_RETRY: Duration = Duration::from_millis(200);
 
 /// Where the picture goes.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
 pub enum Target {
     /// A window where there is a display, nowhere otherwise.
+    #[default]
     Auto,
     /// Nowhere, at the same pace.
     Headless,
@@ -79,8 +82,8 @@ pub struct Output {
     pipeline: gst::Pipeline,
     source: gst_app::AppSrc,
     sink: gst::Element,
-    clock: gst::Clock,
-    base: gst::ClockTime,
+    clock: Arc<Clock>,
+    base: i64,
     bus: gst::Bus,
     slots: Vec<Slot>,
     shown: Option<usize>,
@@ -90,11 +93,17 @@ pub struct Output {
 }
 
 impl Output {
-    /// Starts the pipeline. Touches in a window are sent to `events`.
+    /// Starts the pipeline, which runs by `clock`. Touches in a window are sent to `events`.
     ///
     /// # Errors
     /// When GStreamer lacks an element or the sink can't be opened.
-    pub fn start(target: Target, canvas: &Canvas, events: Sender, capture: Option<&Capture>) -> Result<Self> {
+    pub fn start(
+        target: Target,
+        canvas: &Canvas,
+        events: Sender,
+        capture: Option<&Capture>,
+        clock: Arc<Clock>,
+    ) -> Result<Self> {
         gst::init().context("GStreamer")?;
         let sink = open_sink(target)?;
         let source = gst_app::AppSrc::builder()
@@ -115,16 +124,17 @@ impl Output {
         let seen = Arc::new(Seen::default());
         look_at_frames(&source, &seen)?;
         window::forward(&source, events)?;
-        let clock = gst::SystemClock::obtain();
         if let Some(capture) = capture {
-            capture::start(&sink, &clock, capture)?;
+            // The machine's own clock, which all players on it have in common, and nobody steers.
+            capture::start(&sink, &gst::SystemClock::obtain(), capture)?;
         }
-        pipeline.use_clock(Some(&clock));
+        pipeline.use_clock(Some(clock.as_gst()));
         let bus = pipeline.bus().context("the pipeline has no bus")?;
-        // Our own base time: frames' times are then counted from here, whatever the sink takes to open.
-        let base = clock.time();
+        // Our own base time: frames' times are then counted from here, whatever the sink takes to open. A tick of the clock,
+        // so that screens whose clocks agree change their frames together.
+        let base = tick::at(clock.now());
         pipeline.set_start_time(gst::ClockTime::NONE);
-        pipeline.set_base_time(base);
+        pipeline.set_base_time(nanoseconds(tick::nanos(base)));
         pipeline
             .set_state(gst::State::Playing)
             .context("the output doesn't start")?;
@@ -141,6 +151,12 @@ impl Output {
             counters,
             seen,
         })
+    }
+
+    /// The tick of the clock from which frames' times are counted.
+    #[must_use]
+    pub fn base(&self) -> i64 {
+        self.base
     }
 
     /// The frames' counters.
@@ -187,9 +203,10 @@ impl Output {
             self.next_tick = due;
         }
         let at = tick_time(self.next_tick);
-        let wake = self.base + gst::ClockTime::try_from(at).unwrap_or(gst::ClockTime::ZERO);
+        let base = nanoseconds(tick::nanos(self.base));
+        let wake = base + gst::ClockTime::try_from(at).unwrap_or(gst::ClockTime::ZERO);
         // An unscheduled or early wait only means an early frame; its timestamp stays right.
-        let _ = self.clock.new_single_shot_id(wake).wait();
+        let _ = self.clock.as_gst().new_single_shot_id(wake).wait();
         self.next_tick += 1;
         tick_time(self.next_tick)
     }
@@ -238,7 +255,8 @@ impl Output {
     }
 
     fn running_time(&self) -> Duration {
-        self.clock.time().saturating_sub(self.base).into()
+        let passed = self.clock.now().saturating_sub(tick::nanos(self.base));
+        Duration::from_nanos(u64::try_from(passed).unwrap_or(0))
     }
 
     /// Brings a slot up to date that nobody downstream holds.
@@ -264,6 +282,10 @@ impl Drop for Output {
     fn drop(&mut self) {
         let _ = self.pipeline.set_state(gst::State::Null);
     }
+}
+
+fn nanoseconds(nanos: i64) -> gst::ClockTime {
+    gst::ClockTime::from_nseconds(u64::try_from(nanos).unwrap_or(0))
 }
 
 fn tick_time(tick: u64) -> Duration {

@@ -134,6 +134,7 @@ pub fn make(folder: &Path, key: &Path, size: Option<(u32, u32)>, now: UnixMillis
         manifest: Manifest {
             layout: found.layout,
             contents,
+            group: None,
         },
     };
     let bytes = serde_json::to_vec_pretty(&bundle)?;

@@ -100,6 +100,7 @@ pub fn import(folder: &Path, cache: &Cache, keys: &[Vec<u8>], trust: Trust, budg
     let manifest = Manifest {
         layout: found.layout,
         contents,
+        group: None,
     };
     manifest.layout.check()?;
     let stored = cache.store_stick(manifest.clone(), found.made_at, mark);

@@ -4,6 +4,7 @@
 pub mod office;
 pub mod panel;
 pub mod server;
+pub mod wall;
 
 use std::collections::BTreeMap;
 use std::path::PathBuf;
@@ -32,6 +33,7 @@ pub fn kit() -> Kit {
         seed: 1,
         plays: signage_player::bridge::plays::Plays::default(),
         quarantine: signage_player::quarantine::Quarantine::default(),
+        group: signage_player::sync::Group::default(),
     }
 }
 

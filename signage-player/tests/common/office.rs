@@ -58,6 +58,7 @@ impl Office {
         let manifest = Manifest {
             layout: serde_json::from_slice(&std::fs::read(layout).expect("the layout")).expect("a layout"),
             contents: BTreeMap::from([("my-number.png".to_owned(), content)]),
+            group: None,
         };
         let json = serde_json::to_vec(&manifest).expect("json");
         std::fs::write(home.join("manifest.json"), json).expect("written");
@@ -275,6 +276,7 @@ pub fn pictures(name: &str, size: (u32, u32), named: &[(&str, &[u8])]) -> Manife
             .iter()
             .map(|(name, bytes)| ((*name).to_owned(), content(bytes)))
             .collect(),
+        group: None,
     }
 }
 

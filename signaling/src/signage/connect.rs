@@ -230,7 +230,10 @@ impl Connection {
 
     async fn take(&mut self, text: &str) -> Result<(), End> {
         match serde_json::from_str::<ScreenFrame>(text) {
-            Ok(ScreenFrame::Ping) => self.tell(&ToScreen::Pong).await,
+            Ok(ScreenFrame::Ping) => {
+                let now = Some(runtime::now());
+                self.tell(&ToScreen::Pong { now }).await
+            }
             Ok(ScreenFrame::Hello { version, .. }) if version != VERSION => {
                 self.refuse(Fault::OldPage, "version").await?;
                 Err(End::Code(POLICY))

@@ -153,7 +153,11 @@ pub(crate) fn manifest(
         tracing::warn!(%error, "an arrangement can't be shown");
         Trouble::Unsound
     })?;
-    Ok(Manifest { layout, contents })
+    Ok(Manifest {
+        layout,
+        contents,
+        group: None,
+    })
 }
 
 /// Puts an item that leads into the list of its times.

@@ -12,9 +12,10 @@ use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::time::{Duration, SystemTime};
 
 use axum::extract::ws::Utf8Bytes;
+use hmac::{Hmac, KeyInit as _, Mac as _};
 use protocol::config::Config;
-use protocol::ids::ScreenId;
-use protocol::screen::{Content, Item, Layout, Manifest, ToScreen, Widget};
+use protocol::ids::{GroupId, ScreenId};
+use protocol::screen::{Content, Group, Item, Layout, Manifest, ToScreen, Widget};
 use sha2::{Digest, Sha256};
 use tokio::sync::watch;
 
@@ -70,20 +71,24 @@ struct Shelf {
     layout_file: Option<PathBuf>,
     /// Whether what is shown was published: then the file doesn't count.
     is_published: bool,
+    /// The screens with which it shows the same frames.
+    group: Option<Group>,
     /// `None`: there is nothing to show yet.
     ready: watch::Sender<Option<Ready>>,
 }
 
 impl Shelf {
-    fn new(layout_file: Option<&Path>) -> Self {
+    fn new(layout_file: Option<&Path>, group: Option<Group>) -> Self {
         Self {
             layout_file: layout_file.map(Path::to_owned),
             is_published: false,
+            group,
             ready: watch::channel(None).0,
         }
     }
 
-    fn show(&self, screen: &ScreenId, manifest: Manifest) {
+    fn show(&self, screen: &ScreenId, mut manifest: Manifest) {
+        manifest.group.clone_from(&self.group);
         let ready = ready(manifest);
         let is_new = self.ready.borrow().as_ref().map(|it| &it.digest) != Some(&ready.digest);
         if is_new {
@@ -107,10 +112,12 @@ pub(crate) struct Library {
 }
 
 impl Library {
-    /// Nothing is read yet.
-    pub(crate) fn new(config: &Config) -> Self {
-        let shelves = config.screens.iter();
-        let shelves = shelves.map(|screen| (screen.id.clone(), Shelf::new(Some(&screen.layout))));
+    /// Nothing is read yet. `group_key`: the secret of which each group's key is made.
+    pub(crate) fn new(config: &Config, group_key: &[u8]) -> Self {
+        let shelves = config.screens.iter().map(|screen| {
+            let group = config.group_of(&screen.id, |name| key_of(group_key, name));
+            (screen.id.clone(), Shelf::new(Some(&screen.layout), group))
+        });
         Self {
             folder: config.paths.content.clone(),
             shelves: Mutex::new(shelves.collect()),
@@ -137,7 +144,7 @@ impl Library {
     /// that was paired a moment ago may be new here.
     pub(super) fn watch(&self, screen: &ScreenId) -> watch::Receiver<Option<Ready>> {
         let mut shelves = self.shelves();
-        let shelf = shelves.entry(screen.clone()).or_insert_with(|| Shelf::new(None));
+        let shelf = shelves.entry(screen.clone()).or_insert_with(|| Shelf::new(None, None));
         shelf.ready.subscribe()
     }
 
@@ -176,7 +183,7 @@ impl Library {
         }
         for (id, screen) in &known.screens {
             if let Some(shows) = &screen.shows {
-                let shelf = shelves.entry(id.clone()).or_insert_with(|| Shelf::new(None));
+                let shelf = shelves.entry(id.clone()).or_insert_with(|| Shelf::new(None, None));
                 shelf.is_published = true;
                 shelf.show(id, shows.manifest.clone());
             }
@@ -216,7 +223,11 @@ impl Library {
             }
         }
         leave_out(&mut layout, |name| contents.contains_key(name));
-        Ok(Manifest { layout, contents })
+        Ok(Manifest {
+            layout,
+            contents,
+            group: None,
+        })
     }
 
     fn content(&self, name: &str) -> Result<Content, String> {
@@ -270,6 +281,16 @@ impl Library {
             said.insert(file.to_owned(), what.to_owned());
         }
     }
+}
+
+/// A group's own key: from it nobody learns another group's.
+fn key_of(secret: &[u8], group: &GroupId) -> String {
+    let Ok(mut mac) = Hmac::<Sha256>::new_from_slice(secret) else {
+        unreachable!("HMAC takes keys of any length (RFC 2104)");
+    };
+    mac.update(b"screen group ");
+    mac.update(group.as_str().as_bytes());
+    data_encoding::HEXLOWER.encode(&mac.finalize().into_bytes())
 }
 
 fn ready(manifest: Manifest) -> Ready {
@@ -351,7 +372,7 @@ mod tests {
              [[screen]]\nid = \"lobby\"\nname = { ja = \"l\" }\nlayout = \"lobby.json\"\n";
         let config = Config::parse(Path::new("o.toml"), config).expect("sound").resolve(dir);
         fs::create_dir_all(dir.join("content")).expect("made");
-        Library::new(&config)
+        Library::new(&config, b"secret")
     }
 
     fn layout(items: &str) -> String {

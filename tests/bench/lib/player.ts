@@ -30,11 +30,26 @@ export interface Shown {
 
 const pixels = (spot: Spot) => Math.ceil(spot.width / spot.step) * Math.ceil(spot.height / spot.step);
 
+/** Screens that show the same frames, as one of them knows it (protocol::screen::Group). */
+export interface Group {
+  name: string;
+  screen: string;
+  address: string;
+  others: Record<string, string>;
+  key: string;
+}
+
 /** A screen's folder, as an office and a player leave it. */
 export class Home {
   readonly dir = mkdtempSync(join(tmpdir(), "madoguchi-player-"));
   readonly secrets = join(this.dir, "run/secrets");
-  readonly #home = join(this.dir, "run/screens/lobby");
+  readonly screen: string;
+  readonly #home: string;
+
+  constructor(screen = "lobby") {
+    this.screen = screen;
+    this.#home = join(this.dir, "run/screens", screen);
+  }
 
   /** `port`: where the office's server is. */
   configure(port: number): void {
@@ -43,12 +58,13 @@ export class Home {
       // Nobody speaks here.
       .replace(/^voice = .*$/m, "")
       .replace('"rigs"', JSON.stringify(join(ROOT, "configs/rigs")))
-      .replace("https://localhost:8443", `https://localhost:${port}`);
+      .replace("https://localhost:8443", `https://localhost:${port}`)
+      .replace(/^id = "lobby"$/m, `id = "${this.screen}"`);
     writeFileSync(join(this.dir, "office.toml"), demo);
   }
 
-  /** Puts contents on the screen's own disk, as if they had been fetched. */
-  store(layout: object, files: string[]): Manifest {
+  /** Puts contents on the screen's own disk, as if they had been fetched. `group`: the screens with which it shows the same frames. */
+  store(layout: object, files: string[], group?: Group): Manifest {
     mkdirSync(join(this.#home, "content"), { recursive: true });
     const contents: Manifest["contents"] = {};
     for (const file of files) {
@@ -56,7 +72,7 @@ export class Home {
       copyFileSync(file, join(this.#home, "content", content.sha256));
       contents[file.slice(file.lastIndexOf("/") + 1)] = content;
     }
-    const manifest = { layout, contents };
+    const manifest = { layout, contents, ...(group && { group }) };
     writeFileSync(join(this.#home, "manifest.json"), JSON.stringify(manifest));
     return manifest;
   }
@@ -75,21 +91,22 @@ export class Player {
   readonly #child: ChildProcess;
   #ended = false;
 
-  constructor(home: Home, spots: Spot[]) {
+  /** `more`: further arguments of the program. */
+  constructor(home: Home, spots: Spot[], more: string[] = []) {
     this.#home = home;
     this.#spots = spots;
     this.#file = join(home.dir, `capture-${Math.random().toString(36).slice(2)}`);
     const environment = { ...process.env, RUST_LOG: "warn" };
     const places = spots.flatMap(({ x, y, width, height, step }) => ["--capture-spot", [x, y, width, height, step].join(",")]);
     const program = join(BIN, "signage-player");
-    this.#child = spawn(program, [...this.#arguments(), "--headless", "--capture", this.#file, ...places], { stdio: ["ignore", "inherit", "inherit"], env: environment });
+    this.#child = spawn(program, [...this.#arguments(), "--headless", "--capture", this.#file, ...places, ...more], { stdio: ["ignore", "inherit", "inherit"], env: environment });
     this.#child.once("exit", () => {
       this.#ended = true;
     });
   }
 
   #arguments(): string[] {
-    return ["--config", join(this.#home.dir, "office.toml"), "--screen", "lobby"];
+    return ["--config", join(this.#home.dir, "office.toml"), "--screen", this.#home.screen];
   }
 
   get pid(): number {
@@ -154,10 +171,11 @@ export class Player {
     return this.#sum((pid) => readdirSync(`/proc/${pid}/task`).length);
   }
 
-  async stop(): Promise<void> {
+  /** Ends it; `how`: SIGKILL takes it away as a power cut does. What was captured is gone then: read it before. */
+  async stop(how: "SIGTERM" | "SIGKILL" = "SIGTERM"): Promise<void> {
     if (this.#ended) return;
     const ended = new Promise((end) => this.#child.once("exit", end));
-    this.#child.kill("SIGTERM");
+    this.#child.kill(how);
     await ended;
     rmSync(this.#file, { force: true });
   }

@@ -96,7 +96,7 @@ export class ScreenServer {
         rest = frame.rest;
         if (frame.opcode !== 1) continue;
         const said = JSON.parse(frame.text) as { type: string };
-        if (said.type === "ping") send(socket, { type: "pong" });
+        if (said.type === "ping") send(socket, { type: "pong", now: Date.now() });
         if (said.type !== "hello") continue;
         send(socket, { type: "welcome", screen, now: Date.now(), time_zone: "Asia/Tokyo" });
         send(socket, { type: "manifest", manifest });

@@ -3,6 +3,8 @@
 //! Invariant: what was shown last stays until something else is ready; before anything was ready, and
 //! when nothing can be played, the zone has the office's colour. It is never black.
 
+mod together;
+
 use std::path::PathBuf;
 use std::time::Duration;
 
@@ -23,6 +25,7 @@ use crate::scene::palette;
 use crate::schedule::{Due, Schedule};
 use crate::sound::Sound;
 use crate::stage::canvas::{Canvas, Pixels};
+use together::Together;
 
 /// The next item is prepared when the one on show has so much left.
 const AHEAD: Duration = Duration::from_secs(4);
@@ -49,6 +52,8 @@ pub struct Lists {
 struct Running {
     index: usize,
     item: Box<dyn Item>,
+    /// When it was started, by the stage's time.
+    begun: Duration,
     /// Since when it is on show, by the time of day.
     since: UnixMillis,
 }
@@ -90,6 +95,7 @@ pub struct Playlist {
     empty_since: Option<Duration>,
     /// How much of the transition is done, 0 to 256.
     share: u32,
+    together: Together,
 }
 
 impl Playlist {
@@ -107,6 +113,7 @@ impl Playlist {
             sound: kit.sound,
             fallback: Fallback::new(place, kit),
             empty_since: None,
+            together: Together::new(kit.group.zone(zone, &items)),
             keys: items.iter().map(|_| None).collect(),
             items,
             schedule,
@@ -185,27 +192,37 @@ impl Playlist {
     }
 
     /// The next item, of the most important list that has one which can be played.
-    fn find(&mut self, moment: &Moment, library: &Library) -> Option<(usize, Option<PathBuf>, Case)> {
+    fn choose(&mut self, now: UnixMillis, library: &Library) -> Option<usize> {
         let count = self.items.len();
-        for level in &self.due.levels {
-            let mut turns = level.clone();
+        for level in 0..self.due.levels.len() {
+            let mut turns = self.due.levels[level].clone();
             turns.sort_by_key(|index| (index + count - self.cursor) % count);
             for index in turns {
-                let item = &self.items[index];
-                let path = item.content().and_then(|content| library.get(content));
-                let key = match (item, path) {
-                    (Listed::Live { url, .. }, _) => key_of_live(url),
-                    (_, Some(path)) => key_of(path),
-                    (_, None) => continue,
-                };
-                let key = self.keys[index].insert(key);
-                if !self.quarantine.is_aside(key, moment.wall) {
-                    let case = self.quarantine.case(key);
-                    return Some((index, path.cloned(), case));
+                if self.find(index, library).is_some() && !self.is_aside(index, now) {
+                    return Some(index);
                 }
             }
         }
         None
+    }
+
+    /// An item's file, where it has one, and how it has done until now; `None`: its file isn't here.
+    fn find(&mut self, index: usize, library: &Library) -> Option<(Option<PathBuf>, Case)> {
+        let item = &self.items[index];
+        let path = item.content().and_then(|content| library.get(content));
+        let key = match (item, path) {
+            (Listed::Live { url, .. }, _) => key_of_live(url),
+            (_, Some(path)) => key_of(path),
+            (_, None) => return None,
+        };
+        let key = self.keys[index].insert(key);
+        Some((path.cloned(), self.quarantine.case(key)))
+    }
+
+    /// Whether it has failed too often.
+    fn is_aside(&self, index: usize, now: UnixMillis) -> bool {
+        let key = self.keys[index].as_ref();
+        key.is_some_and(|key| self.quarantine.is_aside(key, now))
     }
 
     /// Whether `next` comes before the end of what is on show: whose time is over, or which is of a less important list.
@@ -232,25 +249,34 @@ impl Playlist {
         if !is_time && !is_due_new {
             return;
         }
-        let found = self.find(moment, library);
-        if let Some((index, path, case)) = found.filter(|(index, ..)| is_time || self.goes_before(*index)) {
-            self.cursor = (index + 1) % self.items.len();
-            let request = Request {
-                listed: self.items[index].clone(),
-                case,
-                path,
-                size: (self.place.width, self.place.height),
-                sound: self.sound,
-            };
-            self.next = Some((index, Preparing::begin(request, now)));
+        let found = self.choose(moment.wall, library);
+        if let Some(index) = found.filter(|index| is_time || self.goes_before(*index)) {
+            self.open(index, Duration::ZERO, now, library);
         }
+    }
+
+    /// Begins to prepare an item, to be shown from `from` on, if its content is there.
+    fn open(&mut self, index: usize, from: Duration, now: Duration, library: &Library) {
+        let Some((path, case)) = self.find(index, library) else {
+            return;
+        };
+        self.cursor = (index + 1) % self.items.len();
+        let request = Request {
+            listed: self.items[index].clone(),
+            case,
+            path,
+            from,
+            size: (self.place.width, self.place.height),
+            sound: self.sound,
+        };
+        self.next = Some((index, Preparing::begin(request, now)));
     }
 
     /// Swaps the next item in once the one on show is over. Gives whether the picture changed.
     fn swap(&mut self, moment: &Moment) -> bool {
         let now = moment.at;
         let Some((index, mut preparing)) = self.next.take() else {
-            return self.clear(moment);
+            return self.clear(moment, true);
         };
         match preparing.poll(now) {
             Ok(true) if self.goes_before(index) => {
@@ -259,18 +285,7 @@ impl Playlist {
                     return false;
                 };
                 let first = item.start(now);
-                self.framed = Some(index);
-                self.current = Some(Running {
-                    index,
-                    item,
-                    since: moment.wall,
-                });
-                let Some(frame) = first else { return false };
-                let before = self.frame.replace(frame);
-                if self.transition != Transition::Cut {
-                    self.leaving = before.map(|frame| (frame, now));
-                }
-                true
+                self.show(index, item, first, moment)
             }
             Ok(_) => {
                 self.next = Some((index, preparing));
@@ -281,6 +296,23 @@ impl Playlist {
                 false
             }
         }
+    }
+
+    /// An item that was started is on show from now on. Gives whether the picture changed.
+    fn show(&mut self, index: usize, item: Box<dyn Item>, first: Option<Frame>, moment: &Moment) -> bool {
+        self.framed = Some(index);
+        self.current = Some(Running {
+            index,
+            item,
+            begun: moment.at,
+            since: moment.wall,
+        });
+        let Some(frame) = first else { return false };
+        let before = self.frame.replace(frame);
+        if self.transition != Transition::Cut {
+            self.leaving = before.map(|frame| (frame, moment.at));
+        }
+        true
     }
 
     /// Keeps the stand-in ready while there is nothing to show. Gives whether the picture changed.
@@ -312,10 +344,10 @@ impl Playlist {
         true
     }
 
-    /// Takes the picture away when its time is over and nothing follows, or when nothing can be shown. Gives whether it
-    /// did.
-    fn clear(&mut self, now: &Moment) -> bool {
-        if self.framed.is_some_and(|index| !self.due.has(index)) {
+    /// Takes the picture away when its time is over and nothing follows, unless others tell `by_clock` when that is; or when
+    /// nothing can be shown. Gives whether it did.
+    fn clear(&mut self, now: &Moment, by_clock: bool) -> bool {
+        if by_clock && self.framed.is_some_and(|index| !self.due.has(index)) {
             self.record(now.wall, false);
             self.current = None;
         } else if self.current.is_some() || !self.is_hopeless(now.wall) {
@@ -327,11 +359,8 @@ impl Playlist {
     }
 
     fn is_hopeless(&self, now: UnixMillis) -> bool {
-        let is_aside = |index: &usize| {
-            let key = self.keys[*index].as_ref();
-            key.is_some_and(|key| self.quarantine.is_aside(key, now))
-        };
-        self.due.levels.iter().flatten().all(is_aside)
+        let mut due = self.due.levels.iter().flatten();
+        due.all(|index| self.is_aside(*index, now))
     }
 
     /// What is wrong with an item, in words.
@@ -370,8 +399,12 @@ impl View for Playlist {
         }
         self.look_at_the_clock(now, data);
         let mut is_changed = self.advance(now);
-        self.prepare(now, &data.library);
-        is_changed |= self.swap(now);
+        if let Some(sight) = self.look_at_group(now.at) {
+            is_changed |= self.play_together(now, &sight, &data.library);
+        } else {
+            self.prepare(now, &data.library);
+            is_changed |= self.swap(now);
+        }
         is_changed |= self.step(now.at);
         is_changed |= self.fall_back(now, data);
         let is_first = !std::mem::replace(&mut self.is_drawn, true);
@@ -440,6 +473,10 @@ impl View for Playlist {
             self.cursor = index;
         }
         self.record(now.wall, false);
+        if self.together.leave() {
+            // The others play on without it; it will join them where they are then.
+            self.current = None;
+        }
         if let Some(running) = &mut self.current {
             running.item.pause(now.at);
         }

@@ -6,6 +6,7 @@ use axum::http::header;
 use axum::response::{IntoResponse, Redirect, Response};
 use protocol::ids::ScreenId;
 use protocol::screen::report::FaultKind;
+use protocol::screen::{InGroup, Role};
 use serde::Deserialize;
 use store::audit::{Event, What, Who};
 use store::screens::{self, Condition, Orientation, Screen};
@@ -87,6 +88,7 @@ fn kind_word(lang: Lang, kind: FaultKind) -> &'static str {
         FaultKind::Stage => texts.text("screens.fault.stage"),
         FaultKind::Storage => texts.text("screens.fault.storage"),
         FaultKind::Clock => texts.text("screens.fault.clock"),
+        FaultKind::Group => texts.text("screens.fault.group"),
         FaultKind::Other => texts.text("screens.fault.other"),
     }
 }
@@ -134,7 +136,28 @@ fn facts(app: &App, lang: Lang, condition: &Condition) -> Vec<(&'static str, Str
     if let Some(offset) = health.clock_offset_ms {
         facts.push((texts.text("screens.health.clock"), format!("{offset} ms")));
     }
+    if let Some(group) = &health.group {
+        facts.push((texts.text("screens.health.group"), group_word(lang, group)));
+    }
     facts
+}
+
+/// What a screen is in its group, and how well in step.
+fn group_word(lang: Lang, of: &InGroup) -> String {
+    let texts = lang.catalogue();
+    let word = match of.role {
+        Role::Listening => texts.text("screens.health.group.listening"),
+        Role::Leads => texts.text("screens.health.group.leads"),
+        Role::Follows => texts.text("screens.health.group.follows"),
+        Role::Alone => texts.text("screens.health.group.alone"),
+    };
+    let leader = of.leader.as_ref().map_or("?", |leader| leader.as_str());
+    let mut word = word.replace("{group}", of.group.as_str()).replace("{leader}", leader);
+    if let Some(micros) = of.error_us {
+        let millis = format!("{}.{}", micros / 1000, micros % 1000 / 100);
+        word += &texts.text("screens.health.group.error").replace("{ms}", &millis);
+    }
+    word
 }
 
 pub(super) async fn found(app: &App, lang: Lang, id: &ScreenId) -> Result<One, Refusal> {

@@ -1,0 +1,267 @@
+//! A playlist whose items begin when the screen's group has them begin ([`crate::sync`]).
+
+use std::time::Duration;
+
+use protocol::time::UnixMillis;
+
+use super::{Playlist, Running};
+use crate::event::Library;
+use crate::item::Fault;
+use crate::scene::data::Moment;
+use crate::sync::plan::{Entry, Part, SOON, position};
+use crate::sync::{Sight, Zone, tick};
+
+/// An item that is off by at most so many ticks is moved to its place; one that is farther off is opened anew.
+const NUDGE: i64 = 10;
+/// Who decides gives an item that was opened so many ticks late its whole length, and tells the others.
+const MOVED: i64 = 30;
+
+/// What is on show, or was until it ended.
+#[derive(Debug, Clone, Copy)]
+struct Shown {
+    item: u32,
+    /// By the stage's own ticks, which nobody counts anew.
+    begun: i64,
+    /// When it ends, by the same, where that is known.
+    ends: Option<i64>,
+}
+
+/// A playlist's part in its group.
+#[derive(Debug)]
+pub(super) struct Together {
+    zone: Zone,
+    part: Part,
+    is_in: bool,
+    shown: Option<Shown>,
+    /// The turn for which an item is being opened; `None`: it begins when it is there.
+    opening: Option<Entry>,
+    /// From which tick on it can be shown.
+    ready_from: i64,
+    /// What couldn't be opened for its turn.
+    given_up: Option<Entry>,
+}
+
+impl Together {
+    pub(super) fn new(zone: Zone) -> Self {
+        Self {
+            zone,
+            part: Part::default(),
+            is_in: false,
+            shown: None,
+            opening: None,
+            ready_from: 0,
+            given_up: None,
+        }
+    }
+
+    /// The zone goes off the screen. Gives whether it was played with others.
+    pub(super) fn leave(&mut self) -> bool {
+        self.zone.tell(None);
+        self.part = Part::default();
+        (self.shown, self.opening, self.given_up) = (None, None, None);
+        std::mem::take(&mut self.is_in)
+    }
+}
+
+impl Playlist {
+    /// The group now; `None`: the screen is in none, and the list is played alone.
+    pub(super) fn look_at_group(&mut self, at: Duration) -> Option<Sight> {
+        let sight = self.together.zone.look(at, self.together.shown.is_some());
+        if sight.is_none() && self.together.is_in {
+            // What is on show goes on by itself; what was being opened is opened anew.
+            self.together.leave();
+            self.next = None;
+        }
+        sight
+    }
+
+    /// Brings the zone to the group's tick. Gives whether the picture changed.
+    pub(super) fn play_together(&mut self, moment: &Moment, sight: &Sight, library: &Library) -> bool {
+        self.enter(moment.at, sight);
+        let decides = sight.told.is_none();
+        let guess = self.guess(moment, sight, library);
+        self.together.part.turn(sight.told, guess, sight.tick);
+        self.nudge(moment.at, sight);
+        let running = self.running(sight.shift);
+        match self.together.part.wanted(running, sight.tick) {
+            Some(wanted) if self.next.is_some() && self.together.opening == Some(wanted.entry) => {}
+            Some(wanted) if self.together.given_up == Some(wanted.entry) => {}
+            Some(wanted) => {
+                self.next = None;
+                self.together.opening = Some(wanted.entry);
+                self.together.ready_from = wanted.entry.begin + wanted.from;
+                // A shorter list than the others' is another zone; what isn't there is named elsewhere.
+                let index = wanted.entry.item as usize;
+                if index < self.items.len() {
+                    self.open(index, tick::duration(wanted.from), moment.at, library);
+                }
+            }
+            None if self.together.part.due().is_none() && self.next.is_none() => {
+                self.together.opening = None;
+                if let Some(index) = self.choose(moment.wall, library) {
+                    self.open(index, Duration::ZERO, moment.at, library);
+                }
+            }
+            None => {}
+        }
+        let is_changed = self.swap_together(moment, sight, decides);
+        self.together.zone.tell(self.together.part.plan());
+        is_changed
+    }
+
+    /// What was played alone is the group's to follow from here on, if this screen decides.
+    fn enter(&mut self, now: Duration, sight: &Sight) {
+        if std::mem::replace(&mut self.together.is_in, true) {
+            return;
+        }
+        if let Some((index, _)) = self.next.take() {
+            self.cursor = index;
+        }
+        if let Some(running) = &mut self.current {
+            let at = tick::count(now);
+            let begun = tick::count(running.begun);
+            running.item.seat(now, tick::duration(at - begun));
+            let ends = running.item.remaining(now).map(|left| at + tick::count(left));
+            let item = u32::try_from(running.index).unwrap_or(u32::MAX);
+            self.together.shown = Some(Shown { item, begun, ends });
+            self.together.part.begin(Entry {
+                item,
+                begin: begun + sight.shift,
+            });
+        }
+    }
+
+    /// What plays here, or has played to its end, as a turn of the group.
+    fn running(&self, shift: i64) -> Option<Entry> {
+        let shown = self.together.shown?;
+        Some(Entry {
+            item: shown.item,
+            begin: shown.begun + shift,
+        })
+    }
+
+    /// What comes after what is on show, by this screen's own knowledge; `None`: that isn't known yet, or not yet needed.
+    fn guess(&mut self, moment: &Moment, sight: &Sight, library: &Library) -> Option<Entry> {
+        let now = moment.wall;
+        let due = self.together.part.due()?;
+        let at = sight.tick - sight.shift;
+        let decides = sight.told.is_none();
+        if self.together.given_up == Some(due) && decides && self.current.is_none() {
+            // It can't be played: something else soon.
+            return self.entry(now, sight.tick + SOON, library);
+        }
+        if self.running(sight.shift) != Some(due) {
+            return None;
+        }
+        let is_over = self.current.is_none() || self.gives_way(now, library);
+        let shown = self.together.shown.as_mut()?;
+        // Over: where nobody knew when, or it broke off, the next one comes soon.
+        let soon = at + SOON;
+        if decides && is_over && shown.ends.is_none_or(|ends| ends > soon) {
+            shown.ends = Some(soon);
+        }
+        let ends = shown.ends.filter(|ends| ends - at < crate::sync::plan::AHEAD)?;
+        self.entry(now, (ends + sight.shift).max(due.begin + 1), library)
+    }
+
+    /// Whether what is on show gives way before its end: its time of day is over, or a more important list has begun.
+    fn gives_way(&mut self, now: UnixMillis, library: &Library) -> bool {
+        let level = self.current.as_ref().and_then(|running| self.due.level(running.index));
+        level != Some(0) && self.choose(now, library).is_some_and(|next| self.goes_before(next))
+    }
+
+    fn entry(&mut self, now: UnixMillis, begin: i64, library: &Library) -> Option<Entry> {
+        let item = u32::try_from(self.choose(now, library)?).ok()?;
+        Some(Entry { item, begin })
+    }
+
+    /// Moves what is on show to its place, where it is a little off: the group's ticks are counted anew, or it was late.
+    fn nudge(&mut self, now: Duration, sight: &Sight) {
+        let (Some(due), Some(running)) = (self.together.part.due(), self.running(sight.shift)) else {
+            return;
+        };
+        let off = due.begin - running.begin;
+        let (Some(shown), Some(current)) = (&mut self.together.shown, &mut self.current) else {
+            return;
+        };
+        // The next turn of a very short item is not the same one moved.
+        let is_same = shown.ends.is_none_or(|ends| ends - shown.begun > 2 * NUDGE);
+        if due.item == running.item && is_same && off != 0 && off.abs() <= NUDGE {
+            shown.begun += off;
+            shown.ends = shown.ends.map(|ends| ends + off);
+            current.item.seat(now, position(due, sight.tick));
+        }
+    }
+
+    /// Swaps in what was opened, once it is its turn. Gives whether the picture changed.
+    fn swap_together(&mut self, moment: &Moment, sight: &Sight, decides: bool) -> bool {
+        let now = moment.at;
+        let Some((index, mut preparing)) = self.next.take() else {
+            return self.clear(moment, decides);
+        };
+        let entry = self.together.opening;
+        let is_due = match entry {
+            Some(entry) => self.together.part.due() == Some(entry) && sight.tick >= self.together.ready_from,
+            None => sight.may_begin,
+        };
+        match preparing.poll(now) {
+            Ok(true) if is_due => {
+                self.end_current(moment);
+                self.together.opening = None;
+                let Some(mut item) = preparing.into_item() else {
+                    return false;
+                };
+                let first = item.start(now);
+                let item_number = u32::try_from(index).unwrap_or(u32::MAX);
+                let mut turn = entry.unwrap_or(Entry {
+                    item: item_number,
+                    begin: sight.tick,
+                });
+                if decides && (entry.is_none() || sight.tick - self.together.ready_from >= MOVED) {
+                    turn.begin = sight.tick;
+                    self.together.part.begin(turn);
+                }
+                if turn.begin != sight.tick {
+                    item.seat(now, position(turn, sight.tick));
+                }
+                let at = sight.tick - sight.shift;
+                self.together.shown = Some(Shown {
+                    item: item_number,
+                    begun: turn.begin - sight.shift,
+                    ends: item.remaining(now).map(|left| at + tick::count(left)),
+                });
+                self.show(index, item, first, moment)
+            }
+            Ok(_) => {
+                self.next = Some((index, preparing));
+                false
+            }
+            Err(fault) => {
+                self.fail(index, entry, fault, moment.wall);
+                false
+            }
+        }
+    }
+
+    fn fail(&mut self, index: usize, entry: Option<Entry>, fault: Fault, now: UnixMillis) {
+        self.note(index, Err(fault), now);
+        self.together.opening = None;
+        if let Some(entry) = entry {
+            self.together.given_up = Some(entry);
+            self.together.part.refuse(entry);
+        }
+    }
+
+    /// The group goes on: what is on show has had its turn.
+    fn end_current(&mut self, moment: &Moment) {
+        if let Some(Running { index, item, .. }) = &self.current {
+            let index = *index;
+            let left = item.remaining(moment.at).map_or(0, tick::count);
+            let ends = self.together.shown.and_then(|shown| shown.ends);
+            let is_whole = ends.is_some_and(|ends| ends <= tick::count(moment.at) + 1) && left <= NUDGE;
+            self.record(moment.wall, is_whole);
+            self.note(index, Ok(()), moment.wall);
+            self.current = None;
+        }
+    }
+}
