@@ -167,7 +167,10 @@ mod tests {
     use super::*;
 
     fn items(name: &str) -> Vec<Item> {
-        vec![Item::Video { content: name.into() }]
+        vec![Item::Video {
+            content: name.into(),
+            when: protocol::screen::When::default(),
+        }]
     }
 
     fn plan(begin: i64) -> Plan {
