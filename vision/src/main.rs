@@ -211,6 +211,10 @@ fn parse_line(text: &str) -> Result<[f64; 4], String> {
 
 fn main() -> ExitCode {
     let cli = Cli::parse();
+    if let Err(error) = forbid_core_dumps() {
+        eprintln!("core dumps can't be turned off: {error}");
+        return ExitCode::FAILURE;
+    }
     if let Some(Task::Capture { .. }) = cli.task {
         return capture();
     }
@@ -259,6 +263,13 @@ fn main() -> ExitCode {
             ExitCode::FAILURE
         }
     }
+}
+
+/// A core dump would be a file with the last pictures in it. Not dumpable is for where a program takes the dumps, whatever
+/// the limit says (core(5)); it also keeps other processes of this user from reading its memory.
+fn forbid_core_dumps() -> nix::Result<()> {
+    nix::sys::resource::setrlimit(nix::sys::resource::Resource::RLIMIT_CORE, 0, 0)?;
+    nix::sys::prctl::set_dumpable(false)
 }
 
 /// One thread: small pictures gain nothing from more, and cameras are side by side already. And no words of

@@ -11,7 +11,7 @@ use test_camera::{Camera, Mood};
 /// An RTSP camera that has every trouble a camera can have.
 ///
 /// It takes lines on its standard input: well, away, mute, garbage, drop, freeze, move, light SHARE, cover, uncover,
-/// people NUMBER, size WIDTHxHEIGHT. It ends with its input.
+/// people NUMBER, size WIDTHxHEIGHT, rate PICTURES (a second). It ends with its input.
 #[derive(Debug, Parser)]
 struct Cli {
     /// Who may watch, and with which password
@@ -51,6 +51,13 @@ fn obey(camera: &Camera, line: &str) -> Result<()> {
         "people" => {
             let people = rest.parse()?;
             camera.look_at(|view| view.people = people);
+        }
+        "rate" => {
+            let per_second = rest.parse()?;
+            if !(1..=60).contains(&per_second) {
+                bail!("expected 1 to 60 pictures a second");
+            }
+            camera.look_at(|view| view.per_second = per_second);
         }
         "size" => {
             let sides = rest

@@ -5,6 +5,8 @@
 pub struct View {
     /// Pixels wide and high.
     pub size: [usize; 2],
+    /// Pictures a second.
+    pub per_second: u32,
     /// People who walk there.
     pub people: usize,
     /// The same picture for ever.
@@ -19,6 +21,7 @@ impl Default for View {
     fn default() -> Self {
         Self {
             size: [320, 240],
+            per_second: 10,
             people: 1,
             is_frozen: false,
             light: 1.0,

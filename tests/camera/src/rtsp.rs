@@ -1,4 +1,4 @@
-//! The server: H.264 in RTP in RTSP, from pictures that a thread draws ten times a second.
+//! The server: H.264 in RTP in RTSP, from pictures that a thread draws, ten a second unless told otherwise.
 
 use std::net::{Ipv4Addr, SocketAddr};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
@@ -15,8 +15,6 @@ use gstreamer_rtsp_server::prelude::*;
 
 use crate::PATH;
 use crate::picture::{Painter, View};
-
-const BEAT: Duration = Duration::from_millis(100);
 
 /// A key frame every two seconds, as cameras have them. One slice a picture: of several, OpenCV 4.6 loses some. The same
 /// quality always, so that a picture that stands still comes out the same.
@@ -128,6 +126,7 @@ fn lock<T>(mutex: &Mutex<T>) -> MutexGuard<'_, T> {
 fn draw(shared: &Shared) {
     let (start, mut painter) = (Instant::now(), Painter::default());
     let mut last = (Vec::new(), [0, 0]);
+    let mut next = start;
     while !*lock(&shared.is_over) {
         let view = lock(&shared.view).clone();
         if !view.is_frozen || last.0.is_empty() || last.1 != view.size {
@@ -138,7 +137,10 @@ fn draw(shared: &Shared) {
             .field("format", "BGR")
             .field("width", i32::try_from(width).unwrap_or(0))
             .field("height", i32::try_from(height).unwrap_or(0))
-            .field("framerate", gst::Fraction::new(10, 1))
+            .field(
+                "framerate",
+                gst::Fraction::new(i32::try_from(view.per_second).unwrap_or(10), 1),
+            )
             .build();
         lock(&shared.sources).retain(|source| {
             if source.caps().as_ref() != Some(&caps) {
@@ -146,6 +148,9 @@ fn draw(shared: &Shared) {
             }
             source.push_buffer(gst::Buffer::from_slice(last.0.clone())).is_ok()
         });
-        thread::sleep(BEAT);
+        // To the beat, whatever drawing took; a machine that can't keep up catches up nothing.
+        let now = Instant::now();
+        next = (next + Duration::from_secs(1) / view.per_second.max(1)).max(now);
+        thread::sleep(next.saturating_duration_since(now));
     }
 }
