@@ -186,3 +186,48 @@ async fn an_office_has_only_so_many_broadcasts_at_once(db: &Db) {
     broadcasts::remove(db, &office(), &first[0].id).await.unwrap();
     assert!(broadcasts::create(db, &office(), last).await.unwrap());
 }
+
+on_both!(what_is_drawn_is_kept_by_version_and_the_slower_one_is_told);
+async fn what_is_drawn_is_kept_by_version_and_the_slower_one_is_told(db: &Db) {
+    use protocol::ids::CameraId;
+    use protocol::setup::Geometry;
+    use store::cameras::{set_up, setups};
+
+    let (office, north) = (office(), CameraId::new("north").unwrap());
+    let by = StaffId::new("kanri").unwrap();
+    let geometry = Geometry {
+        person_heights: [[0.3, 0.1], [0.9, 0.2]],
+        polygon: Some(vec![[0.0, 0.0], [1.0, 0.0], [0.5, 1.0]]),
+        line: None,
+    };
+    assert!(setups(db, &office).await.unwrap().is_empty());
+    let new = (Some(geometry.clone()), &by, NOW);
+    let first = set_up(db, &office, &north, 0, new.clone()).await.unwrap().unwrap();
+    assert_eq!((first.version, first.by.as_str()), (1, "kanri"));
+    assert_eq!(set_up(db, &office, &north, 0, new.clone()).await.unwrap(), None);
+    assert_eq!(setups(db, &office).await.unwrap()[&north], first);
+    let racing = || set_up(db, &office, &north, 1, new.clone());
+    let (one, other) = tokio::join!(racing(), racing());
+    let written = [one.unwrap(), other.unwrap()].into_iter().flatten().count();
+    assert_eq!(written, 1, "one of two at once");
+    let back = set_up(db, &office, &north, 2, (None, &by, NOW)).await.unwrap().unwrap();
+    assert_eq!((back.version, back.geometry), (3, None));
+}
+
+on_both!(a_word_on_a_count_is_taken_once_or_withdrawn);
+async fn a_word_on_a_count_is_taken_once_or_withdrawn(db: &Db) {
+    use protocol::ids::AreaId;
+    use store::corrections::{is_waiting, leave, take, withdraw};
+
+    let (office, hall) = (office(), AreaId::new("hall").unwrap());
+    assert_eq!(take(db, &office, &hall).await.unwrap(), None);
+    leave(db, &office, &hall, 7).await.unwrap();
+    leave(db, &office, &hall, 9).await.unwrap();
+    assert!(is_waiting(db, &office, &hall).await.unwrap());
+    assert_eq!(take(db, &office, &hall).await.unwrap(), Some(9), "the newest");
+    assert_eq!(take(db, &office, &hall).await.unwrap(), None);
+    assert!(!withdraw(db, &office, &hall).await.unwrap(), "it was taken");
+    leave(db, &office, &hall, 0).await.unwrap();
+    assert!(withdraw(db, &office, &hall).await.unwrap());
+    assert!(!is_waiting(db, &office, &hall).await.unwrap());
+}

@@ -164,7 +164,10 @@ async fn still(office: &Office, camera: &CameraId) -> Result<protocol::setup::St
 async fn show(window: &Window, seconds: u64, writer: &mut OwnedWriteHalf) -> io::Result<()> {
     let end = Instant::now() + Duration::from_secs(seconds);
     let mut boxes = window.watch();
-    while let Ok(Ok(())) = tokio::time::timeout_at(end, boxes.changed()).await {
+    // A camera with a picture at any time would never let the time be up by itself.
+    while Instant::now() < end
+        && let Ok(Ok(())) = tokio::time::timeout_at(end, boxes.changed()).await
+    {
         let newest = boxes.borrow_and_update().clone();
         if let Some(newest) = newest {
             say(writer, &Answer::Boxes(newest)).await?;

@@ -19,7 +19,7 @@ use store::audit::{Event, What};
 use tokio::time::Instant;
 
 use super::super::session::{self, LoggedIn};
-use super::{check_admin, event, found};
+use super::{check_admin, event, found, said};
 use crate::app::App;
 use crate::problem::{Fault, Refusal};
 use crate::vision::{self, Answers};
@@ -37,7 +37,7 @@ enum Nothing {
 }
 
 fn away() -> Response {
-    (StatusCode::SERVICE_UNAVAILABLE, Json(Nothing::Away)).into_response()
+    said(StatusCode::SERVICE_UNAVAILABLE, &Nothing::Away)
 }
 
 /// Who asks may, from our own page; and it is written down that they did.

@@ -10,8 +10,10 @@ mod words;
 
 use std::sync::Arc;
 
-use axum::Router;
+use axum::http::StatusCode;
+use axum::response::{IntoResponse as _, Response};
 use axum::routing::{get, post};
+use axum::{Json, Router};
 use protocol::config::Camera;
 use protocol::ids::CameraId;
 use store::audit::{Event, What, Who};
@@ -21,7 +23,7 @@ use super::rights::{Right, Thing};
 use super::session::LoggedIn;
 use crate::app::App;
 use crate::page::Page;
-use crate::problem::{Fault, Refusal};
+use crate::problem::{Fault, Refusal, Told};
 use crate::visitor::Visitor;
 
 pub(super) use words::area_name;
@@ -51,6 +53,13 @@ fn frame(visitor: &Visitor, staff: &LoggedIn, path: &str) -> (Page, Nav) {
 fn found<'a>(app: &'a App, id: &str) -> Result<&'a Camera, Refusal> {
     let id = CameraId::new(id).map_err(|_| Fault::NotFound)?;
     app.config.camera(&id).ok_or_else(|| Fault::NotFound.into())
+}
+
+/// What the page's script is told where something didn't go as asked.
+fn said(status: StatusCode, words: &impl serde::Serialize) -> Response {
+    let mut response = (status, Json(words)).into_response();
+    response.extensions_mut().insert(Told);
+    response
 }
 
 fn event(staff: &LoggedIn, what: What, camera: &Camera) -> Event {

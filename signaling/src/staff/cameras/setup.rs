@@ -11,7 +11,7 @@ use store::audit::What;
 
 use super::super::form::Sent;
 use super::super::session::LoggedIn;
-use super::{check_admin, event, found};
+use super::{check_admin, event, found, said};
 use crate::problem::{Fault, Refusal};
 use crate::visitor::Visitor;
 
@@ -49,12 +49,12 @@ pub(super) async fn save(
     let Drawn { version, geometry } = serde_json::from_slice(&body).map_err(|_| Fault::BadRequest)?;
     let wrongs = geometry.wrongs(camera.role);
     if !wrongs.is_empty() {
-        return Ok((StatusCode::BAD_REQUEST, Json(Saved::Wrong { wrongs })).into_response());
+        return Ok(said(StatusCode::BAD_REQUEST, &Saved::Wrong { wrongs }));
     }
     let (ledger, office) = (&app.store.ledger, &app.config.office.id);
     let new = (Some(geometry), &staff.account.id, runtime::now());
     let Some(setup) = store::cameras::set_up(ledger, office, &camera.id, version, new).await? else {
-        return Ok((StatusCode::CONFLICT, Json(Saved::Stale)).into_response());
+        return Ok(said(StatusCode::CONFLICT, &Saved::Stale));
     };
     let version = setup.version;
     crate::audit::write(app, event(&staff, What::CameraSetUp, camera).with(version)).await;
