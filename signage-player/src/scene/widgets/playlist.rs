@@ -171,9 +171,16 @@ impl Playlist {
     /// The next item that can be played.
     fn choose(&self, now: Duration, library: &Library) -> Option<usize> {
         let count = self.items.len();
-        let is_aside = |record: &Record| record.aside_until.is_some_and(|until| now < until);
         let mut from_cursor = (0..count).map(|step| (self.cursor + step) % count);
-        from_cursor.find(|index| library.contains_key(self.items[*index].content()) && !is_aside(&self.records[*index]))
+        from_cursor.find(|index| self.is_playable(*index, now, library))
+    }
+
+    /// Whether an item is there, and not set aside.
+    fn is_playable(&self, index: usize, now: Duration, library: &Library) -> bool {
+        let Some((item, record)) = self.items.get(index).zip(self.records.get(index)) else {
+            return false;
+        };
+        library.contains_key(item.content()) && record.aside_until.is_none_or(|until| now >= until)
     }
 
     /// Begins to prepare an item, to be shown from `from` on, if its content is there.
