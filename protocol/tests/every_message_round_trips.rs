@@ -649,7 +649,7 @@ fn what_screens_say_and_are_told() {
             manifest: Manifest {
                 layout,
                 contents,
-                group: Some(group()),
+                group: Some(Box::new(group())),
             },
         },
         ToScreen::Areas {

@@ -127,6 +127,24 @@ fn when_the_leader_falls_the_others_play_on_and_it_joins_them_when_it_is_back() 
 }
 
 #[test]
+fn a_screen_on_another_page_is_not_waited_for_and_joins_when_it_is_back() {
+    let [left, right] = wall(["left", "right"], &[150, 90]);
+    let _left = left.start("");
+    let _right = right.start("30,50");
+    wait_for_role(&left, Role::Leads);
+    wait_for_step(&right);
+    // The leader's page is another one for longer than any item lasts.
+    assert_eq!(left.touch(), "away");
+    let seen = watch(&[&right], 200);
+    assert_smooth(&seen[0], 8);
+    assert_eq!(left.touch(), "home");
+    watch(&[&left], 90);
+    let seen = watch(&[&left, &right], 240);
+    assert_together(&seen[0], &seen[1]);
+    assert_smooth(&seen[1], 8);
+}
+
+#[test]
 fn a_screen_whose_partner_is_not_there_plays_alone_and_says_so() {
     let [left, _right] = wall(["left", "right"], &[60, 60]);
     let _left = left.start("");

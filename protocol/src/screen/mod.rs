@@ -56,7 +56,7 @@ pub struct Manifest {
     pub contents: BTreeMap<String, Content>,
     /// The screens with which it shows the same frames; none: it plays alone.
     #[serde(default, skip_serializing_if = "Option::is_none")]
-    pub group: Option<Group>,
+    pub group: Option<Box<Group>>,
 }
 
 /// A frame from a screen.

@@ -35,7 +35,7 @@ impl Shelf {
     pub fn new(cache: Cache, shown: Option<Manifest>, faults: Vec<String>) -> Self {
         Self {
             cache,
-            group: watch::Sender::new(shown.as_ref().and_then(|manifest| manifest.group.clone())),
+            group: watch::Sender::new(shown.as_ref().and_then(group_of)),
             shown: Mutex::new(shown),
             faults: Mutex::new(faults),
         }
@@ -55,9 +55,8 @@ impl Shelf {
 
     fn show(&self, manifest: Manifest) -> Event {
         self.group.send_if_modified(|group| {
-            let is_new = *group != manifest.group;
-            group.clone_from(&manifest.group);
-            is_new
+            let before = std::mem::replace(group, group_of(&manifest));
+            *group != before
         });
         let library = self.cache.library(&manifest);
         let mut shown = self.shown.lock().unwrap_or_else(PoisonError::into_inner);
@@ -75,6 +74,10 @@ impl Shelf {
             .as_ref()
             .map_or_else(Library::new, |manifest| self.cache.library(manifest))
     }
+}
+
+fn group_of(manifest: &Manifest) -> Option<Group> {
+    manifest.group.as_deref().cloned()
 }
 
 /// The picture's end.

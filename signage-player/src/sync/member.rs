@@ -29,7 +29,31 @@ const PAST_LIVES: usize = 16;
 /// Another screen, as it was heard last.
 struct Peer {
     beacon: Beacon,
-    past: VecDeque<u64>,
+    /// Its earlier lives, each with its last number: what somebody says again is not taken.
+    past: VecDeque<(u64, u64)>,
+}
+
+impl Peer {
+    /// The last number that was heard of a life.
+    fn last(&self, life: u64) -> Option<u64> {
+        let current = (self.beacon.life, self.beacon.number);
+        let mut known = std::iter::once(&current).chain(&self.past);
+        known.find(|(it, _)| *it == life).map(|(_, number)| *number)
+    }
+
+    /// Takes a newer beacon. Gives whether another life has begun.
+    fn take(&mut self, beacon: Beacon) -> bool {
+        let before = std::mem::replace(&mut self.beacon, beacon);
+        if before.life == self.beacon.life {
+            return false;
+        }
+        self.past.retain(|(life, _)| *life != self.beacon.life);
+        self.past.push_back((before.life, before.number));
+        if self.past.len() > PAST_LIVES {
+            self.past.pop_front();
+        }
+        true
+    }
 }
 
 /// The leader's clock over the network.
@@ -126,25 +150,12 @@ impl Member {
             return None;
         }
         let is_new = match self.peers.get_mut(&beacon.from) {
-            // Said before, or by a life that is over: somebody repeats it.
-            Some(peer) if peer.past.contains(&beacon.life) => return None,
-            Some(peer) if peer.beacon.life == beacon.life && peer.beacon.number >= beacon.number => return None,
-            Some(peer) => {
-                let before = std::mem::replace(&mut peer.beacon, beacon.clone());
-                let is_new = before.life != beacon.life;
-                if is_new {
-                    peer.past.push_back(before.life);
-                    if peer.past.len() > PAST_LIVES {
-                        peer.past.pop_front();
-                    }
-                }
-                is_new
-            }
+            Some(peer) if peer.last(beacon.life).is_some_and(|last| beacon.number <= last) => return None,
+            Some(peer) => peer.take(beacon.clone()),
             None => {
-                let past = VecDeque::new();
                 let peer = Peer {
                     beacon: beacon.clone(),
-                    past,
+                    past: VecDeque::new(),
                 };
                 self.peers.insert(beacon.from.clone(), peer);
                 true

@@ -19,7 +19,8 @@ use std::collections::BTreeMap;
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::time::Duration;
 
-use protocol::screen::{InGroup, Item};
+use protocol::screen::InGroup;
+use serde::Serialize;
 
 use plan::{Plan, Told};
 
@@ -71,11 +72,11 @@ impl Group {
         self.lock().base = tick;
     }
 
-    /// A playlist's part in it. The same zone with the same list on another screen is one with it.
+    /// A zone's part in it. The same zone with the same content on another screen is one with it.
     #[must_use]
-    pub fn zone(&self, zone: &str, items: &[Item]) -> Zone {
+    pub fn zone(&self, zone: &str, content: &impl Serialize) -> Zone {
         // Plain data with text keys is always JSON.
-        let list = serde_json::to_vec(items).unwrap_or_default();
+        let list = serde_json::to_vec(content).unwrap_or_default();
         let mut hash = 0xcbf2_9ce4_8422_2325_u64;
         let parts: [&[u8]; 5] = [self.page.as_bytes(), &[0], zone.as_bytes(), &[0], &list];
         for byte in parts.into_iter().flatten() {
@@ -92,6 +93,19 @@ impl Group {
     #[must_use]
     pub fn report(&self) -> Option<InGroup> {
         self.lock().report.clone()
+    }
+
+    /// For tests: in a group whose ticks are so many more than this stage's, and heard of what `leader` tells.
+    #[cfg(test)]
+    pub(crate) fn in_step_with(&self, leader: Option<&Self>, shift: i64) {
+        let told = leader.map(|leader| leader.lock().own.clone()).unwrap_or_default();
+        let other = |plan| Other {
+            told: Told { teller: 1, plan },
+            is_before: true,
+        };
+        let mut state = self.lock();
+        (state.is_on, state.shift) = (true, shift);
+        state.others = told.into_iter().map(|(zone, plan)| (zone, vec![other(plan)])).collect();
     }
 
     fn lock(&self) -> MutexGuard<'_, State> {
@@ -113,7 +127,7 @@ pub struct Sight {
     pub may_begin: bool,
 }
 
-/// A playlist's part in the group. When it is dropped, nothing is told of it any more.
+/// A zone's part in the group. When it is dropped, nothing is told of it any more.
 #[derive(Debug)]
 pub struct Zone {
     group: Group,
@@ -163,6 +177,8 @@ impl Drop for Zone {
 
 #[cfg(test)]
 mod tests {
+    use protocol::screen::Item;
+
     use super::plan::Entry;
     use super::*;
 

@@ -12,7 +12,7 @@ use gstreamer::prelude::*;
 use gstreamer_app as gst_app;
 use gstreamer_video as gst_video;
 use protocol::ids::{GroupId, ScreenId};
-use protocol::screen::{Content, Group, Item, Manifest, Widget};
+use protocol::screen::{Action, Content, Group, Item, Manifest, Widget};
 
 use super::office::{Office, Running, hash, pictures};
 
@@ -116,6 +116,13 @@ impl Screen {
         Running(command.spawn().expect("starts"))
     }
 
+    /// Touches it. Gives the page that is on show then.
+    pub fn touch(&self) -> String {
+        let output = self.office.ask(&["--touch", "128,72"]);
+        assert!(output.status.success(), "{}", String::from_utf8_lossy(&output.stderr));
+        String::from_utf8(output.stdout).expect("UTF-8").trim().to_owned()
+    }
+
     fn capture(&self) -> PathBuf {
         self.office.dir.path().join(format!("capture-{}", self.captures.get()))
     }
@@ -176,17 +183,29 @@ pub fn wall<const N: usize>(names: [&'static str; N], frames: &[u32]) -> [Screen
             lists: Vec::new(),
             transition: protocol::screen::Transition::Cut,
         };
+        // A touch leads to a page without a film, and back.
+        let home = &mut manifest.layout.pages[0];
+        home.on_touch = Some(go_to("away"));
+        let mut away = home.clone();
+        (away.name, away.on_touch) = ("away".into(), Some(go_to("home")));
+        away.background = "#808080".into();
+        away.zones.clear();
+        manifest.layout.pages.push(away);
         manifest.contents = films
             .iter()
             .map(|(name, bytes)| (name.clone(), content(bytes)))
             .collect();
-        manifest.group = Some(group(name, &addresses));
+        manifest.group = Some(Box::new(group(name, &addresses)));
         let office = Office::at("https://127.0.0.1:9", "");
         let bytes: Vec<&[u8]> = films.iter().map(|(_, bytes)| bytes.as_slice()).collect();
         put(&office, &manifest, &bytes);
         let captures = std::cell::Cell::new(0);
         Screen { office, name, captures }
     })
+}
+
+fn go_to(page: &str) -> Action {
+    Action::GoTo { page: page.into() }
 }
 
 fn put(office: &Office, manifest: &Manifest, contents: &[&[u8]]) {

@@ -88,7 +88,7 @@ impl Shelf {
     }
 
     fn show(&self, screen: &ScreenId, mut manifest: Manifest) {
-        manifest.group.clone_from(&self.group);
+        manifest.group = self.group.clone().map(Box::new);
         let ready = ready(manifest);
         let is_new = self.ready.borrow().as_ref().map(|it| &it.digest) != Some(&ready.digest);
         if is_new {
@@ -365,12 +365,19 @@ mod tests {
     use super::*;
 
     fn library(dir: &Path) -> Library {
+        library_with(dir, "")
+    }
+
+    /// `more`: further lines of the screen `lobby`, and further screens.
+    fn library_with(dir: &Path, more: &str) -> Library {
         let config = "[office]\nid = \"o\"\nname = { ja = \"o\" }\ntelephone = \"0\"\n\
              [paths]\nrun = \"run\"\nsecrets = \"s\"\ncontent = \"content\"\nrigs = \"r\"\n\
              [web]\nlisten = \"127.0.0.1:0\"\npublic_url = \"https://localhost\"\n\
              [media]\nudp = \"127.0.0.1:0\"\ncontrol = \"127.0.0.1:0\"\n\
              [[screen]]\nid = \"lobby\"\nname = { ja = \"l\" }\nlayout = \"lobby.json\"\n";
-        let config = Config::parse(Path::new("o.toml"), config).expect("sound").resolve(dir);
+        let config = Config::parse(Path::new("o.toml"), &format!("{config}{more}"))
+            .expect("sound")
+            .resolve(dir);
         fs::create_dir_all(dir.join("content")).expect("made");
         Library::new(&config, b"secret")
     }
@@ -429,6 +436,32 @@ mod tests {
             library.find(&content.sha256).is_none(),
             "what isn't there any more isn't named"
         );
+    }
+
+    #[test]
+    fn the_screens_of_a_group_are_told_each_other_and_one_key_that_is_not_the_offices() {
+        let dir = tempfile::tempdir().expect("temp");
+        let more = "group = \"wall\"\naddress = \"192.0.2.1:7400\"\n\
+             [[screen]]\nid = \"right\"\nname = { ja = \"r\" }\nlayout = \"lobby.json\"\n\
+             group = \"wall\"\naddress = \"192.0.2.2:7400\"\n";
+        let library = library_with(dir.path(), more);
+        fs::write(dir.path().join("content/a.png"), b"abc").expect("written");
+        fs::write(dir.path().join("lobby.json"), layout(A)).expect("written");
+        library.read();
+        let group = |screen: &str| {
+            let ready = library.watch(&ScreenId::new(screen).expect("valid")).borrow().clone();
+            match serde_json::from_str(ready.expect("a manifest").frame.as_str()).expect("a frame") {
+                ToScreen::Manifest { manifest } => manifest.group.expect("a group"),
+                other => panic!("{other:?}"),
+            }
+        };
+        let (left, right) = (group("lobby"), group("right"));
+        assert_eq!(left.others.values().collect::<Vec<_>>(), [&right.address]);
+        assert_eq!(right.others.keys().collect::<Vec<_>>(), [&left.screen]);
+        assert_eq!(left.key, right.key);
+        assert_eq!(left.key.len(), 64);
+        assert_ne!(left.key, key_of(b"secret", &GroupId::new("floor").expect("valid")));
+        assert_ne!(left.key, key_of(b"another", &left.name));
     }
 
     #[test]

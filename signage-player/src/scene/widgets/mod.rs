@@ -16,6 +16,7 @@ pub mod playlist;
 pub mod qr;
 pub mod rich_text;
 pub mod roll;
+mod rounds;
 mod strip;
 pub mod ticker;
 mod upright;
@@ -122,6 +123,11 @@ impl<F: PartialEq> Faced<F> {
     }
 }
 
+/// A moving text's part in its group: of the same text in the same place.
+fn strip(zone: &Zone, kit: &Kit) -> crate::sync::Zone {
+    kit.group.zone(&zone.name, &(&zone.rect, &zone.widget))
+}
+
 /// Makes the view of a zone's widget.
 ///
 /// # Errors
@@ -157,8 +163,8 @@ pub fn build(zone: &Zone, layout: &Layout, ground: Color, kit: &Kit) -> Result<B
         Widget::Parking { title, lots } => Box::new(CardView::new(place, title, parking::Parking(lots.clone()))?),
         Widget::Notices { title } => Box::new(CardView::new(place, title, notices::Notices)?),
         Widget::Clock => Box::new(clock::Clock::new(place)?),
-        Widget::Ticker { text, speed } => Box::new(ticker::Ticker::new(place, text, *speed)?),
-        Widget::Roll { text, size, speed } => Box::new(roll::Roll::new(place, text, *size, *speed)?),
+        Widget::Ticker { text, speed } => Box::new(ticker::Ticker::new(place, text, *speed, strip(zone, kit))?),
+        Widget::Roll { text, size, speed } => Box::new(roll::Roll::new(place, text, *size, *speed, strip(zone, kit))?),
         Widget::Label { text, size, color } => Box::new(label::Label::new(place, text, *size, color)?),
         Widget::RichText {
             text,

@@ -198,7 +198,7 @@ impl Playlist {
             let mut turns = self.due.levels[level].clone();
             turns.sort_by_key(|index| (index + count - self.cursor) % count);
             for index in turns {
-                if self.find(index, library).is_some() && !self.is_aside(index, now) {
+                if self.is_playable(index, now, library) {
                     return Some(index);
                 }
             }
@@ -217,6 +217,11 @@ impl Playlist {
         };
         let key = self.keys[index].insert(key);
         Some((path.cloned(), self.quarantine.case(key)))
+    }
+
+    /// Whether an item is there, and not set aside.
+    fn is_playable(&mut self, index: usize, now: UnixMillis, library: &Library) -> bool {
+        index < self.items.len() && self.find(index, library).is_some() && !self.is_aside(index, now)
     }
 
     /// Whether it has failed too often.

@@ -6,6 +6,7 @@ use anyhow::Result;
 use pango::WrapMode;
 use protocol::screen::{Language, Rect, Text};
 
+use super::rounds::Rounds;
 use super::strip::{Piece, Strip};
 use super::{Place, View};
 use crate::scene::data::{Data, Moment};
@@ -13,6 +14,7 @@ use crate::scene::layer::Layer;
 use crate::scene::palette;
 use crate::scene::text::{self, Style, units};
 use crate::stage::canvas::Canvas;
+use crate::sync::Zone;
 
 /// A paragraph that is longer is set in parts, so that no frame waits for it.
 const PART: usize = 400;
@@ -26,8 +28,10 @@ pub struct Roll {
     height: u32,
     style: Style,
     text: Text,
+    first_language: Language,
     parts: Vec<String>,
     strip: Strip,
+    rounds: Rounds,
 }
 
 /// Cuts a text into paragraphs, long ones after a sentence.
@@ -50,11 +54,11 @@ fn parts(text: &str) -> Vec<String> {
 }
 
 impl Roll {
-    /// A text at `speed` pixels a second.
+    /// A text at `speed` pixels a second, in step with that zone of other screens.
     ///
     /// # Errors
     /// None now; as all widgets.
-    pub fn new(place: Place, text: &Text, size: u32, speed: u32) -> Result<Self> {
+    pub fn new(place: Place, text: &Text, size: u32, speed: u32, zone: Zone) -> Result<Self> {
         let size = (f64::from(size) * place.scale).max(place.unit);
         Ok(Self {
             width: place.width,
@@ -62,7 +66,9 @@ impl Roll {
             style: Style::plain(size, palette::INK, place.language),
             parts: parts(text.in_language(place.language)),
             text: text.clone(),
+            first_language: place.language,
             strip: Strip::new(place.height, AHEAD, speed.min(MAX_SPEED)),
+            rounds: Rounds::new(zone),
         })
     }
 }
@@ -120,6 +126,14 @@ fn lines(part: &str, style: Style, width: u32) -> Result<Vec<Piece>> {
 impl View for Roll {
     fn draw(&mut self, now: &Moment, _data: &Data) -> Option<Rect> {
         let (parts, style, width) = (&self.parts, self.style, self.width);
+        // In another language it is as long as it is.
+        let is_own = self.style.language == self.first_language;
+        let since = is_own
+            .then(|| self.rounds.turn(now.at, self.strip.round_ends()))
+            .flatten();
+        if let Some(since) = since {
+            self.strip.restart_at(since);
+        }
         let has_moved = self
             .strip
             .move_to(now.at, parts.len(), |index| lines(&parts[index], style, width));
@@ -142,10 +156,12 @@ impl View for Roll {
             self.style.language = language;
             self.parts = parts(self.text.in_language(language));
             self.strip.restart();
+            self.rounds.leave();
         }
     }
 
     fn hidden(&mut self, _now: &Moment) {
+        self.rounds.leave();
         self.strip.restart();
     }
 }

@@ -47,6 +47,8 @@ pub(super) struct Strip {
     next: usize,
     /// Where it begins on the strip.
     end: i64,
+    /// Where this round's last part ends on the strip, once that is known.
+    round: Option<i64>,
     started: Option<Duration>,
     moved_at: Duration,
     /// The strip's pixel at the zone's edge where things go out.
@@ -63,6 +65,7 @@ impl Strip {
             tiles: VecDeque::new(),
             next: 0,
             end: 0,
+            round: None,
             started: None,
             moved_at: Duration::ZERO,
             offset: 0,
@@ -73,6 +76,27 @@ impl Strip {
     /// The next move begins from the start.
     pub(super) fn restart(&mut self) {
         self.started = None;
+    }
+
+    /// Begins from the start, as if it had begun at `at`.
+    pub(super) fn restart_at(&mut self, at: Duration) {
+        self.started = Some(at);
+        self.moved_at = at;
+        self.begin();
+    }
+
+    fn begin(&mut self) {
+        self.tiles.clear();
+        self.next = 0;
+        self.round = None;
+        // The first part comes in at the far edge.
+        self.end = self.room;
+    }
+
+    /// When all of this round will have gone out, and the next one comes in; `None`: not known yet.
+    pub(super) fn round_ends(&self) -> Option<Duration> {
+        let seconds = self.round? as f64 / f64::from(self.speed.max(1));
+        Some(self.started? + Duration::from_secs_f64(seconds.max(0.0)))
     }
 
     /// Moves to its place at `now` and draws what comes in soon, of `parts` parts that come round and round. Whether
@@ -87,10 +111,7 @@ impl Strip {
             Some(started) if now.saturating_sub(self.moved_at) < PAUSE => started,
             _ => {
                 self.started = Some(now);
-                self.tiles.clear();
-                self.next = 0;
-                // The first part comes in at the far edge.
-                self.end = self.room;
+                self.begin();
                 now
             }
         };
@@ -111,6 +132,7 @@ impl Strip {
             self.next += 1;
             if self.next == parts {
                 self.next = 0;
+                self.round = self.round.filter(|round| self.offset < *round).or(Some(self.end));
                 // Between the end and the next beginning the zone is empty once.
                 self.end += self.room;
             }

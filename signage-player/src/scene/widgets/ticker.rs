@@ -5,6 +5,7 @@
 use anyhow::Result;
 use protocol::screen::{Language, Rect, Text};
 
+use super::rounds::Rounds;
 use super::strip::{Piece, Strip};
 use super::{Place, View};
 use crate::scene::data::{Data, Moment};
@@ -12,6 +13,7 @@ use crate::scene::layer::Layer;
 use crate::scene::palette;
 use crate::scene::text::{self, Fit, Style, Words};
 use crate::stage::canvas::Canvas;
+use crate::sync::Zone;
 
 /// A piece ends at the next natural break after so many characters …
 const SOFT_LIMIT: usize = 12;
@@ -59,16 +61,18 @@ pub struct Ticker {
     size: f64,
     text: Text,
     language: Language,
+    first_language: Language,
     pieces: Vec<String>,
     strip: Strip,
+    rounds: Rounds,
 }
 
 impl Ticker {
-    /// A text at `speed` pixels a second.
+    /// A text at `speed` pixels a second, in step with that zone of other screens.
     ///
     /// # Errors
     /// None now; as all widgets.
-    pub fn new(place: Place, text: &Text, speed: u32) -> Result<Self> {
+    pub fn new(place: Place, text: &Text, speed: u32, zone: Zone) -> Result<Self> {
         Ok(Self {
             width: place.width,
             height: place.height,
@@ -78,7 +82,9 @@ impl Ticker {
             pieces: pieces(text.in_language(place.language)),
             text: text.clone(),
             language: place.language,
+            first_language: place.language,
             strip: Strip::new(place.width, AHEAD, speed.min(MAX_SPEED)),
+            rounds: Rounds::new(zone),
         })
     }
 }
@@ -105,6 +111,14 @@ impl View for Ticker {
     fn draw(&mut self, now: &Moment, _data: &Data) -> Option<Rect> {
         let style = Style::bold(self.size, palette::WHITE, self.language);
         let (pieces, height) = (&self.pieces, self.height);
+        // In another language it is as long as it is.
+        let is_own = self.language == self.first_language;
+        let since = is_own
+            .then(|| self.rounds.turn(now.at, self.strip.round_ends()))
+            .flatten();
+        if let Some(since) = since {
+            self.strip.restart_at(since);
+        }
         let has_moved = self.strip.move_to(now.at, pieces.len(), |index| {
             let layer = drawn(&pieces[index], style, height)?;
             let length = layer.width();
@@ -137,10 +151,12 @@ impl View for Ticker {
             self.language = language;
             self.pieces = pieces(self.text.in_language(language));
             self.strip.restart();
+            self.rounds.leave();
         }
     }
 
     fn hidden(&mut self, _now: &Moment) {
+        self.rounds.leave();
         self.strip.restart();
     }
 }

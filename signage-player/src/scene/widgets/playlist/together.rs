@@ -90,9 +90,10 @@ impl Playlist {
                 self.next = None;
                 self.together.opening = Some(wanted.entry);
                 self.together.ready_from = wanted.entry.begin + wanted.from;
-                // A shorter list than the others' is another zone; what isn't there is named elsewhere.
+                // What isn't there, or is set aside, is named elsewhere; the last picture stands.
                 let index = wanted.entry.item as usize;
-                if index < self.items.len() {
+                self.cursor = (index + 1) % self.items.len();
+                if self.is_playable(index, moment.wall, library) {
                     self.open(index, tick::duration(wanted.from), moment.at, library);
                 }
             }
@@ -146,9 +147,14 @@ impl Playlist {
         let due = self.together.part.due()?;
         let at = sight.tick - sight.shift;
         let decides = sight.told.is_none();
-        if self.together.given_up == Some(due) && decides && self.current.is_none() {
-            // It can't be played: something else soon.
-            return self.entry(now, sight.tick + SOON, library);
+        let is_lost = self.together.given_up == Some(due) || !self.is_playable(due.item as usize, now, library);
+        if is_lost && self.running(sight.shift) != Some(due) {
+            // It can't be played here: where this screen decides, something else soon.
+            return if decides {
+                self.entry(now, sight.tick + SOON, library)
+            } else {
+                None
+            };
         }
         if self.running(sight.shift) != Some(due) {
             return None;

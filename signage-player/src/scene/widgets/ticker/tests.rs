@@ -26,6 +26,10 @@ fn place() -> Place {
     }
 }
 
+fn zone() -> Zone {
+    crate::sync::Group::default().zone("news", &"text")
+}
+
 fn data() -> Data {
     Data::new(TimeZone::UTC, BTreeMap::new())
 }
@@ -57,6 +61,7 @@ fn a_text_of_any_length_keeps_few_pieces_and_covers_the_zone() {
         place(),
         &Text::from("お知らせは、次のとおりです。".repeat(4_000).as_str()),
         600,
+        zone(),
     )
     .expect("made");
     for number in 0..900 {
@@ -74,7 +79,7 @@ fn a_text_of_any_length_keeps_few_pieces_and_covers_the_zone() {
 
 #[test]
 fn the_picture_moves_by_whole_pixels_and_keeps_its_shape() {
-    let mut ticker = Ticker::new(place(), &Text::from("窓口のご案内"), 120).expect("made");
+    let mut ticker = Ticker::new(place(), &Text::from("窓口のご案内"), 120, zone()).expect("made");
     let shot = |ticker: &mut Ticker, at: Duration| {
         ticker.draw(&moment(at), &data());
         let mut canvas = Canvas::new(640, 64, palette::WHITE);
@@ -99,7 +104,7 @@ fn the_picture_moves_by_whole_pixels_and_keeps_its_shape() {
 fn an_empty_or_strange_text_does_no_harm() {
     for text in ["", " ", "مرحبا بالعالم", "👨‍👩‍👧‍👦🎌🇯🇵", "a\u{301}\u{301}\u{301}"]
     {
-        let mut ticker = Ticker::new(place(), &Text::from(text), 4_000_000_000).expect("made");
+        let mut ticker = Ticker::new(place(), &Text::from(text), 4_000_000_000, zone()).expect("made");
         for number in 0..5 {
             ticker.draw(&moment(tick(number * 30)), &data());
         }
