@@ -67,6 +67,7 @@ pub fn run(config: &Config, screen: &ScreenId, target: Target, capture: Option<&
     let (agent_listener, agent_path) = agent_place(config, screen).bind()?;
     let (events, receiver) = event::channel();
     let (status_in, status) = watch::channel(Report::default());
+    let (choices_in, choices) = watch::channel(None);
 
     let loaded = cache.current();
     let (layout, library) = match &loaded.manifest {
@@ -103,13 +104,16 @@ pub fn run(config: &Config, screen: &ScreenId, target: Target, capture: Option<&
         };
         shutdown.spawn(reader.run(shutdown.clone()));
     }
-    let stage = Stage::new(output, canvas, scene, data, kit, receiver, status_in, panels);
+    let stage = Stage::new(
+        output, canvas, scene, data, kit, receiver, status_in, panels, choices_in,
+    );
 
     let shelf = Arc::new(Shelf::new(cache, loaded.manifest, loaded.faults));
     let end = End {
         shelf: Arc::clone(&shelf),
         events: events.clone(),
         status: status.clone(),
+        choices,
         plays,
     };
     shutdown.spawn(end.serve(agent_listener, agent_path, shutdown.clone()));

@@ -11,6 +11,7 @@ mod fields;
 mod letters;
 mod people;
 mod player;
+mod remote;
 
 use std::net::{IpAddr, SocketAddr};
 use std::path::{Path, PathBuf};
@@ -29,6 +30,7 @@ pub use fields::{bytes_of, duration_of};
 pub use letters::{Line, Mail, MailTls, Sms};
 pub use people::{Oidc, OidcGroup, Privacy, Staff};
 pub use player::{Player, Touch, TouchDevice};
+pub use remote::Remote;
 
 /// Everything a deployment says of itself.
 #[derive(Debug, Clone, Deserialize)]
@@ -81,6 +83,9 @@ pub struct Config {
     /// What holds for every screen's player.
     #[serde(default)]
     pub player: Player,
+    /// Phones as the screens' remote controls.
+    #[serde(default)]
+    pub remote: Remote,
     /// Booths from where residents talk with sections.
     #[serde(default, rename = "booth")]
     pub booths: Vec<Booth>,

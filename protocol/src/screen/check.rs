@@ -4,7 +4,7 @@ use std::collections::HashSet;
 
 use serde_json::Value;
 
-use super::layout::{Action, Item, LAYOUT_VERSION, Layout, Page, Plan, Rect, Widget, Zone};
+use super::layout::{Action, Item, LAYOUT_VERSION, Layout, Page, Plan, QrKind, Rect, Widget, Zone};
 
 /// The longest text of a widget, in bytes: some 80 pages.
 pub const MAX_TEXT: usize = 200_000;
@@ -133,7 +133,16 @@ impl Layout {
                 check_text(place, &text.ja)
             }
             Widget::Ticker { text, .. } | Widget::Roll { text, .. } => check_text(place, &text.ja),
-            Widget::QrCode { content, .. } if content.is_empty() || content.len() > MAX_QR => fail(
+            Widget::QrCode {
+                kind: QrKind::Remote,
+                content,
+                ..
+            } if !content.is_empty() => fail(place, "a remote control's content comes from the server, expected none"),
+            Widget::QrCode {
+                kind: QrKind::Fixed,
+                content,
+                ..
+            } if content.is_empty() || content.len() > MAX_QR => fail(
                 place,
                 format!("content has {} bytes, expected 1 to {MAX_QR}", content.len()),
             ),

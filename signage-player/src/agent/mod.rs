@@ -20,7 +20,7 @@ use std::time::Duration;
 
 use anyhow::{Context, Result};
 use protocol::ids::ScreenId;
-use protocol::screen::{Manifest, ToScreen, VERSION};
+use protocol::screen::{Choices, Manifest, ToScreen, VERSION};
 use runtime::Shutdown;
 use tokio::sync::{mpsc, watch};
 
@@ -100,6 +100,7 @@ pub struct Agent {
     cache: Arc<Cache>,
     news: mpsc::Sender<News>,
     status: Status,
+    choices: watch::Receiver<Option<Choices>>,
     faults: Faults,
     shutdown: Shutdown,
 }
@@ -112,6 +113,7 @@ impl Agent {
         cache: Cache,
         news: mpsc::Sender<News>,
         status: Status,
+        choices: watch::Receiver<Option<Choices>>,
         faults: Faults,
         shutdown: Shutdown,
     ) -> Self {
@@ -120,6 +122,7 @@ impl Agent {
             cache: Arc::new(cache),
             news,
             status,
+            choices,
             faults,
             shutdown,
         }
@@ -146,6 +149,7 @@ impl Agent {
             settings: self.settings,
             news: self.news,
             status: self.status,
+            choices: self.choices,
             faults: self.faults,
             wanted,
         };

@@ -42,6 +42,7 @@ pub fn run(config: &Config, screen: &ScreenId, pair: bool) -> Result<()> {
         let faults = Faults::default();
         let (news, heard) = mpsc::channel(QUEUE);
         let (status_in, status) = watch::channel(Report::default());
+        let (choices_in, choices) = watch::channel(None);
         let (plays, played) = mpsc::channel(PLAYS);
         let mut settings = settings(config, screen);
         if pair {
@@ -58,6 +59,7 @@ pub fn run(config: &Config, screen: &ScreenId, pair: bool) -> Result<()> {
             place: agent_place(config, screen),
             news: heard,
             status: status_in,
+            choices: choices_in,
             plays,
             faults: faults.clone(),
         };
@@ -93,7 +95,7 @@ pub fn run(config: &Config, screen: &ScreenId, pair: bool) -> Result<()> {
             faults: faults.clone(),
         };
         let stored = cache.server().manifest.map(Arc::new);
-        let agent = Agent::new(settings, cache, news, status, faults, shutdown.clone());
+        let agent = Agent::new(settings, cache, news, status, choices, faults, shutdown.clone());
         shutdown.spawn(end.run(shutdown.clone()));
         shutdown.spawn(reporter.run(shutdown.clone()));
         shutdown.spawn(sticks.run(shutdown.clone()));

@@ -5,11 +5,12 @@ use std::sync::{Arc, Mutex, PoisonError};
 use std::time::Duration;
 
 use anyhow::{Context, Result};
-use protocol::screen::Manifest;
+use protocol::screen::{Choices, Manifest};
 use runtime::Shutdown;
 use tokio::io::BufReader;
 use tokio::net::unix::{OwnedReadHalf, OwnedWriteHalf};
 use tokio::net::{UnixListener, UnixStream};
+use tokio::sync::watch;
 use tokio::time::{MissedTickBehavior, interval};
 
 use super::plays::Plays;
@@ -71,6 +72,8 @@ pub struct End {
     pub events: Sender,
     /// How the stage is doing.
     pub status: Status,
+    /// What a phone may press.
+    pub choices: watch::Receiver<Option<Choices>>,
     /// What was played.
     pub plays: Plays,
 }
@@ -146,12 +149,19 @@ impl End {
     async fn tell(&self, mut output: OwnedWriteHalf) -> Result<()> {
         let mut status = interval(STATUS_EVERY);
         status.set_missed_tick_behavior(MissedTickBehavior::Delay);
+        let mut choices = self.choices.clone();
+        choices.mark_changed();
         let mut said = 0;
         loop {
             tokio::select! {
                 _ = status.tick() => {
                     let report = self.status.borrow().clone();
                     lines::write(&mut output, &FromPicture::Status { report }).await?;
+                }
+                changed = choices.changed() => {
+                    changed.ok().context("the stage is gone")?;
+                    let choices = choices.borrow_and_update().clone();
+                    lines::write(&mut output, &FromPicture::Choices { choices }).await?;
                 }
                 () = self.plays.changed() => {}
             }
