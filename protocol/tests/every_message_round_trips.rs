@@ -15,8 +15,8 @@ use protocol::ids::{
 use protocol::keys::{KeyMessage, Member, Round};
 use protocol::problem::Problem;
 use protocol::screen::{
-    Content, Group, InGroup, Layout, LotState, Manifest, Notice, QueueState, Report, Role, ScreenFrame, ToScreen,
-    Urgency,
+    Choice, ChoiceKind, Choices, Content, Group, InGroup, Layout, LotState, Manifest, Notice, Press, QueueState,
+    Remote, Report, Role, ScreenFrame, ToScreen, Urgency,
 };
 use protocol::seats::{Act, Colleague, InCall, Notes, Part, Person, SeatState};
 use protocol::signal::{
@@ -618,10 +618,23 @@ fn what_screens_say_and_are_told() {
             manifest: Some("00ff".into()),
         },
         ScreenFrame::Report { report },
+        ScreenFrame::Choices {
+            choices: Some(Choices {
+                page: "home".into(),
+                choices: vec![Choice {
+                    id: "chooser/vi".into(),
+                    text: "Tiếng Việt".into(),
+                    kind: ChoiceKind::Language,
+                    is_now: true,
+                }],
+            }),
+        },
+        ScreenFrame::Choices { choices: None },
         ScreenFrame::Ping,
     ] {
         match &frame {
-            ScreenFrame::Hello { .. } | ScreenFrame::Report { .. } | ScreenFrame::Ping => {}
+            ScreenFrame::Hello { .. } | ScreenFrame::Report { .. } => {}
+            ScreenFrame::Choices { .. } | ScreenFrame::Ping => {}
         }
         comes_back(&frame);
     }
@@ -683,6 +696,19 @@ fn what_screens_say_and_are_told() {
         },
         ToScreen::Error { problem: problem() },
         ToScreen::Look,
+        ToScreen::Remote {
+            remote: Remote::Open {
+                address: "https://localhost/r/lobby.x".into(),
+                until: UnixMillis(9),
+            },
+        },
+        ToScreen::Remote { remote: Remote::Held },
+        ToScreen::Press {
+            press: Press {
+                page: "home".into(),
+                choice: "zei".into(),
+            },
+        },
         ToScreen::Pong {
             now: Some(UnixMillis(7)),
         },
@@ -691,6 +717,7 @@ fn what_screens_say_and_are_told() {
         match &frame {
             ToScreen::Welcome { .. } | ToScreen::Manifest { .. } | ToScreen::Areas { .. } => {}
             ToScreen::Notices { .. } | ToScreen::Queues { .. } | ToScreen::Lots { .. } => {}
+            ToScreen::Remote { .. } | ToScreen::Press { .. } => {}
             ToScreen::Look | ToScreen::Error { .. } | ToScreen::Pong { .. } => {}
         }
         comes_back(&frame);

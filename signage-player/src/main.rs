@@ -17,6 +17,7 @@ use signage_player::stage::output::Target;
 use signage_player::stick::{self, Trust, bundle, watch};
 use signage_player::supervisor::{self, Part};
 use signage_player::sync::clock::Skew;
+use signage_player::touch::tell;
 use signage_player::{content, player};
 
 /// Shows a layout on a screen, with or without the network.
@@ -54,6 +55,11 @@ enum Command {
         /// The secret key's file, of `signage-player key`.
         #[arg(long)]
         key: PathBuf,
+    },
+    /// Lists this machine's input devices, says which are touch panels, and prints where they are touched.
+    Touch {
+        #[command(flatten)]
+        screen: Which,
     },
     /// Makes a key for bundles, and prints its public half for player.stick_keys.
     Key {
@@ -148,6 +154,10 @@ fn main() -> ExitCode {
         (Some(Command::MakeContent { folder }), _) => content::make(&folder),
         (Some(Command::Import { screen, folder, .. }), _) => import(&screen, folder),
         (Some(Command::Bundle { folder, key }), _) => make_bundle(&folder, &key),
+        (Some(Command::Touch { screen }), _) => {
+            let config = config_of(&screen.config, &screen.screen, false);
+            tell::tell(config.touch_of(&screen.screen))
+        }
         (Some(Command::Key { file }), _) => bundle::make_key(&file).map(|public| println!("{public}")),
         (None, Some(play)) => act(&config_of(&play.config, &play.screen, play.pair), &play),
         (None, None) => runtime::exit_config(&"expected --config FILE --screen ID, or a command; see --help"),

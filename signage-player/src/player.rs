@@ -84,6 +84,7 @@ pub fn run(config: &Config, screen: &ScreenId, how: &How) -> Result<()> {
     let (agent_listener, agent_path) = agent_place(config, screen).bind()?;
     let (events, receiver) = event::channel();
     let (status_in, status) = watch::channel(Report::default());
+    let (choices_in, choices) = watch::channel(None);
 
     let loaded = cache.current();
     let (layout, library) = match &loaded.manifest {
@@ -132,7 +133,9 @@ pub fn run(config: &Config, screen: &ScreenId, how: &How) -> Result<()> {
         };
         shutdown.spawn(reader.run(shutdown.clone()));
     }
-    let stage = Stage::new(output, canvas, scene, data, kit, receiver, status_in, panels);
+    let stage = Stage::new(
+        output, canvas, scene, data, kit, receiver, status_in, panels, choices_in,
+    );
 
     let shelf = Arc::new(Shelf::new(cache, loaded.manifest, loaded.faults));
     shutdown.spawn(sync::task::run(group, clock, shelf.group(), shutdown.clone()));
@@ -140,6 +143,7 @@ pub fn run(config: &Config, screen: &ScreenId, how: &How) -> Result<()> {
         shelf: Arc::clone(&shelf),
         events: events.clone(),
         status: status.clone(),
+        choices,
         plays,
     };
     shutdown.spawn(look_at_the_clock(events.clone(), shutdown.clone()));

@@ -144,7 +144,7 @@ async fn converse(office: Arc<Office>, mut socket: WebSocket) {
                 });
             }
             ScreenFrame::Ping => answers.push(ToScreen::Pong { now: None }),
-            ScreenFrame::Report { .. } => {}
+            ScreenFrame::Report { .. } | ScreenFrame::Choices { .. } => {}
         }
         let _ = office.heard.send(frame);
         for answer in answers {
@@ -164,6 +164,7 @@ struct Set {
     server: String,
     serving: tokio::task::JoinHandle<()>,
     faults: Faults,
+    choices: watch::Sender<Option<protocol::screen::Choices>>,
     budget: u64,
 }
 
@@ -192,6 +193,7 @@ impl Set {
             server,
             serving,
             faults: Faults::default(),
+            choices: watch::channel(None).0,
             budget: 1_000_000,
         }
     }
@@ -230,6 +232,7 @@ impl Set {
             self.cache(),
             news,
             status,
+            self.choices.subscribe(),
             faults,
             signage_player::agent::clock::ServerClock::default(),
             shutdown.clone(),

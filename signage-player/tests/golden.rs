@@ -10,12 +10,13 @@ use std::time::Duration;
 
 use common::{WALL, area, data, moment, scene};
 use protocol::congestion::{AreaState, Level, Trend};
-use protocol::screen::{Language, LotState, Notice, QueueState, Text, Urgency};
+use protocol::screen::{Language, LotState, Notice, QueueState, Remote, Text, Urgency};
 use protocol::time::UnixMillis;
 use signage_player::control::png;
 use signage_player::event::Snapshot;
 use signage_player::scene::data::{Data, Moment};
 use signage_player::stage::canvas::{Canvas, Region};
+use signage_player::touch::Phase;
 
 const CHANNEL_TOLERANCE: u8 = 40;
 const PIXEL_TOLERANCE: f64 = 0.005;
@@ -489,4 +490,55 @@ fn an_unset_clock_says_so() {
     };
     scene.draw(&mut canvas, &unset, &data(), &mut Region::default());
     compare("clock-unset", (744, 100), &canvas);
+}
+
+fn with_remote(remote: Remote) -> Data {
+    let mut data = data();
+    data.hear_remote(remote, WALL);
+    data
+}
+
+fn open() -> Remote {
+    Remote::Open {
+        address: "https://madoguchi.example.jp/r/lobby.5x0g7c2mqv9kt3hw8zjd4rbn1e".into(),
+        until: UnixMillis(WALL.0 + 60_000),
+    }
+}
+
+#[test]
+fn the_remote_controls_code() {
+    let widget = r#""widget":{"type":"qr_code","kind":"remote"}"#;
+    check("remote-open", (300, 340), widget, &with_remote(open()), &[0]);
+    check("remote-held", (300, 340), widget, &with_remote(Remote::Held), &[0]);
+    check("remote-off", (300, 340), widget, &data(), &[0]);
+}
+
+/// A page with two buttons and a code, and one with the way back.
+const DESK: &str = r##"{"version":2,"name":"t","width":1280,"height":720,"languages":["ja","vi"],"reset_after_ms":30000,"pages":[
+  {"name":"home","background":"#f4f6fb","zones":[
+    {"name":"clock","rect":{"x":512,"y":16,"width":744,"height":100},"widget":{"type":"clock"}},
+    {"name":"zei","rect":{"x":40,"y":160,"width":560,"height":140},"widget":{"type":"button","text":{"ja":"税のこと","vi":"Thuế"}},
+     "on_touch":{"do":"go_to","page":"zei"}},
+    {"name":"kosodate","rect":{"x":40,"y":340,"width":560,"height":140},"widget":{"type":"button","text":{"ja":"子育てのこと"}},
+     "on_touch":{"do":"go_to","page":"zei"}},
+    {"name":"phone","rect":{"x":900,"y":160,"width":320,"height":360},"widget":{"type":"qr_code","kind":"remote"}}]},
+  {"name":"zei","background":"#e8f1fe","zones":[
+    {"name":"back","rect":{"x":40,"y":160,"width":560,"height":140},"widget":{"type":"button","text":{"ja":"最初の画面にもどる"}},
+     "on_touch":{"do":"go_home"}}]}]}"##;
+
+#[test]
+fn what_lies_over_the_pages() {
+    let mut scene = scene(DESK);
+    let mut canvas = Canvas::new(1280, 720, [0, 0, 0]);
+    let mut draw = |scene: &mut signage_player::scene::Scene, data: &Data, at: u64, name: &str| {
+        let now = moment(Duration::from_millis(at));
+        scene.draw(&mut canvas, &now, data, &mut Region::default());
+        compare(name, (1280, 720), &canvas);
+    };
+    let (open, held) = (with_remote(open()), with_remote(Remote::Held));
+    scene.contact(1, Phase::Down, (100.0, 200.0), &moment(Duration::from_millis(10)));
+    draw(&mut scene, &open, 20, "over-pressed");
+    scene.contact(1, Phase::Up, (100.0, 200.0), &moment(Duration::from_millis(100)));
+    assert_eq!(scene.page(), "zei");
+    draw(&mut scene, &held, 24_000, "over-held-and-hint");
 }

@@ -174,6 +174,132 @@ fn a_real_click_in_the_window_opens_the_reception() {
     });
 }
 
+/// A player in a window of its own, and its pointer.
+struct Desk {
+    office: Office,
+    display: String,
+    window: String,
+    _keep: (Running, Running),
+}
+
+impl Desk {
+    /// `None` where there is no virtual display.
+    fn new() -> Option<Self> {
+        let (xvfb, display) = display()?;
+        let office = Office::at("https://127.0.0.1:9", "");
+        let layout = office.dir.path().join("layout.json");
+        std::fs::write(&layout, DESK).expect("written");
+        office.store(&layout);
+        let mut command = office.command(&[]);
+        command.env("DISPLAY", &display).env_remove("WAYLAND_DISPLAY");
+        let player = Running(command.spawn().expect("starts"));
+        frames_at_least(&office, 10);
+        let mut desk = Self {
+            office,
+            display,
+            window: String::new(),
+            _keep: (player, xvfb),
+        };
+        desk.window = wait_for("the window", LIMIT, || {
+            let found = desk.xdotool(&["search", "--onlyvisible", "--name", "."]);
+            found.lines().next().map(str::to_owned)
+        });
+        Some(desk)
+    }
+
+    fn xdotool(&self, arguments: &[&str]) -> String {
+        let mut command = Command::new("xdotool");
+        let output = command.args(arguments).env("DISPLAY", &self.display).output();
+        let output = output.expect("xdotool runs");
+        String::from_utf8_lossy(&output.stdout).trim().to_owned()
+    }
+
+    fn point(&self, x: u32, y: u32) {
+        self.xdotool(&[
+            "mousemove",
+            "--sync",
+            "--window",
+            &self.window,
+            &x.to_string(),
+            &y.to_string(),
+        ]);
+    }
+
+    /// What the button's middle looks like.
+    fn button(&self) -> [u8; 3] {
+        self.office.snapshot().color_at(140, 130)
+    }
+
+    fn page(&self, name: &str) {
+        wait_for(name, LIMIT, || {
+            self.office.status().filter(|report| report.page == name)
+        });
+    }
+}
+
+/// A button on each of two pages, at the same place; the second page goes back by itself after three seconds.
+const DESK: &str = r##"{"version":2,"name":"desk","width":640,"height":360,"pages":[
+  {"name":"home","background":"#ffffff","zones":[
+    {"name":"on","rect":{"x":40,"y":40,"width":200,"height":100},"widget":{"type":"button","text":{"ja":"次へ"}},
+     "on_touch":{"do":"go_to","page":"next"}}]},
+  {"name":"next","background":"#e8f1fe","back_after_ms":3000,"zones":[
+    {"name":"back","rect":{"x":40,"y":40,"width":200,"height":100},"widget":{"type":"button","text":{"ja":"戻る"}},
+     "on_touch":{"do":"go_home"}}]}]}"##;
+
+#[test]
+fn a_real_pointer_presses_at_its_lifting_and_not_where_it_was_dragged_off() {
+    let Some(desk) = Desk::new() else { return };
+    assert_eq!(desk.button(), BLUE);
+    desk.point(140, 90);
+    desk.xdotool(&["mousedown", "1"]);
+    wait_for("the button to look pressed", LIMIT, || {
+        (desk.button() != BLUE).then_some(())
+    });
+    desk.point(500, 300);
+    wait_for("it to look as before", LIMIT, || (desk.button() == BLUE).then_some(()));
+    desk.xdotool(&["mouseup", "1"]);
+    let frames = frames_at_least(&desk.office, 1).frames;
+    assert_eq!(
+        frames_at_least(&desk.office, frames + 30).page,
+        "home",
+        "a second later still"
+    );
+
+    // Held for longer than a second: a press all the same.
+    desk.point(140, 90);
+    desk.xdotool(&["mousedown", "1"]);
+    wait_for("the button to look pressed", LIMIT, || {
+        (desk.button() != BLUE).then_some(())
+    });
+    let frames = frames_at_least(&desk.office, 1).frames;
+    assert_eq!(
+        frames_at_least(&desk.office, frames + 45).page,
+        "home",
+        "not before the lifting"
+    );
+    desk.xdotool(&["mouseup", "1"]);
+    desk.page("next");
+    desk.page("home");
+}
+
+#[test]
+fn a_real_double_click_is_one_press_and_nobody_there_leads_back() {
+    let Some(desk) = Desk::new() else { return };
+    desk.point(140, 90);
+    // The second click is where the way back is by then.
+    desk.xdotool(&["click", "--repeat", "2", "--delay", "60", "1"]);
+    desk.page("next");
+    let frames = frames_at_least(&desk.office, 1).frames;
+    assert_eq!(frames_at_least(&desk.office, frames + 20).page, "next");
+    let mut hinted = false;
+    wait_for("the way back", LIMIT, || {
+        // The hint's band lies along the lower edge before.
+        hinted |= desk.office.snapshot().color_at(630, 350) == DEEP_BLUE;
+        desk.office.status().filter(|report| report.page == "home")
+    });
+    assert!(hinted, "it was said before");
+}
+
 #[test]
 fn a_display_that_comes_up_after_the_player_is_waited_for() {
     let Some((xvfb_before, display)) = display() else {

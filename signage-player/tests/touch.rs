@@ -5,8 +5,11 @@ mod common;
 
 use std::time::Duration;
 
+use common::office::{LIMIT, Office, frames_at_least};
 use common::panel::recording;
-use common::{data, moment, scene};
+use common::{data, moment, scene, wait_for};
+use evdev::uinput::VirtualDevice;
+use evdev::{AbsInfo, AbsoluteAxisCode, AttributeSet, EventType, InputEvent, KeyCode, PropType, UinputAbsSetup};
 use protocol::config::Touch;
 use signage_player::scene::Scene;
 use signage_player::stage::canvas::{Canvas, Region};
@@ -192,4 +195,76 @@ fn who_holds_a_finger_there_is_still_there_and_a_bag_that_leans_is_not() {
     drawn(&mut scene, ms(11_000), [(1, 1)]);
     drawn(&mut scene, ms(16_100), [(1, 1)]);
     assert_eq!(scene.page(), "home");
+}
+
+/// A touch panel that the kernel makes for us. `None` where it doesn't let us; says why.
+fn panel(name: &str) -> Option<VirtualDevice> {
+    let axis = |code, max| UinputAbsSetup::new(code, AbsInfo::new(0, 0, max, 0, 0, 0));
+    let made = VirtualDevice::builder().and_then(|builder| {
+        builder
+            .name(name)
+            .with_properties(&AttributeSet::from_iter([PropType::DIRECT]))?
+            .with_keys(&AttributeSet::from_iter([KeyCode::BTN_TOUCH]))?
+            .with_absolute_axis(&axis(AbsoluteAxisCode::ABS_MT_SLOT, 9))?
+            .with_absolute_axis(&axis(AbsoluteAxisCode::ABS_MT_TRACKING_ID, 65_535))?
+            .with_absolute_axis(&axis(AbsoluteAxisCode::ABS_MT_POSITION_X, 1279))?
+            .with_absolute_axis(&axis(AbsoluteAxisCode::ABS_MT_POSITION_Y, 719))?
+            .build()
+    });
+    match made {
+        Ok(device) => Some(device),
+        Err(error) => {
+            eprintln!("SKIPPED: no touch panel can be made with /dev/uinput: {error}");
+            None
+        }
+    }
+}
+
+fn tap(panel: &mut VirtualDevice, number: i32, x: i32, y: i32) {
+    let absolute = |code: AbsoluteAxisCode, value| InputEvent::new(EventType::ABSOLUTE.0, code.0, value);
+    panel
+        .emit(&[
+            absolute(AbsoluteAxisCode::ABS_MT_TRACKING_ID, number),
+            absolute(AbsoluteAxisCode::ABS_MT_POSITION_X, x),
+            absolute(AbsoluteAxisCode::ABS_MT_POSITION_Y, y),
+            InputEvent::new(EventType::KEY.0, KeyCode::BTN_TOUCH.0, 1),
+        ])
+        .expect("emitted");
+    panel
+        .emit(&[
+            absolute(AbsoluteAxisCode::ABS_MT_TRACKING_ID, -1),
+            InputEvent::new(EventType::KEY.0, KeyCode::BTN_TOUCH.0, 0),
+        ])
+        .expect("emitted");
+}
+
+#[test]
+fn a_panel_that_the_kernel_makes_presses_goes_and_comes_again() {
+    const NAME: &str = "madoguchi test panel";
+    let Some(first) = panel(NAME) else { return };
+    let office = Office::at(
+        "https://127.0.0.1:9",
+        &format!("[player.touch]\ndevice = {NAME:?}\nrotate = 180\n"),
+    );
+    let configs = std::path::Path::new(env!("CARGO_MANIFEST_DIR")).join("../configs");
+    office.store(&configs.join("content/layouts/lobby.json"));
+    let _player = office.start();
+    frames_at_least(&office, 10);
+    let mut panels = Some(first);
+    for round in 0..2_i32 {
+        let mut panel = panels.take().or_else(|| panel(NAME)).expect("made before");
+        let mut number = round * 1000;
+        // The panel hangs upside down. The button is at 1068,544.
+        wait_for("the reception page", LIMIT, || {
+            number += 1;
+            tap(&mut panel, number, 1279 - 1068, 719 - 544);
+            office.status().filter(|report| report.page == "reception")
+        });
+        drop(panel);
+        wait_for("what is missing is named", LIMIT, || {
+            let report = office.status()?;
+            report.faults.iter().any(|fault| fault.contains(NAME)).then_some(())
+        });
+        office.ask(&["--touch", "1068,640"]);
+    }
 }

@@ -24,7 +24,7 @@ use crate::nodes::Nodes;
 use crate::practice::Practices;
 use crate::problem::{Fault, Refusal};
 use crate::security::Headers;
-use crate::signage::{Library, Plays, Screens};
+use crate::signage::{Library, Plays, Remotes, Screens};
 use crate::staff::Passwords;
 use crate::throttle::Throttle;
 use crate::{
@@ -58,12 +58,15 @@ pub(crate) struct App {
     pub(crate) library: Library,
     pub(crate) screens: Screens,
     pub(crate) plays: Plays,
+    pub(crate) remotes: Remotes,
     pub(crate) passwords: Passwords,
     pub(crate) wrong_links: Throttle,
     pub(crate) wrong_logins: Throttle,
     /// Codes that new players ask for, and codes of theirs that staff mistype.
     pub(crate) new_pairings: Throttle,
     pub(crate) wrong_codes: Throttle,
+    /// Codes of screens' remote controls that don't exist.
+    pub(crate) wrong_remotes: Throttle,
     pub(crate) practices: Practices,
     /// Wrong short codes of appointments, from all addresses together.
     pub(crate) guesses: Guesses,
@@ -106,6 +109,8 @@ impl App {
             wrong_logins: Throttle::default(),
             new_pairings: Throttle::default(),
             wrong_codes: Throttle::default(),
+            wrong_remotes: Throttle::default(),
+            remotes: Remotes::default(),
             practices: Practices::default(),
             guesses: Guesses::default(),
             short_code_key,
@@ -131,6 +136,7 @@ impl App {
         self.shutdown.spawn(broadcast::end_those_over(Arc::clone(self)));
         self.shutdown.spawn(signage::follow_files(Arc::clone(self)));
         self.shutdown.spawn(signage::follow_screens(Arc::clone(self)));
+        self.shutdown.spawn(signage::follow_remotes(Arc::clone(self)));
         self.shutdown.spawn(signage::forget_old_plays(Arc::clone(self)));
         self.shutdown.spawn(signage::keep_tokens(Arc::clone(self)));
         self.shutdown.spawn(booth::keep_links(Arc::clone(self)));
@@ -162,6 +168,7 @@ impl App {
             .merge(practice::routes())
             .merge(staff::routes())
             .merge(signage::routes())
+            .merge(signage::remote_routes(self))
             .merge(live::routes())
             .merge(health::routes())
             .route("/language", get(visitor::choose_language))

@@ -12,6 +12,8 @@ const ENTRIES = {
   home: "src/public/main.ts",
   "home-style": "src/public/home.css",
   "booking-style": "src/public/booking.css",
+  remote: "src/remote/main.ts",
+  "remote-style": "src/remote/remote.css",
   call: "src/call/main.tsx",
   frames: "src/e2ee/worker.ts",
   papers: "src/talk/papers/render.ts",

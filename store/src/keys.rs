@@ -198,6 +198,11 @@ pub(crate) fn screen_picture_at(office: &OfficeId, id: &ScreenId) -> String {
     format!("mg:{{{office}:screen:{id}}}:picture-at")
 }
 
+/// `part`: `one`, `presses`, `choices`.
+pub(crate) fn screen_remote(office: &OfficeId, id: &ScreenId, part: &str) -> String {
+    format!("mg:{{{office}:screen:{id}}}:remote:{part}")
+}
+
 pub(crate) fn screen_report(office: &OfficeId, id: &ScreenId) -> String {
     format!("mg:{{{office}:screen:{id}}}:report")
 }

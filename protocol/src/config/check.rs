@@ -126,6 +126,7 @@ pub(super) fn check(config: &Config, file: &Path, text: &str) -> Result<(), Conf
     super::player::check(config, &checker)?;
     super::vision::check(config, &checker)?;
     super::groups::check(config, &checker)?;
+    super::remote::check(config, &checker)?;
     super::check_people::check(config, &checker)?;
     super::letters::check(config, &checker)?;
     Ok(())
@@ -439,6 +440,21 @@ person_heights = [[0.3, 0.1], [0.9, 0.2]]
         assert_eq!(config.paths.run, Path::new("/etc/run"));
         assert_eq!(config.cameras[0].source, "/etc/madoguchi/film.avi");
         assert_eq!(config.web.link_lifetime, std::time::Duration::from_secs(86_400));
+    }
+
+    #[test]
+    fn a_remote_control_has_an_end() {
+        let with = |remote: &str| GOOD.replace("[[section]]", &format!("[remote]\n{remote}\n[[section]]"));
+        let good = Config::parse(Path::new("madoguchi.toml"), &with("idle = \"90s\"")).expect("good");
+        assert_eq!(good.remote.idle.as_secs(), 90);
+        for (remote, field, why) in [
+            ("idle = \"2h\"", "remote.idle", "1s to 1h"),
+            ("longest = \"30s\"", "remote.longest", "remote.idle"),
+            ("idle = 60", "remote.idle", "string"),
+        ] {
+            let said = error(&with(remote));
+            assert!(said.contains(field) && said.contains(why), "{remote}: {said}");
+        }
     }
 
     #[test]

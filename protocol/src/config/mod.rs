@@ -13,6 +13,7 @@ mod groups;
 mod letters;
 mod people;
 mod player;
+mod remote;
 mod vision;
 
 use std::net::{IpAddr, SocketAddr};
@@ -32,6 +33,7 @@ pub use fields::{bytes_of, duration_of};
 pub use letters::{Line, Mail, MailTls, Sms};
 pub use people::{Oidc, OidcGroup, Privacy, Staff};
 pub use player::{Player, Touch, TouchDevice};
+pub use remote::Remote;
 pub use vision::Vision;
 
 /// Everything a deployment says of itself.
@@ -88,6 +90,9 @@ pub struct Config {
     /// What holds for every screen's player.
     #[serde(default)]
     pub player: Player,
+    /// Phones as the screens' remote controls.
+    #[serde(default)]
+    pub remote: Remote,
     /// Booths from where residents talk with sections.
     #[serde(default, rename = "booth")]
     pub booths: Vec<Booth>,

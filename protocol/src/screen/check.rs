@@ -5,7 +5,7 @@ use std::collections::HashSet;
 use serde_json::Value;
 
 use super::When;
-use super::layout::{Action, Item, LAYOUT_VERSION, Layout, Page, Plan, Programme, Rect, Widget, Zone};
+use super::layout::{Action, Item, LAYOUT_VERSION, Layout, Page, Plan, Programme, QrKind, Rect, Widget, Zone};
 use super::schedule::Day;
 
 /// The longest text of a widget, in bytes: some 80 pages.
@@ -146,7 +146,16 @@ impl Layout {
                 check_text(place, &text.ja)
             }
             Widget::Ticker { text, .. } | Widget::Roll { text, .. } => check_text(place, &text.ja),
-            Widget::QrCode { content, .. } if content.is_empty() || content.len() > MAX_QR => fail(
+            Widget::QrCode {
+                kind: QrKind::Remote,
+                content,
+                ..
+            } if !content.is_empty() => fail(place, "a remote control's content comes from the server, expected none"),
+            Widget::QrCode {
+                kind: QrKind::Fixed,
+                content,
+                ..
+            } if content.is_empty() || content.len() > MAX_QR => fail(
                 place,
                 format!("content has {} bytes, expected 1 to {MAX_QR}", content.len()),
             ),

@@ -223,7 +223,11 @@ pub enum Widget {
     },
     /// A QR code (ISO/IEC 18004), error correction M, with its quiet zone.
     QrCode {
-        /// What a phone reads, such as an address.
+        /// What it is for.
+        #[serde(default, skip_serializing_if = "QrKind::is_fixed")]
+        kind: QrKind,
+        /// What a phone reads, such as an address; of a remote control, nothing.
+        #[serde(default, skip_serializing_if = "String::is_empty")]
         content: String,
         /// What one gets there, in words.
         #[serde(default, skip_serializing_if = "Option::is_none")]
@@ -281,6 +285,23 @@ pub enum Transition {
 impl Transition {
     fn is_cut(&self) -> bool {
         *self == Self::Cut
+    }
+}
+
+/// What a QR code is for.
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
+#[serde(rename_all = "snake_case")]
+pub enum QrKind {
+    /// Always the same content.
+    #[default]
+    Fixed,
+    /// Makes the phone that reads it the screen's remote control; the server says by which address.
+    Remote,
+}
+
+impl QrKind {
+    fn is_fixed(&self) -> bool {
+        *self == Self::Fixed
     }
 }
 

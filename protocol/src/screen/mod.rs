@@ -8,6 +8,7 @@ pub mod group;
 pub mod layout;
 pub mod live;
 pub mod pairing;
+pub mod remote;
 pub mod report;
 pub mod schedule;
 mod text;
@@ -24,6 +25,7 @@ pub use check::{LayoutError, MAX_QR, MAX_TEXT, parse_color};
 pub use group::{Group, InGroup, Role};
 pub use layout::*;
 pub use live::{LotState, Notice, QueueState, Urgency};
+pub use remote::{Choice, ChoiceKind, Choices, Press, Remote};
 pub use schedule::When;
 pub use text::{Language, Text};
 
@@ -78,6 +80,11 @@ pub enum ScreenFrame {
     Report {
         /// The report.
         report: Report,
+    },
+    /// What a phone may press on the page on show, whenever that changes; `None`: the layout has no remote control.
+    Choices {
+        /// What.
+        choices: Option<Choices>,
     },
     /// Proves that the link works; answered by [`ToScreen::Pong`].
     Ping,
@@ -147,6 +154,16 @@ pub enum ToScreen {
     },
     /// Somebody wants to see what is on show: send it as PNG to `POST /api/screens/{id}/picture`.
     Look,
+    /// How the screen's remote control is from now on. Comes only after [`ScreenFrame::Choices`].
+    Remote {
+        /// How.
+        remote: Remote,
+    },
+    /// A phone has pressed something. Told once, and not again where it got lost.
+    Press {
+        /// What.
+        press: Press,
+    },
     /// Something was wrong with the last frame.
     Error {
         /// What.

@@ -5,7 +5,7 @@ use std::time::Duration;
 
 use anyhow::{Context, Error, Result, bail};
 use futures_util::{SinkExt, StreamExt};
-use protocol::screen::{InGroup, Manifest, Report, ScreenFrame, ToScreen};
+use protocol::screen::{Choices, InGroup, Manifest, Report, ScreenFrame, ToScreen};
 use tokio::net::TcpStream;
 use tokio::sync::{mpsc, watch};
 use tokio::time::{Instant, MissedTickBehavior, interval, timeout};
@@ -34,6 +34,8 @@ pub(super) struct Link {
     pub(super) settings: Arc<Settings>,
     pub(super) news: mpsc::Sender<News>,
     pub(super) status: Status,
+    /// What a phone may press.
+    pub(super) choices: watch::Receiver<Option<Choices>>,
     pub(super) faults: Faults,
     /// The manifest that the server wants on show.
     pub(super) wanted: watch::Sender<Option<Arc<Manifest>>>,
@@ -92,6 +94,11 @@ impl Link {
         let (mut reports, mut pings) = (interval(REPORT_EVERY), interval(PING_EVERY));
         reports.set_missed_tick_behavior(MissedTickBehavior::Delay);
         pings.set_missed_tick_behavior(MissedTickBehavior::Delay);
+        let mut choices = self.choices.clone();
+        // Nothing needn't be said to a server that was told nothing.
+        if choices.borrow_and_update().is_some() {
+            choices.mark_changed();
+        }
         let mut heard_at = Instant::now();
         let mut asked_at = None;
         loop {
@@ -103,6 +110,11 @@ impl Link {
                         Message::Close(frame) => bail!("the server closed the connection: {frame:?}"),
                         _ => {}
                     }
+                }
+                changed = choices.changed(), if *was_welcome => {
+                    changed.context("the way from the picture is gone")?;
+                    let choices = choices.borrow_and_update().clone();
+                    send(&mut socket, &ScreenFrame::Choices { choices }).await?;
                 }
                 _ = reports.tick(), if *was_welcome => send(&mut socket, &self.report()).await?,
                 _ = pings.tick() => {

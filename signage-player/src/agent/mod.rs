@@ -21,7 +21,7 @@ use std::time::Duration;
 
 use anyhow::{Context, Result};
 use protocol::ids::ScreenId;
-use protocol::screen::{Manifest, ToScreen, VERSION};
+use protocol::screen::{Choices, Manifest, ToScreen, VERSION};
 use runtime::Shutdown;
 use tokio::sync::{mpsc, watch};
 
@@ -102,6 +102,7 @@ pub struct Agent {
     cache: Arc<Cache>,
     news: mpsc::Sender<News>,
     status: Status,
+    choices: watch::Receiver<Option<Choices>>,
     faults: Faults,
     clock: ServerClock,
     shutdown: Shutdown,
@@ -115,6 +116,7 @@ impl Agent {
         cache: Cache,
         news: mpsc::Sender<News>,
         status: Status,
+        choices: watch::Receiver<Option<Choices>>,
         faults: Faults,
         clock: ServerClock,
         shutdown: Shutdown,
@@ -124,6 +126,7 @@ impl Agent {
             cache: Arc::new(cache),
             news,
             status,
+            choices,
             faults,
             clock,
             shutdown,
@@ -151,6 +154,7 @@ impl Agent {
             settings: self.settings,
             news: self.news,
             status: self.status,
+            choices: self.choices,
             faults: self.faults,
             wanted,
             clock: self.clock,

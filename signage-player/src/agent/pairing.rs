@@ -12,7 +12,7 @@ use std::time::Duration;
 use anyhow::{Context, Result, bail};
 use protocol::screen::pairing::{Ask, Denied, Offer, Paired, Why};
 use protocol::screen::schedule::usually_closed;
-use protocol::screen::{LAYOUT_VERSION, Language, Layout, Manifest, Page, Rect, Text, Widget, Zone};
+use protocol::screen::{LAYOUT_VERSION, Language, Layout, Manifest, Page, QrKind, Rect, Text, Widget, Zone};
 use reqwest::header::CONTENT_TYPE;
 use reqwest::{Method, Response, StatusCode};
 use tokio::sync::mpsc;
@@ -222,6 +222,7 @@ pub fn page(office: &Text, offer: &Offer) -> Layout {
                     "phone",
                     (976, 440, 240, 240),
                     Widget::QrCode {
+                        kind: QrKind::Fixed,
                         content: offer.verification_uri.clone(),
                         caption: None,
                     },

@@ -44,6 +44,7 @@ pub fn run(config: &Config, screen: &ScreenId, pair: bool) -> Result<()> {
         let clock = ServerClock::default();
         let (news, heard) = mpsc::channel(QUEUE);
         let (status_in, status) = watch::channel(Report::default());
+        let (choices_in, choices) = watch::channel(None);
         let (plays, played) = mpsc::channel(PLAYS);
         let mut settings = settings(config, screen);
         if pair {
@@ -60,6 +61,7 @@ pub fn run(config: &Config, screen: &ScreenId, pair: bool) -> Result<()> {
             place: agent_place(config, screen),
             news: heard,
             status: status_in,
+            choices: choices_in,
             plays,
             faults: faults.clone(),
         };
@@ -96,7 +98,7 @@ pub fn run(config: &Config, screen: &ScreenId, pair: bool) -> Result<()> {
             faults: faults.clone(),
         };
         let stored = cache.server().manifest.map(Arc::new);
-        let agent = Agent::new(settings, cache, news, status, faults, clock, shutdown.clone());
+        let agent = Agent::new(settings, cache, news, status, choices, faults, clock, shutdown.clone());
         shutdown.spawn(end.run(shutdown.clone()));
         shutdown.spawn(reporter.run(shutdown.clone()));
         shutdown.spawn(sticks.run(shutdown.clone()));

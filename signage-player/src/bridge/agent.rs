@@ -3,8 +3,8 @@
 use std::time::{Duration, Instant};
 
 use anyhow::{Context, Result};
-use protocol::screen::Report;
 use protocol::screen::report::Play;
+use protocol::screen::{Choices, Report};
 use runtime::Shutdown;
 use tokio::io::BufReader;
 use tokio::net::UnixStream;
@@ -50,6 +50,8 @@ pub struct End {
     pub news: mpsc::Receiver<News>,
     /// How the picture is doing.
     pub status: watch::Sender<Report>,
+    /// What a phone may press.
+    pub choices: watch::Sender<Option<Choices>>,
     /// What was played. When full, the picture waits, and keeps the rest.
     pub plays: mpsc::Sender<ToNote>,
     /// What is wrong.
@@ -115,45 +117,53 @@ impl End {
         for message in memory.replay(now).into_iter().chain([ToPicture::Faults { faults }]) {
             to.try_send(message).ok()?;
         }
-        let (back, status, plays) = (to.clone(), self.status.clone(), self.plays.clone());
-        let task = tokio::spawn(converse(stream, messages, back, status, plays));
+        let heard = Heard {
+            back: to.clone(),
+            status: self.status.clone(),
+            choices: self.choices.clone(),
+            plays: self.plays.clone(),
+        };
+        let task = tokio::spawn(converse(stream, messages, heard));
         Some(Talk { to, task })
     }
 }
 
-async fn converse(
-    stream: UnixStream,
-    messages: mpsc::Receiver<ToPicture>,
+/// Where what the picture says goes.
+struct Heard {
     back: mpsc::Sender<ToPicture>,
     status: watch::Sender<Report>,
+    choices: watch::Sender<Option<Choices>>,
     plays: mpsc::Sender<ToNote>,
-) -> Result<()> {
+}
+
+async fn converse(stream: UnixStream, messages: mpsc::Receiver<ToPicture>, heard: Heard) -> Result<()> {
     let (input, output) = stream.into_split();
+    let choices = heard.choices.clone();
     let ended = tokio::select! {
-        heard = hear(BufReader::new(input), back, status, plays) => heard,
+        heard = hear(BufReader::new(input), heard) => heard,
         told = tell(output, messages) => told,
     };
+    // A picture that isn't there offers nothing.
+    choices.send_replace(None);
     if let Err(error) = &ended {
         tracing::warn!("the picture's process: {error:#}");
     }
     ended
 }
 
-async fn hear(
-    mut input: BufReader<OwnedReadHalf>,
-    back: mpsc::Sender<ToPicture>,
-    status: watch::Sender<Report>,
-    plays: mpsc::Sender<ToNote>,
-) -> Result<()> {
+async fn hear(mut input: BufReader<OwnedReadHalf>, to: Heard) -> Result<()> {
     while let Some(message) = lines::read(&mut input).await? {
         match message {
             FromPicture::Status { report } => {
-                status.send_replace(report);
+                to.status.send_replace(report);
+            }
+            FromPicture::Choices { choices } => {
+                to.choices.send_replace(choices);
             }
             FromPicture::Played { number, play } => {
-                let back = back.clone();
+                let back = to.back.clone();
                 let note = ToNote { play, number, back };
-                plays.send(note).await.ok().context("the journal is gone")?;
+                to.plays.send(note).await.ok().context("the journal is gone")?;
             }
         }
     }

@@ -23,6 +23,7 @@ pub struct Memory {
     manifest: Option<Arc<Manifest>>,
     welcome: Option<(ToScreen, Duration)>,
     notices: Option<(ToScreen, Duration)>,
+    remote: Option<(ToScreen, Duration)>,
     areas: BTreeMap<AreaId, AreaState>,
     queues: BTreeMap<String, QueueState>,
     lots: BTreeMap<String, LotState>,
@@ -45,10 +46,15 @@ impl Memory {
                 match &frame {
                     ToScreen::Welcome { .. } => self.welcome = Some((frame.clone(), now)),
                     ToScreen::Notices { .. } => self.notices = Some((frame.clone(), now)),
+                    ToScreen::Remote { .. } => self.remote = Some((frame.clone(), now)),
                     ToScreen::Areas { areas } => keep(&mut self.areas, areas, |it| it.area.clone()),
                     ToScreen::Queues { queues } => keep(&mut self.queues, queues, |it| it.queue.clone()),
                     ToScreen::Lots { lots } => keep(&mut self.lots, lots, |it| it.lot.clone()),
-                    ToScreen::Manifest { .. } | ToScreen::Error { .. } | ToScreen::Look | ToScreen::Pong { .. } => {}
+                    ToScreen::Manifest { .. }
+                    | ToScreen::Error { .. }
+                    | ToScreen::Look
+                    | ToScreen::Press { .. }
+                    | ToScreen::Pong { .. } => {}
                 }
                 said(frame, Duration::ZERO)
             }
@@ -66,7 +72,7 @@ impl Memory {
             });
         }
         // The welcome first: it says how the clocks differ.
-        for (frame, at) in self.welcome.iter().chain(&self.notices) {
+        for (frame, at) in self.welcome.iter().chain(&self.notices).chain(&self.remote) {
             messages.push(said(frame.clone(), now.saturating_sub(*at)));
         }
         let areas: Vec<_> = self.areas.values().cloned().collect();

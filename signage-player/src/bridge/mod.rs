@@ -14,7 +14,7 @@ pub mod plays;
 use std::time::Duration;
 
 use protocol::screen::report::Play;
-use protocol::screen::{Manifest, Report, ToScreen};
+use protocol::screen::{Choices, Manifest, Report, ToScreen};
 use serde::{Deserialize, Serialize};
 
 /// The longest message in bytes: a manifest, with room to spare.
@@ -61,6 +61,11 @@ pub enum FromPicture {
     Status {
         /// The report.
         report: Report,
+    },
+    /// What a phone may press, whenever that changes, and at the beginning.
+    Choices {
+        /// What; `None`: the layout has no remote control.
+        choices: Option<Choices>,
     },
     /// An item was on show. Said again on each connection until it is noted.
     Played {
@@ -116,6 +121,7 @@ mod tests {
             FromPicture::Status {
                 report: Report::default(),
             },
+            FromPicture::Choices { choices: None },
             FromPicture::Played { number: 3, play },
         ] {
             let json = serde_json::to_string(&message).expect("json");

@@ -5,7 +5,7 @@ use std::sync::{Arc, Mutex, PoisonError};
 use std::time::Duration;
 
 use anyhow::{Context, Result};
-use protocol::screen::{Group, Manifest};
+use protocol::screen::{Choices, Group, Manifest};
 use runtime::Shutdown;
 use tokio::io::BufReader;
 use tokio::net::unix::{OwnedReadHalf, OwnedWriteHalf};
@@ -88,6 +88,8 @@ pub struct End {
     pub events: Sender,
     /// How the stage is doing.
     pub status: Status,
+    /// What a phone may press.
+    pub choices: watch::Receiver<Option<Choices>>,
     /// What was played.
     pub plays: Plays,
 }
@@ -163,12 +165,19 @@ impl End {
     async fn tell(&self, mut output: OwnedWriteHalf) -> Result<()> {
         let mut status = interval(STATUS_EVERY);
         status.set_missed_tick_behavior(MissedTickBehavior::Delay);
+        let mut choices = self.choices.clone();
+        choices.mark_changed();
         let mut said = 0;
         loop {
             tokio::select! {
                 _ = status.tick() => {
                     let report = self.status.borrow().clone();
                     lines::write(&mut output, &FromPicture::Status { report }).await?;
+                }
+                changed = choices.changed() => {
+                    changed.ok().context("the stage is gone")?;
+                    let choices = choices.borrow_and_update().clone();
+                    lines::write(&mut output, &FromPicture::Choices { choices }).await?;
                 }
                 () = self.plays.changed() => {}
             }

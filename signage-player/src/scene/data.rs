@@ -8,7 +8,7 @@ use jiff::civil::DateTime;
 use jiff::tz::TimeZone;
 use protocol::congestion::{AreaState, Level};
 use protocol::ids::AreaId;
-use protocol::screen::{LotState, Notice, QueueState, Urgency};
+use protocol::screen::{LotState, Notice, QueueState, Remote, Urgency};
 use protocol::time::UnixMillis;
 
 use crate::event::Library;
@@ -42,6 +42,17 @@ pub struct Shown {
     pub age: Option<Duration>,
 }
 
+/// The screen's remote control as it may be shown now.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum Control {
+    /// Nobody can have it now: no server, or no layout for it.
+    Off,
+    /// By this address.
+    Open(String),
+    /// A phone has it.
+    Held,
+}
+
 /// Everything that widgets look at.
 #[derive(Debug)]
 pub struct Data {
@@ -56,6 +67,8 @@ pub struct Data {
     queues: BTreeMap<String, (QueueState, Option<Duration>)>,
     lots: BTreeMap<String, LotState>,
     notices: Vec<Notice>,
+    /// What the server said of the remote control, and until when by its clock.
+    control: (Control, Option<UnixMillis>),
     /// By our clock, when the server last proved that what it said holds.
     heard_at: Option<UnixMillis>,
     /// The server's clock minus ours, in milliseconds.
@@ -78,6 +91,7 @@ impl Data {
             queues: BTreeMap::new(),
             lots: BTreeMap::new(),
             notices: Vec::new(),
+            control: (Control::Off, None),
             heard_at: None,
             server_ahead: 0,
             is_told: false,
@@ -162,6 +176,24 @@ impl Data {
         notices.truncate(MAX_NAMED);
         self.notices = notices;
         self.heard(now);
+    }
+
+    /// The server says how the remote control is.
+    pub fn hear_remote(&mut self, remote: Remote, now: UnixMillis) {
+        self.control = match remote {
+            Remote::Open { address, until } => (Control::Open(address), Some(until)),
+            Remote::Held => (Control::Held, None),
+        };
+        self.heard(now);
+    }
+
+    /// The remote control as it may be shown now: a server that is silent takes it away.
+    #[must_use]
+    pub fn control(&self, now: UnixMillis) -> &Control {
+        let (control, until) = &self.control;
+        let is_over = until.is_some_and(|until| self.theirs(now) >= until);
+        let is_vouched = self.heard_at.is_some_and(|at| now.since(at) <= STALE_AFTER);
+        if is_vouched && !is_over { control } else { &Control::Off }
     }
 
     /// A queue as it may be shown: its state, how old that is, and when it last called.

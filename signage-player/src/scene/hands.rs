@@ -92,6 +92,11 @@ impl Scene {
         true
     }
 
+    /// Somebody is there, wherever they press.
+    pub(super) fn touched(&mut self, now: &Moment) {
+        self.hands.touched_at = self.hands.touched_at.max(now.at);
+    }
+
     /// Does what was pressed.
     pub(super) fn act(&mut self, action: Action, now: &Moment) {
         match action {

@@ -1,4 +1,4 @@
-//! The scene: a layout's pages with their zones, which one is on show, what a touch does (`hands`).
+//! The scene: a layout's pages with their zones, which one is on show, what a touch (`hands`) or a phone (`remote`) does.
 //!
 //! Invariant: the canvas shows the current page's background and its zones from back to front; what a
 //! zone reports as changed is painted anew together with everything that overlaps it, and nothing else.
@@ -9,6 +9,7 @@ mod hint;
 pub mod layer;
 pub mod markup;
 pub mod palette;
+pub mod remote;
 mod sheet;
 pub mod standby;
 pub mod text;
@@ -30,6 +31,7 @@ use data::{Data, Moment};
 use hands::Hands;
 use hint::Hint;
 use palette::Color;
+use remote::Badge;
 use widgets::View;
 use widgets::banner::Banner;
 
@@ -75,6 +77,7 @@ pub struct Scene {
     language: Language,
     banner: Banner,
     hands: Hands,
+    badge: Badge,
     /// Nothing of the current page is on the canvas yet.
     is_new: bool,
     /// The screen is off: the canvas is black.
@@ -112,6 +115,7 @@ impl Scene {
             language: layout.languages.first().copied().unwrap_or_default(),
             banner: Banner::new(&layout),
             hands: Hands::new(Hint::new(&layout)),
+            badge: Badge::new(&layout),
             layout,
             pages,
             current: 0,
@@ -140,6 +144,7 @@ impl Scene {
             return;
         }
         self.is_dark = false;
+        self.draw_remote(now, data, changed);
         let page = &mut self.pages[self.current];
         if self.is_new {
             page.zones.iter_mut().for_each(|zone| zone.view.shown(now));
@@ -162,6 +167,7 @@ impl Scene {
             // What a band covers whole needn't be painted.
             if banner != Some(area) {
                 paint(page, canvas, area);
+                self.badge.paint(canvas, area);
                 self.hands.paint(canvas, area);
             }
             if let Some(clip) = banner {

@@ -4,6 +4,7 @@ use std::time::Duration;
 
 use protocol::congestion::Level;
 use protocol::screen::Language::{self, Easy, En, Ja, Ko, Vi, Zh};
+use protocol::screen::Text;
 
 /// A level in words.
 #[must_use]
@@ -160,6 +161,92 @@ pub fn touch_to_stay(language: Language) -> &'static str {
             "Chạm vào màn hình để tiếp tục",
         ],
     )
+}
+
+/// A phone has the screen.
+#[must_use]
+pub fn phone_controls(language: Language) -> &'static str {
+    pick(
+        language,
+        [
+            "スマートフォンで操作中です",
+            "スマートフォンで うごかして います",
+            "Controlled by a phone",
+            "正在用手机操作",
+            "휴대전화로 조작 중입니다",
+            "Đang điều khiển bằng điện thoại",
+        ],
+    )
+}
+
+/// What one gets by the remote control's QR code.
+#[must_use]
+pub fn control_by_phone(language: Language) -> &'static str {
+    pick(
+        language,
+        [
+            "スマートフォンで操作",
+            "スマートフォンで うごかす",
+            "Use your phone",
+            "用手机操作",
+            "휴대전화로 조작",
+            "Dùng điện thoại",
+        ],
+    )
+}
+
+/// The remote control can't be had now.
+#[must_use]
+pub fn no_control(language: Language) -> &'static str {
+    pick(
+        language,
+        [
+            "スマートフォン操作は準備中です",
+            "スマートフォンは いま つかえません",
+            "Phone control isn't ready",
+            "手机操作准备中",
+            "휴대전화 조작 준비 중",
+            "Chưa dùng được điện thoại",
+        ],
+    )
+}
+
+/// A choice that leads on and has no words of its own.
+#[must_use]
+pub fn go_on() -> Text {
+    all([
+        "次の画面へ",
+        "つぎの がめんへ",
+        "Next screen",
+        "下一页",
+        "다음 화면으로",
+        "Màn hình tiếp theo",
+    ])
+}
+
+/// A choice that leads back to the start and has no words of its own.
+#[must_use]
+pub fn go_home() -> Text {
+    all([
+        "最初の画面に戻る",
+        "さいしょの がめんに もどる",
+        "Back to the start",
+        "返回首页",
+        "처음 화면으로",
+        "Về màn hình đầu",
+    ])
+}
+
+fn all([ja, easy, en, zh, ko, vi]: [&str; 6]) -> Text {
+    let some = |text: &str| Some(text.to_owned());
+    Text {
+        ja: ja.to_owned(),
+        easy: some(easy),
+        en: some(en),
+        zh: some(zh),
+        ko: some(ko),
+        vi: some(vi),
+    }
 }
 
 /// The clock isn't set: the time of day is not known.

@@ -13,17 +13,21 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use anyhow::{Result, bail};
-use protocol::screen::{Layout, Report, ToScreen};
+use protocol::screen::{Choices, Layout, Report, ToScreen};
 use protocol::time::UnixMillis;
 use runtime::Shutdown;
 use tokio::sync::watch;
 
 use crate::event::{Event, Receiver, Snapshot};
 use crate::scene::data::{Data, Moment};
+use crate::scene::remote::Standing;
 use crate::scene::{Kit, Scene};
 use crate::touch::reader::Faults;
 use canvas::{Canvas, Region};
 use output::{Output, PERIOD};
+
+/// A phone's press that took longer is not done.
+const PRESS_LASTS: Duration = Duration::from_secs(3);
 
 /// How often the status is told.
 const STATUS_EVERY: Duration = Duration::from_millis(250);
@@ -40,6 +44,9 @@ pub struct Stage {
     told_at: Duration,
     changed: Region,
     panels: Faults,
+    /// What a phone may press, and what that followed from.
+    choices: watch::Sender<Option<Choices>>,
+    standing: Option<Standing>,
 }
 
 impl Stage {
@@ -55,6 +62,7 @@ impl Stage {
         events: Receiver,
         status: watch::Sender<Report>,
         panels: Faults,
+        choices: watch::Sender<Option<Choices>>,
     ) -> Self {
         Self {
             output,
@@ -67,6 +75,8 @@ impl Stage {
             told_at: Duration::ZERO,
             changed: Region::default(),
             panels,
+            choices,
+            standing: None,
         }
     }
 
@@ -87,6 +97,7 @@ impl Stage {
             self.scene.draw(&mut self.canvas, &now, &self.data, &mut self.changed);
             self.output.seen().expect_dark(self.scene.is_dark());
             self.output.push(&self.canvas, &self.changed, at);
+            self.tell_choices();
             self.tell(at);
             if let Some(fault) = self.output.fault() {
                 bail!("the output ended: {fault}");
@@ -137,6 +148,12 @@ impl Stage {
             }
             ToScreen::Lots { lots } => self.data.hear_lots(lots, said_at),
             ToScreen::Notices { notices } => self.data.hear_notices(notices, said_at),
+            ToScreen::Remote { remote } => self.data.hear_remote(remote, said_at),
+            // What was late on its way is not done any more: whoever pressed it has seen that nothing happened.
+            ToScreen::Press { press } if age <= PRESS_LASTS => {
+                self.scene.press(&press, now);
+            }
+            ToScreen::Press { .. } => {}
             ToScreen::Pong { .. } => self.data.heard(said_at),
             // The agent's own business.
             ToScreen::Manifest { .. } | ToScreen::Look | ToScreen::Error { .. } => {}
@@ -164,6 +181,7 @@ impl Stage {
         tracing::info!(layout = layout.name, contents = library.len(), "showing");
         self.scene.leave(now);
         self.scene = scene;
+        self.standing = None;
         self.data.library = library;
     }
 
@@ -172,6 +190,19 @@ impl Stage {
             width: self.canvas.width(),
             height: self.canvas.height(),
             pixels: self.canvas.bytes().to_vec(),
+        }
+    }
+
+    /// What a phone may press, when that has changed.
+    fn tell_choices(&mut self) {
+        let standing = self.scene.standing();
+        if self.standing.replace(standing) != Some(standing) {
+            let now = self.scene.choices();
+            self.choices.send_if_modified(|told| {
+                let is_news = *told != now;
+                *told = now;
+                is_news
+            });
         }
     }
 

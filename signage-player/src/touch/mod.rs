@@ -1,6 +1,7 @@
 //! Touch panels, read from the kernel (evdev), as outputs without a window system tell nobody about touches: `decode` makes
 //! contacts of the kernel's events, `mapping` places of the picture of the panel's units, `panel` says which devices are
-//! touch panels, `reader` opens them as they come and go; `press` makes presses of contacts, wherever these come from.
+//! touch panels, `reader` opens them as they come and go; `press` makes presses of contacts, wherever these come from;
+//! `tell` shows all that to whoever sets up a screen.
 //!
 //! Invariant: every contact that came down is told up or cancelled, also when its panel is pulled out.
 
@@ -9,6 +10,7 @@ pub mod mapping;
 pub mod panel;
 pub mod press;
 pub mod reader;
+pub mod tell;
 
 /// What becomes of a contact.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]

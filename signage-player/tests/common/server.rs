@@ -212,7 +212,7 @@ async fn converse(told: Arc<Told>, mut socket: WebSocket) -> Option<()> {
                         frames_changed(&mut socket, &mut frames).await?;
                     }
                     ScreenFrame::Ping => send(&mut socket, r#"{"type":"pong"}"#).await?,
-                    ScreenFrame::Report { .. } => {}
+                    ScreenFrame::Report { .. } | ScreenFrame::Choices { .. } => {}
                 }
             }
             changed = manifest.changed(), if is_welcome => {

@@ -1,4 +1,4 @@
-//! The six languages of the booking pages and their catalogues. Invariant (tested): all have the same keys with the same
+//! The six languages of the booking pages and of the screens' remote control, and their catalogues. Invariant (tested): all have the same keys with the same
 //! placeholders, every key that is used exists, and in やさしい日本語 no kanji stands without its reading.
 
 use std::collections::BTreeMap;
@@ -226,10 +226,17 @@ mod tests {
     #[test]
     fn every_key_that_pages_use_exists() {
         let root = Path::new(env!("CARGO_MANIFEST_DIR"));
-        let templates = std::fs::read_dir(root.join("templates/booking")).expect("templates");
-        let sources = std::fs::read_dir(root.join("src/booking")).expect("sources");
+        let folders = [
+            "templates/booking",
+            "templates/remote",
+            "src/booking",
+            "src/signage/remote",
+        ];
+        let files = folders
+            .iter()
+            .flat_map(|it| std::fs::read_dir(root.join(it)).expect("a folder"));
         let mut used = 0;
-        for file in templates.chain(sources).flatten().filter(|it| it.path().is_file()) {
+        for file in files.flatten().filter(|it| it.path().is_file()) {
             let text = std::fs::read_to_string(file.path()).expect("readable");
             for before in [
                 "leaf.w(\"",

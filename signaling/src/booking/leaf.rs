@@ -26,13 +26,13 @@ const SECRET_FORM_PAGE: (HeaderName, HeaderValue) =
     (header::REFERRER_POLICY, HeaderValue::from_static("strict-origin"));
 
 /// The person behind a request for a booking page.
-pub(super) struct Booker {
-    pub(super) app: Arc<App>,
+pub(crate) struct Booker {
+    pub(crate) app: Arc<App>,
     /// The language of what is answered.
-    pub(super) tongue: Tongue,
+    pub(crate) tongue: Tongue,
     /// Whether the person has chosen it.
-    pub(super) has_chosen: bool,
-    pub(super) address: IpAddr,
+    pub(crate) has_chosen: bool,
+    pub(crate) address: IpAddr,
     jar: CookieJar,
     headers: HeaderMap,
     uri: Uri,
@@ -59,7 +59,7 @@ impl FromRequestParts<Arc<App>> for Booker {
 
 impl Booker {
     /// The same person, who is answered in the language of a booking, unless they have chosen another.
-    pub(super) fn reading(mut self, lang: &str) -> Self {
+    pub(crate) fn reading(mut self, lang: &str) -> Self {
         if let Some(tongue) = Tongue::of_tag(lang).filter(|_| !self.has_chosen) {
             self.tongue = tongue;
         }
@@ -67,7 +67,7 @@ impl Booker {
     }
 
     /// The frame of the page that answers.
-    pub(super) fn leaf(&self) -> Leaf {
+    pub(crate) fn leaf(&self) -> Leaf {
         let back = self.uri.path_and_query().map_or("/book", |it| it.as_str());
         let known = self.cookie(CSRF_COOKIE);
         Leaf {
@@ -79,7 +79,7 @@ impl Booker {
     }
 
     /// A cookie's value.
-    pub(super) fn cookie(&self, name: &str) -> Option<String> {
+    pub(crate) fn cookie(&self, name: &str) -> Option<String> {
         self.jar.get(name).map(|cookie| cookie.value().to_owned())
     }
 
@@ -87,7 +87,7 @@ impl Booker {
     ///
     /// # Errors
     /// [`Kind::BadRequest`], with words that say to load the page anew.
-    pub(super) fn check_form(&self, token: &str) -> Result<(), Trouble> {
+    pub(crate) fn check_form(&self, token: &str) -> Result<(), Trouble> {
         let public_url = &self.app.config.web.public_url;
         let is_own = security::is_own_origin(&self.headers, &self.uri, public_url, false);
         let cookie = self.cookie(CSRF_COOKIE).unwrap_or_default();
@@ -101,23 +101,23 @@ impl Booker {
 
 /// The frame of a booking page.
 #[derive(Clone)]
-pub(super) struct Leaf {
-    pub(super) app: Arc<App>,
-    pub(super) tongue: Tongue,
+pub(crate) struct Leaf {
+    pub(crate) app: Arc<App>,
+    pub(crate) tongue: Tongue,
     back: String,
     csrf: String,
 }
 
 /// A language in the switch.
-pub(super) struct Choice {
-    pub(super) tag: &'static str,
-    pub(super) html: &'static str,
-    pub(super) name: &'static str,
-    pub(super) is_now: bool,
+pub(crate) struct Choice {
+    pub(crate) tag: &'static str,
+    pub(crate) html: &'static str,
+    pub(crate) name: &'static str,
+    pub(crate) is_now: bool,
 }
 
 impl Leaf {
-    pub(super) fn new(app: &Arc<App>, tongue: Tongue, back: &str) -> Self {
+    pub(crate) fn new(app: &Arc<App>, tongue: Tongue, back: &str) -> Self {
         Self {
             app: Arc::clone(app),
             tongue,
@@ -127,23 +127,23 @@ impl Leaf {
     }
 
     /// The same where the language switch leads to another page than the one that answers.
-    pub(super) fn back_to(mut self, back: &str) -> Self {
+    pub(crate) fn back_to(mut self, back: &str) -> Self {
         back.clone_into(&mut self.back);
         self
     }
 
     /// The page's language (BCP 47).
-    pub(super) fn lang(&self) -> &'static str {
+    pub(crate) fn lang(&self) -> &'static str {
         self.tongue.html()
     }
 
     /// The language's name among ours.
-    pub(super) fn tag(&self) -> &'static str {
+    pub(crate) fn tag(&self) -> &'static str {
         self.tongue.tag()
     }
 
     /// All languages.
-    pub(super) fn choices(&self) -> [Choice; 6] {
+    pub(crate) fn choices(&self) -> [Choice; 6] {
         Tongue::ALL.map(|tongue| Choice {
             tag: tongue.tag(),
             html: tongue.html(),
@@ -153,79 +153,79 @@ impl Leaf {
     }
 
     /// A text.
-    pub(super) fn w(&self, key: &str) -> Markup {
+    pub(crate) fn w(&self, key: &str) -> Markup {
         self.tongue.words(key, &[])
     }
 
     /// A text with its `{n}` filled.
-    pub(super) fn n(&self, key: &str, n: impl std::fmt::Display) -> Markup {
+    pub(crate) fn n(&self, key: &str, n: impl std::fmt::Display) -> Markup {
         self.tongue.words(key, &[("n", &n)])
     }
 
     /// A text with its `{section}` filled.
-    pub(super) fn section(&self, key: &str, section: &str) -> Markup {
+    pub(crate) fn section(&self, key: &str, section: &str) -> Markup {
         self.tongue.words(key, &[("section", &Markup::text(section))])
     }
 
     /// A text with its `{time}` filled.
-    pub(super) fn time(&self, key: &str, time: &Markup) -> Markup {
+    pub(crate) fn time(&self, key: &str, time: &Markup) -> Markup {
         self.tongue.words(key, &[("time", time)])
     }
 
     /// A part of a trouble's words.
-    pub(super) fn p(&self, key: &str, part: &str) -> Markup {
+    pub(crate) fn p(&self, key: &str, part: &str) -> Markup {
         self.w(&format!("p.{key}.{part}"))
     }
 
     /// Which of how many steps this is: drawn, and in words for who doesn't see.
-    pub(super) fn step_bar(&self, step: &(usize, usize)) -> Markup {
+    pub(crate) fn step_bar(&self, step: &(usize, usize)) -> Markup {
         let (step, of) = *step;
         let words = self.tongue.words("c.steps", &[("step", &step), ("n", &of)]);
         Markup::steps(&words, step, of)
     }
 
     /// A text for places that hold no elements, such as a title.
-    pub(super) fn plain(&self, key: &str) -> String {
+    pub(crate) fn plain(&self, key: &str) -> String {
         self.tongue.plain(key, false, &[])
     }
 
     /// A configured text.
-    pub(super) fn configured(&self, words: &protocol::config::Words) -> Markup {
+    pub(crate) fn configured(&self, words: &protocol::config::Words) -> Markup {
         Markup::with_readings(self.tongue.choose(words))
     }
 
     /// The same without readings.
-    pub(super) fn configured_plain(&self, words: &protocol::config::Words) -> String {
+    pub(crate) fn configured_plain(&self, words: &protocol::config::Words) -> String {
         plain(self.tongue.choose(words), false)
     }
 
     /// The office's name.
-    pub(super) fn office(&self) -> &str {
+    pub(crate) fn office(&self) -> &str {
         self.tongue.choose_name(&self.app.config.office.name)
     }
 
     /// The number to call.
-    pub(super) fn telephone(&self) -> &str {
+    pub(crate) fn telephone(&self) -> &str {
         &self.app.config.office.telephone
     }
 
     /// The address of a bundled file.
-    pub(super) fn asset(&self, name: &str) -> String {
+    pub(crate) fn asset(&self, name: &str) -> String {
         self.app.assets.address(name)
     }
 
     /// The token that forms send along.
-    pub(super) fn csrf(&self) -> &str {
+    pub(crate) fn csrf(&self) -> &str {
         &self.csrf
     }
 
     /// Where the language switch leads back to.
-    pub(super) fn back(&self) -> &str {
+    pub(crate) fn back(&self) -> &str {
         &self.back
     }
 
     /// What a page with a form is sent with.
-    pub(super) fn form_page(&self, page: Response) -> Response {
+    pub(crate) fn form_page(&self, page: Response) -> Response {
         let jar = CookieJar::new().add(security::cookie(CSRF_COOKIE, &self.csrf, None));
         (jar, [SECRET_FORM_PAGE], page).into_response()
     }

@@ -40,8 +40,9 @@ pub(crate) use enter::{Entered, by_link};
 pub(crate) use guesses::Guesses;
 pub(crate) use join::{AtBooth, at_booth};
 pub(crate) use language::Tongue;
+pub(crate) use leaf::{Booker, Leaf};
 pub(crate) use service::held;
-pub(crate) use trouble::unknown_language;
+pub(crate) use trouble::{Kind, Trouble, render as render_trouble, unknown_language};
 
 /// Pages that hold nobody's data, and so may be compressed: what is on offer.
 pub(crate) fn public_routes(app: &Arc<App>) -> Router<Arc<App>> {

@@ -189,7 +189,7 @@ struct TroublePage {
 }
 
 /// Gives all that came to nothing its page.
-pub(super) async fn render(State(app): State<Arc<App>>, request: Request, next: Next) -> Response {
+pub(crate) async fn render(State(app): State<Arc<App>>, request: Request, next: Next) -> Response {
     let tongue = Tongue::of_request(request.headers());
     let response = next.run(request).await;
     let of_status = |status: StatusCode| match status {

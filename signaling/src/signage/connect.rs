@@ -12,6 +12,7 @@ use axum::response::Response;
 use protocol::ids::ScreenId;
 use protocol::screen::{Notice, ScreenFrame, ToScreen, VERSION};
 use protocol::signal::MAX_FRAME;
+use store::StoreError;
 use store::screens::Seen;
 use store::screens::notices::for_screen;
 use tokio::sync::broadcast::error::RecvError;
@@ -20,6 +21,7 @@ use tokio::time::{Instant, MissedTickBehavior};
 
 use super::Bearer;
 use super::library::Ready;
+use super::remote::offer::Offer;
 use crate::app::App;
 use crate::health::Present;
 use crate::problem::{Fault, Refusal};
@@ -70,6 +72,8 @@ struct Connection {
     has: Option<String>,
     /// What the office says, as the screen was told last.
     told: Option<Vec<Notice>>,
+    /// Its remote control.
+    offer: Offer,
     /// The player's version.
     player: String,
     is_greeted: bool,
@@ -88,6 +92,7 @@ async fn serve(app: Arc<App>, socket: WebSocket, bearer: Bearer) {
         manifests,
         has: None,
         told: None,
+        offer: Offer::default(),
         player: String::new(),
         is_greeted: false,
     };
@@ -100,6 +105,7 @@ async fn serve(app: Arc<App>, socket: WebSocket, bearer: Bearer) {
         // A screen that doesn't take it is gone already.
         let _ = tokio::time::timeout(Duration::from_secs(1), close).await;
     }
+    connection.offer.leave(&connection.app, &connection.screen).await;
     tracing::info!(screen = %connection.screen, "a screen is gone");
 }
 
@@ -109,6 +115,7 @@ impl Connection {
         let app = Arc::clone(&self.app);
         let mut areas = app.feed.news();
         let (mut known, mut looks) = (app.screens.watch(), app.screens.looks());
+        let mut remote = app.remotes.news(&self.screen);
         let mut notices = tokio::time::interval(NOTICES_EVERY);
         notices.set_missed_tick_behavior(MissedTickBehavior::Delay);
         let mut heard = Instant::now();
@@ -149,7 +156,18 @@ impl Connection {
                     self.tell_notices().await?;
                 }
                 // Their times begin and end without anybody saying so.
-                _ = notices.tick() => self.tell_notices().await?,
+                _ = notices.tick() => {
+                    self.tell_notices().await?;
+                    if self.offer.is_due(runtime::now()) {
+                        self.tend_offer().await?;
+                    }
+                }
+                is_open = remote.next() => {
+                    if !is_open {
+                        return Err(End::Gone);
+                    }
+                    self.tend_offer().await?;
+                }
                 look = looks.recv() => {
                     if self.is_greeted && look.is_ok_and(|screen| screen == self.screen) {
                         self.tell(&ToScreen::Look).await?;
@@ -195,6 +213,26 @@ impl Connection {
         }
         self.told = Some(notices.clone());
         self.tell(&ToScreen::Notices { notices }).await
+    }
+
+    /// Tells how the remote control is, and what was pressed on it.
+    async fn tend_offer(&mut self) -> Result<(), End> {
+        let app = Arc::clone(&self.app);
+        let told = self.offer.tend(&app, &self.screen, runtime::now()).await;
+        self.tell_offer(told).await
+    }
+
+    async fn tell_offer(&mut self, told: Result<Vec<ToScreen>, StoreError>) -> Result<(), End> {
+        match told {
+            Ok(frames) => {
+                for frame in frames {
+                    self.tell(&frame).await?;
+                }
+            }
+            // It is looked at again within a second.
+            Err(error) => tracing::debug!(%error, "a screen's remote control can't be read now"),
+        }
+        Ok(())
     }
 
     /// Keeps that the screen is there.
@@ -263,7 +301,18 @@ impl Connection {
                     tracing::debug!(%error, "a screen's report could not be kept");
                 }
                 self.see().await;
+                if let Err(error) = self.offer.renew(&self.app, &self.screen).await {
+                    tracing::debug!(%error, "what can be pressed could not be kept");
+                }
                 Ok(())
+            }
+            Ok(ScreenFrame::Choices { choices }) => {
+                if choices.as_ref().is_some_and(|it| it.check().is_err()) {
+                    return self.refuse(Fault::BadRequest, "choices").await;
+                }
+                let app = Arc::clone(&self.app);
+                let told = self.offer.take(choices, &app, &self.screen, runtime::now()).await;
+                self.tell_offer(told).await
             }
             Err(_) => self.refuse(Fault::BadRequest, "type").await,
         }

@@ -1,6 +1,6 @@
 //! Screens (電子看板): `library` knows what each shows, `known` what staff have arranged, `connect` tells it to them, `content`
 //! hands out the files, `tokens` keeps the tokens of this machine's own screens, `pair` gives others theirs; `report` takes
-//! what they say of themselves, `plays` keeps what they have shown; `uploads` takes files in, `layouts` makes manifests of
+//! what they say of themselves, `plays` keeps what they have shown; `remote` makes visitors' phones their remote controls; `uploads` takes files in, `layouts` makes manifests of
 //! ready-made layouts.
 
 mod connect;
@@ -10,6 +10,7 @@ pub(crate) mod layouts;
 mod library;
 mod pair;
 mod plays;
+mod remote;
 mod report;
 mod tokens;
 pub(crate) mod uploads;
@@ -31,6 +32,7 @@ use crate::problem::{Fault, Refusal};
 pub(crate) use known::{Screens, follow_screens};
 pub(crate) use library::{Library, follow_files};
 pub(crate) use plays::Plays;
+pub(crate) use remote::{Remotes, follow_remotes, routes as remote_routes};
 pub(crate) use tokens::keep_tokens;
 
 /// Old proofs of play are looked for so often.

@@ -1,5 +1,5 @@
 //! Screens: which there are, what they show, who speaks for them (`pairing`), the files they play (`files`), what the office
-//! tells on them (`notices`), and how they were last (in `live`).
+//! tells on them (`notices`), which phone controls one (`remote`), and how they were last (in `live`).
 //!
 //! Invariant: of a screen's token only the hash is kept; every change of a record is a compare-and-set, and wakes
 //! [`TOPIC`] in the same script.
@@ -7,6 +7,7 @@
 pub mod files;
 pub mod notices;
 pub mod pairing;
+pub mod remote;
 
 use std::collections::BTreeMap;
 use std::sync::LazyLock;

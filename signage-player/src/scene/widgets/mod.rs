@@ -14,6 +14,7 @@ pub mod notices;
 pub mod parking;
 pub mod playlist;
 pub mod qr;
+pub mod remote;
 pub mod rich_text;
 pub mod roll;
 mod rounds;
@@ -23,7 +24,7 @@ mod upright;
 pub mod waiting;
 
 use anyhow::Result;
-use protocol::screen::{Action, Language, Layout, Rect, Widget, Zone};
+use protocol::screen::{Action, Language, Layout, QrKind, Rect, Widget, Zone};
 
 use self::card::CardView;
 use super::Kit;
@@ -172,7 +173,16 @@ pub fn build(zone: &Zone, layout: &Layout, ground: Color, kit: &Kit) -> Result<B
             color,
             direction,
         } => Box::new(rich_text::RichText::new(place, text, *size, color, *direction)?),
-        Widget::QrCode { content, caption } => Box::new(qr::Qr::new(place, content, caption.as_ref())?),
+        Widget::QrCode {
+            kind: QrKind::Fixed,
+            content,
+            caption,
+        } => Box::new(qr::Qr::new(place, content, caption.as_ref())?),
+        Widget::QrCode {
+            kind: QrKind::Remote,
+            caption,
+            ..
+        } => Box::new(remote::RemoteCode::new(place, caption.as_ref())?),
         Widget::FloorMap { plan, route_to } => Box::new(map::FloorMap::new(place, plan, route_to.as_deref())?),
         Widget::Button { text } => Box::new(button::Button::new(place, text, zone.on_touch.as_ref())?),
         Widget::LanguageChooser => Box::new(language_chooser::Chooser::new(place, &layout.languages)?),

@@ -40,7 +40,8 @@ impl Qr {
     }
 }
 
-fn draw(
+/// The code with its words below.
+pub(super) fn draw(
     cr: &Context,
     code: &QrCode,
     caption: Option<&str>,
