@@ -115,6 +115,9 @@ pub struct CameraReport {
     /// An entrance: by how many people its area's number was set right since the worker's start.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub corrections: Option<u64>,
+    /// A car park's camera: bays that are free, and all that it watches; `None` when it can't tell.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub free_bays: Option<[u32; 2]>,
 }
 
 /// How crowded, in the words of the office. Never shown by colour alone: each has a mark of its own.
@@ -278,11 +281,12 @@ mod tests {
             wait_s: Some(240),
             crossed: Some([5, 3]),
             corrections: None,
+            free_bays: Some([11, 40]),
         };
         let json = serde_json::to_string(&report).expect("json");
         assert_eq!(
             json,
-            r#"{"frames_counted":7,"is_alive":true,"status":"seeing","losses":2,"wait_s":240,"crossed":[5,3]}"#
+            r#"{"frames_counted":7,"is_alive":true,"status":"seeing","losses":2,"wait_s":240,"crossed":[5,3],"free_bays":[11,40]}"#
         );
         assert_eq!(serde_json::from_str::<CameraReport>(&json).expect("json"), report);
         let json = serde_json::to_string(&state(5)).expect("json");

@@ -7,29 +7,39 @@ use anyhow::{Context as _, Result, bail};
 use opencv::prelude::{VideoCaptureTrait as _, VideoCaptureTraitConst as _};
 use opencv::videoio::{self, VideoCapture};
 use protocol::config::{Camera, CameraRole};
+use protocol::time::UnixMillis;
 
 use crate::camera::Frame;
 use crate::camera::address::Address;
 use crate::camera::capture::{Beat, Pace};
 use crate::count::{Task, count_film};
 use crate::door::line_in;
+use crate::parking::offline;
 use crate::view::{View, Viewer};
 use crate::worker::{Duties, scene_of};
 
 /// The film is told in parts of so many seconds.
 const PART_SECONDS: f64 = 10.0;
 
-/// Checks a camera's table, counts the film with it, and gives what there is to say, for people to read.
+/// Checks a camera's table, counts the film with it, and gives what there is to say, for people to read. `plan`: where a
+/// car park's bays are drawn.
 ///
 /// # Errors
 /// What is wrong with the table, the model or the film, by its field.
-pub fn check(camera: &Camera, film: &Path) -> Result<String> {
+pub fn check(camera: &Camera, film: &Path, plan: Option<&Path>) -> Result<String> {
     let named = || format!("camera {}", camera.id);
     Address::new(&camera.source).with_context(named)?;
+    if !camera.bays.is_empty() {
+        return offline::check(camera, film, plan);
+    }
+    if plan.is_some() {
+        bail!("camera {}: only a car park's bays are drawn", camera.id);
+    }
     let scene = scene_of(camera).with_context(named)?;
     Duties::new(camera, &scene).with_context(named)?;
-    if matches!(camera.role, CameraRole::Entrance | CameraRole::Queue) && camera.line.is_none() {
-        bail!("camera {}: line: an entrance, and a queue, needs one", camera.id);
+    let needs_line = matches!(camera.role, CameraRole::Entrance | CameraRole::Queue) || camera.is_gate();
+    if needs_line && camera.line.is_none() {
+        bail!("camera {}: line: an entrance, a queue and a gate need one", camera.id);
     }
     let Looked { size, speed, blind } = look_through(camera, film)?;
     let line = camera
@@ -123,8 +133,9 @@ fn look_through(camera: &Camera, film: &Path) -> Result<Looked> {
         }
         let mut picture = opencv::core::Mat::default();
         capture.retrieve(&mut picture, 0)?;
+        let taken = UnixMillis(u64::try_from(at.as_millis()).unwrap_or(u64::MAX));
         all += 1;
-        let which = match viewer.judge(&Frame { picture, at })? {
+        let which = match viewer.judge(&Frame { picture, at, taken })? {
             View::Clear | View::Jump => continue,
             View::Dark => 0,
             View::Covered => 1,

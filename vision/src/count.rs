@@ -9,6 +9,7 @@ use anyhow::{Context as _, Result, bail};
 use opencv::prelude::VideoCaptureTrait as _;
 use opencv::videoio::{self, VideoCapture};
 use protocol::config::Camera;
+use protocol::time::UnixMillis;
 use serde::{Deserialize, Serialize};
 
 use crate::camera::Frame;
@@ -111,7 +112,7 @@ pub fn count_film(task: &Task<'_>) -> Result<Outcome> {
     let camera = task.camera;
     let named = || format!("camera {}", camera.id);
     let scene = scene_of(camera).with_context(named)?;
-    let mut film = Film::open(task)?;
+    let mut film = Film::open(task.film, camera, *task.frames.end(), task.at_pace)?;
     let mut occupancy = Occupancy::new(scene.area.clone(), camera.median_of);
     let mut detector = detector_for(camera, scene).with_context(named)?;
     let mut scorer = Scorer::default();
@@ -186,7 +187,7 @@ pub fn crossings(truth: &Boxes, line: Line, frames: &RangeInclusive<u64>) -> Cro
 }
 
 /// A film's frames as the camera would have given them.
-struct Film {
+pub(crate) struct Film {
     capture: VideoCapture,
     speed: f64,
     beat: Option<Beat>,
@@ -195,12 +196,13 @@ struct Film {
 }
 
 impl Film {
-    fn open(task: &Task<'_>) -> Result<Self> {
-        let Some(path) = task.film.to_str().filter(|_| task.film.is_file()) else {
-            bail!("there is no film {}", task.film.display());
+    /// The film of a camera, up to a frame. `at_pace`: only those frames that the camera's `frames_per_second` leaves.
+    pub(crate) fn open(film: &Path, camera: &Camera, last: u64, at_pace: bool) -> Result<Self> {
+        let Some(path) = film.to_str().filter(|_| film.is_file()) else {
+            bail!("there is no film {}", film.display());
         };
         let capture = VideoCapture::from_file(path, videoio::CAP_FFMPEG)?;
-        let speed = match task.camera.film_frames_per_second {
+        let speed = match camera.film_frames_per_second {
             Some(speed) => speed,
             None => opencv::prelude::VideoCaptureTraitConst::get(&capture, videoio::CAP_PROP_FPS)?,
         };
@@ -210,22 +212,22 @@ impl Film {
         Ok(Self {
             capture,
             speed,
-            beat: task
-                .at_pace
-                .then(|| Beat::new(Pace::per_second(task.camera.frames_per_second))),
+            beat: at_pace.then(|| Beat::new(Pace::per_second(camera.frames_per_second))),
             frame: 0,
-            last: *task.frames.end(),
+            last,
         })
     }
 
-    fn next(&mut self) -> Result<Option<(u64, Frame)>> {
+    /// The next frame's number, from 1, and its picture.
+    pub(crate) fn next(&mut self) -> Result<Option<(u64, Frame)>> {
         while self.frame < self.last && self.capture.grab()? {
             let at = Duration::from_secs_f64(self.frame as f64 / self.speed);
             self.frame += 1;
             if self.beat.as_mut().is_none_or(|beat| beat.is_due(at)) {
                 let mut picture = opencv::core::Mat::default();
                 self.capture.retrieve(&mut picture, 0)?;
-                return Ok(Some((self.frame, Frame { picture, at })));
+                let taken = UnixMillis(u64::try_from(at.as_millis()).unwrap_or(u64::MAX));
+                return Ok(Some((self.frame, Frame { picture, at, taken })));
             }
         }
         Ok(None)

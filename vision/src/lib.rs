@@ -20,6 +20,7 @@ pub mod line;
 pub mod model;
 pub mod notice;
 pub mod occupancy;
+pub mod parking;
 pub mod publish;
 pub mod score;
 pub mod setup;

@@ -26,6 +26,7 @@ use vision::line::Line;
 use vision::model::add::{Order, add};
 use vision::model::time::time;
 use vision::notice::{Wording, notice};
+use vision::parking::offline;
 use vision::publish::Publisher;
 use vision::score::mot::Boxes;
 use vision::setup::{follow, server, trial};
@@ -61,6 +62,23 @@ enum Task {
         /// Which camera of it; the first unless given
         #[arg(long, value_name = "ID")]
         camera: Option<String>,
+        /// Draws a car park's bays as they were last, without the picture
+        #[arg(long, value_name = "FILE.svg")]
+        plan: Option<PathBuf>,
+    },
+    /// Says which bays of a car park are taken in pictures of it
+    Lot {
+        /// A TOML file with the camera's table (an office's, or one with only [[camera]])
+        camera_file: PathBuf,
+        /// Pictures, in their order
+        #[arg(required = true)]
+        pictures: Vec<PathBuf>,
+        /// Which camera of it; the first unless given
+        #[arg(long, value_name = "ID")]
+        camera: Option<String>,
+        /// One JSON array
+        #[arg(long)]
+        json: bool,
     },
     /// Prints the poster that tells people of the cameras: a page of HTML, for A4
     Notice(NoticeArgs),
@@ -205,9 +223,19 @@ fn main() -> ExitCode {
                 camera_file,
                 film,
                 camera,
+                plan,
             }),
             _,
-        ) => prepare_opencv().and_then(|()| check_camera(&camera_file, &film, camera.as_deref())),
+        ) => prepare_opencv().and_then(|()| check_camera(&camera_file, &film, camera.as_deref(), plan.as_deref())),
+        (
+            Some(Task::Lot {
+                camera_file,
+                pictures,
+                camera,
+                json,
+            }),
+            _,
+        ) => prepare_opencv().and_then(|()| look_at_lot(&camera_file, &pictures, camera.as_deref(), json)),
         (Some(Task::Trial), _) => prepare_opencv()
             .and_then(|()| trial::process(std::io::stdin().lock(), std::io::stdout()))
             .map(|()| ExitCode::SUCCESS),
@@ -241,14 +269,32 @@ fn prepare_opencv() -> Result<()> {
     Ok(())
 }
 
-fn check_camera(file: &Path, film: &Path, id: Option<&str>) -> Result<ExitCode> {
+fn look_at_lot(file: &Path, pictures: &[PathBuf], id: Option<&str>, json: bool) -> Result<ExitCode> {
+    let seen = offline::look_at(&read_camera(file, id)?, pictures)?;
+    if json {
+        println!("{}", serde_json::to_string(&seen)?);
+        return Ok(ExitCode::SUCCESS);
+    }
+    for seen in seen {
+        println!(
+            "{}: {} of {} free; taken: {}",
+            seen.picture,
+            seen.free,
+            seen.total,
+            seen.taken.join(" ")
+        );
+    }
+    Ok(ExitCode::SUCCESS)
+}
+
+fn check_camera(file: &Path, film: &Path, id: Option<&str>, plan: Option<&Path>) -> Result<ExitCode> {
     let text = std::fs::read_to_string(file).with_context(|| format!("{} can't be read", file.display()))?;
     if text.lines().any(|line| line.trim() == "[office]") {
         // An office's file is checked whole, which names the line of a fault.
         runtime::read_config(file)?;
     }
     let camera = read_camera(file, id)?;
-    print!("{}", vision::check::check(&camera, film)?);
+    print!("{}", vision::check::check(&camera, film, plan)?);
     Ok(ExitCode::SUCCESS)
 }
 

@@ -44,6 +44,7 @@ pub fn notice(config: &Config, wording: &Wording) -> Result<String, NoCameras> {
         (CameraRole::Queue, "、待ち時間の目安"),
         (CameraRole::Entrance, "、出入りした数"),
         (CameraRole::Presence, "、画面の前に人がいるかどうか"),
+        (CameraRole::Parking, "、駐車場の空きの数"),
     ]
     .into_iter()
     .filter_map(|(role, words)| has(role).then_some(words))

@@ -15,7 +15,7 @@ use tokio::sync::{Notify, watch};
 
 use crate::area::watch::{AreaWatch, Readings};
 
-/// A reading is told again after so long, though it is the same.
+/// A count is told again when it has been seen for so long, though it is the same; reports of cameras as often.
 const REPEAT: Duration = Duration::from_secs(2);
 
 /// Redis is tried again after so long.
@@ -54,7 +54,8 @@ impl News {
 /// What is to be told when. Pure: it is told the time.
 #[derive(Debug, Default)]
 pub struct Due {
-    told: Option<(News, UnixMillis)>,
+    told: Option<News>,
+    reported_at: Option<UnixMillis>,
     failed_at: Option<UnixMillis>,
 }
 
@@ -67,15 +68,30 @@ impl Due {
         }
         match &self.told {
             None => true,
-            Some((told, _)) if told.is_other_than(news) => true,
-            Some((told, told_at)) => news.at > told.at && now.since(*told_at) >= REPEAT,
+            Some(told) if told.is_other_than(news) => true,
+            // By the time of what was seen: so the next picture brings it, and no tick later.
+            Some(told) => news.at.since(told.at) >= REPEAT,
         }
+    }
+
+    /// Whether the cameras' reports are to be told at `now`, for themselves: they fade, also those of cameras that look
+    /// every ten seconds only.
+    #[must_use]
+    pub fn is_report_due(&self, now: UnixMillis) -> bool {
+        let is_trying_later = self.failed_at.is_some_and(|failed| now.since(failed) < RETRY);
+        !is_trying_later && self.reported_at.is_some_and(|reported| now.since(reported) >= REPEAT)
+    }
+
+    /// The reports were told.
+    pub fn reported(&mut self, now: UnixMillis) -> Recovered {
+        self.reported_at = Some(now);
+        Recovered(self.failed_at.take().is_some())
     }
 
     /// It was told.
     pub fn told(&mut self, news: News, now: UnixMillis) -> Recovered {
-        self.told = Some((news, now));
-        Recovered(self.failed_at.take().is_some())
+        self.told = Some(news);
+        self.reported(now)
     }
 
     /// It couldn't be told. True: it could the last time, so this is news.
@@ -126,6 +142,13 @@ impl Publisher {
             }
             if due.is_due(&news, now) {
                 self.tell(&mut due, news).await;
+            } else if due.is_report_due(now) {
+                let told = self.report(&news).await;
+                let now = runtime::now();
+                Self::log(
+                    told.map(|()| due.reported(now))
+                        .map_err(|error| (error, due.failed(now))),
+                );
             }
         }
     }
@@ -143,6 +166,22 @@ impl Publisher {
         }
     }
 
+    async fn report(&self, news: &News) -> Result<(), store::StoreError> {
+        for (camera, report) in &news.cameras {
+            store::cameras::report(&self.live, &self.office, camera, report).await?;
+        }
+        Ok(())
+    }
+
+    /// Says it once when telling fails, and when it works again.
+    fn log(told: Result<Recovered, (store::StoreError, bool)>) {
+        match told {
+            Ok(Recovered(true)) => tracing::info!("Redis is back: counts are published again"),
+            Err((error, true)) => tracing::error!(%error, "counts can't be published; counting goes on"),
+            Ok(_) | Err(_) => {}
+        }
+    }
+
     async fn tell(&self, due: &mut Due, news: News) {
         let observation = Observation {
             area: self.area.id.clone(),
@@ -153,26 +192,18 @@ impl Publisher {
         let told = async {
             let state =
                 store::areas::observe(&self.live, &self.office, &self.area, &observation, runtime::now()).await?;
-            for (camera, report) in &news.cameras {
-                store::cameras::report(&self.live, &self.office, camera, report).await?;
-            }
+            self.report(&news).await?;
             Ok::<_, store::StoreError>(state)
         };
         let told = told.await;
         let now = runtime::now();
-        match told {
+        Self::log(match told {
             Ok(state) => {
                 tracing::debug!(count = ?news.count, level = ?state.level, "told");
-                if due.told(news, now) == Recovered(true) {
-                    tracing::info!("Redis is back: counts are published again");
-                }
+                Ok(due.told(news, now))
             }
-            Err(error) => {
-                if due.failed(now) {
-                    tracing::error!(%error, "counts can't be published; counting goes on");
-                }
-            }
-        }
+            Err(error) => Err((error, due.failed(now))),
+        });
     }
 }
 
@@ -205,6 +236,19 @@ mod tests {
         let mut due = Due::default();
         due.told(reading(3, 0), UnixMillis(0));
         assert!(!due.is_due(&reading(3, 0), UnixMillis(60_000)));
+    }
+
+    #[test]
+    fn a_camera_that_looks_seldom_is_reported_between_its_looks() {
+        let mut due = Due::default();
+        assert!(!due.is_report_due(UnixMillis(0)), "there is nothing to report yet");
+        due.told(reading(3, 0), UnixMillis(0));
+        assert!(!due.is_due(&reading(3, 0), UnixMillis(4000)), "its count is no newer");
+        assert!(due.is_report_due(UnixMillis(4000)));
+        due.reported(UnixMillis(4000));
+        assert!(!due.is_report_due(UnixMillis(5999)));
+        due.failed(UnixMillis(6000));
+        assert!(!due.is_report_due(UnixMillis(6500)) && due.is_report_due(UnixMillis(7000)));
     }
 
     #[test]

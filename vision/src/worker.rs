@@ -29,6 +29,8 @@ use crate::door::Door;
 use crate::geometry::{GeometryError, PersonHeights, Polygon};
 use crate::line::Crossings;
 use crate::occupancy::Occupancy;
+use crate::parking::Places;
+use crate::parking::lot::Lot;
 use crate::setup::window::Window;
 use crate::view::{View, Viewer};
 
@@ -41,9 +43,9 @@ const TICK: Duration = Duration::from_secs(1);
 /// What one camera says of its area.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct Reading {
-    /// People in the area; `None` when the camera can't tell.
+    /// People in the area, or cars in the lot; `None` when the camera can't tell.
     pub count: Option<u32>,
-    /// When that was so.
+    /// When that was so: a picture's own time.
     pub at: UnixMillis,
     /// Pictures counted since the start.
     pub frames_counted: u64,
@@ -55,6 +57,8 @@ pub struct Reading {
     pub somebody: Option<bool>,
     /// What crossed its line since the start.
     pub crossed: Crossings,
+    /// A car park's bays; `None` when it can't tell, or isn't there for that.
+    pub places: Option<Places>,
 }
 
 impl Reading {
@@ -69,6 +73,7 @@ impl Reading {
             losses: 0,
             somebody: None,
             crossed: Crossings::default(),
+            places: None,
         }
     }
 }
@@ -142,6 +147,33 @@ impl Duties {
     }
 }
 
+impl Duties {
+    /// Who is found, and which of them are counted here.
+    fn found(&self, sight: &Sight) -> Vec<Found> {
+        let Sight::People(people) = sight else {
+            return Vec::new();
+        };
+        let is_counted = |feet| self.occupancy.area().contains(feet) && !self.shared.is_anothers(feet);
+        let found = people.iter().map(|person| Found {
+            place: [person.left, person.top, person.width, person.height],
+            is_counted: is_counted(person.foot()),
+        });
+        found.collect()
+    }
+
+    /// The count after a picture.
+    fn follow(&mut self, mut sight: Sight, detector: &dyn Detector, frame: &Frame) -> Option<u32> {
+        if let Sight::People(people) = &mut sight {
+            people.retain(|person| !self.shared.is_anothers(person.foot()));
+        }
+        if let Some(door) = &mut self.door {
+            let size = [frame.picture.cols(), frame.picture.rows()].map(f64::from);
+            door.see(&detector.tracks(), size, frame.at);
+        }
+        self.occupancy.see(&sight, frame.at)
+    }
+}
+
 /// A camera at work.
 #[derive(Debug)]
 pub struct Worker {
@@ -203,12 +235,18 @@ impl Worker {
     }
 }
 
+/// What a camera looks for.
+enum Task {
+    People(Box<dyn Detector>, Box<Duties>),
+    Bays(Box<Lot>),
+}
+
 /// Turns what a camera posts into readings.
 pub struct Counter {
     viewer: Viewer,
-    detector: Box<dyn Detector>,
-    duties: Duties,
+    task: Task,
     somebody: Option<bool>,
+    places: Option<Places>,
     silent_after: Duration,
     last_frame: Option<Instant>,
     frames_counted: u64,
@@ -225,7 +263,7 @@ pub struct Counter {
 impl std::fmt::Debug for Counter {
     fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
         f.debug_struct("Counter")
-            .field("duties", &self.duties)
+            .field("status", &self.status)
             .finish_non_exhaustive()
     }
 }
@@ -234,11 +272,21 @@ impl Counter {
     /// Counts with a detector, for pictures that come at a pace.
     #[must_use]
     pub fn new(detector: Box<dyn Detector>, duties: Duties, pace: Pace) -> Self {
+        Self::of(Task::People(detector, Box::new(duties)), pace)
+    }
+
+    /// Looks at a car park's bays, in pictures that come at a pace.
+    #[must_use]
+    pub fn of_lot(lot: Lot, pace: Pace) -> Self {
+        Self::of(Task::Bays(Box::new(lot)), pace)
+    }
+
+    fn of(task: Task, pace: Pace) -> Self {
         Self {
             viewer: Viewer::default(),
-            detector,
-            duties,
+            task,
             somebody: None,
+            places: None,
             silent_after: SILENT_AFTER.max(pace.every * 3),
             last_frame: None,
             frames_counted: 0,
@@ -266,12 +314,13 @@ impl Counter {
         self
     }
 
-    /// What is known after taking something, or nothing, from the mailbox at `now` (`at` by the wall clock).
-    /// `None`: as much as before.
-    pub fn take(&mut self, taken: Taken<Post>, now: Instant, at: UnixMillis) -> Option<Reading> {
+    /// What is known after taking something, or nothing, from the mailbox at `now` (`at` by the wall clock; what was seen
+    /// in a picture was so when that was taken). `None`: as much as before.
+    pub fn take(&mut self, taken: Taken<Post>, now: Instant, mut at: UnixMillis) -> Option<Reading> {
         let count = match taken {
             Taken::Message(Post::Frame(frame)) => {
                 self.last_frame = Some(now);
+                at = frame.taken;
                 let count = self.look(&frame);
                 self.window.see(&frame.picture, &self.found, now);
                 count
@@ -316,8 +365,16 @@ impl Counter {
             status: self.status,
             losses: self.losses,
             somebody: self.somebody,
-            crossed: self.duties.door.as_ref().map(Door::crossings).unwrap_or_default(),
+            crossed: self.crossed(),
+            places: self.places,
         })
+    }
+
+    fn crossed(&self) -> Crossings {
+        match &self.task {
+            Task::People(_, duties) => duties.door.as_ref().map(Door::crossings).unwrap_or_default(),
+            Task::Bays(_) => Crossings::default(),
+        }
     }
 
     fn look(&mut self, frame: &Frame) -> Option<u32> {
@@ -326,7 +383,7 @@ impl Counter {
             Ok(View::Clear) => None,
             Ok(View::Jump) => {
                 self.status = CameraStatus::Settling;
-                return self.duties.occupancy.see(&Sight::Settling, frame.at);
+                return self.settle(frame.at);
             }
             Ok(View::Dark) => Some(CameraStatus::Dark),
             Ok(View::Covered) => Some(CameraStatus::Covered),
@@ -343,15 +400,28 @@ impl Counter {
             }
             return self.unseen();
         }
-        match self.detector.detect(frame) {
-            Ok(sight) => {
-                self.complaint = None;
-                self.frames_counted += 1;
-                self.status = match sight {
+        let seen = match &mut self.task {
+            Task::People(detector, duties) => detector.detect(frame).map(|sight| {
+                let status = match sight {
                     Sight::People(_) => CameraStatus::Seeing,
                     Sight::Settling => CameraStatus::Settling,
                 };
-                self.follow(sight, frame)
+                self.found = duties.found(&sight);
+                let count = duties.follow(sight, detector.as_ref(), frame);
+                self.somebody = (duties.presence.as_mut()).and_then(|presence| presence.see(count, frame.at));
+                (status, count)
+            }),
+            Task::Bays(lot) => lot.look(frame).map(|places| {
+                self.places = places;
+                (CameraStatus::Seeing, places.map(|places| places.taken))
+            }),
+        };
+        match seen {
+            Ok((status, count)) => {
+                self.complaint = None;
+                self.frames_counted += 1;
+                self.status = status;
+                count
             }
             Err(error) => {
                 self.complain(error.to_string());
@@ -361,37 +431,24 @@ impl Counter {
         }
     }
 
-    fn follow(&mut self, mut sight: Sight, frame: &Frame) -> Option<u32> {
-        let duties = &mut self.duties;
-        if let Sight::People(people) = &mut sight {
-            self.found = (people.iter())
-                .map(|person| Found {
-                    place: [person.left, person.top, person.width, person.height],
-                    is_counted: duties.occupancy.area().contains(person.foot())
-                        && !duties.shared.is_anothers(person.foot()),
-                })
-                .collect();
-            people.retain(|person| !duties.shared.is_anothers(person.foot()));
+    /// A picture that isn't looked at: what was known still stands, for a while.
+    fn settle(&mut self, at: Duration) -> Option<u32> {
+        match &mut self.task {
+            Task::People(_, duties) => duties.occupancy.see(&Sight::Settling, at),
+            Task::Bays(_) => self.places.map(|places| places.taken),
         }
-        if let Some(door) = &mut duties.door {
-            let size = [frame.picture.cols(), frame.picture.rows()].map(f64::from);
-            door.see(&self.detector.tracks(), size, frame.at);
-        }
-        let count = duties.occupancy.see(&sight, frame.at);
-        self.somebody = duties
-            .presence
-            .as_mut()
-            .and_then(|presence| presence.see(count, frame.at));
-        count
     }
 
     fn unseen(&mut self) -> Option<u32> {
         self.found.clear();
-        self.duties.occupancy.forget();
-        if let Some(presence) = &mut self.duties.presence {
-            *presence = Presence::new();
+        match &mut self.task {
+            Task::People(_, duties) => {
+                duties.occupancy.forget();
+                duties.presence = duties.presence.as_ref().map(|_| Presence::new());
+            }
+            Task::Bays(lot) => lot.forget(),
         }
-        self.somebody = None;
+        (self.somebody, self.places) = (None, None);
         None
     }
 
@@ -479,6 +536,7 @@ mod tests {
         Taken::Message(Post::Frame(Frame {
             picture,
             at: Duration::from_secs(second),
+            taken: UnixMillis(second * 1000),
         }))
     }
 

@@ -5,6 +5,7 @@ use std::time::Duration;
 use opencv::core::{self, Mat, Rect, Scalar, Vec3b};
 use opencv::imgproc;
 use opencv::prelude::{MatTraitConst as _, MatTraitManual as _};
+use protocol::time::UnixMillis;
 use vision::camera::Frame;
 use vision::detect::background::Memory;
 use vision::detect::motion::{Motion, Scene};
@@ -15,6 +16,12 @@ use vision::occupancy::Occupancy;
 const WIDTH: i32 = 480;
 const HEIGHT: i32 = 360;
 const PER_SECOND: u64 = 5;
+
+/// A picture taken at `at`.
+fn frame(picture: Mat, at: Duration) -> Frame {
+    let taken = UnixMillis(at.as_millis() as u64);
+    Frame { picture, at, taken }
+}
 
 /// A drawn place before a camera: textured ground, noise in every picture, people, their shadows, the light.
 struct Stage {
@@ -75,7 +82,7 @@ impl Stage {
         self.expose(&mut picture);
         let at = Duration::from_millis(self.picture * 1000 / PER_SECOND);
         self.picture += 1;
-        let sight = self.motion.detect(&Frame { picture, at }).expect("a sound picture");
+        let sight = self.motion.detect(&frame(picture, at)).expect("a sound picture");
         self.occupancy.see(&sight, at)
     }
 
@@ -231,6 +238,6 @@ fn another_size_of_picture_begins_anew() {
     let mut stage = Stage::learned();
     let picture = Mat::new_rows_cols_with_default(480, 640, core::CV_8UC3, Scalar::all(90.0)).expect("mat");
     let at = Duration::from_secs(60);
-    let sight = stage.motion.detect(&Frame { picture, at }).expect("a sound picture");
+    let sight = stage.motion.detect(&frame(picture, at)).expect("a sound picture");
     assert_eq!(sight, Sight::Settling);
 }

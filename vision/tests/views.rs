@@ -8,11 +8,18 @@ use opencv::core::{self, Mat, Point, Rect, Scalar, Size};
 use opencv::prelude::{MatTraitConst as _, VideoCaptureTrait as _};
 use opencv::videoio::{self, VideoCapture};
 use opencv::{imgproc, prelude::MatTraitManual as _};
+use protocol::time::UnixMillis;
 use vision::camera::Frame;
 use vision::simulate::Random;
 use vision::view::{View, Viewer};
 
 const BEAT: Duration = Duration::from_millis(200);
+
+/// A picture taken at `at`.
+fn frame(picture: Mat, at: Duration) -> Frame {
+    let taken = UnixMillis(at.as_millis() as u64);
+    Frame { picture, at, taken }
+}
 
 /// A camera whose pictures are spoilt before they are judged.
 struct Camera {
@@ -30,7 +37,7 @@ impl Camera {
 
     fn judge(&mut self, picture: Mat) -> View {
         self.at += BEAT;
-        self.viewer.judge(&Frame { picture, at: self.at }).expect("a picture")
+        self.viewer.judge(&frame(picture, self.at)).expect("a picture")
     }
 
     /// Shows so many pictures, gives all the verdicts.

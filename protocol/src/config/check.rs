@@ -7,6 +7,7 @@ use std::ops::Range;
 use std::path::{Path, PathBuf};
 use std::time::Duration;
 
+use super::check_parking::check_parking;
 use super::{CameraRole, Config, Join};
 
 /// What is wrong with a configuration, and where.
@@ -324,12 +325,13 @@ fn check_cameras(config: &Config, checker: &Checker<'_>) -> Result<(), ConfigErr
             && near_height > 0.0
             && far_height > 0.0
             && (near - far).abs() > 0.01;
-        if !is_sound {
+        if !is_sound && (camera.role != CameraRole::Parking || camera.is_gate()) {
             let message = format!(
                 "camera {}: expected two different [y, height] pairs, each a share from 0 to 1 of the picture's height",
                 camera.id
             );
-            return checker.fail(Some(camera.person_heights.span()), "camera.person_heights", message);
+            let span = Some(camera.person_heights.span()).filter(|span| !span.is_empty());
+            return checker.fail(span, "camera.person_heights", message);
         }
         if let Some(detector) = camera.detector.as_ref().filter(|_| camera.model.is_some()) {
             let message = format!(
@@ -338,6 +340,7 @@ fn check_cameras(config: &Config, checker: &Checker<'_>) -> Result<(), ConfigErr
             );
             return checker.fail(Some(detector.span()), "camera.detector", message);
         }
+        check_parking(config, camera, checker)?;
         let needs_line = matches!(camera.role, CameraRole::Entrance | CameraRole::Queue);
         match &camera.line {
             None if needs_line => {

@@ -6,6 +6,7 @@
 mod booking;
 mod check;
 mod check_booking;
+mod check_parking;
 mod check_people;
 mod fields;
 mod letters;
@@ -17,7 +18,7 @@ use std::net::{IpAddr, SocketAddr};
 use std::path::{Path, PathBuf};
 use std::time::Duration;
 
-use serde::Deserialize;
+use serde::{Deserialize, Serialize};
 use toml::Spanned;
 
 use crate::ids::{AreaId, BookingId, BoothId, CameraId, OfficeId, ScreenId, SectionId, StaffId};
@@ -26,6 +27,7 @@ use crate::staff::Role;
 
 pub use booking::{Booking, Kind, OfficeHours, Topic, Words};
 pub use check::ConfigError;
+pub use check_parking::{LONGEST_NAME, MOST_BAYS};
 pub use fields::{bytes_of, duration_of};
 pub use letters::{Line, Mail, MailTls, Sms};
 pub use people::{Oidc, OidcGroup, Privacy, Staff};
@@ -385,6 +387,18 @@ pub enum CameraRole {
     Presence,
     /// It counts who goes in and out over its line.
     Entrance,
+    /// It sees which of a car park's bays are taken; with a line and no bays, it counts the cars that drive in and out.
+    Parking,
+}
+
+/// A bay of a car park.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct Bay {
+    /// As it is painted on the ground, or any other name; each once.
+    pub id: String,
+    /// Its outline on the ground, `[x, y]`.
+    pub polygon: Vec<[f64; 2]>,
 }
 
 /// A part of a camera's outline that another camera of the area counts.
@@ -422,7 +436,8 @@ pub struct Camera {
     /// A film's true speed, where the file claims another.
     #[serde(default)]
     pub film_frames_per_second: Option<f64>,
-    /// How tall a standing person is at two places: `[y of the feet, height]`.
+    /// How tall a standing person is at two places: `[y of the feet, height]`. A car park's bays need none.
+    #[serde(default = "fields::no_heights")]
     pub person_heights: Spanned<[[f64; 2]; 2]>,
     /// The area's outline on the ground, `[x, y]`; none: the whole picture.
     #[serde(default)]
@@ -436,6 +451,9 @@ pub struct Camera {
     /// What other cameras count.
     #[serde(default, rename = "overlap")]
     pub overlaps: Vec<Overlap>,
+    /// A car park's bays.
+    #[serde(default, rename = "bay")]
+    pub bays: Vec<Bay>,
     /// The count is the median of so many pictures' counts.
     #[serde(default = "fields::median_of")]
     pub median_of: usize,
@@ -451,6 +469,14 @@ pub struct Camera {
     /// Somebody who doesn't move at all is counted for about so long, without a model file.
     #[serde(default = "fields::still_for", deserialize_with = "fields::duration")]
     pub still_for: Duration,
+}
+
+impl Camera {
+    /// Whether it counts the cars that drive in and out of a car park, over its line.
+    #[must_use]
+    pub fn is_gate(&self) -> bool {
+        self.role == CameraRole::Parking && self.bays.is_empty()
+    }
 }
 
 /// What finds people without a model file.

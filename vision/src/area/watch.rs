@@ -43,7 +43,15 @@ impl AreaWatch {
     /// An area, and all of its cameras. Its day ends by the clocks of `zone`.
     #[must_use]
     pub fn new<'c>(area: &Area, cameras: impl Iterator<Item = &'c Camera>, zone: TimeZone) -> Self {
-        let cameras: Vec<_> = cameras.map(|camera| (camera.id.clone(), camera.role)).collect();
+        // A car park's gate is an entrance, for cars.
+        let role = |camera: &Camera| {
+            if camera.is_gate() {
+                CameraRole::Entrance
+            } else {
+                camera.role
+            }
+        };
+        let cameras: Vec<_> = cameras.map(|camera| (camera.id.clone(), role(camera))).collect();
         let has_doors = cameras.iter().any(|(_, role)| *role == CameraRole::Entrance);
         Self {
             area: area.clone(),
@@ -105,7 +113,7 @@ impl AreaWatch {
         let words = self
             .cameras
             .iter()
-            .filter(|(_, role)| matches!(role, CameraRole::Area | CameraRole::Queue));
+            .filter(|(_, role)| matches!(role, CameraRole::Area | CameraRole::Queue | CameraRole::Parking));
         let words: Vec<_> = words
             .map(|(camera, _)| Word {
                 camera: camera.clone(),
@@ -193,6 +201,7 @@ impl AreaWatch {
                     .doors
                     .filter(|_| *role == CameraRole::Entrance)
                     .map(|doors| doors.corrections()),
+                free_bays: reading.places.map(|places| [places.free(), places.total]),
             };
             Some((camera.clone(), report))
         };
@@ -219,6 +228,7 @@ mod tests {
     use protocol::ids::AreaId;
 
     use super::*;
+    use crate::parking::Places;
 
     const HOUR: u64 = 3_600_000;
     /// 2026-11-02, midnight in Tokyo.
@@ -343,6 +353,18 @@ mod tests {
             assert!(last.is_none() || last == Some(3), "{last:?}");
         }
         assert_eq!(last, Some(3), "pulled to what the hall's camera sees");
+    }
+
+    #[test]
+    fn a_car_park_tells_its_free_bays_and_nothing_of_a_lost_camera() {
+        let mut watch = watch(Join::Sum, &[("lot", CameraRole::Parking)]);
+        let now = UnixMillis(MIDNIGHT);
+        let mut seen = reading(Some(9), [0, 0], now);
+        seen.places = Some(Places { taken: 9, total: 12 });
+        let news = watch.news(&Readings::from([(camera("lot"), seen)]), now);
+        assert_eq!((news.count, news.cameras[0].1.free_bays), (Some(9), Some([3, 12])));
+        let news = watch.news(&Readings::from([(camera("lot"), reading(None, [0, 0], now))]), now);
+        assert_eq!((news.count, news.cameras[0].1.free_bays), (None, None));
     }
 
     #[test]

@@ -124,6 +124,7 @@ fn read(source: &mut impl FrameSource, order: &Order, posts: &Mailbox<Said>) -> 
         if !beat.is_due(at) {
             continue;
         }
+        let mut taken = runtime::now();
         let is_whole = order.is_at_full_speed && !source.is_live();
         if !source.is_live() && !is_whole {
             let now = Instant::now();
@@ -132,6 +133,7 @@ fn read(source: &mut impl FrameSource, order: &Order, posts: &Mailbox<Said>) -> 
             if posts.is_closed_within((start + at).saturating_duration_since(now)) {
                 return Ok(());
             }
+            taken = runtime::now();
         }
         let mut picture = source.picture()?;
         if picture.typ() != opencv::core::CV_8UC3 {
@@ -140,7 +142,7 @@ fn read(source: &mut impl FrameSource, order: &Order, posts: &Mailbox<Said>) -> 
         if !picture.is_continuous() {
             picture = Mat::try_clone(&picture)?;
         }
-        let frame = Said::Frame(Frame { picture, at });
+        let frame = Said::Frame(Frame { picture, at, taken });
         let is_wanted = if is_whole {
             posts.put_after(frame)
         } else {
@@ -162,6 +164,7 @@ fn write_all(posts: &Mailbox<Said>, mut output: impl Write) -> io::Result<()> {
                     width: side(frame.picture.cols()),
                     height: side(frame.picture.rows()),
                     at: frame.at,
+                    taken: frame.taken,
                 };
                 output.write_all(&head.to_bytes())?;
                 output.write_all(bytes)?;

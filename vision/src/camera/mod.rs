@@ -17,6 +17,7 @@ pub mod wire;
 use std::time::Duration;
 
 use opencv::core::Mat;
+use protocol::time::UnixMillis;
 
 /// One picture of a camera.
 pub struct Frame {
@@ -24,6 +25,9 @@ pub struct Frame {
     pub picture: Mat,
     /// When it was taken, by the source's own clock: from its first picture on, never backwards.
     pub at: Duration,
+    /// When its reader had it, by the machine's clock. It goes with the picture, so that what is told of it says how old
+    /// it is.
+    pub taken: UnixMillis,
 }
 
 impl std::fmt::Debug for Frame {

@@ -257,7 +257,13 @@ impl Line {
             let head = Head::read(&head)?;
             bytes.resize(head.body(), 0);
             output.read_exact(&mut bytes)?;
-            let Head::Picture { width, height, at } = head else {
+            let Head::Picture {
+                width,
+                height,
+                at,
+                taken,
+            } = head
+            else {
                 return Err(CameraError::Said(String::from_utf8_lossy(&bytes).into_owned()));
             };
             if std::mem::take(&mut is_new) {
@@ -278,6 +284,7 @@ impl Line {
                     let frame = Post::Frame(Frame {
                         picture: picture(width, height, &bytes)?,
                         at: self.until,
+                        taken,
                     });
                     let is_wanted = if is_whole {
                         posts.put_after(frame)
@@ -321,6 +328,8 @@ fn picture(width: u32, height: u32, bytes: &[u8]) -> Result<Mat, CameraError> {
 
 #[cfg(test)]
 mod tests {
+    use protocol::time::UnixMillis;
+
     use super::*;
 
     const LIMIT: Duration = Duration::from_secs(20);
@@ -340,6 +349,7 @@ mod tests {
                 width: *width,
                 height: *height,
                 at: Duration::from_millis(number * 100),
+                taken: UnixMillis(number),
             };
             bytes.extend(head.to_bytes());
             bytes.extend(vec![*grey; head.body()]);
@@ -366,6 +376,7 @@ mod tests {
             let brightness = opencv::core::mean_def(&frame.picture).expect("mean");
             assert_eq!(brightness[0], f64::from(grey), "the newest");
             assert!(frame.at > before, "each connection's time is later");
+            assert_eq!(frame.taken, UnixMillis(1), "its own time comes with it");
             before = frame.at;
         }
     }

@@ -9,15 +9,17 @@
 //! | 8–11, 12–15 | a picture's width and height, in pixels |
 //! | 16–23 | when it was taken, µs, as [`super::Frame::at`] |
 //! | 24–31 | bytes of the body: of a picture, rows of 8-bit blue, green, red; else UTF-8 |
+//! | 32–39 | when it was read, ms since 1970, as [`super::Frame::taken`] |
 //!
 //! Invariant: nobody sets memory aside for a body whose head hasn't been checked.
 
 use std::time::Duration;
 
+use protocol::time::UnixMillis;
 use serde::{Deserialize, Serialize};
 
 /// Bytes of a head.
-pub const HEAD: usize = 32;
+pub const HEAD: usize = 40;
 
 const MARK: [u8; 4] = *b"MDGv";
 const PICTURE: u32 = 1;
@@ -38,8 +40,10 @@ pub enum Head {
         width: u32,
         /// Pixels high.
         height: u32,
-        /// When it was taken.
+        /// When it was taken, by the source's clock,
         at: Duration,
+        /// and when it was read, by the machine's.
+        taken: UnixMillis,
     },
     /// The reason follows why there are no more pictures, so many bytes.
     Failure(usize),
@@ -73,6 +77,7 @@ impl Head {
                 width,
                 height,
                 at: Duration::from_micros(long(16)),
+                taken: UnixMillis(long(32)),
             },
             FAILURE => Self::Failure(usize::try_from(length).map_err(|_| Nonsense)?),
             _ => return Err(Nonsense),
@@ -89,9 +94,14 @@ impl Head {
     /// The head's bytes.
     #[must_use]
     pub fn to_bytes(self) -> [u8; HEAD] {
-        let (kind, width, height, at) = match self {
-            Self::Picture { width, height, at } => (PICTURE, width, height, at),
-            Self::Failure(_) => (FAILURE, 0, 0, Duration::ZERO),
+        let (kind, width, height, at, taken) = match self {
+            Self::Picture {
+                width,
+                height,
+                at,
+                taken,
+            } => (PICTURE, width, height, at, taken),
+            Self::Failure(_) => (FAILURE, 0, 0, Duration::ZERO, UnixMillis(0)),
         };
         let mut bytes = [0; HEAD];
         bytes[..4].copy_from_slice(&MARK);
@@ -102,6 +112,7 @@ impl Head {
         let at = u64::try_from(at.as_micros()).unwrap_or(u64::MAX);
         bytes[16..24].copy_from_slice(&at.to_le_bytes());
         bytes[24..32].copy_from_slice(&(self.body() as u64).to_le_bytes());
+        bytes[32..40].copy_from_slice(&taken.0.to_le_bytes());
         bytes
     }
 
@@ -150,6 +161,7 @@ mod tests {
         width: 640,
         height: 480,
         at: Duration::from_micros(1_234_567),
+        taken: UnixMillis(1_793_545_200_000),
     };
 
     #[test]
@@ -172,6 +184,7 @@ mod tests {
             width: 100_000,
             height: 100_000,
             at: Duration::ZERO,
+            taken: UnixMillis(0),
         };
         assert_eq!(Head::read(&huge.to_bytes()), Err(Nonsense), "no memory for 30 GB");
         assert_eq!(Head::read(&Head::Failure(1 << 40).to_bytes()), Err(Nonsense));

@@ -31,6 +31,12 @@ pub enum ChooseError {
     /// The model knows no people.
     #[error("model {0}: its card names no class ids of people: expected person = [0] or the like")]
     NoPeople(std::path::PathBuf),
+    /// The model knows no vehicles.
+    #[error("model {0}: its card names no class ids of vehicles: expected vehicle = [2, 5, 7] or the like")]
+    NoVehicles(std::path::PathBuf),
+    /// Cars are found by models only.
+    #[error("model: expected one: cars at a gate are found by a model only")]
+    NoModel,
 }
 
 /// Makes a camera's detector.
@@ -43,15 +49,17 @@ pub fn detector_for(camera: &Camera, scene: Scene) -> Result<Box<dyn Detector>, 
             return Err(ChooseError::Both);
         }
         let model = Model::open(file)?;
-        if model.card().person.is_empty() {
-            return Err(ChooseError::NoPeople(file.clone()));
-        }
-        return Ok(Box::new(Tracked::new(
-            model,
-            scene.heights,
-            scene.area,
-            effort_of(camera),
-        )));
+        let (no_people, no_vehicles) = (model.card().person.is_empty(), model.card().vehicle.is_empty());
+        let tracked = Tracked::new(model, scene.heights, scene.area, effort_of(camera));
+        return match camera.is_gate() {
+            true if no_vehicles => Err(ChooseError::NoVehicles(file.clone())),
+            true => Ok(Box::new(tracked.of_vehicles())),
+            false if no_people => Err(ChooseError::NoPeople(file.clone())),
+            false => Ok(Box::new(tracked)),
+        };
+    }
+    if camera.is_gate() {
+        return Err(ChooseError::NoModel);
     }
     let named = camera.detector.as_ref().map(|named| *named.get_ref());
     Ok(match named.unwrap_or_default() {

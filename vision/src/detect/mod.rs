@@ -92,7 +92,7 @@ impl Detector for Box<dyn Detector> {
 }
 
 /// A frame's picture, if something can be seen in it.
-fn sound(frame: &Frame) -> Result<&Mat, DetectError> {
+pub(crate) fn sound(frame: &Frame) -> Result<&Mat, DetectError> {
     let size = frame.picture.size()?;
     let is_sound = (64..=8192).contains(&size.width) && (48..=8192).contains(&size.height);
     if is_sound && frame.picture.typ() == opencv::core::CV_8UC3 {

@@ -159,6 +159,7 @@ mod tests {
         let frame = Frame {
             picture: Mat::default(),
             at: Duration::ZERO,
+            taken: protocol::time::UnixMillis(0),
         };
         let error = motion.detect(&frame).expect_err("refused").to_string();
         assert!(error.contains("0x0"), "{error}");

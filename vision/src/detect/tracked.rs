@@ -28,6 +28,9 @@ const MOTION_STEP: f64 = 14.0;
 /// A person's box is as high as set-up says for its place, from a crouching child's to twice that.
 const SIZES: std::ops::RangeInclusive<f64> = 0.45..=2.0;
 
+/// A car's, from low ones seen from the side to buses, against a person's height.
+const VEHICLE_SIZES: std::ops::RangeInclusive<f64> = 0.3..=4.0;
+
 /// Somebody new needs a score so much above what is sure: they are believed for seconds.
 const BIRTH_ABOVE_SURE: f64 = 0.1;
 
@@ -44,6 +47,7 @@ pub struct Effort {
 #[derive(Debug)]
 pub struct Tracked {
     model: Model,
+    kind: Kind,
     heights: PersonHeights,
     area: Polygon,
     is_close: bool,
@@ -67,6 +71,7 @@ impl Tracked {
         };
         Self {
             model,
+            kind: Kind::Person,
             heights,
             area,
             is_close: effort.is_close,
@@ -76,6 +81,13 @@ impl Tracked {
             tracker: Tracker::new(rules),
             sides: [1.0; 2],
         }
+    }
+
+    /// Follows vehicles instead.
+    #[must_use]
+    pub fn of_vehicles(mut self) -> Self {
+        self.kind = Kind::Vehicle;
+        self
     }
 
     /// With other rules of following than usual.
@@ -105,7 +117,11 @@ impl Tracked {
         }
         found.retain(|thing| {
             let expected = self.heights.at(thing.place.bottom() / height) * height;
-            thing.kind == Kind::Person && SIZES.contains(&(thing.place.height / expected))
+            let sizes = match self.kind {
+                Kind::Person => SIZES,
+                Kind::Vehicle => VEHICLE_SIZES,
+            };
+            thing.kind == self.kind && sizes.contains(&(thing.place.height / expected))
         });
         if looked_at.len() > 1 {
             found = tiles::join(found);

@@ -59,6 +59,7 @@ pub(super) fn role_word(lang: Lang, role: CameraRole) -> &'static str {
         CameraRole::Queue => texts.text("cameras.role.queue"),
         CameraRole::Presence => texts.text("cameras.role.presence"),
         CameraRole::Entrance => texts.text("cameras.role.entrance"),
+        CameraRole::Parking => texts.text("cameras.role.parking"),
     }
 }
 

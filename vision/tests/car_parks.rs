@@ -1,0 +1,209 @@
+//! Car parks: a drawn one as the program runs, and real ones (PKLot) against their truth, where they are there.
+
+mod office;
+
+use std::collections::{BTreeMap, BTreeSet};
+use std::path::{Path, PathBuf};
+
+use office::{Office, TEXT, look_again};
+use opencv::core::{Mat, Rect, Scalar, Size};
+use opencv::prelude::VideoWriterTrait as _;
+use opencv::videoio::VideoWriter;
+use opencv::{core, imgproc};
+use protocol::config::Camera;
+use protocol::congestion::CameraStatus;
+use vision::count::read_camera;
+use vision::model::add::{Order, add};
+use vision::parking::offline::look_at;
+
+const BAYS: [i32; 4] = [40, 180, 320, 460];
+
+/// Four bays; in the first and third a car.
+fn draw(picture: &mut Mat, frame: u8) {
+    let fill = |picture: &mut Mat, rect, grey: f64| {
+        imgproc::rectangle(picture, rect, Scalar::all(grey), imgproc::FILLED, imgproc::LINE_8, 0).expect("drawn");
+    };
+    fill(picture, Rect::new(0, 0, 640, 360), 110.0);
+    // Something moves, or the camera is taken for frozen.
+    fill(picture, Rect::new(i32::from(frame) * 5 % 600, 20, 30, 20), 60.0);
+    for x in [BAYS[0], BAYS[2]] {
+        fill(picture, Rect::new(x + 15, 190, 80, 120), 35.0);
+        fill(picture, Rect::new(x + 25, 220, 60, 50), 210.0);
+        fill(picture, Rect::new(x + 22, 205, 66, 12), 15.0);
+        fill(picture, Rect::new(x + 22, 275, 66, 14), 15.0);
+    }
+}
+
+fn film(to: &Path) {
+    let fourcc = VideoWriter::fourcc('M', 'J', 'P', 'G').expect("fourcc");
+    let path = to.to_str().expect("a path");
+    let mut writer = VideoWriter::new_def(path, fourcc, 5.0, Size::new(640, 360)).expect("a writer");
+    let mut picture = Mat::new_rows_cols_with_default(360, 640, core::CV_8UC3, Scalar::all(0.0)).expect("a picture");
+    for frame in 0..100 {
+        draw(&mut picture, frame);
+        writer.write(&picture).expect("written");
+    }
+    writer.release().expect("released");
+}
+
+fn bay(id: &str, corners: [[f64; 2]; 4]) -> String {
+    format!("[[camera.bay]]\nid = {id:?}\npolygon = {corners:?}\n")
+}
+
+#[tokio::test]
+async fn free_bays_reach_redis_and_a_lost_cameras_are_unknown() {
+    let dir = tempfile::tempdir().expect("temp");
+    let file = dir.path().join("lot.avi");
+    film(&file);
+    let bays: String = (BAYS.iter().zip(["A1", "A2", "A3", "A4"]))
+        .map(|(x, id)| {
+            let ([left, right], [top, low]) = (
+                [*x, *x + 110].map(|x| f64::from(x) / 640.0),
+                [180.0, 320.0].map(|y| y / 360.0),
+            );
+            bay(id, [[left, top], [right, top], [right, low], [left, low]])
+        })
+        .collect();
+    let text = TEXT.replace("SOURCE", &file.to_string_lossy()) + "role = \"parking\"\n" + &bays;
+    let mut office = Office::with(&text).await;
+    office.start_vision();
+    let state = office.wait_for("two cars", |state| state.count == Some(2)).await;
+    assert!(state.observed_at.is_some());
+    let report = office
+        .wait_for_report("two of four free", |report| report.free_bays == Some([2, 4]))
+        .await;
+    assert_eq!(report.status, CameraStatus::Seeing);
+    std::fs::remove_file(&file).expect("removed");
+    // The one who reads it has it open still.
+    let readers = std::process::Command::new("pkill")
+        .args(["-P", &office.vision.as_ref().expect("running").id().to_string()])
+        .status();
+    assert!(readers.expect("pkill").success());
+    office.wait_for("unknown", |state| state.count.is_none()).await;
+    let report = office
+        .wait_for_report("lost", |report| report.status == CameraStatus::Lost)
+        .await;
+    assert_eq!(report.free_bays, None);
+    assert_eq!(office.end().await, Some(0));
+    look_again().await;
+}
+
+fn there(path: PathBuf) -> Option<PathBuf> {
+    if path.exists() {
+        return Some(path);
+    }
+    println!("SKIPPED: there is no {}", path.display());
+    None
+}
+
+/// Where the data are: `MADOGUCHI_DATA`, or beside the project.
+fn data() -> PathBuf {
+    let here = Path::new(env!("CARGO_MANIFEST_DIR"));
+    std::env::var_os("MADOGUCHI_DATA").map_or_else(|| here.join("../../shared/data"), PathBuf::from)
+}
+
+/// Bays' outlines in pixels, and which are taken, of PKLot's XML.
+struct Truth {
+    bays: BTreeMap<String, Vec<[f64; 2]>>,
+    taken: BTreeSet<String>,
+}
+
+impl Truth {
+    fn read(file: &Path) -> Self {
+        let text = std::fs::read_to_string(file).expect("read");
+        let value = |tag: &str, name: &str| {
+            let rest = tag.split_once(&format!("{name}=\""))?.1;
+            Some(rest.split_once('"')?.0.to_owned())
+        };
+        let (mut bays, mut taken) = (BTreeMap::new(), BTreeSet::new());
+        for space in text.split("<space ").skip(1) {
+            let id = value(space, "id").expect("an id");
+            let contour = space.split_once("<contour>").expect("a contour").1;
+            let points = contour.split("<point ").skip(1).map(|point| {
+                let at = |name| value(point, name).and_then(|at| at.parse().ok()).expect("a number");
+                [at("x"), at("y")]
+            });
+            bays.insert(id.clone(), points.collect());
+            if value(space, "occupied").as_deref() == Some("1") {
+                taken.insert(id);
+            }
+        }
+        Self { bays, taken }
+    }
+
+    fn camera(&self, dir: &Path, model: Option<&Path>) -> Camera {
+        let model = model
+            .map(|file| format!("model = {:?}\n", file.display().to_string()))
+            .unwrap_or_default();
+        let mut text = format!("[[camera]]\nid = \"lot\"\narea = \"lot\"\nsource = \"-\"\nrole = \"parking\"\n{model}");
+        for (id, outline) in &self.bays {
+            let shares: Vec<_> = outline.iter().map(|[x, y]| [x / 1280.0, y / 720.0]).collect();
+            text += &format!("[[camera.bay]]\nid = {id:?}\npolygon = {shares:?}\n");
+        }
+        let file = dir.join("lot.toml");
+        std::fs::write(&file, text).expect("written");
+        read_camera(&file, None).expect("a camera")
+    }
+}
+
+fn files(folder: &Path) -> Vec<PathBuf> {
+    let mut files: Vec<PathBuf> = (std::fs::read_dir(folder).expect("a folder"))
+        .map(|entry| entry.expect("an entry").path())
+        .collect();
+    files.sort();
+    files
+}
+
+#[test]
+fn a_real_car_park_is_told_right_with_and_without_a_model() {
+    let Some(folder) = there(data().join("parking")) else {
+        return;
+    };
+    let dir = tempfile::tempdir().expect("temp");
+    let truths: Vec<Truth> = files(&folder.join("sequence2/bounding_boxes"))
+        .iter()
+        .map(|file| Truth::read(file))
+        .collect();
+    let (pictures, empty) = (files(&folder.join("sequence2/frames")), files(&folder.join("empty")));
+    let model = there(data().join("models/yolox_nano.onnx")).map(|model| {
+        let order = Order {
+            from: model.display().to_string(),
+            network: None,
+            to: dir.path().to_owned(),
+            licence: "Apache-2.0".to_owned(),
+            sha256: None,
+            input: None,
+            person: Vec::new(),
+            vehicle: Vec::new(),
+            // People walk there.
+            picture: pictures[4].clone(),
+        };
+        let runtime = tokio::runtime::Builder::new_current_thread()
+            .build()
+            .expect("a runtime");
+        runtime.block_on(add(&order)).expect("the model is sound").file
+    });
+    let cases = [(None, 0.97), (model.as_deref(), 0.98)];
+    for (model, least) in cases.iter().take(1 + usize::from(model.is_some())) {
+        let camera = truths[0].camera(dir.path(), *model);
+        let seen = look_at(&camera, &pictures).expect("seen");
+        let (mut right, mut all) = (0, 0);
+        for (seen, truth) in seen.iter().zip(&truths) {
+            let taken: BTreeSet<String> = seen.taken.iter().cloned().collect();
+            right += seen.total - taken.symmetric_difference(&truth.taken).count();
+            all += seen.total;
+        }
+        let alarms: usize = look_at(&camera, &empty)
+            .expect("seen")
+            .iter()
+            .map(|seen| seen.taken.len())
+            .sum();
+        println!(
+            "model {}: {right} of {all} right, {alarms} false alarms in {} empty bays",
+            model.is_some(),
+            empty.len() * 40
+        );
+        assert!(right as f64 >= least * all as f64, "{right} of {all}");
+        assert!(alarms * 100 <= empty.len() * 40, "{alarms} false alarms");
+    }
+}
