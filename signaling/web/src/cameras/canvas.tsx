@@ -142,8 +142,8 @@ export function Canvas({ t, geometry, shape, still, boxes, stands, bay, onBay, o
         >
           <circle class="reach" r={34} />
           <circle class="knob" r={13} />
-          <text aria-hidden="true" y={-22}>
-            {shape === "heights" ? "" : at + 1}
+          <text aria-hidden="true" x={shape === "heights" ? 34 : 0} y={shape === "heights" ? 10 : -22}>
+            {shape !== "heights" ? at + 1 : at % 2 === 0 ? at / 2 + 1 : ""}
           </text>
         </g>
       ))}

@@ -163,6 +163,7 @@ function Heights({ t, geometry, onChange }: Props) {
     <ol>
       {geometry.person_heights.map(([feet, tall], which) => (
         <li key={which}>
+          <span class="numbers-name short">{which + 1}</span>
           <Share name={t("camera.feet", { n: which + 1 })} word={t("camera.feet_y")} value={feet} onSet={(value) => set(which, [value, tall])} />
           <Share name={t("camera.head", { n: which + 1 })} word={t("camera.height")} value={tall} onSet={(value) => set(which, [feet, value])} />
         </li>
