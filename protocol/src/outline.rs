@@ -42,6 +42,15 @@ pub enum Fault {
     Missing,
     /// Both people stand equally far away.
     SameDistance,
+    /// A bay without a name, or with too long a one.
+    NoName,
+    /// Two bays of one name.
+    SameName,
+    /// More bays than the place holds, or than anybody sees in one picture.
+    TooManyBays {
+        /// At most.
+        most: usize,
+    },
 }
 
 /// What is wrong with an outline's corners; `None`: nothing.

@@ -1,12 +1,13 @@
 //! Setting up a camera: what is drawn into its picture, and what the office's server asks of the camera worker on the same
 //! machine over a local socket: one line of JSON asks, lines of JSON answer.
 
+use std::collections::HashSet;
 use std::fmt::Write as _;
 
 use serde::{Deserialize, Serialize};
 use toml::Spanned;
 
-use crate::config::{Camera, CameraRole};
+use crate::config::{Bay, Camera, CameraRole, LONGEST_NAME, MOST_BAYS};
 use crate::congestion::CameraStatus;
 use crate::ids::CameraId;
 use crate::outline::{self, Fault};
@@ -30,6 +31,9 @@ pub struct Geometry {
     /// An entrance's line, or the head of a queue: to its right is *in*, or served.
     #[serde(default)]
     pub line: Option<[[f64; 2]; 2]>,
+    /// A car park's bays.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub bays: Vec<Bay>,
 }
 
 /// A part of what is drawn.
@@ -42,6 +46,8 @@ pub enum Shape {
     Line,
     /// The two people.
     Heights,
+    /// A car park's bays.
+    Bays,
 }
 
 /// What is wrong with which part.
@@ -49,15 +55,24 @@ pub enum Shape {
 pub struct Wrong {
     /// Which part.
     pub shape: Shape,
+    /// Which bay, from 1, where it is one's.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub bay: Option<usize>,
     /// What.
     #[serde(flatten)]
     pub fault: Fault,
 }
 
-/// Whether a camera for this needs a line.
+/// Whether a camera needs a line.
 #[must_use]
-pub fn needs_line(role: CameraRole) -> bool {
-    matches!(role, CameraRole::Entrance | CameraRole::Queue)
+pub fn needs_line(camera: &Camera) -> bool {
+    matches!(camera.role, CameraRole::Entrance | CameraRole::Queue) || camera.is_gate()
+}
+
+/// Whether a camera looks at a car park's bays, and at nothing else.
+#[must_use]
+pub fn is_lot(camera: &Camera) -> bool {
+    camera.role == CameraRole::Parking && !camera.is_gate()
 }
 
 impl Geometry {
@@ -68,6 +83,7 @@ impl Geometry {
             person_heights: *camera.person_heights.get_ref(),
             polygon: camera.polygon.as_ref().map(|it| it.get_ref().clone()),
             line: camera.line.as_ref().map(|it| *it.get_ref()),
+            bays: camera.bays.clone(),
         }
     }
 
@@ -77,16 +93,20 @@ impl Geometry {
         camera.person_heights = Spanned::new(0..0, self.person_heights);
         camera.polygon = self.polygon.map(|points| Spanned::new(0..0, points));
         camera.line = self.line.map(|line| Spanned::new(0..0, line));
+        camera.bays = self.bays;
         camera
     }
 
-    /// All that is wrong with it, for a camera of this role.
+    /// All that is wrong with it for this camera, of an area that holds so many.
     #[must_use]
-    pub fn wrongs(&self, role: CameraRole) -> Vec<Wrong> {
+    pub fn wrongs(&self, camera: &Camera, capacity: u32) -> Vec<Wrong> {
+        if is_lot(camera) {
+            return self.wrongs_of_lot(capacity as usize);
+        }
         let polygon = self.polygon.as_deref().and_then(outline::fault_of_outline);
         let line = match self.line {
             Some(line) => outline::fault_of_line(line),
-            None => needs_line(role).then_some(Fault::Missing),
+            None => needs_line(camera).then_some(Fault::Missing),
         };
         let heights = outline::fault_of_heights(self.person_heights);
         [
@@ -95,8 +115,40 @@ impl Geometry {
             (Shape::Heights, heights),
         ]
         .into_iter()
-        .filter_map(|(shape, fault)| Some(Wrong { shape, fault: fault? }))
+        .filter_map(|(shape, fault)| Some((shape, fault?)))
+        .map(|(shape, fault)| Wrong {
+            shape,
+            bay: None,
+            fault,
+        })
         .collect()
+    }
+
+    fn wrongs_of_lot(&self, capacity: usize) -> Vec<Wrong> {
+        let wrong = |bay: Option<usize>, fault| Wrong {
+            shape: Shape::Bays,
+            bay,
+            fault,
+        };
+        let most = capacity.min(MOST_BAYS);
+        match self.bays.len() {
+            0 => return vec![wrong(None, Fault::Missing)],
+            bays if bays > most => return vec![wrong(None, Fault::TooManyBays { most })],
+            _ => {}
+        }
+        let mut names = HashSet::new();
+        let mut fault_of = |bay: &Bay| {
+            if bay.id.is_empty() || bay.id.len() > LONGEST_NAME || bay.id.contains(char::is_control) {
+                return Some(Fault::NoName);
+            }
+            if !names.insert(bay.id.clone()) {
+                return Some(Fault::SameName);
+            }
+            outline::fault_of_outline(&bay.polygon)
+        };
+        let bays = self.bays.iter().enumerate();
+        bays.filter_map(|(at, bay)| Some(wrong(Some(at + 1), fault_of(bay)?)))
+            .collect()
     }
 
     /// The lines of a camera's table in TOML that say this.
@@ -104,13 +156,24 @@ impl Geometry {
     pub fn to_toml(&self) -> String {
         let point = |[x, y]: &[f64; 2]| format!("[{x}, {y}]");
         let points = |points: &[[f64; 2]]| points.iter().map(point).collect::<Vec<_>>().join(", ");
-        let mut text = format!("person_heights = [{}]\n", points(&self.person_heights));
+        let mut text = String::new();
+        // A car park has none. Writing to a string doesn't fail.
+        if self.person_heights != [[0.0; 2]; 2] {
+            let _ = writeln!(text, "person_heights = [{}]", points(&self.person_heights));
+        }
         if let Some(polygon) = &self.polygon {
-            // Writing to a string doesn't fail.
             let _ = writeln!(text, "polygon = [{}]", points(polygon));
         }
         if let Some(line) = &self.line {
             let _ = writeln!(text, "line = [{}]", points(line));
+        }
+        for bay in &self.bays {
+            let name = toml::Value::String(bay.id.clone());
+            let _ = write!(
+                text,
+                "[[camera.bay]]\nid = {name}\npolygon = [{}]\n",
+                points(&bay.polygon)
+            );
         }
         text
     }
@@ -343,16 +406,42 @@ mod tests {
             person_heights: [[0.3, 0.1], [0.3, 0.2]],
             polygon: Some(vec![[0.0, 0.0], [1.0, 1.0], [1.0, 0.0], [0.0, 1.0]]),
             line: None,
+            bays: Vec::new(),
         };
-        let wrongs = new.wrongs(CameraRole::Entrance);
+        let wrongs = new.wrongs(&camera, 9);
         assert_eq!(
             serde_json::to_string(&wrongs).expect("json"),
             r#"[{"shape":"polygon","fault":"crossing","first":1,"second":3},{"shape":"line","fault":"missing"},{"shape":"heights","fault":"same_distance"}]"#
         );
-        assert_eq!(new.wrongs(CameraRole::Area).len(), 2, "no line is needed");
+        let hall = read(&TABLE.replace("entrance", "area"));
+        assert_eq!(new.wrongs(&hall, 9).len(), 2, "no line is needed");
         let sound = Geometry::of(&camera);
-        assert_eq!(sound.wrongs(CameraRole::Entrance), []);
+        assert_eq!(sound.wrongs(&camera, 9), []);
         assert_eq!(Geometry::of(&new.clone().into_camera(camera)), new);
+    }
+
+    #[test]
+    fn a_car_parks_bays_come_back_and_are_checked_one_by_one() {
+        let table = "[[camera]]\nid = \"roof\"\narea = \"lot\"\nsource = \"lot.avi\"\nrole = \"parking\"\n\
+            [[camera.bay]]\nid = \"A 1\"\npolygon = [[0.1, 0.1], [0.2, 0.1], [0.2, 0.2]]\n";
+        let camera = read(table);
+        let again = read(&camera_toml(&camera));
+        assert_eq!((&again.bays, again.role), (&camera.bays, CameraRole::Parking));
+        let mut drawn = Geometry::of(&camera);
+        assert_eq!(drawn.wrongs(&camera, 2), [], "it needs neither heights nor a line");
+        drawn.bays.push(Bay {
+            id: "A 1".to_owned(),
+            polygon: vec![[0.1, 0.1], [0.2, 0.1]],
+        });
+        let fault = |drawn: &Geometry| drawn.wrongs(&camera, 2)[0];
+        assert_eq!((fault(&drawn).bay, fault(&drawn).fault), (Some(2), Fault::SameName));
+        drawn.bays[1].id = "A 2".to_owned();
+        assert_eq!((fault(&drawn).bay, fault(&drawn).fault), (Some(2), Fault::TooFew));
+        drawn.bays[1].id = String::new();
+        assert_eq!(fault(&drawn).fault, Fault::NoName);
+        assert_eq!(drawn.wrongs(&camera, 1)[0].fault, Fault::TooManyBays { most: 1 });
+        drawn.bays.clear();
+        assert_eq!((fault(&drawn).bay, fault(&drawn).fault), (None, Fault::Missing));
     }
 
     #[test]

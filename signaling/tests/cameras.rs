@@ -35,6 +35,20 @@ source = "film.avi"
 role = "entrance"
 line = [[0.2, 0.5], [0.8, 0.5]]
 person_heights = [[0.3, 0.1], [0.9, 0.2]]
+[[area]]
+id = "lot"
+name = { ja = "駐車場" }
+capacity = 3
+moderate_from = 2
+busy_from = 3
+[[camera]]
+id = "roof"
+area = "lot"
+source = "lot.avi"
+role = "parking"
+[[camera.bay]]
+id = "1"
+polygon = [[0.1, 0.1], [0.2, 0.1], [0.2, 0.2]]
 [vision]
 shown_for = "1s"
 "#;
@@ -181,10 +195,6 @@ async fn what_is_drawn_is_checked_kept_downloaded_and_taken_back() {
     assert!(name.contains("camera-north.toml"), "{name}");
     let toml = toml.text().await.unwrap();
     assert!(!toml.contains("secret"), "{toml}");
-    #[derive(serde::Deserialize)]
-    struct Cameras {
-        camera: Vec<Camera>,
-    }
     let cameras: Cameras = toml_of(&toml);
     let geometry = Geometry::of(&cameras.camera[0]);
     assert_eq!(geometry.polygon.unwrap()[2], [0.9, 0.9]);
@@ -203,7 +213,48 @@ async fn what_is_drawn_is_checked_kept_downloaded_and_taken_back() {
         trail(&office, "north").await,
         ["staff/kanri camera.setup 1", "staff/kanri camera.reset"]
     );
-    assert_eq!(admin.get("/staff/cameras/one/roof").await.status(), 404);
+    assert_eq!(admin.get("/staff/cameras/one/attic").await.status(), 404);
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn a_car_parks_bays_are_drawn_one_by_one() {
+    let office = open().await;
+    let mut admin = office.staff("kanri").await;
+    let (_, page) = admin.text("/staff/cameras/one/roof").await;
+    assert!(
+        page.contains(r#""shapes":["bays"]"#) && page.contains(r#""capacity":3"#),
+        "{page}"
+    );
+    let bay = |id: &str, x: f64| json!({ "id": id, "polygon": [[x, 0.1], [x + 0.1, 0.1], [x + 0.1, 0.3], [x, 0.3]] });
+    let drawn = |bays: &[Value]| {
+        let geometry = json!({ "person_heights": [[0, 0], [0, 0]], "polygon": null, "line": null, "bays": bays });
+        json!({ "version": 0, "geometry": geometry })
+    };
+    let path = "/staff/cameras/one/roof/setup";
+    let same = post(&mut admin, path, &drawn(&[bay("1", 0.1), bay("1", 0.3)])).await;
+    let wrongs = json!([{ "shape": "bays", "bay": 2, "fault": "same_name" }]);
+    assert_eq!(
+        same.json::<Value>().await.unwrap(),
+        json!({ "saved": "wrong", "wrongs": wrongs })
+    );
+    let many: Vec<Value> = (0..4).map(|n| bay(&n.to_string(), 0.1)).collect();
+    let many = post(&mut admin, path, &drawn(&many)).await;
+    let wrongs = json!([{ "shape": "bays", "fault": "too_many_bays", "most": 3 }]);
+    assert_eq!(
+        many.json::<Value>().await.unwrap(),
+        json!({ "saved": "wrong", "wrongs": wrongs })
+    );
+    let saved = post(&mut admin, path, &drawn(&[bay("A 1", 0.1), bay("A 2", 0.3)])).await;
+    assert_eq!(saved.status(), 200);
+    let (_, toml) = admin.text("/staff/cameras/one/roof/camera.toml").await;
+    let cameras: Cameras = toml_of(&toml);
+    let names: Vec<&str> = cameras.camera[0].bays.iter().map(|bay| bay.id.as_str()).collect();
+    assert_eq!(names, ["A 1", "A 2"]);
+}
+
+#[derive(serde::Deserialize)]
+struct Cameras {
+    camera: Vec<Camera>,
 }
 
 fn toml_of<T: serde::de::DeserializeOwned>(text: &str) -> T {
@@ -286,5 +337,5 @@ async fn a_doors_count_is_set_right_when_the_worker_takes_it_and_never_later() {
     assert_eq!(worker.await.unwrap(), 12);
     assert_eq!(trail(&office, "hall").await, ["staff/kanri area.corrected 12"]);
     let (_, page) = admin.text(&to).await;
-    assert!(page.contains("ホール の人数を直しました"), "{page}");
+    assert!(page.contains("「ホール」の人数を直しました"), "{page}");
 }

@@ -199,6 +199,7 @@ async fn what_is_drawn_is_kept_by_version_and_the_slower_one_is_told(db: &Db) {
         person_heights: [[0.3, 0.1], [0.9, 0.2]],
         polygon: Some(vec![[0.0, 0.0], [1.0, 0.0], [0.5, 1.0]]),
         line: None,
+        bays: Vec::new(),
     };
     assert!(setups(db, &office).await.unwrap().is_empty());
     let new = (Some(geometry.clone()), &by, NOW);

@@ -19,7 +19,7 @@ use crate::camera::capture::Pace;
 use crate::camera::supervise::Plan;
 use crate::detect::choose::detector_for;
 use crate::parking::lot::Lot;
-use crate::setup::still::rows;
+use crate::setup::still::{MOST_ROWS, rows};
 use crate::setup::window::Window;
 use crate::worker::{Counter, Duties, Reading, Worker, plan_for, scene_of};
 
@@ -187,12 +187,12 @@ fn prepare(camera: &Camera, config: &Config) -> Result<(Plan, Counter, i32)> {
     // The program that runs, also when its file has been replaced since.
     let plan = plan_for(camera, source, Path::new("/proc/self/exe"))?;
     let pace = Pace::per_second(camera.frames_per_second);
-    let scene = scene_of(camera)?;
-    let rows = rows(&scene.heights);
     if !camera.bays.is_empty() {
-        return Ok((plan, Counter::of_lot(Lot::new(camera)?, pace), rows));
+        return Ok((plan, Counter::of_lot(Lot::new(camera)?, pace), MOST_ROWS as i32));
     }
+    let scene = scene_of(camera)?;
     let duties = Duties::new(camera, &scene)?;
+    let rows = rows(&scene.heights);
     let detector = detector_for(camera, scene)?;
     Ok((plan, Counter::new(detector, duties, pace), rows))
 }

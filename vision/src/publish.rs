@@ -153,6 +153,19 @@ impl Publisher {
         }
     }
 
+    /// Takes the word that somebody has left, if there is one.
+    async fn hear(&mut self) {
+        match store::corrections::take(&self.live, &self.office, &self.area.id).await {
+            Ok(Some(people)) => {
+                if self.state.correct(people, runtime::now()) {
+                    tracing::info!(people, "set right by staff");
+                }
+            }
+            Ok(None) => {}
+            Err(error) => tracing::warn!(%error, "what staff say can't be read"),
+        }
+    }
+
     async fn report(&self, news: &News) -> Result<(), store::StoreError> {
         for (camera, report) in &news.cameras {
             store::cameras::report(&self.live, &self.office, camera, report).await?;
@@ -166,19 +179,6 @@ impl Publisher {
             Ok(Recovered(true)) => tracing::info!("Redis is back: counts are published again"),
             Err((error, true)) => tracing::error!(%error, "counts can't be published; counting goes on"),
             Ok(_) | Err(_) => {}
-        }
-    }
-
-    /// Takes the word that somebody has left, if there is one.
-    async fn hear(&mut self) {
-        match store::corrections::take(&self.live, &self.office, &self.area.id).await {
-            Ok(Some(people)) => {
-                if self.state.correct(people, runtime::now()) {
-                    tracing::info!(people, "set right by staff");
-                }
-            }
-            Ok(None) => {}
-            Err(error) => tracing::warn!(%error, "what staff say can't be read"),
         }
     }
 

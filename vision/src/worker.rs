@@ -148,19 +148,22 @@ impl Duties {
 }
 
 impl Duties {
-    /// The count after a picture; who is in it goes to `found`.
-    fn follow(
-        &mut self,
-        mut sight: Sight,
-        detector: &dyn Detector,
-        frame: &Frame,
-        found: &mut Vec<Found>,
-    ) -> Option<u32> {
+    /// Who is found, and which of them are counted here.
+    fn found(&self, sight: &Sight) -> Vec<Found> {
+        let Sight::People(people) = sight else {
+            return Vec::new();
+        };
+        let is_counted = |feet| self.occupancy.area().contains(feet) && !self.shared.is_anothers(feet);
+        let found = people.iter().map(|person| Found {
+            place: [person.left, person.top, person.width, person.height],
+            is_counted: is_counted(person.foot()),
+        });
+        found.collect()
+    }
+
+    /// The count after a picture.
+    fn follow(&mut self, mut sight: Sight, detector: &dyn Detector, frame: &Frame) -> Option<u32> {
         if let Sight::People(people) = &mut sight {
-            found.extend(people.iter().map(|person| Found {
-                place: [person.left, person.top, person.width, person.height],
-                is_counted: self.occupancy.area().contains(person.foot()) && !self.shared.is_anothers(person.foot()),
-            }));
             people.retain(|person| !self.shared.is_anothers(person.foot()));
         }
         if let Some(door) = &mut self.door {
@@ -403,7 +406,8 @@ impl Counter {
                     Sight::People(_) => CameraStatus::Seeing,
                     Sight::Settling => CameraStatus::Settling,
                 };
-                let count = duties.follow(sight, detector.as_ref(), frame, &mut self.found);
+                self.found = duties.found(&sight);
+                let count = duties.follow(sight, detector.as_ref(), frame);
                 self.somebody = (duties.presence.as_mut()).and_then(|presence| presence.see(count, frame.at));
                 (status, count)
             }),

@@ -96,6 +96,7 @@ fn geometry(polygon: [[f64; 2]; 4]) -> Geometry {
         person_heights: [[0.3, 0.3], [0.9, 0.4]],
         polygon: Some(polygon.to_vec()),
         line: None,
+        bays: Vec::new(),
     }
 }
 

@@ -6,7 +6,10 @@ use super::check::{Checker, ConfigError};
 use super::{Camera, CameraRole, Config};
 
 /// More bays than anybody sees in one picture.
-const MOST_BAYS: usize = 500;
+pub const MOST_BAYS: usize = 500;
+
+/// The longest name of a bay, in bytes.
+pub const LONGEST_NAME: usize = 32;
 
 pub(super) fn check_parking(config: &Config, camera: &Camera, checker: &Checker<'_>) -> Result<(), ConfigError> {
     let id = &camera.id;
@@ -49,7 +52,7 @@ pub(super) fn check_parking(config: &Config, camera: &Camera, checker: &Checker<
     }
     let mut seen = HashSet::new();
     for bay in &camera.bays {
-        if bay.id.is_empty() || bay.id.len() > 32 || !seen.insert(&bay.id) {
+        if bay.id.is_empty() || bay.id.len() > LONGEST_NAME || !seen.insert(&bay.id) {
             let message = format!(
                 "camera {id}: bay {:?}: expected a name of 1 to 32 bytes, each once",
                 bay.id

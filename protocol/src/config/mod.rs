@@ -20,7 +20,7 @@ use std::net::{IpAddr, SocketAddr};
 use std::path::{Path, PathBuf};
 use std::time::Duration;
 
-use serde::Deserialize;
+use serde::{Deserialize, Serialize};
 use toml::Spanned;
 
 use crate::ids::{AreaId, BookingId, BoothId, CameraId, GroupId, OfficeId, ScreenId, SectionId, StaffId};
@@ -29,6 +29,7 @@ use crate::staff::Role;
 
 pub use booking::{Booking, Kind, OfficeHours, Topic, Words};
 pub use check::ConfigError;
+pub use check_parking::{LONGEST_NAME, MOST_BAYS};
 pub use fields::{bytes_of, duration_of};
 pub use letters::{Line, Mail, MailTls, Sms};
 pub use people::{Oidc, OidcGroup, Privacy, Staff};
@@ -397,7 +398,7 @@ pub enum CameraRole {
 }
 
 /// A bay of a car park.
-#[derive(Debug, Clone, PartialEq, Deserialize)]
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
 #[serde(deny_unknown_fields)]
 pub struct Bay {
     /// As it is painted on the ground, or any other name; each once.

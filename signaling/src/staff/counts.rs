@@ -80,8 +80,13 @@ fn cameras_of<'a>(app: &'a App, area: &'a AreaId) -> impl Iterator<Item = &'a Ca
         .filter(move |camera| camera.area.get_ref() == area)
 }
 
+/// Whether a camera counts who goes in and out; a car park's gate is a door for cars.
+fn is_door(camera: &Camera) -> bool {
+    camera.role == CameraRole::Entrance || camera.is_gate()
+}
+
 fn has_doors(app: &App, area: &AreaId) -> bool {
-    cameras_of(app, area).any(|camera| camera.role == CameraRole::Entrance)
+    cameras_of(app, area).any(is_door)
 }
 
 /// What a camera says beside the area's count.
@@ -90,6 +95,16 @@ fn facts(lang: Lang, camera: &Camera, report: &CameraReport) -> Vec<(&'static st
     let mut facts = Vec::new();
     match camera.role {
         CameraRole::Area => {}
+        CameraRole::Parking if !camera.is_gate() => {
+            let free = report.free_bays.map_or_else(
+                || texts.text("level.unknown").to_owned(),
+                |[free, all]| {
+                    let words = texts.text("counts.bays.of").replace("{free}", &free.to_string());
+                    words.replace("{all}", &all.to_string())
+                },
+            );
+            facts.push((texts.text("counts.bays"), free));
+        }
         CameraRole::Queue => {
             let wait = report.wait_s.map_or_else(
                 || texts.text("counts.wait.unknown").to_owned(),
@@ -105,13 +120,7 @@ fn facts(lang: Lang, camera: &Camera, report: &CameraReport) -> Vec<(&'static st
             };
             facts.push((texts.text("counts.presence"), somebody.to_owned()));
         }
-        CameraRole::Parking => {
-            if let Some([free, all]) = report.free_bays {
-                let bays = texts.text("counts.bays.of").replace("{free}", &free.to_string());
-                facts.push((texts.text("counts.bays"), bays.replace("{all}", &all.to_string())));
-            }
-        }
-        CameraRole::Entrance => {
+        CameraRole::Entrance | CameraRole::Parking => {
             if let Some([came_in, went_out]) = report.crossed {
                 let crossed = texts
                     .text("counts.crossed.of")

@@ -29,7 +29,7 @@ const ASKING: usize = 16;
 /// A question that takes longer to arrive is none.
 const ARRIVES: Duration = Duration::from_secs(5);
 /// A camera gives enough pictures for a still in this time, or gives none.
-const STILL_COMES: Duration = Duration::from_secs(12);
+const STILL_COMES: Duration = Duration::from_secs(16);
 /// Boxes are told no more often than this.
 const BOXES_EVERY: Duration = Duration::from_millis(200);
 

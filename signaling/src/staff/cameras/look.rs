@@ -19,7 +19,7 @@ use store::audit::{Event, What};
 use tokio::time::Instant;
 
 use super::super::session::{self, LoggedIn};
-use super::{check_admin, event, found, said};
+use super::{check_admin, event, found, said, wrongs};
 use crate::app::App;
 use crate::problem::{Fault, Refusal};
 use crate::vision::{self, Answers};
@@ -170,7 +170,7 @@ pub(super) async fn trial(
     let app = &visitor.app;
     let camera = found(app, &id)?;
     let Tried { geometry, film } = serde_json::from_slice(&body).map_err(|_| Fault::BadRequest)?;
-    if !geometry.wrongs(camera.role).is_empty() {
+    if !wrongs(app, camera, &geometry).is_empty() {
         return Err(Fault::BadRequest.into());
     }
     allowed(app, &staff, &headers, &uri, event(&staff, What::CameraTried, camera)).await?;

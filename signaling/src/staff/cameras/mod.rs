@@ -16,6 +16,7 @@ use axum::routing::{get, post};
 use axum::{Json, Router};
 use protocol::config::Camera;
 use protocol::ids::CameraId;
+use protocol::setup::{Geometry, Wrong};
 use store::audit::{Event, What, Who};
 
 use super::nav::Nav;
@@ -53,6 +54,12 @@ fn frame(visitor: &Visitor, staff: &LoggedIn, path: &str) -> (Page, Nav) {
 fn found<'a>(app: &'a App, id: &str) -> Result<&'a Camera, Refusal> {
     let id = CameraId::new(id).map_err(|_| Fault::NotFound)?;
     app.config.camera(&id).ok_or_else(|| Fault::NotFound.into())
+}
+
+/// All that is wrong with what is drawn.
+fn wrongs(app: &App, camera: &Camera, geometry: &Geometry) -> Vec<Wrong> {
+    let area = app.config.area(camera.area.get_ref());
+    geometry.wrongs(camera, area.map_or(0, |area| area.capacity))
 }
 
 /// What the page's script is told where something didn't go as asked.

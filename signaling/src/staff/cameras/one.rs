@@ -3,7 +3,7 @@
 use askama::Template;
 use axum::extract::{Path, Query};
 use axum::response::{IntoResponse, Response};
-use protocol::setup::{Geometry, needs_line, role_word as role_name};
+use protocol::setup::{Geometry, Shape, is_lot, needs_line};
 use serde::{Deserialize, Serialize};
 
 use super::super::nav::{Nav, time_word};
@@ -45,8 +45,11 @@ struct CameraPage {
 #[derive(Serialize)]
 struct Facts<'a> {
     id: &'a str,
-    role: &'static str,
+    /// What may be drawn.
+    shapes: &'static [Shape],
     needs_line: bool,
+    /// Bays that the place holds.
+    capacity: u32,
     version: u64,
     geometry: &'a Geometry,
     films: Vec<String>,
@@ -102,8 +105,13 @@ pub(super) async fn page(
     let configured = Geometry::of(camera);
     let facts = Facts {
         id: camera.id.as_str(),
-        role: role_name(camera.role),
-        needs_line: needs_line(camera.role),
+        shapes: if is_lot(camera) {
+            &[Shape::Bays]
+        } else {
+            &[Shape::Polygon, Shape::Line, Shape::Heights]
+        },
+        needs_line: needs_line(camera),
+        capacity: app.config.area(camera.area.get_ref()).map_or(0, |area| area.capacity),
         version: setup.as_ref().map_or(0, |setup| setup.version),
         geometry: drawn.and_then(|setup| setup.geometry.as_ref()).unwrap_or(&configured),
         films: films(app).await,

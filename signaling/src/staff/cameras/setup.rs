@@ -11,7 +11,7 @@ use store::audit::What;
 
 use super::super::form::Sent;
 use super::super::session::LoggedIn;
-use super::{check_admin, event, found, said};
+use super::{check_admin, event, found, said, wrongs};
 use crate::problem::{Fault, Refusal};
 use crate::visitor::Visitor;
 
@@ -47,7 +47,7 @@ pub(super) async fn save(
     staff.check_request(app, &headers, &uri)?;
     let camera = found(app, &id)?;
     let Drawn { version, geometry } = serde_json::from_slice(&body).map_err(|_| Fault::BadRequest)?;
-    let wrongs = geometry.wrongs(camera.role);
+    let wrongs = wrongs(app, camera, &geometry);
     if !wrongs.is_empty() {
         return Ok(said(StatusCode::BAD_REQUEST, &Saved::Wrong { wrongs }));
     }

@@ -1,7 +1,7 @@
 // The picture with what is drawn over it: points are moved by mouse, finger or arrow keys.
 import { useRef } from "preact/hooks";
 import type { Boxes, Still } from "./asking.ts";
-import { type Geometry, handles, moved, type Pair, type Point, type Shape, withCorner, without } from "./geometry.ts";
+import { type Bay, type Geometry, handles, moved, type Pair, type Point, type Shape, withChanged, withCorner, without } from "./geometry.ts";
 import { percent, type Words } from "./words.ts";
 
 /** The picture is drawn so wide; its height follows from its shape. */
@@ -20,18 +20,21 @@ interface Props {
   still: Still | null;
   boxes: Boxes | null;
   stands: [number, number];
+  /** The bay that is drawn at. */
+  bay: number;
+  onBay(bay: number): void;
   onStand(stands: [number, number]): void;
   onChange(geometry: Geometry, isSameStep?: boolean): void;
 }
 
-export function Canvas({ t, geometry, shape, still, boxes, stands, onStand, onChange }: Props) {
+export function Canvas({ t, geometry, shape, still, boxes, stands, bay, onBay, onStand, onChange }: Props) {
   const svg = useRef<SVGSVGElement>(null);
   /** Which point is dragged, and whether it has moved yet. */
   const drag = useRef<{ at: number; hasMoved: boolean } | null>(null);
   const [across, down] = still?.of ?? USUAL;
   const height = Math.round((WIDTH * down) / across);
   const inPicture = ([x, y]: Point): string => `${x * WIDTH},${y * height}`;
-  const points = handles(geometry, shape, stands);
+  const points = handles(geometry, shape, stands, bay);
 
   function pointOf(event: PointerEvent): Point {
     const box = svg.current?.getBoundingClientRect();
@@ -44,7 +47,7 @@ export function Canvas({ t, geometry, shape, still, boxes, stands, onStand, onCh
       const x = Math.min(1, Math.max(0, to[0]));
       onStand(at < 2 ? [x, stands[1]] : [stands[0], x]);
     }
-    onChange(moved(geometry, shape, at, to), isSameStep);
+    onChange(moved(geometry, shape, at, to, bay), isSameStep);
   }
 
   function press(event: PointerEvent) {
@@ -55,6 +58,10 @@ export function Canvas({ t, geometry, shape, still, boxes, stands, onStand, onCh
       svg.current?.setPointerCapture(event.pointerId);
     } else if (shape === "polygon") {
       onChange({ ...geometry, polygon: withCorner(geometry.polygon, pointOf(event)) });
+    } else if (shape === "bays") {
+      const other = (event.target as Element).closest("[data-bay]")?.getAttribute("data-bay");
+      if (other !== null && other !== undefined && Number(other) !== bay) return onBay(Number(other));
+      onChange(withChanged(geometry, bay, (old) => ({ ...old, polygon: withCorner(old.polygon, pointOf(event)) })));
     }
   }
 
@@ -71,8 +78,8 @@ export function Canvas({ t, geometry, shape, still, boxes, stands, onStand, onCh
       const step = event.shiftKey ? FINE_STEP : STEP;
       move(at, [point[0] + way[0] * step, point[1] + way[1] * step], false);
       event.preventDefault();
-    } else if ((event.key === "Delete" || event.key === "Backspace") && shape === "polygon") {
-      onChange(without(geometry, at));
+    } else if ((event.key === "Delete" || event.key === "Backspace") && (shape === "polygon" || shape === "bays")) {
+      onChange(without(geometry, at, shape === "bays" ? bay : null));
       event.preventDefault();
     }
   }
@@ -110,7 +117,8 @@ export function Canvas({ t, geometry, shape, still, boxes, stands, onStand, onCh
           </text>
         </>
       )}
-      {geometry.polygon ? (
+      {shape === "bays" && geometry.bays?.map((one, at) => <Place key={at} bay={one} at={at} isOn={at === bay} inPicture={inPicture} />)}
+      {shape === "bays" ? null : geometry.polygon ? (
         <polygon class="outline" data-on={shape === "polygon"} points={geometry.polygon.map(inPicture).join(" ")} />
       ) : (
         <rect class="outline" data-on={shape === "polygon"} x={3} y={3} width={WIDTH - 6} height={height - 6} />
@@ -132,10 +140,10 @@ export function Canvas({ t, geometry, shape, still, boxes, stands, onStand, onCh
           onKeyDown={(event) => key(event, at)}
           transform={`translate(${inPicture(point)})`}
         >
-          <circle class="reach" r={44} />
+          <circle class="reach" r={34} />
           <circle class="knob" r={13} />
-          <text aria-hidden="true" y={-22}>
-            {shape === "heights" ? "" : at + 1}
+          <text aria-hidden="true" x={shape === "heights" ? 34 : 0} y={shape === "heights" ? 10 : -22}>
+            {shape !== "heights" ? at + 1 : at % 2 === 0 ? at / 2 + 1 : ""}
           </text>
         </g>
       ))}
@@ -144,7 +152,7 @@ export function Canvas({ t, geometry, shape, still, boxes, stands, onStand, onCh
 }
 
 function handleWord(t: Words, shape: Shape, at: number): string {
-  if (shape === "polygon") return t("camera.point", { n: at + 1 });
+  if (shape === "polygon" || shape === "bays") return t("camera.point", { n: at + 1 });
   if (shape === "line") return t("camera.end", { n: at + 1 });
   return t(at % 2 === 0 ? "camera.feet" : "camera.head", { n: Math.floor(at / 2) + 1 });
 }
@@ -156,6 +164,20 @@ function Grid({ height }: { height: number }) {
       {steps.map((share) => (
         <path key={share} d={`M${share * WIDTH} 0V${height}M0 ${share * height}H${WIDTH}`} />
       ))}
+    </g>
+  );
+}
+
+/** A bay with its name in its middle. */
+function Place({ bay: { id, polygon }, at, isOn, inPicture }: { bay: Bay; at: number; isOn: boolean; inPicture(point: Point): string }) {
+  const middle: Point = [
+    polygon.reduce((sum, [x]) => sum + x, 0) / Math.max(1, polygon.length),
+    polygon.reduce((sum, [, y]) => sum + y, 0) / Math.max(1, polygon.length),
+  ];
+  return (
+    <g class="bay" data-bay={at} data-on={isOn} aria-hidden="true">
+      <polygon points={polygon.map(inPicture).join(" ")} />
+      <text transform={`translate(${inPicture(middle)})`}>{id}</text>
     </g>
   );
 }

@@ -9,8 +9,6 @@ import { Numbers } from "./numbers.tsx";
 import { Trial } from "./trial.tsx";
 import { lasting, toolWord, type Words, wrongWord } from "./words.ts";
 
-const SHAPES: readonly Shape[] = ["polygon", "line", "heights"];
-
 interface Props {
   facts: CameraFacts;
   asking: Asking;
@@ -26,14 +24,19 @@ interface Said {
 export function Editor({ facts, asking, t }: Props) {
   const [history, setHistory] = useState(begun(facts.geometry));
   const [saved, setSaved] = useState({ version: facts.version, geometry: facts.geometry });
-  const [shape, setShape] = useState<Shape>(facts.needs_line ? "line" : "polygon");
+  const [shape, setShape] = useState<Shape>(facts.needs_line ? "line" : (facts.shapes[0] ?? "polygon"));
   const [stands, setStands] = useState<[number, number]>([0.32, 0.68]);
+  const [bay, setBay] = useState(0);
   const [isSaving, setSaving] = useState(false);
   const [told, setTold] = useState<Wrong[] | null>(null);
   const [said, setSaid] = useState<Said | null>(null);
   const { still, boxes, ...looking } = useLooking(asking, facts.shown_for_s, t);
   const geometry = history.now;
-  const found = wrongs(geometry, facts.needs_line);
+  const isLot = facts.shapes.includes("bays");
+  const found = wrongs(geometry, { line: facts.needs_line, bays: isLot ? facts.capacity : null });
+  const names = (geometry.bays ?? []).map(({ id }) => id);
+  // The last one may have been taken back.
+  const chosen = Math.min(bay, Math.max(0, names.length - 1));
   const isChanged = geometry !== saved.geometry;
 
   const change = (next: Geometry, isSameStep = false) => {
@@ -60,22 +63,23 @@ export function Editor({ facts, asking, t }: Props) {
 
   return (
     <div class="setup">
-      <Looking t={t} still={still} boxes={boxes} {...looking} shownFor={facts.shown_for_s} />
-      <fieldset class="choices tools">
-        <legend>{t("camera.draw")}</legend>
-        {SHAPES.map((one) => (
-          <label key={one} data-shape={one}>
-            <input type="radio" name="shape" value={one} checked={shape === one} onChange={() => setShape(one)} />
-            <span>{toolWord(t, one)}</span>
-          </label>
-        ))}
-      </fieldset>
+      <Looking t={t} still={still} boxes={boxes} {...looking} />
+      {facts.shapes.length > 1 && (
+        <fieldset class="choices tools">
+          <legend>{t("camera.draw")}</legend>
+          {facts.shapes.map((one) => (
+            <label key={one} data-shape={one}>
+              <input type="radio" name="shape" value={one} checked={shape === one} onChange={() => setShape(one)} />
+              <span>{toolWord(t, one)}</span>
+            </label>
+          ))}
+        </fieldset>
+      )}
       <p class="hint">{t(`camera.tool.${shape}.hint`)}</p>
       <div class="drawing">
-        <Canvas t={t} geometry={geometry} shape={shape} still={still} boxes={boxes} stands={stands} onStand={setStands} onChange={change} />
-        <Numbers t={t} geometry={geometry} shape={shape} onChange={change} />
+        <Canvas t={t} geometry={geometry} shape={shape} still={still} boxes={boxes} stands={stands} bay={chosen} onBay={setBay} onStand={setStands} onChange={change} />
+        <Numbers t={t} geometry={geometry} shape={shape} bay={chosen} onBay={setBay} onChange={change} />
       </div>
-      <p class="hint">{t("camera.keys")}</p>
       <div class="buttons">
         <button type="button" class="button" data-test="undo" disabled={history.past.length === 0} onClick={() => setHistory(undone)}>
           {t("camera.undo")}
@@ -90,13 +94,18 @@ export function Editor({ facts, asking, t }: Props) {
       </div>
       <div role="alert">
         {(told ?? (isChanged ? found : [])).map((wrong) => (
-          <p class="wrong" key={wrong.shape} data-test="wrong" data-fault={wrong.fault}>
-            {wrongWord(t, wrong)}
+          <p class="wrong" key={`${wrong.shape} ${wrong.bay}`} data-test="wrong" data-fault={wrong.fault}>
+            {wrongWord(t, wrong, names)}
           </p>
         ))}
         {said?.isError && <p class="wrong">{said.text}</p>}
       </div>
       <p class="said" role="status" data-test="said">{said && !said.isError ? said.text : ""}</p>
+      <ul class="notes hint">
+        <li>{t("camera.keys")}</li>
+        <li>{t("camera.picture.hint")}</li>
+        <li>{t("camera.watch.hint", { n: t("camera.in_time", { n: lasting(t, facts.shown_for_s) }) })}</li>
+      </ul>
       <Trial t={t} asking={asking} geometry={geometry} films={facts.films} isSound={found.length === 0} />
     </div>
   );
@@ -185,7 +194,7 @@ function useLooking(asking: Asking, shownFor: number, t: Words): View {
   };
 }
 
-function Looking({ t, still, boxes, words, isTaking, isWatching, shownFor, ...act }: View & { t: Words; shownFor: number }) {
+function Looking({ t, still, boxes, words, isTaking, isWatching, ...act }: View & { t: Words }) {
   return (
     <div class="looking">
       <div class="buttons">
@@ -201,8 +210,6 @@ function Looking({ t, still, boxes, words, isTaking, isWatching, shownFor, ...ac
           {t(isWatching ? "camera.watch.stop" : "camera.watch")}
         </button>
       </div>
-      <p class="hint">{t("camera.picture.hint")}</p>
-      <p class="hint">{t("camera.watch.hint", { n: t("camera.in_time", { n: lasting(t, shownFor) }) })}</p>
       {isWatching && (
         <p class="counted" data-test="watched-count">
           {t("camera.watch.count")}: <strong>{boxes?.count == null ? t("camera.watch.unknown") : t("camera.people", { n: boxes.count })}</strong>

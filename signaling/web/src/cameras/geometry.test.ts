@@ -1,6 +1,6 @@
 import assert from "node:assert/strict";
 import { test } from "node:test";
-import { type Geometry, handles, middleOfLongest, moved, type Point, withCorner, without, wrongs } from "./geometry.ts";
+import { type Bay, type Geometry, handles, middleOfLongest, moved, type Point, withBay, withCorner, without, wrongs } from "./geometry.ts";
 import { begun, changed, redone, undone } from "./history.ts";
 
 const SOUND: Geometry = {
@@ -8,11 +8,12 @@ const SOUND: Geometry = {
   polygon: [[0.1, 0.1], [0.9, 0.1], [0.9, 0.9], [0.1, 0.9]],
   line: null,
 };
-const of = (change: Partial<Geometry>) => wrongs({ ...SOUND, ...change }, false);
+const HALL = { line: false, bays: null };
+const of = (change: Partial<Geometry>) => wrongs({ ...SOUND, ...change }, HALL);
 
 test("what is wrong is told by its part, as the server does", () => {
-  assert.deepEqual(wrongs(SOUND, false), []);
-  assert.deepEqual(wrongs(SOUND, true), [{ shape: "line", fault: "missing" }]);
+  assert.deepEqual(wrongs(SOUND, HALL), []);
+  assert.deepEqual(wrongs(SOUND, { ...HALL, line: true }), [{ shape: "line", fault: "missing" }]);
   assert.deepEqual(of({ polygon: null }), []);
   assert.deepEqual(of({ polygon: [[0, 0], [1, 0]] }), [{ shape: "polygon", fault: "too_few" }]);
   assert.deepEqual(of({ polygon: [[0, 0], [1, 0], [1, 1.5]] }), [{ shape: "polygon", fault: "outside", point: 3 }]);
@@ -55,4 +56,26 @@ test("each step can be taken back and made again, and a drag is one", () => {
   assert.equal(undone(begun(SOUND)).now, SOUND);
   for (let step = 0; step < 300; step++) history = changed(history, { ...SOUND });
   assert.equal(history.past.length, 200);
+});
+
+test("bays are named, follow each other in rows, and are checked one by one", () => {
+  const lot = { line: false, bays: 40 };
+  let bays: Bay[] = [];
+  for (let n = 0; n < 12; n++) bays = withBay(bays);
+  assert.deepEqual(bays.map(({ id }) => id), Array.from({ length: 12 }, (_, n) => String(n + 1)));
+  assert.deepEqual(bays[1]?.polygon[0], [0.15, 0.4], "beside the first");
+  assert.deepEqual(bays[9]?.polygon[0], [0, 0.5], "and at the edge another row");
+  const geometry = { ...SOUND, bays };
+  assert.deepEqual(wrongs(geometry, lot), [], "neither heights nor a line is looked at");
+  assert.deepEqual(wrongs(geometry, { ...lot, bays: 9 }), [{ shape: "bays", fault: "too_many_bays", most: 9 }]);
+  assert.deepEqual(wrongs(SOUND, lot), [{ shape: "bays", fault: "missing" }]);
+  const named = bays.map((bay, at) => (at === 3 ? { ...bay, id: "1" } : at === 4 ? { ...bay, id: "" } : bay));
+  assert.deepEqual(wrongs({ ...geometry, bays: named }, lot), [
+    { shape: "bays", bay: 4, fault: "same_name" },
+    { shape: "bays", bay: 5, fault: "no_name" },
+  ]);
+  const changed = moved(geometry, "bays", 0, [0.3, 0.3], 2);
+  assert.deepEqual(handles(changed, "bays", [0, 0], 2)[0], [0.3, 0.3]);
+  assert.equal(without(changed, 0, 2).bays?.[2]?.polygon.length, 3);
+  assert.equal(changed.bays?.[1], bays[1], "the others are as they were");
 });

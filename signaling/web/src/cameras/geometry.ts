@@ -10,10 +10,26 @@ export interface Geometry {
   /** null: the whole picture. */
   readonly polygon: readonly Point[] | null;
   readonly line: Pair | null;
+  /** A car park's; nothing else has any. */
+  readonly bays?: readonly Bay[];
 }
 
-export type Shape = "polygon" | "line" | "heights";
-export type FaultName = "too_few" | "too_many" | "outside" | "crossing" | "flat" | "no_length" | "missing" | "same_distance";
+export interface Bay {
+  readonly id: string;
+  readonly polygon: readonly Point[];
+}
+
+export type Shape = "polygon" | "line" | "heights" | "bays";
+export type FaultName =
+  | "too_few" | "too_many" | "outside" | "crossing" | "flat" | "no_length" | "missing" | "same_distance"
+  | "no_name" | "same_name" | "too_many_bays";
+
+/** What a camera's role asks for. */
+export interface Needs {
+  line: boolean;
+  /** A car park's camera: so many bays at most; null: another one. */
+  bays: number | null;
+}
 
 export interface Wrong {
   shape: Shape;
@@ -21,9 +37,14 @@ export interface Wrong {
   point?: number;
   first?: number;
   second?: number;
+  /** Which bay, from 1. */
+  bay?: number;
+  most?: number;
 }
 
 export const MOST_CORNERS = 64;
+const MOST_BAYS = 500;
+const LONGEST_NAME = 32;
 const LEAST_AREA = 1e-4;
 const LEAST_APART = 0.01;
 
@@ -76,9 +97,23 @@ function ofHeights(pairs: Pair): Omit<Wrong, "shape"> | null {
   return Math.abs(pairs[0][0] - pairs[1][0]) < LEAST_APART ? { fault: "same_distance" } : null;
 }
 
-/** All that is wrong, for a camera that needs a line or doesn't. */
-export function wrongs(geometry: Geometry, needsLine: boolean): Wrong[] {
-  const line = geometry.line ? ofLine(geometry.line) : needsLine ? { fault: "missing" as const } : null;
+function ofBays(bays: readonly Bay[], capacity: number): Wrong[] {
+  const most = Math.min(capacity, MOST_BAYS);
+  if (bays.length === 0) return [{ shape: "bays", fault: "missing" }];
+  if (bays.length > most) return [{ shape: "bays", fault: "too_many_bays", most }];
+  return bays.flatMap(({ id, polygon }, at): Wrong[] => {
+    const bytes = new TextEncoder().encode(id).length;
+    const isNamed = bytes > 0 && bytes <= LONGEST_NAME && !/\p{Cc}/u.test(id);
+    const isTaken = bays.findIndex((other) => other.id === id) < at;
+    const wrong = !isNamed ? { fault: "no_name" as const } : isTaken ? { fault: "same_name" as const } : ofPolygon(polygon);
+    return wrong ? [{ shape: "bays", bay: at + 1, ...wrong }] : [];
+  });
+}
+
+/** All that is wrong, for a camera of these needs. */
+export function wrongs(geometry: Geometry, needs: Needs): Wrong[] {
+  if (needs.bays !== null) return ofBays(geometry.bays ?? [], needs.bays);
+  const line = geometry.line ? ofLine(geometry.line) : needs.line ? { fault: "missing" as const } : null;
   const found: [Shape, Omit<Wrong, "shape"> | null][] = [
     ["polygon", geometry.polygon && ofPolygon(geometry.polygon)],
     ["line", line],
@@ -119,8 +154,28 @@ export function middleOfLongest(polygon: readonly Point[]): Point {
 export const FIRST_POLYGON: readonly Point[] = [[0.1, 0.3], [0.9, 0.3], [0.9, 0.95], [0.1, 0.95]];
 export const FIRST_LINE: Pair = [[0.2, 0.6], [0.8, 0.6]];
 
-/** The points of a shape that can be moved: of each person the feet and the head, at these x. */
-export function handles(geometry: Geometry, shape: Shape, stands: readonly [number, number]): Point[] {
+/** One more bay: as the last one, beside it, with the next free number as its name. */
+export function withBay(bays: readonly Bay[]): Bay[] {
+  const last = bays.at(-1)?.polygon ?? [[0.05, 0.4], [0.15, 0.4], [0.15, 0.6], [0.05, 0.6]];
+  const across = last.map(([x]) => x);
+  const [left, right] = [Math.min(...across), Math.max(...across)];
+  const width = right - left;
+  // At the picture's right edge another row begins.
+  const shift: Point = right + width <= 1 ? [width, 0] : [-left, 0.1];
+  const polygon = bays.length === 0 ? last : last.map(([x, y]) => keptPoint([x + shift[0], y + shift[1]]));
+  let number = bays.length + 1;
+  while (bays.some(({ id }) => id === String(number))) number++;
+  return [...bays, { id: String(number), polygon }];
+}
+
+/** The same with another bay in the place of one. */
+export function withChanged(geometry: Geometry, at: number, change: (bay: Bay) => Bay): Geometry {
+  return { ...geometry, bays: (geometry.bays ?? []).map((bay, index) => (index === at ? change(bay) : bay)) };
+}
+
+/** The points of a shape that can be moved: of each person the feet and the head, at these x; of bays those of one. */
+export function handles(geometry: Geometry, shape: Shape, stands: readonly [number, number], bay = 0): Point[] {
+  if (shape === "bays") return [...(geometry.bays?.[bay]?.polygon ?? [])];
   if (shape === "polygon") return [...(geometry.polygon ?? [])];
   if (shape === "line") return [...(geometry.line ?? [])];
   return geometry.person_heights.flatMap(([y, height], at): Point[] => {
@@ -130,8 +185,12 @@ export function handles(geometry: Geometry, shape: Shape, stands: readonly [numb
 }
 
 /** The same with one of them elsewhere. */
-export function moved(geometry: Geometry, shape: Shape, at: number, to: Point): Geometry {
+export function moved(geometry: Geometry, shape: Shape, at: number, to: Point, bay = 0): Geometry {
   const point = keptPoint(to);
+  if (shape === "bays") {
+    const polygon = (corners: readonly Point[]) => corners.map((old, index) => (index === at ? point : old));
+    return withChanged(geometry, bay, (old) => ({ ...old, polygon: polygon(old.polygon) }));
+  }
   if (shape === "polygon") {
     return { ...geometry, polygon: (geometry.polygon ?? []).map((old, index) => (index === at ? point : old)) };
   }
@@ -149,7 +208,10 @@ export function moved(geometry: Geometry, shape: Shape, at: number, to: Point): 
   return { ...geometry, person_heights: at < 2 ? [change(first), second] : [first, change(second)] };
 }
 
-/** The same without a corner. */
-export function without(geometry: Geometry, at: number): Geometry {
+/** The same without a corner, of the outline or of a bay. */
+export function without(geometry: Geometry, at: number, bay: number | null = null): Geometry {
+  if (bay !== null) {
+    return withChanged(geometry, bay, (old) => ({ ...old, polygon: old.polygon.filter((_, index) => index !== at) }));
+  }
   return { ...geometry, polygon: (geometry.polygon ?? []).filter((_, index) => index !== at) };
 }

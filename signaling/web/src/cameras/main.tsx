@@ -2,14 +2,15 @@
 import { render } from "preact";
 import { Asking } from "./asking.ts";
 import { Editor } from "./editor.tsx";
-import type { Geometry } from "./geometry.ts";
+import type { Geometry, Shape } from "./geometry.ts";
 import { type CameraKey, wordsOf } from "./words.ts";
 
 /** As signaling/src/staff/cameras/one.rs writes it. */
 export interface CameraFacts {
   id: string;
-  role: string;
+  shapes: Shape[];
   needs_line: boolean;
+  capacity: number;
   version: number;
   geometry: Geometry;
   films: string[];

@@ -1,12 +1,14 @@
 // What is drawn, as a list of numbers: percent of the picture. Whoever uses no mouse has all that others have.
 import type { ComponentChildren } from "preact";
-import { FIRST_LINE, FIRST_POLYGON, type Geometry, kept, middleOfLongest, moved, type Pair, type Point, type Shape, withCorner, without } from "./geometry.ts";
+import { FIRST_LINE, FIRST_POLYGON, type Geometry, kept, middleOfLongest, moved, type Pair, type Point, type Shape, withBay, withChanged, withCorner, without } from "./geometry.ts";
 import { percent, type Words } from "./words.ts";
 
 interface Props {
   t: Words;
   geometry: Geometry;
   shape: Shape;
+  bay: number;
+  onBay(bay: number): void;
   onChange(geometry: Geometry): void;
 }
 
@@ -18,6 +20,7 @@ export function Numbers(props: Props) {
       {shape === "polygon" && <Corners {...props} />}
       {shape === "line" && <Ends {...props} />}
       {shape === "heights" && <Heights {...props} />}
+      {shape === "bays" && <Bays {...props} />}
     </div>
   );
 }
@@ -62,6 +65,66 @@ function Corners({ t, geometry, onChange }: Props) {
   );
 }
 
+function Bays({ t, geometry, bay, onBay, onChange }: Props) {
+  const bays = geometry.bays ?? [];
+  const chosen = bays[bay];
+  const add = () => {
+    onChange({ ...geometry, bays: withBay(bays) });
+    onBay(bays.length);
+  };
+  const remove = () => onChange({ ...geometry, bays: bays.filter((_, at) => at !== bay) });
+  return (
+    <>
+      {chosen ? (
+        <>
+          <div class="field">
+            <label for="bay">{t("camera.bay.choose")}</label>
+            <select id="bay" value={bay} onChange={(event) => onBay(Number(event.currentTarget.value))}>
+              {bays.map(({ id }, at) => (
+                <option key={at} value={at}>
+                  {id || at + 1}
+                </option>
+              ))}
+            </select>
+          </div>
+          <div class="field">
+            <label for="bay-name">{t("camera.bay.name")}</label>
+            <input
+              id="bay-name"
+              type="text"
+              maxLength={32}
+              autocomplete="off"
+              value={chosen.id}
+              onChange={(event) => onChange(withChanged(geometry, bay, (old) => ({ ...old, id: event.currentTarget.value.trim() })))}
+            />
+          </div>
+          <ol>
+            {chosen.polygon.map((point, at) => (
+              <PointRow key={at} t={t} name={t("camera.point", { n: at + 1 })} point={point} onMove={(to) => onChange(moved(geometry, "bays", at, to, bay))}>
+                <button type="button" class="button small" aria-label={`${t("camera.remove")}: ${t("camera.point", { n: at + 1 })}`} onClick={() => onChange(without(geometry, at, bay))}>
+                  {t("camera.remove")}
+                </button>
+              </PointRow>
+            ))}
+          </ol>
+        </>
+      ) : (
+        <p>{t("camera.bay.none")}</p>
+      )}
+      <div class="buttons">
+        <button type="button" class="button small" data-test="add-bay" onClick={add}>
+          {t("camera.bay.add")}
+        </button>
+        {chosen && (
+          <button type="button" class="button small" data-test="remove-bay" onClick={remove}>
+            {t("camera.bay.remove")}
+          </button>
+        )}
+      </div>
+    </>
+  );
+}
+
 function Ends({ t, geometry, onChange }: Props) {
   const { line } = geometry;
   if (!line) {
@@ -100,6 +163,7 @@ function Heights({ t, geometry, onChange }: Props) {
     <ol>
       {geometry.person_heights.map(([feet, tall], which) => (
         <li key={which}>
+          <span class="numbers-name short">{which + 1}</span>
           <Share name={t("camera.feet", { n: which + 1 })} word={t("camera.feet_y")} value={feet} onSet={(value) => set(which, [value, tall])} />
           <Share name={t("camera.head", { n: which + 1 })} word={t("camera.height")} value={tall} onSet={(value) => set(which, [feet, value])} />
         </li>

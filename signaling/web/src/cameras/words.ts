@@ -10,9 +10,11 @@ export const wordsOf = (texts: Record<CameraKey, string>): Words => (key, values
 
 export const toolWord = (t: Words, shape: Shape): string => t(`camera.tool.${shape}`);
 
-export function wrongWord(t: Words, wrong: Wrong): string {
-  const { point = 0, first = 0, second = 0 } = wrong;
-  return t(`camera.wrong.${wrong.fault}`, { shape: toolWord(t, wrong.shape), point, first, second });
+/** `names`: of the bays. */
+export function wrongWord(t: Words, wrong: Wrong, names: readonly string[] = []): string {
+  const { point = 0, first = 0, second = 0, most = 0, bay } = wrong;
+  const shape = bay === undefined ? toolWord(t, wrong.shape) : t("camera.bay.of", { name: names[bay - 1] || bay });
+  return t(`camera.wrong.${wrong.fault}`, { shape, point, first, second, most });
 }
 
 /** How long, in the unit that fits. */
