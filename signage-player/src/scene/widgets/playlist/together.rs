@@ -6,7 +6,7 @@ use super::{Playlist, Running};
 use crate::event::Library;
 use crate::item::Fault;
 use crate::scene::data::Moment;
-use crate::sync::plan::{Entry, Part, SOON, position};
+use crate::sync::plan::{AHEAD, Entry, Part, SOON, position};
 use crate::sync::{Sight, Zone, tick};
 
 /// An item that is off by at most so many ticks is moved to its place; one that is farther off is opened anew.
@@ -143,18 +143,13 @@ impl Playlist {
     fn guess(&mut self, now: Duration, sight: &Sight, library: &Library) -> Option<Entry> {
         let due = self.together.part.due()?;
         let at = sight.tick - sight.shift;
-        let is_lost = self.together.given_up == Some(due) || !self.is_playable(due.item as usize, now, library);
-        if is_lost && self.running(sight.shift) != Some(due) {
-            // It can't be played here: where this screen decides, something else soon.
-            let decides = sight.told.is_none();
-            return if decides {
-                self.entry(now, sight.tick + SOON, library)
-            } else {
-                None
-            };
-        }
         if self.running(sight.shift) != Some(due) {
-            return None;
+            // Where it can't be played, and this screen decides: something else soon.
+            let is_lost = self.together.given_up == Some(due) || !self.is_playable(due.item as usize, now, library);
+            let soon = sight.tick + SOON;
+            return (is_lost && sight.told.is_none())
+                .then(|| self.entry(now, soon, library))
+                .flatten();
         }
         let shown = self.together.shown.as_mut()?;
         if self.current.is_none() {
@@ -164,7 +159,7 @@ impl Playlist {
                 shown.ends = Some(soon);
             }
         }
-        let ends = shown.ends.filter(|ends| ends - at < crate::sync::plan::AHEAD)?;
+        let ends = shown.ends.filter(|ends| ends - at < AHEAD)?;
         self.entry(now, (ends + sight.shift).max(due.begin + 1), library)
     }
 
