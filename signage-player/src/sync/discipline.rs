@@ -145,12 +145,12 @@ mod tests {
     }
 
     #[test]
-    fn a_clock_that_is_thirty_milliseconds_and_fifty_millionths_wrong_comes_within_a_tenth() {
+    fn a_clock_that_is_thirty_milliseconds_and_fifty_millionths_wrong_is_right_within_seconds() {
         let mut discipline = Discipline::default();
         let mut world = World::new(30_000_000.0, 50_000.0);
         world.run(&mut discipline, 10, 0);
         assert_eq!(world.ticks, 1, "a whole tick is counted, the rest is worked off");
-        assert!(world.offset.abs() < 200_000.0, "{}", world.offset);
+        assert!(world.offset.abs() < 300_000.0, "{}", world.offset);
         world.run(&mut discipline, 110, 0);
         assert!(world.offset.abs() < 10_000.0, "{}", world.offset);
         assert!((discipline.steady() - 50_000).abs() < 3_000, "{}", discipline.steady());

@@ -45,7 +45,9 @@ pub struct Election {
     own: ScreenId,
     standing: Standing,
     /// The latest term that was heard of.
-    term: u64,
+    latest: u64,
+    /// The term in which this screen has led last.
+    own_term: u64,
     is_settled: bool,
     others: BTreeMap<ScreenId, (Said, Duration)>,
     /// Since when there is no leader.
@@ -59,7 +61,8 @@ impl Election {
         Self {
             own,
             standing: Standing::Listening,
-            term: 0,
+            latest: 0,
+            own_term: 0,
             is_settled: false,
             others: BTreeMap::new(),
             leaderless: now,
@@ -76,7 +79,7 @@ impl Election {
     #[must_use]
     pub fn said(&self) -> Said {
         Said {
-            leads: (self.standing == Standing::Leads).then_some(self.term),
+            leads: (self.standing == Standing::Leads).then_some(self.own_term),
             is_settled: self.is_settled,
         }
     }
@@ -88,7 +91,7 @@ impl Election {
 
     /// Another screen said so at `now`.
     pub fn hear(&mut self, who: &ScreenId, said: Said, now: Duration) {
-        self.term = self.term.max(said.leads.unwrap_or(0));
+        self.latest = self.latest.max(said.leads.unwrap_or(0));
         self.others.insert(who.clone(), (said, now));
     }
 
@@ -112,7 +115,8 @@ impl Election {
                 }
             }
             None if now.saturating_sub(self.leaderless) >= self.patience() => {
-                self.term += 1;
+                self.latest += 1;
+                self.own_term = self.latest;
                 self.is_settled = true;
                 Standing::Leads
             }

@@ -12,7 +12,7 @@ use super::plan::Plan;
 /// The longest datagram in bytes: what fits into one frame of an Ethernet.
 pub const MAX_BYTES: usize = 1_400;
 /// So many zones are told; with more, the rest plays by itself.
-pub const MAX_ZONES: usize = 12;
+pub const MAX_ZONES: usize = 8;
 const TAG_BYTES: usize = 32;
 
 /// Whose clock a screen goes by.

@@ -8,7 +8,7 @@ use super::{Playlist, Running};
 use crate::event::Library;
 use crate::item::Fault;
 use crate::scene::data::Moment;
-use crate::sync::plan::{Entry, Part, SOON, position};
+use crate::sync::plan::{AHEAD, Entry, Part, SOON, position};
 use crate::sync::{Sight, Zone, tick};
 
 /// An item that is off by at most so many ticks is moved to its place; one that is farther off is opened anew.
@@ -147,17 +147,13 @@ impl Playlist {
         let due = self.together.part.due()?;
         let at = sight.tick - sight.shift;
         let decides = sight.told.is_none();
-        let is_lost = self.together.given_up == Some(due) || !self.is_playable(due.item as usize, now, library);
-        if is_lost && self.running(sight.shift) != Some(due) {
-            // It can't be played here: where this screen decides, something else soon.
-            return if decides {
-                self.entry(now, sight.tick + SOON, library)
-            } else {
-                None
-            };
-        }
         if self.running(sight.shift) != Some(due) {
-            return None;
+            // Where it can't be played, and this screen decides: something else soon.
+            let is_lost = self.together.given_up == Some(due) || !self.is_playable(due.item as usize, now, library);
+            let soon = sight.tick + SOON;
+            return (is_lost && decides)
+                .then(|| self.entry(now, soon, library))
+                .flatten();
         }
         let is_over = self.current.is_none() || self.gives_way(now, library);
         let shown = self.together.shown.as_mut()?;
@@ -166,7 +162,7 @@ impl Playlist {
         if decides && is_over && shown.ends.is_none_or(|ends| ends > soon) {
             shown.ends = Some(soon);
         }
-        let ends = shown.ends.filter(|ends| ends - at < crate::sync::plan::AHEAD)?;
+        let ends = shown.ends.filter(|ends| ends - at < AHEAD)?;
         self.entry(now, (ends + sight.shift).max(due.begin + 1), library)
     }
 
