@@ -237,12 +237,12 @@ impl Desk {
     }
 }
 
-/// A button on each of two pages, at the same place; the second page goes back by itself after three seconds.
+/// A button on each of two pages, at the same place; the second page goes back by itself after twelve seconds.
 const DESK: &str = r##"{"version":2,"name":"desk","width":640,"height":360,"pages":[
   {"name":"home","background":"#ffffff","zones":[
     {"name":"on","rect":{"x":40,"y":40,"width":200,"height":100},"widget":{"type":"button","text":{"ja":"次へ"}},
      "on_touch":{"do":"go_to","page":"next"}}]},
-  {"name":"next","background":"#e8f1fe","back_after_ms":3000,"zones":[
+  {"name":"next","background":"#e8f1fe","back_after_ms":12000,"zones":[
     {"name":"back","rect":{"x":40,"y":40,"width":200,"height":100},"widget":{"type":"button","text":{"ja":"戻る"}},
      "on_touch":{"do":"go_home"}}]}]}"##;
 
