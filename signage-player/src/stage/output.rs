@@ -15,6 +15,7 @@ use gstreamer_video as gst_video;
 
 use super::canvas::{Canvas, Region};
 use super::capture::{self, Capture};
+use super::power::Power;
 use super::probe::Seen;
 use crate::event::{Event, Sender};
 
@@ -36,6 +37,9 @@ const DISPLAY_PATIENCE: Duration = Duration::from_secs(10);
 
 /// From one try at the display to the next.
 const DISPLAY_RETRY: Duration = Duration::from_millis(200);
+
+/// The sinks whose display may be switched, in the order in which they are tried.
+const X11_SINKS: [&str; 2] = ["xvimagesink", "ximagesink"];
 
 /// Where the picture goes.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -86,6 +90,8 @@ pub struct Output {
     next_tick: u64,
     counters: Arc<Counters>,
     seen: Arc<Seen>,
+    /// Where there is a display of which something is known.
+    power: Option<Power>,
 }
 
 impl Output {
@@ -96,6 +102,10 @@ impl Output {
     pub fn start(target: Target, canvas: &Canvas, events: Sender, capture: Option<&Capture>) -> Result<Self> {
         gst::init().context("GStreamer")?;
         let sink = open_sink(target)?;
+        let is_x11 = sink
+            .factory()
+            .is_some_and(|made| X11_SINKS.contains(&made.name().as_str()));
+        let power = is_x11.then(Power::of_display).flatten();
         let source = gst_app::AppSrc::builder()
             .caps(&caps(canvas)?)
             .format(gst::Format::Time)
@@ -139,7 +149,16 @@ impl Output {
             bus,
             counters,
             seen,
+            power,
         })
+    }
+
+    /// From now on black is what is meant, or isn't: a display that can be switched is.
+    pub fn set_dark(&mut self, is_dark: bool) {
+        self.seen.expect_dark(is_dark);
+        if let Some(power) = &mut self.power {
+            power.set_off(is_dark);
+        }
     }
 
     /// The frames' counters.
@@ -287,7 +306,7 @@ fn open_sink(target: Target) -> Result<gst::Element> {
     let candidates: &[&str] = match target {
         Target::Headless => &[],
         Target::Auto if is_set("WAYLAND_DISPLAY") => &["waylandsink"],
-        Target::Auto if is_set("DISPLAY") => &["xvimagesink", "ximagesink"],
+        Target::Auto if is_set("DISPLAY") => &X11_SINKS,
         Target::Auto => &[],
     };
     let begun = Instant::now();
