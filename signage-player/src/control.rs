@@ -19,7 +19,7 @@ use tokio::time::timeout;
 
 use crate::bridge::picture::Shelf;
 use crate::event::{Event, Sender, Snapshot, Status};
-use crate::place::Place;
+use crate::place::{self, Place};
 
 /// The longest request in bytes.
 const MAX_REQUEST: u64 = 4096;
@@ -95,7 +95,7 @@ pub async fn serve(
             }
         }
     }
-    let _ = std::fs::remove_file(path);
+    place::leave(&path);
 }
 
 async fn converse(stream: UnixStream, shelf: &Shelf, events: &Sender, status: &Status) -> Result<()> {

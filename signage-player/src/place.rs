@@ -11,6 +11,9 @@ use anyhow::{Context, Result, bail};
 use sha2::{Digest as _, Sha256};
 use tokio::net::{UnixListener, UnixStream};
 
+/// How the names of spare folders begin.
+const SPARE: &str = "madoguchi-";
+
 /// The two places where a socket of this name may be.
 #[derive(Debug, Clone)]
 pub struct Place {
@@ -24,7 +27,7 @@ impl Place {
     pub fn new(home: &Path, name: &str) -> Self {
         let of_home = Sha256::digest(home.as_os_str().as_encoded_bytes());
         let folder = format!(
-            "madoguchi-{}-{}",
+            "{SPARE}{}-{}",
             nix::unistd::getuid(),
             data_encoding::HEXLOWER.encode(&of_home[..8])
         );
@@ -108,6 +111,17 @@ impl Place {
     }
 }
 
+/// Takes a socket away, and the spare folder with the last one in it.
+pub fn leave(path: &Path) {
+    let _ = fs::remove_file(path);
+    let folder = path.parent().filter(|folder| {
+        let name = folder.file_name().and_then(|name| name.to_str());
+        folder.parent() == Some(&std::env::temp_dir()) && name.is_some_and(|name| name.starts_with(SPARE))
+    });
+    // One that isn't empty stays.
+    let _ = folder.map(fs::remove_dir);
+}
+
 /// Others may write to the temporary folder.
 fn is_own(path: &Path) -> bool {
     fs::symlink_metadata(path).is_ok_and(|about| about.uid() == nix::unistd::getuid().as_raw())
@@ -143,10 +157,12 @@ mod tests {
             assert!(place.connect().await.is_some() && place.connect_now().is_ok());
             let said = place.bind().expect_err("one is there").to_string();
             assert!(said.contains("running already"), "{said}");
-            fs::remove_file(&path).expect("gone");
-            if !path.starts_with(&home) {
-                fs::remove_dir(path.parent().expect("a folder")).expect("gone");
-            }
+            leave(&path);
+            let folder = path.parent().expect("a folder");
+            assert!(
+                !path.exists() && folder.exists() == path.starts_with(&home),
+                "nothing is left"
+            );
         }
     }
 }

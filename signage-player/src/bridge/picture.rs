@@ -17,6 +17,7 @@ use super::plays::Plays;
 use super::{FromPicture, ToPicture, lines};
 use crate::cache::Cache;
 use crate::event::{Event, Library, Sender, Status};
+use crate::place;
 
 /// How often the agent is told how the picture is doing.
 const STATUS_EVERY: Duration = Duration::from_secs(1);
@@ -125,7 +126,7 @@ impl End {
         if let Some(talk) = talk {
             talk.abort();
         }
-        let _ = std::fs::remove_file(path);
+        place::leave(&path);
     }
 
     async fn converse(&self, stream: UnixStream) -> Result<()> {

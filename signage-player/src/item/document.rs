@@ -4,10 +4,11 @@
 //! A process and not a library: a PDF is a program from somebody else, and a broken or hostile one may take all
 //! memory, run for ever or crash. Here that ends a child with limits (`prlimit`), and the screen plays on.
 
+use std::os::unix::process::ExitStatusExt as _;
 use std::path::{Path, PathBuf};
 use std::process::{Command, Stdio};
 use std::sync::mpsc;
-use std::time::{Duration, Instant};
+use std::time::Duration;
 
 use super::decoder::Decoder;
 use super::picture::SHORTEST;
@@ -22,6 +23,11 @@ const MEMORY_BYTES: u64 = 1 << 30;
 const CPU_SECONDS: u64 = 20;
 /// How long a child may take, by the clock.
 const LIMIT: Duration = Duration::from_secs(30);
+/// pdfinfo says some hundred bytes.
+const MAX_SAID: u64 = 64 << 10;
+/// How `timeout` ends when the program isn't there, and when it, or what it started, was killed (timeout(1)).
+const MISSING: i32 = 127;
+const KILLED: i32 = 137;
 
 /// A document that is open: its file, how many pages it has, and where they are drawn to.
 pub struct Pages {
@@ -39,7 +45,7 @@ impl Pages {
     /// # Errors
     /// When it is no PDF, or poppler-utils is not installed.
     pub fn open(file: &Path, size: (u32, u32), case: Case) -> Result<Self, Fault> {
-        let said = run(Command::new("prlimit").args(limits()).arg("pdfinfo").arg(file))?;
+        let said = run(child("pdfinfo").arg(file))?;
         let count = said.lines().find_map(|line| line.strip_prefix("Pages:"));
         let count: u32 = count
             .and_then(|count| count.trim().parse().ok())
@@ -82,18 +88,8 @@ fn draw(file: &Path, page: u32, size: (u32, u32), folder: &Path, case: &Case) ->
     // Into a square as large as the zone's longer side; the decoder then fits the page into the zone.
     let side = size.0.max(size.1).to_string();
     let page = page.to_string();
-    let mut command = Command::new("prlimit");
-    command.args(limits()).args([
-        "pdftocairo",
-        "-png",
-        "-singlefile",
-        "-f",
-        &page,
-        "-l",
-        &page,
-        "-scale-to",
-        &side,
-    ]);
+    let mut command = child("pdftocairo");
+    command.args(["-png", "-singlefile", "-f", &page, "-l", &page, "-scale-to", &side]);
     run(command.arg(file).arg(&target))?;
     let picture = target.with_extension("png");
     let opened = Decoder::open(&picture, size, Sound::None, case.begin());
@@ -102,38 +98,42 @@ fn draw(file: &Path, page: u32, size: (u32, u32), folder: &Path, case: &Case) ->
     opened
 }
 
-fn limits() -> [String; 2] {
-    [format!("--as={MEMORY_BYTES}"), format!("--cpu={CPU_SECONDS}")]
+/// A child of poppler's, which ends by itself when it has had enough time or memory: `timeout` (coreutils) and `prlimit`
+/// (util-linux) stand before it.
+fn child(program: &str) -> Command {
+    let mut command = Command::new("timeout");
+    command.arg("--signal=KILL").arg(LIMIT.as_secs().to_string());
+    command.arg("prlimit").arg(format!("--as={MEMORY_BYTES}"));
+    command.arg(format!("--cpu={CPU_SECONDS}")).arg(program);
+    command
 }
 
-/// Runs a child to its end, within the limit, and gives what it said.
+/// Waits for a child's end, on this thread, and gives what it said.
 fn run(command: &mut Command) -> Result<String, Fault> {
     let mut child = command
         .stdin(Stdio::null())
         .stdout(Stdio::piped())
         .stderr(Stdio::null())
         .spawn()
-        .map_err(|error| format!("poppler-utils or prlimit is missing: {error}"))?;
-    let begun = Instant::now();
-    loop {
-        match child.try_wait() {
-            Ok(Some(status)) if status.success() => break,
-            Ok(Some(_)) => return Err("it is no PDF that can be drawn".to_owned()),
-            Ok(None) if begun.elapsed() < LIMIT => std::thread::sleep(Duration::from_millis(5)),
-            Ok(None) | Err(_) => {
-                let _ = child.kill();
-                let _ = child.wait();
-                return Err(format!("a page takes more than {} s", LIMIT.as_secs()));
-            }
-        }
-    }
+        .map_err(|error| format!("coreutils are missing: {error}"))?;
     let mut said = String::new();
-    if let Some(mut output) = child.stdout.take() {
+    if let Some(output) = child.stdout.take() {
         use std::io::Read as _;
-        // pdfinfo says some hundred bytes: less than a pipe holds, so it never waited for us.
-        let _ = output.by_ref().take(64 << 10).read_to_string(&mut said);
+        // Until it closes its output or has said too much; then that is closed, and it can't wait for us.
+        let _ = output.take(MAX_SAID).read_to_string(&mut said);
     }
-    Ok(said)
+    let status = child
+        .wait()
+        .map_err(|error| format!("its end can't be awaited: {error}"))?;
+    match status.code() {
+        Some(0) => Ok(said),
+        Some(MISSING) => Err("poppler-utils or util-linux is missing".to_owned()),
+        Some(KILLED) => Err(format!("a page takes more than {} s", LIMIT.as_secs())),
+        _ if status.signal() == Some(nix::libc::SIGKILL) => {
+            Err(format!("a page takes more than {} s", LIMIT.as_secs()))
+        }
+        _ => Err("it is no PDF that can be drawn".to_owned()),
+    }
 }
 
 /// A page that is being drawn and decoded.

@@ -6,6 +6,7 @@
 pub mod canvas;
 pub mod capture;
 pub mod output;
+pub mod power;
 pub mod probe;
 mod window;
 
@@ -95,7 +96,7 @@ impl Stage {
             self.hear(&now);
             self.changed.clear();
             self.scene.draw(&mut self.canvas, &now, &self.data, &mut self.changed);
-            self.output.seen().expect_dark(self.scene.is_dark());
+            self.output.set_dark(self.scene.is_dark());
             self.output.push(&self.canvas, &self.changed, at);
             self.tell_choices();
             self.tell(at);

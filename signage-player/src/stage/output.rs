@@ -15,6 +15,7 @@ use gstreamer_video as gst_video;
 
 use super::canvas::{Canvas, Region};
 use super::capture::{self, Capture};
+use super::power::Power;
 use super::probe::Seen;
 use super::window;
 use crate::event::Sender;
@@ -39,6 +40,9 @@ const DISPLAY_PATIENCE: Duration = Duration::from_secs(10);
 
 /// From one try at the display to the next.
 const DISPLAY_RETRY: Duration = Duration::from_millis(200);
+
+/// The sinks whose display may be switched, in the order in which they are tried.
+const X11_SINKS: [&str; 2] = ["xvimagesink", "ximagesink"];
 
 /// Where the picture goes.
 #[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
@@ -90,6 +94,8 @@ pub struct Output {
     next_tick: u64,
     counters: Arc<Counters>,
     seen: Arc<Seen>,
+    /// Where there is a display of which something is known.
+    power: Option<Power>,
 }
 
 impl Output {
@@ -106,6 +112,10 @@ impl Output {
     ) -> Result<Self> {
         gst::init().context("GStreamer")?;
         let sink = open_sink(target)?;
+        let is_x11 = sink
+            .factory()
+            .is_some_and(|made| X11_SINKS.contains(&made.name().as_str()));
+        let power = is_x11.then(Power::of_display).flatten();
         let source = gst_app::AppSrc::builder()
             .caps(&caps(canvas)?)
             .format(gst::Format::Time)
@@ -150,6 +160,7 @@ impl Output {
             bus,
             counters,
             seen,
+            power,
         })
     }
 
@@ -157,6 +168,14 @@ impl Output {
     #[must_use]
     pub fn base(&self) -> i64 {
         self.base
+    }
+
+    /// From now on black is what is meant, or isn't: a display that can be switched is.
+    pub fn set_dark(&mut self, is_dark: bool) {
+        self.seen.expect_dark(is_dark);
+        if let Some(power) = &mut self.power {
+            power.set_off(is_dark);
+        }
     }
 
     /// The frames' counters.
@@ -317,7 +336,7 @@ fn open_sink(target: Target) -> Result<gst::Element> {
     let candidates: &[&str] = match target {
         Target::Headless => &[],
         Target::Auto if is_set("WAYLAND_DISPLAY") => &["waylandsink"],
-        Target::Auto if is_set("DISPLAY") => &["xvimagesink", "ximagesink"],
+        Target::Auto if is_set("DISPLAY") => &X11_SINKS,
         Target::Auto => &[],
     };
     let begun = Instant::now();

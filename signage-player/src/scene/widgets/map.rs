@@ -9,6 +9,7 @@ use protocol::screen::{Language, Plan, Rect};
 
 use super::{Faced, Place, View};
 use crate::scene::data::{Data, Moment};
+use crate::scene::layer::Layer;
 use crate::scene::palette;
 use crate::scene::text::{self, Fit, Style, Words};
 use crate::scene::words;
@@ -19,16 +20,24 @@ const STEP: Duration = Duration::from_millis(100);
 /// How far a step goes, as a share of the smallest letters.
 const STEP_UNITS: f64 = 0.5;
 
-/// What the map says: the language, and how many steps the walker has made.
-#[derive(Debug, Clone, PartialEq, Eq)]
-struct Face {
-    language: Language,
-    step: u64,
+/// How large the walker is: its radius as a share of the smallest letters.
+const WALKER_UNITS: f64 = 0.5;
+
+/// Pixels on each side of the walker's picture: a pixel more around it, for its edge.
+fn walker_side(unit: f64) -> u32 {
+    (unit * WALKER_UNITS * 2.0).ceil() as u32 + 3
 }
 
-/// The map in its zone.
+/// The map in its zone: three pictures, one over the other, of which only the walker's changes while somebody looks.
 pub struct FloorMap {
-    picture: Faced<Face>,
+    /// Rooms and the way.
+    ground: Faced<Language>,
+    /// Where the screen stands: over the walker.
+    here: Faced<Language>,
+    walker: Layer,
+    /// The walker's corner in the zone's pixels, once it is on its way.
+    walker_at: Option<(u32, u32)>,
+    step: Option<u64>,
     unit: f64,
     plan: Plan,
     /// The way in the zone's pixels; empty where there is none.
@@ -59,7 +68,11 @@ impl FloorMap {
         };
         let names = route_to.map(|to| way(plan, to)).unwrap_or_default();
         Ok(Self {
-            picture: Faced::new(place)?,
+            ground: Faced::new(place)?,
+            here: Faced::new(place)?,
+            walker: Layer::new(walker_side(place.unit), walker_side(place.unit))?,
+            walker_at: None,
+            step: None,
             unit: place.unit,
             way: names.iter().filter_map(|name| place_of(name)).collect(),
             plan: plan.clone(),
@@ -103,7 +116,7 @@ impl FloorMap {
         Ok(())
     }
 
-    fn draw_way(&self, cr: &Context, step: u64) -> Result<(), cairo::Error> {
+    fn draw_way(&self, cr: &Context) -> Result<(), cairo::Error> {
         let (Some(first), Some(goal)) = (self.way.first(), self.way.last()) else {
             return Ok(());
         };
@@ -117,11 +130,34 @@ impl FloorMap {
             cr.stroke()?;
         }
         disc(cr, *goal, self.unit * 0.6, palette::BLUE)?;
-        disc(cr, *goal, self.unit * 0.3, palette::WHITE)?;
+        disc(cr, *goal, self.unit * 0.3, palette::WHITE)
+    }
+
+    /// Lets the walker make its steps. Gives the part of the zone in which it was and is.
+    fn walk(&mut self, step: u64) -> Option<Rect> {
+        if self.way.is_empty() || self.step.replace(step) == Some(step) {
+            return None;
+        }
         let length: f64 = self.way.windows(2).map(|leg| distance(leg[0], leg[1])).sum();
         // Stands at the goal for a moment, then walks again.
         let walked = (step as f64 * STEP_UNITS * self.unit) % (length + self.unit * 8.0);
-        disc(cr, along(&self.way, walked), self.unit * 0.5, palette::RED)
+        let (x, y) = along(&self.way, walked);
+        let half = f64::from(self.walker.width()) / 2.0;
+        // In whole pixels here, and the rest inside its picture. A point at the plan's edge has the zone's edge for its own.
+        let corner = |middle: f64| (middle - half).max(0.0).floor();
+        let (left, top) = (corner(x), corner(y));
+        self.walker
+            .redraw(|cr| disc(cr, (x - left, y - top), self.unit * WALKER_UNITS, palette::RED));
+        let at = (left as u32, top as u32);
+        let before = self.walker_at.replace(at).unwrap_or(at);
+        let (right, bottom) = (before.0.max(at.0), before.1.max(at.1));
+        let (x, y) = (before.0.min(at.0), before.1.min(at.1));
+        Some(Rect {
+            x,
+            y,
+            width: right - x + self.walker.width(),
+            height: bottom - y + self.walker.height(),
+        })
     }
 
     fn draw_here(&self, cr: &Context, language: Language) -> Result<(), cairo::Error> {
@@ -138,7 +174,7 @@ impl FloorMap {
             Fit::Free,
         );
         let (width, height) = (words.width() + self.unit * 0.8, words.height() + self.unit * 0.3);
-        let whole = self.picture.size();
+        let whole = self.here.size();
         let left = (x - width / 2.0).clamp(0.0, (whole.0 - width).max(0.0));
         // Below the point; above it where there is no room.
         let below = y + self.unit * 0.8;
@@ -233,24 +269,27 @@ impl View for FloorMap {
         } else {
             u64::try_from(walked).unwrap_or(0)
         };
-        let face = Face {
-            language: self.language,
-            step,
-        };
-        if self.picture.drawn.as_ref() == Some(&face) {
-            return None;
+        let walked = self.walk(step);
+        if self.ground.drawn == Some(self.language) {
+            return walked;
         }
-        self.picture.layer.redraw(|cr| {
-            self.draw_rooms(cr, face.language)?;
-            self.draw_way(cr, face.step)?;
-            self.draw_here(cr, face.language)
+        let language = self.language;
+        self.ground.layer.redraw(|cr| {
+            self.draw_rooms(cr, language)?;
+            self.draw_way(cr)
         });
-        self.picture.drawn = Some(face);
-        Some(self.picture.layer.bounds())
+        self.here.layer.redraw(|cr| self.draw_here(cr, language));
+        self.ground.drawn = Some(language);
+        Some(self.ground.layer.bounds())
     }
 
     fn paint(&self, canvas: &mut Canvas, clip: Rect, at: (i64, i64)) {
-        self.picture.paint(canvas, clip, at);
+        self.ground.paint(canvas, clip, at);
+        if let Some((left, top)) = self.walker_at {
+            let corner = (at.0 + i64::from(left), at.1 + i64::from(top));
+            self.walker.paint(canvas, clip, corner);
+        }
+        self.here.paint(canvas, clip, at);
     }
 
     fn set_language(&mut self, language: Language) {
@@ -283,6 +322,46 @@ mod tests {
         assert_eq!(way(&plan(), "a"), ["a"]);
         assert!(way(&plan(), "island").is_empty());
         assert!(way(&plan(), "nowhere").is_empty());
+    }
+
+    #[test]
+    fn only_where_the_walker_was_and_is_anything_changes() {
+        let place = Place {
+            width: 400,
+            height: 400,
+            unit: 24.0,
+            scale: 1.0,
+            ground: palette::WHITE,
+            language: Language::Ja,
+        };
+        let zone = jiff::tz::TimeZone::UTC;
+        let data = Data::new(zone, BTreeMap::new());
+        let mut map = FloorMap::new(place, &plan(), Some("c")).expect("a map");
+        let mut canvas = Canvas::new(400, 400, palette::WHITE);
+        let mut before = canvas.clone();
+        for tick in 0..45 {
+            let now = Moment {
+                at: Duration::from_millis(tick * 100),
+                lead: Duration::ZERO,
+                wall: protocol::time::UnixMillis(0),
+            };
+            let changed = map.draw(&now, &data).expect("a step");
+            let whole = canvas.bounds();
+            canvas.fill(whole, palette::WHITE);
+            map.paint(&mut canvas, whole, (0, 0));
+            if tick > 0 {
+                assert!(changed.width.max(changed.height) < 60, "{changed:?}");
+                for (x, y) in (0..400).flat_map(|y| (0..400).map(move |x| (x, y))) {
+                    let is_inside = changed.contains(f64::from(x), f64::from(y));
+                    assert!(
+                        is_inside || canvas.color_at(x, y) == before.color_at(x, y),
+                        "{x},{y} at {tick}"
+                    );
+                }
+            }
+            before = canvas.clone();
+            assert_eq!(map.draw(&now, &data), None, "nothing more at this moment");
+        }
     }
 
     #[test]

@@ -187,31 +187,36 @@ fn act_of(text: &str) -> Option<Act> {
     })
 }
 
-/// What the form says, or what is wrong with it.
-fn read(fields: &Fields) -> Result<Arrangement, &'static str> {
+/// What the form says, and what is wrong with it first: that is left out, and the rest is kept.
+///
+/// # Errors
+/// When it isn't this page's form.
+fn read(fields: &Fields) -> Result<(Arrangement, Option<&'static str>), &'static str> {
     let hashes: Vec<&str> = fields.all("item").collect();
     let seconds: Vec<&str> = fields.all("seconds").collect();
     if hashes.len() != seconds.len() || hashes.len() > MOST {
         return Err("screens.error.playlist");
     }
+    let (on, mut wrong) = when::read(fields, when::SCREEN);
     let mut items = Vec::with_capacity(hashes.len());
     for (at, (sha256, seconds)) in hashes.into_iter().zip(seconds).enumerate() {
         if !protocol::screen::is_sha256(sha256) {
             return Err("screens.error.playlist");
         }
         let seconds = seconds.trim().parse().ok().filter(|seconds| SECONDS.contains(seconds));
+        let (when, wrong_when) = when::read(fields, &at.to_string());
+        wrong = wrong
+            .or(seconds.is_none().then_some("screens.error.seconds"))
+            .or(wrong_when);
         items.push(Chosen {
             sha256: sha256.to_owned(),
-            seconds: seconds.ok_or("screens.error.seconds")?,
-            when: when::read(fields, &at.to_string())?,
+            seconds: seconds.unwrap_or(USUAL),
+            when,
             leads: fields.get(&format!("leads-{at}")) == "yes",
         });
     }
-    Ok(Arrangement {
-        layout: fields.get("layout").to_owned(),
-        items,
-        on: when::read(fields, when::SCREEN)?,
-    })
+    let layout = fields.get("layout").to_owned();
+    Ok((Arrangement { layout, items, on }, wrong))
 }
 
 /// Does what a button says. Pure.
@@ -247,9 +252,17 @@ pub(super) async fn arrange(
     if let Act::Restore(version) = act {
         return restore(&visitor, &staff, &id, version).await;
     }
-    let draft = match read(&fields).and_then(|draft| arranged(draft, act, fields.get("add"))) {
-        Ok(draft) => draft,
+    let (read, wrong) = match read(&fields) {
+        Ok(read) => read,
         Err(key) => return shown(&visitor, &staff, &id, None, Some(key)).await,
+    };
+    let acted = match wrong {
+        Some(key) => Err(key),
+        None => arranged(read.clone(), act, fields.get("add")),
+    };
+    let draft = match acted {
+        Ok(draft) => draft,
+        Err(key) => return refuse(&visitor, &staff, &id, read, key).await,
     };
     if act == Act::Publish {
         return publish(&visitor, &staff, &id, draft, "published").await;
@@ -262,6 +275,24 @@ pub(super) async fn arrange(
     })
     .await?;
     Ok(done(&id, "saved"))
+}
+
+/// Says what is wrong; what else was typed is kept.
+async fn refuse(
+    visitor: &Visitor,
+    staff: &LoggedIn,
+    id: &ScreenId,
+    draft: Arrangement,
+    key: &'static str,
+) -> Result<Response, Refusal> {
+    write(&visitor.app, visitor.lang, id, |old| {
+        Ok(Screen {
+            draft: draft.clone(),
+            ..old
+        })
+    })
+    .await?;
+    shown(visitor, staff, id, None, Some(key)).await
 }
 
 /// Makes an earlier version the newest one. What was being arranged gives way to it.

@@ -96,42 +96,50 @@ impl WhenForm {
     }
 }
 
-/// What a part of the form says.
-///
-/// # Errors
-/// The key of what is wrong with it.
-pub(super) fn read(fields: &Fields, key: &str) -> Result<When, &'static str> {
+/// What a part of the form says, and the key of what is wrong with it first. What is wrong is left out, the rest is there:
+/// nothing else that was typed is lost.
+pub(super) fn read(fields: &Fields, key: &str) -> (When, Option<&'static str>) {
     let field = |name: &str| fields.get(&format!("{name}-{key}")).trim().to_owned();
-    let date = |name: &str| match field(name) {
-        text if text.is_empty() => Ok(None),
-        text => text.parse::<Date>().map(Some).map_err(|_| "screens.error.date"),
+    let mut wrong = None;
+    let mut date = |name: &str| match field(name) {
+        text if text.is_empty() => None,
+        text => {
+            let date = text.parse::<Date>().ok();
+            wrong = wrong.or(date.is_none().then_some("screens.error.date"));
+            date
+        }
     };
-    let (from, until) = (date("from")?, date("until")?);
+    let (from, mut until) = (date("from"), date("until"));
+    if from.zip(until).is_some_and(|(from, until)| until < from) {
+        until = None;
+        wrong = wrong.or(Some("screens.error.period"));
+    }
     let name = format!("day-{key}");
     let weekdays = fields.all(&name).filter(|value| WEEKDAYS.contains(value));
-    let weekdays: Vec<Day> = weekdays.filter_map(|value| value.parse().ok()).collect();
-    let (mut days, mut except) = match field("days").as_str() {
-        "open" => (vec![Day::Open], Vec::new()),
-        "closed" => (vec![Day::Closed], Vec::new()),
-        "days" => (weekdays, Vec::new()),
-        _ => (Vec::new(), Vec::new()),
+    let by_week = field("days") == "days";
+    let mut days: Vec<Day> = match field("days").as_str() {
+        "open" => vec![Day::Open],
+        "closed" => vec![Day::Closed],
+        "days" => weekdays.filter_map(|value| value.parse().ok()).collect(),
+        _ => Vec::new(),
     };
-    let is_by_week = field("days") == "days";
+    let mut except = Vec::new();
     match field("holidays").as_str() {
         // On every day there is nothing to add.
-        "too" if is_by_week => days.push(Day::Holiday),
+        "too" if by_week => days.push(Day::Holiday),
         "never" => except.push(Day::Holiday),
         _ => {}
     }
-    if is_by_week && days.is_empty() {
-        return Err("screens.error.days");
+    if by_week && days.is_empty() {
+        wrong = wrong.or(Some("screens.error.days"));
     }
     let times = match (field("begins"), field("ends")) {
-        (begins, ends) if begins.is_empty() && ends.is_empty() => Vec::new(),
+        (begins, ends) if begins.is_empty() && ends.is_empty() => None,
         (begins, ends) => {
             let ends = if ends == "00:00" { "24:00" } else { ends.as_str() };
-            let span = format!("{begins}-{ends}").parse();
-            vec![span.map_err(|_| "screens.error.times")?]
+            let span = format!("{begins}-{ends}").parse::<Span>().ok();
+            wrong = wrong.or(span.is_none().then_some("screens.error.times"));
+            span
         }
     };
     let when = When {
@@ -139,10 +147,9 @@ pub(super) fn read(fields: &Fields, key: &str) -> Result<When, &'static str> {
         until,
         days,
         except,
-        times,
+        times: times.into_iter().collect(),
     };
-    when.check().map_err(|_| "screens.error.period")?;
-    Ok(when)
+    (when, wrong)
 }
 
 fn tongue(lang: Lang) -> Tongue {
@@ -233,7 +240,8 @@ mod tests {
     }
 
     fn said(pairs: &[(&str, &str)]) -> Result<(String, String), &'static str> {
-        let when = read(&fields(pairs), "0")?;
+        let (when, wrong) = read(&fields(pairs), "0");
+        wrong.map_or(Ok(()), Err)?;
         Ok((words(Lang::Ja, &when), words(Lang::En, &when)))
     }
 
@@ -285,8 +293,15 @@ mod tests {
             (&[("begins-0", "09:00"), ("ends-0", "09:00")], "screens.error.times"),
             (&[("days-0", "days")], "screens.error.days"),
         ] {
-            assert_eq!(read(&fields(pairs), "0"), Err(expected), "{pairs:?}");
+            assert_eq!(read(&fields(pairs), "0").1, Some(expected), "{pairs:?}");
         }
+        let mixed = [("from-0", "2026-12-01"), ("days-0", "open"), ("begins-0", "09:00")];
+        let (when, _) = read(&fields(&mixed), "0");
+        assert_eq!(
+            words(Lang::Ja, &when),
+            "2026年12月1日（火）から、開庁日",
+            "the rest isn't lost"
+        );
     }
 
     #[test]
@@ -299,7 +314,7 @@ mod tests {
             ("begins-0", "18:00"),
             ("ends-0", "00:00"),
         ];
-        let when = read(&fields(&pairs), "0").expect("sound");
+        let when = read(&fields(&pairs), "0").0;
         let now: DateTime = "2026-11-29T12:00".parse().expect("a time");
         let form = WhenForm::new(Lang::Ja, 0, &when, now, &[]);
         let ticked: Vec<&str> = form.days.iter().filter(|day| day.is_on).map(|day| day.value).collect();

@@ -151,9 +151,7 @@ impl Playlist {
             // Where it can't be played, and this screen decides: something else soon.
             let is_lost = self.together.given_up == Some(due) || !self.is_playable(due.item as usize, now, library);
             let soon = sight.tick + SOON;
-            return (is_lost && decides)
-                .then(|| self.entry(now, soon, library))
-                .flatten();
+            return (is_lost && decides).then(|| self.entry(now, soon, library)).flatten();
         }
         let is_over = self.current.is_none() || self.gives_way(now, library);
         let shown = self.together.shown.as_mut()?;
