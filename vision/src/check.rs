@@ -70,6 +70,7 @@ pub fn check(camera: &Camera, film: &Path, plan: Option<&Path>) -> Result<String
             "a person at the {name} end of the outline: {pixels:.0} pixels tall{small}"
         )?;
     }
+    let whom = if camera.is_gate() { "cars" } else { "people" };
     let frames_a_part = (PART_SECONDS * speed).max(1.0);
     let part_of = |frame: u64| ((frame - 1) as f64 / frames_a_part) as u64;
     for part in outcome.counts.chunk_by(|(a, _), (b, _)| part_of(*a) == part_of(*b)) {
@@ -78,7 +79,7 @@ pub fn check(camera: &Camera, film: &Path, plan: Option<&Path>) -> Result<String
         let people = match (known.iter().min(), known.iter().max()) {
             (Some(least), Some(most)) => {
                 let mean = known.iter().map(|count| f64::from(*count)).sum::<f64>() / known.len() as f64;
-                format!("{mean:.1} people ({least} to {most})")
+                format!("{mean:.1} {whom} ({least} to {most})")
             }
             _ => "unknown".to_owned(),
         };

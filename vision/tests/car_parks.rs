@@ -7,12 +7,13 @@ use std::path::{Path, PathBuf};
 
 use office::{Office, TEXT, look_again};
 use opencv::core::{Mat, Rect, Scalar, Size};
-use opencv::prelude::VideoWriterTrait as _;
+use opencv::prelude::{MatTraitConst as _, VideoWriterTrait as _};
 use opencv::videoio::VideoWriter;
-use opencv::{core, imgproc};
+use opencv::{core, imgcodecs, imgproc};
 use protocol::config::Camera;
 use protocol::congestion::CameraStatus;
-use vision::count::read_camera;
+use vision::count::{Task, count_film, read_camera};
+use vision::line::Line;
 use vision::model::add::{Order, add};
 use vision::parking::offline::look_at;
 
@@ -146,6 +147,25 @@ impl Truth {
     }
 }
 
+/// YOLOX-nano, taken in as an office does. `people`: a picture with somebody in it.
+fn yolox(to: &Path, people: &Path) -> Option<PathBuf> {
+    let order = Order {
+        from: there(data().join("models/yolox_nano.onnx"))?.display().to_string(),
+        network: None,
+        to: to.to_owned(),
+        licence: "Apache-2.0".to_owned(),
+        sha256: None,
+        input: None,
+        person: Vec::new(),
+        vehicle: Vec::new(),
+        picture: people.to_owned(),
+    };
+    let runtime = tokio::runtime::Builder::new_current_thread()
+        .build()
+        .expect("a runtime");
+    Some(runtime.block_on(add(&order)).expect("the model is sound").file)
+}
+
 fn files(folder: &Path) -> Vec<PathBuf> {
     let mut files: Vec<PathBuf> = (std::fs::read_dir(folder).expect("a folder"))
         .map(|entry| entry.expect("an entry").path())
@@ -165,24 +185,7 @@ fn a_real_car_park_is_told_right_with_and_without_a_model() {
         .map(|file| Truth::read(file))
         .collect();
     let (pictures, empty) = (files(&folder.join("sequence2/frames")), files(&folder.join("empty")));
-    let model = there(data().join("models/yolox_nano.onnx")).map(|model| {
-        let order = Order {
-            from: model.display().to_string(),
-            network: None,
-            to: dir.path().to_owned(),
-            licence: "Apache-2.0".to_owned(),
-            sha256: None,
-            input: None,
-            person: Vec::new(),
-            vehicle: Vec::new(),
-            // People walk there.
-            picture: pictures[4].clone(),
-        };
-        let runtime = tokio::runtime::Builder::new_current_thread()
-            .build()
-            .expect("a runtime");
-        runtime.block_on(add(&order)).expect("the model is sound").file
-    });
+    let model = yolox(dir.path(), &pictures[4]);
     let cases = [(None, 0.97), (model.as_deref(), 0.98)];
     for (model, least) in cases.iter().take(1 + usize::from(model.is_some())) {
         let camera = truths[0].camera(dir.path(), *model);
@@ -206,4 +209,68 @@ fn a_real_car_park_is_told_right_with_and_without_a_model() {
         assert!(right as f64 >= least * all as f64, "{right} of {all}");
         assert!(alarms * 100 <= empty.len() * 40, "{alarms} false alarms");
     }
+}
+
+/// A car, cut out of one picture of the lot, drives over another one, from the left to the right and back.
+fn drive(to: &Path, folder: &Path) {
+    let read = |file: PathBuf| imgcodecs::imread_def(file.to_str().expect("a path")).expect("a picture");
+    let parked = read(folder.join("sequence1/frames/2013-02-22_07_10_01.png"));
+    let empty = read(folder.join("empty/2013-04-14_07_15_01.jpg"));
+    let car = Mat::roi(&parked, Rect::new(700, 478, 185, 102)).expect("a part");
+    let fourcc = VideoWriter::fourcc('M', 'J', 'P', 'G').expect("fourcc");
+    let path = to.to_str().expect("a path");
+    let mut writer = VideoWriter::new_def(path, fourcc, 5.0, Size::new(1280, 720)).expect("a writer");
+    let there = (20..450).step_by(22).map(Some);
+    let back = (20..450).step_by(22).rev().map(Some);
+    let nobody = std::iter::repeat_n(None, 15);
+    for left in nobody
+        .clone()
+        .chain(there)
+        .chain(nobody.clone())
+        .chain(back)
+        .chain(nobody)
+    {
+        let mut picture = empty.clone();
+        if let Some(left) = left {
+            let mut part = Mat::roi_mut(&mut picture, Rect::new(left, 560, 185, 102)).expect("a part");
+            car.copy_to(&mut part).expect("copied");
+        }
+        writer.write(&picture).expect("written");
+    }
+    writer.release().expect("released");
+}
+
+#[test]
+fn a_car_that_drives_through_a_gate_is_counted_in_and_out() {
+    let Some(folder) = there(data().join("parking")) else {
+        return;
+    };
+    let dir = tempfile::tempdir().expect("temp");
+    let people = folder.join("sequence2/frames/2013-03-09_11_20_06.png");
+    let Some(model) = yolox(dir.path(), &people) else {
+        return;
+    };
+    let film = dir.path().join("gate.avi");
+    drive(&film, &folder);
+    let file = dir.path().join("gate.toml");
+    let text = format!(
+        "[[camera]]\nid = \"gate\"\narea = \"lot\"\nsource = \"-\"\nrole = \"parking\"\nmodel = {:?}\n\
+         line = [[0.26, 1.0], [0.26, 0.6]]\nperson_heights = [[0.3, 0.06], [0.9, 0.16]]\n",
+        model.display().to_string()
+    );
+    std::fs::write(&file, text).expect("written");
+    let camera = read_camera(&file, None).expect("a camera");
+    assert!(camera.is_gate());
+    let outcome = count_film(&Task {
+        film: &film,
+        camera: &camera,
+        truth: None,
+        frames: 1..=u64::MAX,
+        at_pace: false,
+        // Upwards in pixels: to its right is in.
+        lines: &[Line::new([333.0, 720.0], [333.0, 432.0], 12.0)],
+    })
+    .expect("counted");
+    let told = outcome.lines[0].told;
+    assert_eq!((told.came_in, told.went_out), (1, 1), "{told:?}");
 }

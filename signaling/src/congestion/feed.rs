@@ -8,9 +8,10 @@ use std::time::Duration;
 
 use axum::extract::ws::Utf8Bytes;
 use bytes::Bytes;
-use protocol::config::{Area, Config};
+use protocol::config::{Area, CameraRole, Config};
 use protocol::congestion::AreaState;
-use protocol::screen::ToScreen;
+use protocol::ids::AreaId;
+use protocol::screen::{LotState, ToScreen};
 use protocol::time::UnixMillis;
 use store::redis::Wake;
 use store::{StoreError, keys};
@@ -30,19 +31,38 @@ const LOOK_EVERY: Duration = Duration::from_secs(1);
 pub(crate) struct Update {
     /// For readers of `/events/areas`.
     pub(crate) event: Bytes,
-    /// For screens.
-    pub(crate) frame: Utf8Bytes,
+    /// For screens: the areas, and the car parks among them, if any.
+    pub(crate) frames: Vec<Utf8Bytes>,
 }
 
 impl Update {
-    fn new(states: Vec<AreaState>) -> Self {
+    /// `lots`: areas that are car parks.
+    fn new(states: Vec<AreaState>, lots: &[AreaId]) -> Self {
         // Both are plain data with text keys, which is always JSON.
         let data = serde_json::to_string(&states).unwrap_or_else(|_| "[]".to_owned());
-        let frame = serde_json::to_string(&ToScreen::Areas { areas: states }).unwrap_or_default();
+        let are_lots = states.iter().filter(|state| lots.contains(&state.area));
+        let lots: Vec<LotState> = are_lots.map(lot).collect();
+        let mut said = vec![ToScreen::Areas { areas: states }];
+        if !lots.is_empty() {
+            said.push(ToScreen::Lots { lots });
+        }
+        let frames = said
+            .iter()
+            .map(|frame| serde_json::to_string(frame).unwrap_or_default().into());
         Self {
             event: Bytes::from(format!("event: areas\ndata: {data}\n\n")),
-            frame: frame.into(),
+            frames: frames.collect(),
         }
+    }
+}
+
+/// A car park, of whose places so many are free as its cars leave.
+fn lot(state: &AreaState) -> LotState {
+    LotState {
+        lot: state.area.to_string(),
+        free: state.count.map(|cars| state.capacity.saturating_sub(cars)),
+        places: state.capacity,
+        at: state.observed_at.unwrap_or(state.changed_at),
     }
 }
 
@@ -50,6 +70,7 @@ impl Update {
 #[derive(Debug)]
 pub(crate) struct Feed {
     areas: Vec<Area>,
+    lots: Vec<AreaId>,
     states: Mutex<Vec<AreaState>>,
     news: broadcast::Sender<Update>,
 }
@@ -64,6 +85,10 @@ impl Feed {
             .collect();
         Self {
             areas: config.areas.clone(),
+            lots: (config.cameras.iter())
+                .filter(|camera| camera.role == CameraRole::Parking)
+                .map(|camera| camera.area.get_ref().clone())
+                .collect(),
             states: Mutex::new(states),
             news: broadcast::channel(BACKLOG).0,
         }
@@ -85,7 +110,7 @@ impl Feed {
 
     /// All areas, ready to send.
     pub(crate) fn all(&self, now: UnixMillis) -> Update {
-        Update::new(self.states(now))
+        Update::new(self.states(now), &self.lots)
     }
 
     /// From now on.
@@ -113,7 +138,7 @@ impl Feed {
         drop(states);
         if !changed.is_empty() {
             // No reader is no error.
-            let _ = self.news.send(Update::new(changed));
+            let _ = self.news.send(Update::new(changed, &self.lots));
         }
     }
 
@@ -183,6 +208,31 @@ mod tests {
     }
 
     #[test]
+    fn a_car_park_is_told_to_screens_by_its_free_places() {
+        let demo = include_str!("../../../configs/demo.toml");
+        let area =
+            "\n[[area]]\nid = \"lot\"\nname = { ja = \"駐車場\" }\ncapacity = 5\nmoderate_from = 2\nbusy_from = 4\n";
+        let camera = "[[camera]]\nid = \"roof\"\narea = \"lot\"\nsource = \"/dev/video0\"\nrole = \"parking\"\n\
+                      bay = [{ id = \"1\", polygon = [[0.1, 0.1], [0.2, 0.1], [0.2, 0.2]] }]\n";
+        let config = Config::parse(std::path::Path::new("demo.toml"), &format!("{demo}{area}{camera}"));
+        let feed = Feed::new(&config.expect("sound"));
+        let now = UnixMillis(100_000);
+        let state = feed.states(now).into_iter().find(|state| state.area.as_str() == "lot");
+        let state = state.expect("the lot");
+        let frames = |feed: &Feed| feed.all(now).frames;
+        let unknown = "{\"type\":\"lots\",\"lots\":[{\"lot\":\"lot\",\"places\":5,\"at\":0}]}";
+        assert_eq!(frames(&feed)[1].as_str(), unknown);
+        feed.take([AreaState {
+            count: Some(3),
+            observed_at: Some(now),
+            version: 1,
+            ..state
+        }]);
+        let known = "{\"type\":\"lots\",\"lots\":[{\"lot\":\"lot\",\"free\":2,\"places\":5,\"at\":100000}]}";
+        assert_eq!(frames(&feed)[1].as_str(), known);
+    }
+
+    #[test]
     fn a_change_is_told_once_and_silence_turns_it_unknown() {
         let feed = feed();
         let mut news = feed.news();
@@ -192,7 +242,8 @@ mod tests {
             told.event
                 .starts_with(b"event: areas\ndata: [{\"area\":\"lobby-1f\",\"count\":3,")
         );
-        assert!(told.frame.as_str().starts_with("{\"type\":\"areas\",\"areas\":["));
+        assert!(told.frames[0].as_str().starts_with("{\"type\":\"areas\",\"areas\":["));
+        assert_eq!(told.frames.len(), 1, "a hall is no car park");
 
         feed.take([seen(&feed, 101_000, 3, 1)]);
         assert!(news.try_recv().is_err(), "a renewed observation alone is no news");

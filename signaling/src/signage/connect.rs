@@ -138,14 +138,14 @@ impl Connection {
                     self.show().await?;
                 }
                 news = areas.recv() => {
-                    let frame = match news {
-                        Ok(update) => update.frame,
+                    let frames = match news {
+                        Ok(update) => update.frames,
                         // Too slow: what was missed is replaced by everything.
-                        Err(RecvError::Lagged(_)) => app.feed.all(runtime::now()).frame,
+                        Err(RecvError::Lagged(_)) => app.feed.all(runtime::now()).frames,
                         Err(RecvError::Closed) => return Err(End::Gone),
                     };
                     if self.is_greeted {
-                        self.send(Message::Text(frame)).await?;
+                        self.send_all(frames).await?;
                     }
                 }
                 changed = known.changed() => {
@@ -185,6 +185,13 @@ impl Connection {
             Ok(Ok(())) => Ok(()),
             _ => Err(End::Gone),
         }
+    }
+
+    async fn send_all(&mut self, frames: Vec<Utf8Bytes>) -> Result<(), End> {
+        for frame in frames {
+            self.send(Message::Text(frame)).await?;
+        }
+        Ok(())
     }
 
     async fn tell(&mut self, frame: &ToScreen) -> Result<(), End> {
@@ -288,8 +295,7 @@ impl Connection {
                 })
                 .await?;
                 self.show().await?;
-                let areas = self.app.feed.all(now).frame;
-                self.send(Message::Text(areas)).await?;
+                self.send_all(self.app.feed.all(now).frames).await?;
                 self.tell_notices().await?;
                 self.see().await;
                 Ok(())

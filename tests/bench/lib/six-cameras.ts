@@ -22,7 +22,7 @@ export interface Models {
 
 /** Its counts go to Redis with the time at which the picture's reader had it; Redis' own time of arrival is in the entry's id. */
 export async function measureSixCameras(bin: string, work: string, models: Models, seconds: number) {
-  const ended: (() => void)[] = [];
+  const ended: (() => Promise<void>)[] = [];
   try {
     const port = await freePort();
     ended.push(end(spawn("redis-server", ["--port", String(port), "--bind", "127.0.0.1", "--save", ""], { stdio: "ignore" })));
@@ -39,6 +39,7 @@ export async function measureSixCameras(bin: string, work: string, models: Model
     await allSee(ask);
     say(`six cameras: warm-up, ${WARM_UP_SECONDS} s`);
     await rest(WARM_UP_SECONDS);
+    const looksBefore = looksOf(ask);
     const begun = { at: performance.now(), ticks: ticksOf(root), wall: Date.now() };
     const memory = [residentMb(root)];
     const until = begun.at + seconds * 1000;
@@ -48,6 +49,7 @@ export async function measureSixCameras(bin: string, work: string, models: Model
     }
     const passed = (performance.now() - begun.at) / 1000;
     const cores = (ticksOf(root) - begun.ticks) / TICKS_PER_SECOND / passed;
+    const looks = Object.entries(looksOf(ask)).map(([id, count]) => [id, round((count - (looksBefore[id] ?? 0)) / passed, 2)]);
     const ages = ask("KEYS", "*:observations").flatMap((key) => agesOf(ask("XRANGE", key, String(begun.wall), "+")));
     const lost = ask("KEYS", "mg:*camera*").filter((key) => !/"status":"seeing"/.test(ask("GET", key).join("")));
     if (lost.length > 0) say(`not seeing at the end: ${lost.join(", ")}`);
@@ -59,6 +61,7 @@ export async function measureSixCameras(bin: string, work: string, models: Model
       cores: round(cores, 3),
       frame_to_redis_ms: { p50: percentile(ages, 0.5), p95: percentile(ages, 0.95), p99: percentile(ages, 0.99), max: Math.max(...ages) },
       observations: ages.length,
+      looks_per_second: Object.fromEntries(looks),
       seconds: round(passed),
       frames_decoded_each: Math.round(passed * PER_SECOND),
       rss_mb: round(after),
@@ -66,7 +69,7 @@ export async function measureSixCameras(bin: string, work: string, models: Model
       processes: processesOf(root).length,
     };
   } finally {
-    for (const stop of ended.toReversed()) stop();
+    for (const stop of ended.toReversed()) await stop();
   }
 }
 
@@ -113,7 +116,20 @@ function agesOf(lines: string[]): number[] {
   return ages;
 }
 
-async function allSee(ask: (...words: string[]) => string[]): Promise<void> {
+type Ask = (...words: string[]) => string[];
+
+/** How many pictures each camera has counted. */
+function looksOf(ask: Ask): Record<string, number> {
+  const reports = ask("KEYS", "mg:*camera*").filter((key) => key !== "");
+  return Object.fromEntries(
+    reports.map((key) => {
+      const report = JSON.parse(ask("GET", key).join("") || "{}") as { frames_counted?: number };
+      return [key.split(":").at(-1) ?? key, report.frames_counted ?? 0];
+    }),
+  );
+}
+
+async function allSee(ask: Ask): Promise<void> {
   for (let tries = 0; tries < 300; tries++) {
     try {
       const keys = ask("KEYS", "mg:*camera*").filter((key) => key !== "");
@@ -162,6 +178,12 @@ function firstLine(child: ChildProcess): Promise<string> {
   });
 }
 
-const end = (child: ChildProcess) => () => void child.kill();
+/** Ends a process and waits until it has ended. */
+const end = (child: ChildProcess) => () =>
+  new Promise<void>((done) => {
+    if (child.exitCode !== null || child.signalCode !== null) return done();
+    child.once("exit", () => done());
+    child.kill();
+  });
 
 const rest = (seconds: number) => new Promise<void>((done) => setTimeout(done, seconds * 1000));

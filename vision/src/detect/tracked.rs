@@ -5,12 +5,13 @@
 
 use std::time::Duration;
 
-use opencv::core::{self, Mat, MatTraitConst as _, Size};
+use opencv::core::{self, Mat, MatTraitConst as _};
 use opencv::imgproc;
 
 use crate::camera::Frame;
 use crate::camera::capture::{Beat, Pace};
 use crate::geometry::{PersonHeights, Polygon};
+use crate::model::net::shrink;
 use crate::model::{Box2, Kind, Model};
 use crate::track::{Rules, Seen, Track, Tracker};
 
@@ -21,6 +22,9 @@ const LOOK_AGAIN: Duration = Duration::from_secs(2);
 
 /// Pixels of the small grey picture that a moving person changes at least, as a share of all.
 const MOTION_SHARE: f64 = 0.0004;
+
+/// That picture is as wide as this at least,
+const SMALL_WIDTH: i32 = 320;
 
 /// A pixel that changes by less is noise.
 const MOTION_STEP: f64 = 14.0;
@@ -247,15 +251,7 @@ impl std::fmt::Debug for Still {
 impl Still {
     fn look(&mut self, picture: &Mat) -> Result<bool, DetectError> {
         let (mut small, mut grey, mut change) = (Mat::default(), Mat::default(), Mat::default());
-        let height = (320 * picture.rows() / picture.cols().max(1)).max(1);
-        imgproc::resize(
-            picture,
-            &mut small,
-            Size::new(320, height),
-            0.0,
-            0.0,
-            imgproc::INTER_AREA,
-        )?;
+        shrink(picture, &mut small, [picture.cols() / SMALL_WIDTH; 2])?;
         imgproc::cvt_color_def(&small, &mut grey, imgproc::COLOR_BGR2GRAY)?;
         let last = std::mem::replace(&mut self.last, grey);
         if last.size()? != self.last.size()? {
