@@ -151,6 +151,10 @@ impl One {
         };
         let (plan, counter, rows) = match prepare(&camera, config) {
             Ok(prepared) => prepared,
+            Err(error) if self.worker.is_some() => {
+                tracing::error!(camera = %camera.id, "what is drawn can't be used, it counts as before: {error:#}");
+                return Ok(());
+            }
             Err(error) => {
                 // Its area is unknown; the other cameras go on.
                 tracing::error!(camera = %camera.id, "this camera can't count: {error:#}");
