@@ -185,7 +185,7 @@ async fn one_phone_at_a_time_and_each_code_once() {
 
     // Another page's form, or a guessed cookie, presses nothing.
     let (status, ..) = first
-        .submit(&waiting.replace(&csrf_of(&waiting), "x"), "/r/press", &[])
+        .submit(&waiting.replace(&csrf_of(&waiting), &"x".repeat(26)), "/r/press", &[])
         .await;
     assert_eq!(status, 400);
     let foreign = first
@@ -206,7 +206,7 @@ async fn one_phone_at_a_time_and_each_code_once() {
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn codes_change_and_a_phone_that_is_put_away_gives_the_screen_back() {
-    let times = "[remote]\ncode_shown = \"1s\"\nidle = \"2s\"\nlongest = \"1m\"\n";
+    let times = "[remote]\ncode_shown = \"3s\"\nidle = \"2s\"\nlongest = \"1m\"\n";
     let office = Office::open_configured("1h", times.to_owned()).await;
     let mut live = screen(&office).await;
     let first = code(&mut live).await;
@@ -229,8 +229,6 @@ async fn codes_change_and_a_phone_that_is_put_away_gives_the_screen_back() {
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn who_guesses_is_slowed_and_refused_and_others_are_not() {
     let office = Office::open().await;
-    let mut live = screen(&office).await;
-    let path = code(&mut live).await;
     let mut guesser = office.browser();
     let mut refused = None;
     for n in 0..20 {
@@ -246,6 +244,8 @@ async fn who_guesses_is_slowed_and_refused_and_others_are_not() {
     }
     assert!(refused.is_some_and(|n| n <= 12), "{refused:?}");
     // Right ones are never delayed: all phones of a hall may share an address.
+    let mut live = screen(&office).await;
+    let path = code(&mut live).await;
     take(&mut office.browser(), &path).await;
     held(&mut live).await;
 }
