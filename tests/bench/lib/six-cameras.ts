@@ -124,7 +124,7 @@ function looksOf(ask: Ask): Record<string, number> {
   return Object.fromEntries(
     reports.map((key) => {
       const report = JSON.parse(ask("GET", key).join("") || "{}") as { frames_counted?: number };
-      return [key.split(":").at(-1) ?? key, report.frames_counted ?? 0];
+      return [/:camera:([^}]*)\}/.exec(key)?.[1] ?? key, report.frames_counted ?? 0];
     }),
   );
 }
