@@ -24,7 +24,7 @@ use protocol::time::UnixMillis;
 use runtime::Shutdown;
 use sha2::{Digest, Sha256};
 use signage_player::agent::faults::Faults;
-use signage_player::agent::{self, Agent, News, Settings, digest};
+use signage_player::agent::{self, Agent, News, Settings, Ties, digest};
 use signage_player::cache::Cache;
 use signage_player::place::Place;
 use signage_player::scene::standby;
@@ -230,9 +230,11 @@ impl Set {
         let agent = Agent::new(
             settings,
             self.cache(),
-            news,
-            status,
-            self.choices.subscribe(),
+            Ties {
+                news,
+                status,
+                choices: self.choices.subscribe(),
+            },
             faults,
             signage_player::agent::clock::ServerClock::default(),
             shutdown.clone(),

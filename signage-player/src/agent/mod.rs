@@ -96,13 +96,22 @@ pub fn wait_before(attempt: u32, chance: f64) -> Duration {
     doubled.min(LONGEST_WAIT).mul_f64(0.5 + chance.clamp(0.0, 1.0))
 }
 
+/// What ties the agent to the picture.
+#[derive(Debug)]
+pub struct Ties {
+    /// What the picture hears.
+    pub news: mpsc::Sender<News>,
+    /// How the picture is doing.
+    pub status: Status,
+    /// What a visitor's phone may press now.
+    pub choices: watch::Receiver<Option<Choices>>,
+}
+
 /// The agent.
 pub struct Agent {
     settings: Arc<Settings>,
     cache: Arc<Cache>,
-    news: mpsc::Sender<News>,
-    status: Status,
-    choices: watch::Receiver<Option<Choices>>,
+    ties: Ties,
     faults: Faults,
     clock: ServerClock,
     shutdown: Shutdown,
@@ -114,9 +123,7 @@ impl Agent {
     pub fn new(
         settings: Settings,
         cache: Cache,
-        news: mpsc::Sender<News>,
-        status: Status,
-        choices: watch::Receiver<Option<Choices>>,
+        ties: Ties,
         faults: Faults,
         clock: ServerClock,
         shutdown: Shutdown,
@@ -124,9 +131,7 @@ impl Agent {
         Self {
             settings: Arc::new(settings),
             cache: Arc::new(cache),
-            news,
-            status,
-            choices,
+            ties,
             faults,
             clock,
             shutdown,
@@ -139,7 +144,7 @@ impl Agent {
         let fetcher = Fetcher::new(
             Arc::clone(&self.settings),
             Arc::clone(&self.cache),
-            self.news.clone(),
+            self.ties.news.clone(),
             self.faults.clone(),
             stored,
         );
@@ -152,9 +157,9 @@ impl Agent {
         });
         let link = link::Link {
             settings: self.settings,
-            news: self.news,
-            status: self.status,
-            choices: self.choices,
+            news: self.ties.news,
+            status: self.ties.status,
+            choices: self.ties.choices,
             faults: self.faults,
             wanted,
             clock: self.clock,

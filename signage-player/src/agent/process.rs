@@ -15,7 +15,7 @@ use super::faults::{Faults, Source};
 use super::journal::Journal;
 use super::pairing::Pairing;
 use super::reporter::Reporter;
-use super::{Agent, News, QUEUE, Settings};
+use super::{Agent, News, QUEUE, Settings, Ties};
 use crate::bridge::agent::End;
 use crate::cache::Cache;
 use crate::player::{agent_place, control_place, home};
@@ -98,7 +98,8 @@ pub fn run(config: &Config, screen: &ScreenId, pair: bool) -> Result<()> {
             faults: faults.clone(),
         };
         let stored = cache.server().manifest.map(Arc::new);
-        let agent = Agent::new(settings, cache, news, status, choices, faults, clock, shutdown.clone());
+        let ties = Ties { news, status, choices };
+        let agent = Agent::new(settings, cache, ties, faults, clock, shutdown.clone());
         shutdown.spawn(end.run(shutdown.clone()));
         shutdown.spawn(reporter.run(shutdown.clone()));
         shutdown.spawn(sticks.run(shutdown.clone()));

@@ -92,7 +92,7 @@ enum Over {
     /// Another phone has the screen.
     Busy,
     /// This phone had a screen, or never had.
-    Over,
+    Ended,
 }
 
 /// remote/page.html
@@ -225,7 +225,7 @@ async fn held(app: &App, jar: &CookieJar) -> Result<Option<(ScreenId, String)>, 
 async fn page(booker: Booker, jar: CookieJar) -> Result<Response, Trouble> {
     let app = Arc::clone(&booker.app);
     let Some((screen, _)) = held(&app, &jar).await? else {
-        return over(&booker, StatusCode::OK, Over::Over);
+        return over(&booker, StatusCode::OK, Over::Ended);
     };
     let choices = remote(&app, &screen).choices().await?;
     let mut page = ControlPage {
