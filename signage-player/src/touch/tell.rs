@@ -16,7 +16,12 @@ pub fn tell(config: &Touch) -> Result<()> {
     for path in paths {
         match reader::open(&path, config) {
             Ok((device, panel)) => {
-                println!("{}: {:?}: a touch panel ({:?})", path.display(), panel.name, panel.protocol);
+                println!(
+                    "{}: {:?}: a touch panel ({:?})",
+                    path.display(),
+                    panel.name,
+                    panel.protocol
+                );
                 panels.push((device, panel));
             }
             Err(error) => println!("{}: not read: {error}", path.display()),
@@ -34,7 +39,13 @@ pub fn tell(config: &Touch) -> Result<()> {
             let name = panel.name.clone();
             let print = move |contact: Contact| {
                 if let Spot::Share(x, y) = contact.spot {
-                    println!("{name}: contact {} {:?} {:.1} {:.1}", contact.id, contact.phase, x * 100.0, y * 100.0);
+                    println!(
+                        "{name}: contact {} {:?} {:.1} {:.1}",
+                        contact.id,
+                        contact.phase,
+                        x * 100.0,
+                        y * 100.0
+                    );
                 }
                 std::future::ready(true)
             };
