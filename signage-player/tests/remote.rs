@@ -12,7 +12,7 @@ use signage_player::scene::Scene;
 use signage_player::scene::data::{Control, Data, Moment};
 use signage_player::stage::canvas::{Canvas, Region};
 
-const LAYOUT: &str = r##"{"version":2,"name":"t","width":1000,"height":500,"languages":["ja","vi"],"pages":[
+const LAYOUT: &str = r##"{"version":2,"name":"t","width":1000,"height":500,"languages":["ja","easy","vi"],"pages":[
   {"name":"home","background":"#ffffff","zones":[
     {"name":"low","rect":{"x":0,"y":300,"width":200,"height":100},"widget":{"type":"button","text":{"ja":"下","vi":"Dưới"}},
      "on_touch":{"do":"go_to","page":"low"}},
@@ -56,7 +56,7 @@ fn a_phone_may_press_what_a_finger_may_in_the_order_of_reading() {
     assert_eq!(choices.page, "home");
     assert_eq!(
         ids(&scene),
-        ["low", "tongues/ja", "tongues/vi"],
+        ["low", "tongues/ja", "tongues/easy", "tongues/vi"],
         "one for what does the same, with its own words"
     );
     assert_eq!(choices.choices[0].text.in_language(Language::Vi), "Dưới");

@@ -111,7 +111,7 @@ impl Scene {
             if zone.widget == Widget::LanguageChooser {
                 for language in &self.layout.languages {
                     let action = Action::Speak { language: *language };
-                    found.push(self.choice(format!("{}/{}", zone.name, language.tag()), None, action));
+                    found.push(self.choice(format!("{}/{}", zone.name, short_name(*language)), None, action));
                 }
             } else if let Some(action) = &zone.on_touch {
                 let words = match &zone.widget {
@@ -195,6 +195,18 @@ impl Scene {
         if let Some(part) = part {
             changed.add(part);
         }
+    }
+}
+
+/// A language's name among ours: its BCP 47 tag doesn't tell easy Japanese apart.
+fn short_name(language: Language) -> &'static str {
+    match language {
+        Language::Ja => "ja",
+        Language::Easy => "easy",
+        Language::En => "en",
+        Language::Zh => "zh",
+        Language::Ko => "ko",
+        Language::Vi => "vi",
     }
 }
 
