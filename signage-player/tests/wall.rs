@@ -26,11 +26,11 @@ fn wait_for_role(screen: &Screen, role: Role) -> InGroup {
     })
 }
 
-/// Waits until the clock is in step: measured, and off by less than a few milliseconds.
+/// Waits until the clock is in step: measured, and off by less than half a frame.
 fn wait_for_step(screen: &Screen) {
     wait_for(&format!("{} to be in step", screen.name), LIMIT, || {
         let group = standing(screen)?;
-        (group.role == Role::Follows && group.error_us? < 5_000).then_some(())
+        (group.role == Role::Follows && group.error_us? < 16_000).then_some(())
     });
 }
 
