@@ -322,6 +322,7 @@ fn check_cameras(config: &Config, checker: &Checker<'_>) -> Result<(), ConfigErr
             let message = format!("camera {}: {} is outside 1 to 99", camera.id, camera.median_of);
             return checker.fail(None, "camera.median_of", message);
         }
+        check_parking(config, camera, checker)?;
         let [[near, near_height], [far, far_height]] = *camera.person_heights.get_ref();
         let is_sound = [near, near_height, far, far_height].into_iter().all(is_share)
             && near_height > 0.0
@@ -342,7 +343,6 @@ fn check_cameras(config: &Config, checker: &Checker<'_>) -> Result<(), ConfigErr
             );
             return checker.fail(Some(detector.span()), "camera.detector", message);
         }
-        check_parking(config, camera, checker)?;
         let needs_line = matches!(camera.role, CameraRole::Entrance | CameraRole::Queue);
         match &camera.line {
             None if needs_line => {
