@@ -135,7 +135,7 @@ export function Canvas({ t, geometry, shape, still, boxes, stands, bay, onBay, o
           data-at={at}
           data-test="handle"
           role="button"
-          tabIndex={0}
+          tabindex={0}
           aria-label={`${handleWord(t, shape, at)}: ${t("camera.at", { x: percent(point[0]), y: percent(point[1]) })}`}
           onKeyDown={(event) => key(event, at)}
           transform={`translate(${inPicture(point)})`}
