@@ -161,6 +161,7 @@ async fn no_picture_reaches_a_disk_a_log_or_redis() {
         texts: vec![(log, BYTES_OF_LOG)],
         redis: Some((socket(&office), BYTES_AT_THE_START + told * BYTES_A_TELLING)),
         camera: Some((camera.address().to_string(), BYTES_TO_A_CAMERA)),
+        door: Some(office.dir.path().join("run/vision/setup.sock")),
     };
     let report = judge(&to, &allowed);
     println!("{} calls, bytes {:?}, {told} observations", report.calls, report.bytes);
@@ -221,6 +222,7 @@ fn caught(dir: &Path, script: &str) -> Report {
         texts: vec![(log, BYTES_OF_LOG)],
         redis: Some((dir.join("redis.sock"), BYTES_AT_THE_START + 10 * BYTES_A_TELLING)),
         camera: None,
+        door: None,
     };
     judge(&to, &allowed)
 }

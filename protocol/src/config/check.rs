@@ -450,7 +450,7 @@ person_heights = [[0.3, 0.1], [0.9, 0.2]]
         for (remote, field, why) in [
             ("idle = \"2h\"", "remote.idle", "1s to 1h"),
             ("longest = \"30s\"", "remote.longest", "remote.idle"),
-            ("idle = 60", "remote.idle", "string"),
+            ("idle = 60", "remote.idle", "duration"),
         ] {
             let said = error(&with(remote));
             assert!(said.contains(field) && said.contains(why), "{remote}: {said}");

@@ -230,7 +230,7 @@ mod tests {
         let size = Size::new(1280, 720);
         let large = [bay(0.2, 0.2), bay(0.6, 0.2)];
         let part = around(&large, size);
-        assert_eq!(part, Rect::new(154, 230, 973, 259));
+        assert_eq!(part, Rect::new(154, 230, 972, 260));
         assert_eq!(looks(part, &large, size, [416, 416], false), [part]);
         for (bays, is_close) in [(vec![bay(0.2, 0.03), bay(0.8, 0.03)], false), (large.to_vec(), true)] {
             let part = around(&bays, size);

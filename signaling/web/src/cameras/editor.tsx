@@ -136,13 +136,9 @@ function useLooking(asking: Asking, shownFor: number, t: Words): View {
   const [isTaking, setTaking] = useState(false);
   const [watching, setWatching] = useState<AbortController | null>(null);
   const gone = useRef<ReturnType<typeof setTimeout>>(undefined);
-  useEffect(
-    () => () => {
-      clearTimeout(gone.current);
-      watching?.abort();
-    },
-    [watching],
-  );
+  useEffect(() => () => watching?.abort(), [watching]);
+  // Its own: the picture goes at its time, whoever begins or ends to watch boxes meanwhile.
+  useEffect(() => () => clearTimeout(gone.current), []);
 
   async function take() {
     setTaking(true);

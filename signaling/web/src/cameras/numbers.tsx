@@ -1,5 +1,6 @@
 // What is drawn, as a list of numbers: percent of the picture. Whoever uses no mouse has all that others have.
 import type { ComponentChildren } from "preact";
+import { useState } from "preact/hooks";
 import { FIRST_LINE, FIRST_POLYGON, type Geometry, kept, middleOfLongest, moved, type Pair, type Point, type Shape, withBay, withChanged, withCorner, without } from "./geometry.ts";
 import { percent, type Words } from "./words.ts";
 
@@ -192,6 +193,8 @@ function PointRow({ t, name, point: [x, y], onMove, children }: RowProps) {
 }
 
 function Share({ name, word, value, onSet }: { name: string; word: string; value: number; onSet(value: number): void }) {
+  // What is being typed: the page is drawn anew while somebody watches boxes, and must not put it back.
+  const [draft, setDraft] = useState<string | null>(null);
   return (
     <label class="share">
       <span>{word}</span>
@@ -202,12 +205,15 @@ function Share({ name, word, value, onSet }: { name: string; word: string; value
         step={0.1}
         inputMode="decimal"
         aria-label={`${name} ${word}`}
-        value={percent(value)}
+        value={draft ?? percent(value)}
+        onInput={(event) => setDraft(event.currentTarget.value)}
+        onBlur={() => setDraft(null)}
         onChange={(event) => {
           const number = event.currentTarget.valueAsNumber;
           // What is no number is put back by what is drawn.
           if (Number.isFinite(number)) onSet(kept(number / 100));
           event.currentTarget.value = percent(Number.isFinite(number) ? kept(number / 100) : value);
+          setDraft(null);
         }}
       />
     </label>
