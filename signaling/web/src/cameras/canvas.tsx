@@ -142,13 +142,19 @@ export function Canvas({ t, geometry, shape, still, boxes, stands, bay, onBay, o
         >
           <circle class="reach" r={34} />
           <circle class="knob" r={13} />
-          <text aria-hidden="true" x={shape === "heights" ? 34 : 0} y={shape === "heights" ? 10 : -22}>
+          <text aria-hidden="true" {...(shape === "heights" ? { x: 34, y: 10 } : besideOf(point, height))}>
             {shape !== "heights" ? at + 1 : at % 2 === 0 ? at / 2 + 1 : ""}
           </text>
         </g>
       ))}
     </svg>
   );
+}
+
+/** Where a point's number stands from it: above, and inside the picture's edges. */
+function besideOf([x, y]: Point, height: number): { x: number; y: number } {
+  const fromEdge = x * WIDTH < 24 ? 24 : x * WIDTH > WIDTH - 24 ? -24 : 0;
+  return { x: fromEdge, y: y * height < 48 ? 44 : -22 };
 }
 
 function handleWord(t: Words, shape: Shape, at: number): string {
