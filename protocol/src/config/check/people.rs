@@ -1,9 +1,9 @@
 //! What the types can't check of people: sections that aren't there, an address that isn't one.
 
-use super::Config;
-use super::check::{Checker, ConfigError};
+use super::{Checker, ConfigError};
+use crate::config::Config;
 
-pub(super) fn check(config: &Config, checker: &Checker<'_>) -> Result<(), ConfigError> {
+pub(crate) fn check(config: &Config, checker: &Checker<'_>) -> Result<(), ConfigError> {
     for staff in &config.demo_staff {
         for section in staff.section.get_ref() {
             if config.section(section).is_none() {

@@ -2,8 +2,8 @@
 
 use std::collections::HashSet;
 
-use super::check::{Checker, ConfigError};
-use super::{Camera, CameraRole, Config};
+use super::{Checker, ConfigError};
+use crate::config::{Camera, CameraRole, Config};
 
 /// More bays than anybody sees in one picture.
 pub const MOST_BAYS: usize = 500;
@@ -11,7 +11,7 @@ pub const MOST_BAYS: usize = 500;
 /// The longest name of a bay, in bytes.
 pub const LONGEST_NAME: usize = 32;
 
-pub(super) fn check_parking(config: &Config, camera: &Camera, checker: &Checker<'_>) -> Result<(), ConfigError> {
+pub(crate) fn check(config: &Config, camera: &Camera, checker: &Checker<'_>) -> Result<(), ConfigError> {
     let id = &camera.id;
     if camera.role != CameraRole::Parking {
         if camera.bays.is_empty() {

@@ -1,16 +1,16 @@
 //! Whether what may be booked can be booked: hours, lengths, shares, references.
 
-use super::Config;
-use super::booking::{Booking, Kind, LISTED};
-use super::check::{Checker, ConfigError};
+use super::{Checker, ConfigError};
 use crate::booking::Hours;
+use crate::config::Config;
+use crate::config::booking::{Booking, Kind, LISTED};
 
 const MINUTE: u64 = 60;
 /// A day's page lists every slot; a page per month counts them.
 const MOST_DAYS_AHEAD: u32 = 90;
 const MOST_CAPACITY: u32 = 1000;
 
-pub(super) fn check(config: &Config, checker: &Checker<'_>) -> Result<(), ConfigError> {
+pub(crate) fn check(config: &Config, checker: &Checker<'_>) -> Result<(), ConfigError> {
     checker.unique("booking", config.bookings.iter().map(|it| it.id.as_str()))?;
     check_hours(checker, "calendar.hours", &config.calendar.hours)?;
     if config.calendar.hours.is_empty() {
