@@ -1,5 +1,6 @@
 // player: the screen: cost, dropped and black frames, 1,000 item changes, first picture, notices, the ticker's steadiness, two in step
 //
+// --only first|sync|demo|changes measures a part.
 // All pictures are judged from frames captured at the moment at which the sink shows them (docs/player.md), never from
 // the player's own words; costs are the process's own.
 import { execFileSync } from "node:child_process";
@@ -332,59 +333,89 @@ function syncFigures(of: Together) {
   };
 }
 
-if (process.argv.includes("--sync-only")) {
-  const of = await together(SYNC_SECONDS);
-  table([
-    ["same frame on two screens, apart", "ms", of.settled],
-    ["in a screen's first ten seconds", "ms", of.settling],
-    ["in step after a start", "ms", of.rejoined],
-  ]);
-  finish(syncFigures(of));
-  process.exit(0);
-}
-
-const first = await firstPictures();
-const inStep = await together(SYNC_SECONDS);
-const cost = await demo();
-const change = await changes();
-const [early, late] = change.growth.memory;
-const rssGrowthPct = ((late - early) / early) * 100;
-
-table([
-  ["demo layout, cores", "cores", cost.cores],
-  ["dropped frames", "%", cost.dropped],
-  ["resident", "MB", cost.memory],
-  ["resident grows, change 100 to end", "%", [rssGrowthPct]],
-  ["black frames", "frames", [change.black + cost.black]],
-  ["frozen over 100 ms", "times", [change.frozen]],
-  ["swap off its second", "ms", change.gaps],
-  ["first picture", "ms", first],
-  ["notice to screen", "ms", cost.notices],
-  ["ticker off its schedule", "px", cost.ticker],
-  ["same frame on two screens, apart", "ms", inStep.settled],
-  ["in step after a start", "ms", inStep.rejoined],
-  ["open files, then and at the end", "", change.growth.files],
-  ["threads, then and at the end", "", change.growth.threads],
-]);
+type Row = Parameters<typeof table>[0][number];
 const tail = (values: number[]) => ({ p50: round(median(values), 2), p99: round(percentile(values, 0.99), 2) });
-finish({
-  runs: RUNS,
-  seconds_a_run: SECONDS,
-  cores: round(median(cost.cores), 3),
-  dropped_frames_pct: round(median(cost.dropped), 3),
-  rss_mb: round(median(cost.memory)),
-  changes: change.changed,
-  changes_dropped_frames_pct: round(change.dropped, 3),
-  rss_growth_pct: round(rssGrowthPct, 2),
-  open_files: change.growth.files,
-  threads: change.growth.threads,
-  black_frames: change.black + cost.black,
-  frozen_over_100ms: change.frozen,
-  swap_gap_ms: tail(change.gaps),
-  // One frame: what a change may be late at most.
-  frame_ms: round(FRAME_MS, 1),
-  first_picture_ms: round(median(first)),
-  notice_ms: tail(cost.notices),
-  ticker_px: { ...tail(cost.ticker), frames: cost.ticker.length },
-  ...syncFigures(inStep),
-});
+
+/** Each part's rows and figures. */
+const PARTS = {
+  async first() {
+    const times = await firstPictures();
+    return { rows: [["first picture", "ms", times]] as Row[], figures: { first_picture_ms: round(median(times)) } };
+  },
+
+  async sync() {
+    const of = await together(SYNC_SECONDS);
+    const rows: Row[] = [
+      ["same frame on two screens, apart", "ms", of.settled],
+      ["in a screen's first ten seconds", "ms", of.settling],
+      ["in step after a start", "ms", of.rejoined],
+    ];
+    return { rows, figures: syncFigures(of) };
+  },
+
+  async demo() {
+    const of = await demo();
+    const rows: Row[] = [
+      ["demo layout, cores", "cores", of.cores],
+      ["dropped frames", "%", of.dropped],
+      ["resident", "MB", of.memory],
+      ["notice to screen", "ms", of.notices],
+      ["ticker off its schedule", "px", of.ticker],
+    ];
+    const figures = {
+      runs: RUNS,
+      seconds_a_run: SECONDS,
+      cores: round(median(of.cores), 3),
+      dropped_frames_pct: round(median(of.dropped), 3),
+      rss_mb: round(median(of.memory)),
+      notice_ms: tail(of.notices),
+      ticker_px: { ...tail(of.ticker), frames: of.ticker.length },
+    };
+    return { rows, figures, black: of.black };
+  },
+
+  async changes() {
+    const of = await changes();
+    const [early, late] = of.growth.memory;
+    const grown = ((late - early) / early) * 100;
+    const rows: Row[] = [
+      ["resident grows, change 100 to end", "%", [grown]],
+      ["frozen over 100 ms", "times", [of.frozen]],
+      ["swap off its second", "ms", of.gaps],
+      ["open files, then and at the end", "", of.growth.files],
+      ["threads, then and at the end", "", of.growth.threads],
+    ];
+    const figures = {
+      changes: of.changed,
+      changes_dropped_frames_pct: round(of.dropped, 3),
+      changes_rss_mb: of.growth.memory.map((mb) => round(mb)),
+      rss_growth_pct: round(grown, 2),
+      open_files: of.growth.files,
+      threads: of.growth.threads,
+      frozen_over_100ms: of.frozen,
+      swap_gap_ms: tail(of.gaps),
+      // One frame: what a change may be late at most.
+      frame_ms: round(FRAME_MS, 1),
+    };
+    return { rows, figures, black: of.black };
+  },
+};
+
+const only = process.argv.includes("--only") ? process.argv[process.argv.indexOf("--only") + 1] : undefined;
+if (only !== undefined && !Object.hasOwn(PARTS, only)) {
+  console.error(`--only takes one of ${Object.keys(PARTS).join(", ")}, not ${only}`);
+  process.exit(2);
+}
+const rows: Row[] = [];
+const figures = {};
+let black: number | undefined;
+for (const [name, measure] of Object.entries(PARTS)) {
+  if (only !== undefined && only !== name) continue;
+  const part: { rows: Row[]; figures: object; black?: number } = await measure();
+  rows.push(...part.rows);
+  Object.assign(figures, part.figures);
+  if (part.black !== undefined) black = (black ?? 0) + part.black;
+}
+if (black !== undefined) rows.push(["black frames", "frames", [black]]);
+table(rows);
+finish({ ...figures, ...(black === undefined ? {} : { black_frames: black }) });

@@ -92,14 +92,14 @@ impl Playlist {
                 self.together.ready_from = wanted.entry.begin + wanted.from;
                 // What isn't there, or is set aside, is named elsewhere; the last picture stands.
                 let index = wanted.entry.item as usize;
-                self.cursor = (index + 1) % self.items.len();
-                if self.is_playable(index, moment.wall, library) {
+                self.choice.go_on_at(index, true);
+                if self.choice.is_playable(index, moment.wall, library) {
                     self.open(index, tick::duration(wanted.from), moment.at, library);
                 }
             }
             None if self.together.part.due().is_none() && self.next.is_none() => {
                 self.together.opening = None;
-                if let Some(index) = self.choose(moment.wall, library) {
+                if let Some(index) = self.choice.next(moment.wall, library) {
                     self.open(index, Duration::ZERO, moment.at, library);
                 }
             }
@@ -116,7 +116,7 @@ impl Playlist {
             return;
         }
         if let Some((index, _)) = self.next.take() {
-            self.cursor = index;
+            self.choice.go_on_at(index, false);
         }
         if let Some(running) = &mut self.current {
             let at = tick::count(now);
@@ -149,7 +149,8 @@ impl Playlist {
         let decides = sight.told.is_none();
         if self.running(sight.shift) != Some(due) {
             // Where it can't be played, and this screen decides: something else soon.
-            let is_lost = self.together.given_up == Some(due) || !self.is_playable(due.item as usize, now, library);
+            let is_lost =
+                self.together.given_up == Some(due) || !self.choice.is_playable(due.item as usize, now, library);
             let soon = sight.tick + SOON;
             return (is_lost && decides).then(|| self.entry(now, soon, library)).flatten();
         }
@@ -166,12 +167,19 @@ impl Playlist {
 
     /// Whether what is on show gives way before its end: its time of day is over, or a more important list has begun.
     fn gives_way(&mut self, now: UnixMillis, library: &Library) -> bool {
-        let level = self.current.as_ref().and_then(|running| self.due.level(running.index));
-        level != Some(0) && self.choose(now, library).is_some_and(|next| self.goes_before(next))
+        let level = self
+            .current
+            .as_ref()
+            .and_then(|running| self.choice.level(running.index));
+        level != Some(0)
+            && self
+                .choice
+                .next(now, library)
+                .is_some_and(|next| self.goes_before(next))
     }
 
     fn entry(&mut self, now: UnixMillis, begin: i64, library: &Library) -> Option<Entry> {
-        let item = u32::try_from(self.choose(now, library)?).ok()?;
+        let item = u32::try_from(self.choice.next(now, library)?).ok()?;
         Some(Entry { item, begin })
     }
 
@@ -244,7 +252,7 @@ impl Playlist {
     }
 
     fn fail(&mut self, index: usize, entry: Option<Entry>, fault: Fault, now: UnixMillis) {
-        self.note(index, Err(fault), now);
+        self.choice.note(index, Err(fault), now);
         self.together.opening = None;
         if let Some(entry) = entry {
             self.together.given_up = Some(entry);
@@ -260,7 +268,7 @@ impl Playlist {
             let ends = self.together.shown.and_then(|shown| shown.ends);
             let is_whole = ends.is_some_and(|ends| ends <= tick::count(moment.at) + 1) && left <= NUDGE;
             self.record(moment.wall, is_whole);
-            self.note(index, Ok(()), moment.wall);
+            self.choice.note(index, Ok(()), moment.wall);
             self.current = None;
         }
     }
