@@ -126,7 +126,7 @@ fn a_picture_that_is_killed_is_back_by_itself_with_all_that_it_knew() {
 }
 
 #[test]
-fn both_keep_to_one_heap_so_that_memory_stays_where_it_is() {
+fn both_keep_to_one_heap_with_fixed_borders_so_that_memory_stays_where_it_is() {
     let server = Server::start();
     let office = server.office("");
     office.put(&board(), &[]);
@@ -136,6 +136,9 @@ fn both_keep_to_one_heap_so_that_memory_stays_where_it_is() {
         let environment = std::fs::read(format!("/proc/{pid}/environ")).expect("its environment");
         let says = |variable: &[u8]| environment.split(|byte| *byte == 0).any(|one| one == variable);
         assert!(says(b"MALLOC_ARENA_MAX=1"), "{part}");
+        for border in ["MALLOC_MMAP_THRESHOLD_", "MALLOC_TRIM_THRESHOLD_"] {
+            assert!(says(format!("{border}=131072").as_bytes()), "{part}: {border}");
+        }
     }
 }
 

@@ -6,6 +6,7 @@ use std::path::Path;
 use std::time::Duration;
 
 use anyhow::{Context as _, Result, bail};
+use opencv::prelude::MatTraitConst as _;
 use opencv::prelude::VideoCaptureTrait as _;
 use opencv::videoio::{self, VideoCapture};
 use protocol::config::Camera;
@@ -64,7 +65,7 @@ pub struct Task<'a> {
     pub frames: RangeInclusive<u64>,
     /// Only those frames that the camera's `frames_per_second` leaves.
     pub at_pace: bool,
-    /// Lines to watch.
+    /// Lines to watch: by the truth with their own dead band, otherwise by how tall people are there.
     pub lines: &'a [Line],
 }
 
@@ -112,16 +113,25 @@ pub fn count_film(task: &Task<'_>) -> Result<Outcome> {
     let camera = task.camera;
     let named = || format!("camera {}", camera.id);
     let scene = scene_of(camera).with_context(named)?;
+    let heights = scene.heights;
     let mut film = Film::open(task.film, camera, *task.frames.end(), task.at_pace)?;
     let mut occupancy = Occupancy::new(scene.area.clone(), camera.median_of);
     let mut detector = detector_for(camera, scene).with_context(named)?;
     let mut scorer = Scorer::default();
-    let mut gates: Vec<Gate> = task.lines.iter().map(|line| Gate::new(*line)).collect();
+    let mut gates: Vec<Gate> = Vec::new();
     let (mut counts, mut told) = (Vec::new(), Boxes::default());
     let people = task.truth.map(Truth::of);
     let started = cpu_time()?;
     while let Some((frame, picture)) = film.next()? {
         let at = picture.at;
+        if gates.is_empty() {
+            let height = f64::from(picture.picture.rows());
+            gates.extend(
+                task.lines
+                    .iter()
+                    .map(|line| Gate::new(line.by_heights(heights, height))),
+            );
+        }
         let sight = detector.detect(&picture)?;
         let count = occupancy.see(&sight, at);
         counts.push((frame, count));

@@ -6,9 +6,6 @@ use crate::geometry::PersonHeights;
 use crate::line::{Crossings, Gate, Line};
 use crate::track::Track;
 
-/// How far from the line feet are settled: this share of a person's height there.
-const DEAD_BAND: f64 = 0.15;
-
 /// How often who hasn't been seen for long is forgotten.
 const TIDY_EVERY: Duration = Duration::from_secs(30);
 
@@ -37,7 +34,7 @@ impl Door {
         }
     }
 
-    /// Who is where at `at`, in pixels of a picture of this size (width, height).
+    /// Who is where at `at`, in pixels of a picture of this size (width, height). Who is only believed to go on crosses nothing.
     pub fn see(&mut self, tracks: &[Track], size: [f64; 2], at: Duration) {
         let gate = match self.gate.take() {
             Some((of, gate)) if of == size => gate,
@@ -49,7 +46,7 @@ impl Door {
             }
         };
         let (_, gate) = self.gate.insert((size, gate));
-        for track in tracks {
+        for track in tracks.iter().filter(|track| track.is_seen) {
             gate.see(track.id, track.place.foot(), at);
         }
         if at.saturating_sub(self.tidied_at) >= TIDY_EVERY {
@@ -69,9 +66,8 @@ impl Door {
 /// The line in pixels of a picture of this size.
 #[must_use]
 pub fn line_in(line: [[f64; 2]; 2], [width, height]: [f64; 2], heights: &PersonHeights) -> Line {
-    let middle = f64::midpoint(line[0][1], line[1][1]);
     let [from, to] = line.map(|[x, y]| [x * width, y * height]);
-    Line::new(from, to, DEAD_BAND * heights.at(middle) * height)
+    Line::new(from, to, 0.0).by_heights(*heights, height)
 }
 
 fn sum(a: Crossings, b: Crossings) -> Crossings {
@@ -87,6 +83,10 @@ mod tests {
     use crate::model::Box2;
 
     fn walk(door: &mut Door, id: u32, size: [f64; 2], from: f64, to: f64) {
+        walk_seen(door, id, size, from, to, |_| true);
+    }
+
+    fn walk_seen(door: &mut Door, id: u32, size: [f64; 2], from: f64, to: f64, is_seen: impl Fn(f64) -> bool) {
         for step in 0..=20 {
             let x = from + (to - from) * f64::from(step) / 20.0;
             let (width, height) = (0.05 * size[0], 0.3 * size[1]);
@@ -94,7 +94,7 @@ mod tests {
             let track = Track {
                 id,
                 place,
-                is_seen: true,
+                is_seen: is_seen(x),
             };
             door.see(&[track], size, Duration::from_secs(1));
         }
@@ -111,5 +111,15 @@ mod tests {
         walk(&mut door, 4, [1920.0, 1080.0], 0.2, 0.5);
         let crossed = door.crossings();
         assert_eq!((crossed.came_in, crossed.went_out), (2, 1));
+    }
+    #[test]
+    fn who_is_only_believed_to_go_on_crosses_nothing() {
+        let heights = PersonHeights::new([[0.4, 0.2], [0.9, 0.4]]).expect("sound");
+        let mut door = Door::new([[0.5, 1.0], [0.5, 0.5]], heights);
+        let size = [640.0, 480.0];
+        walk_seen(&mut door, 1, size, 0.2, 0.8, |x| x < 0.45);
+        assert_eq!(door.crossings(), Crossings::default());
+        walk_seen(&mut door, 2, size, 0.2, 0.8, |x| !(0.45..0.6).contains(&x));
+        assert_eq!(door.crossings().came_in, 1, "seen on both sides");
     }
 }

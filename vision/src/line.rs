@@ -6,6 +6,7 @@
 use std::collections::HashMap;
 use std::time::Duration;
 
+use crate::geometry::PersonHeights;
 use crate::track::TrackId;
 
 /// Whoever hasn't been seen for so long is forgotten: numbers never come again.
@@ -14,19 +15,50 @@ const FORGET_AFTER: Duration = Duration::from_secs(60);
 /// More people at once aren't remembered; those unseen for longest go.
 const MOST_PEOPLE: usize = 2000;
 
+/// By a person's height, feet are settled from this share of it on: who shifts from one leg to the other stays within.
+const SETTLED: f64 = 0.15;
+
+/// How far from a line feet are settled on a side.
+#[derive(Debug, Clone, Copy, PartialEq)]
+enum DeadBand {
+    /// So many pixels.
+    Fixed(f64),
+    /// [`SETTLED`] of a person's height where the feet are, in a picture of so many pixels' height: near the camera the same
+    /// sway is many pixels, far away few.
+    ByHeight(PersonHeights, f64),
+}
+
 /// A line on the ground, in pixels. Looking from its first end to its second, *in* is to the right.
 #[derive(Debug, Clone, Copy, PartialEq)]
 pub struct Line {
     from: [f64; 2],
     to: [f64; 2],
-    dead_band: f64,
+    dead_band: DeadBand,
 }
 
 impl Line {
-    /// Through two different points. `dead_band`: how far from it feet are settled on a side.
+    /// Through two different points. `dead_band`: how far from it feet are settled on a side, the same near and far.
     #[must_use]
     pub fn new(from: [f64; 2], to: [f64; 2], dead_band: f64) -> Self {
+        let dead_band = DeadBand::Fixed(dead_band);
         Self { from, to, dead_band }
+    }
+
+    /// The same line in a picture of this height, in pixels, in which feet are settled by how tall a person is there.
+    #[must_use]
+    pub fn by_heights(self, heights: PersonHeights, height: f64) -> Self {
+        Self {
+            dead_band: DeadBand::ByHeight(heights, height.max(1.0)),
+            ..self
+        }
+    }
+
+    /// How far from the line feet at this `y` are settled.
+    fn dead_band(&self, y: f64) -> f64 {
+        match self.dead_band {
+            DeadBand::Fixed(pixels) => pixels,
+            DeadBand::ByHeight(heights, height) => SETTLED * heights.at(y / height) * height,
+        }
     }
 
     /// How far a point is from the line, above 0 on its *in* side; and where along it, 0 at its first end, 1 at its second.
@@ -87,7 +119,7 @@ impl Gate {
     /// Somebody's feet are here at `now`; which way they have crossed by that.
     pub fn see(&mut self, who: TrackId, feet: [f64; 2], now: Duration) -> Option<Direction> {
         let (distance, along) = self.line.distance(feet);
-        if distance.abs() <= self.line.dead_band {
+        if distance.abs() <= self.line.dead_band(feet[1]) {
             if let Some(walker) = self.walkers.get_mut(&who) {
                 walker.seen_at = now;
             }
@@ -208,6 +240,27 @@ mod tests {
                 "seed {seed}"
             );
         }
+    }
+
+    #[test]
+    fn the_same_sway_counts_nothing_near_or_far() {
+        // A person is 40 pixels tall at y = 100, 200 at y = 500.
+        let heights = PersonHeights::new([[0.2, 0.08], [1.0, 0.4]]).expect("sound");
+        let line = Line::new([100.0, 500.0], [100.0, 0.0], 12.0);
+        for (y, tall) in [(100.0, 40.0), (500.0, 200.0)] {
+            let mut gate = Gate::new(line.by_heights(heights, 500.0));
+            for sway in [-0.2, 0.12, -0.12, 0.12, -0.2] {
+                gate.see(1, [100.0 + sway * tall, y], AT);
+            }
+            assert_eq!(gate.crossings(), Crossings::default(), "y = {y}");
+            gate.see(1, [100.0 + 0.2 * tall, y], AT);
+            assert_eq!(gate.crossings().came_in, 1, "y = {y}");
+        }
+        let mut fixed = Gate::new(line);
+        for x in [60.0, 124.0] {
+            fixed.see(1, [x, 500.0], AT);
+        }
+        assert_eq!(fixed.crossings().came_in, 1, "12 pixels are little, near the camera");
     }
 
     #[test]

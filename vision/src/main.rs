@@ -184,7 +184,7 @@ struct CountArgs {
     /// A line to watch, in pixels of the film; to the right of it is in
     #[arg(long = "line", value_name = "X,Y,X,Y", value_parser = parse_line)]
     lines: Vec<[f64; 4]>,
-    /// How far from a line feet are settled, in pixels
+    /// How far from a line the truth's feet are settled, in pixels; what is counted is settled by people's heights
     #[arg(long, default_value_t = 12.0)]
     dead_band: f64,
     /// Writes who was where, in MOTChallenge's format

@@ -24,9 +24,14 @@ pub(super) const GRACE: Duration = Duration::from_secs(4);
 /// The longest line that is read, in bytes.
 const MAX_LINE: u64 = 4096;
 
-/// How many heaps glibc makes (mallopt(3), `M_ARENA_MAX`). Each item comes and goes with threads of its own, and what they
-/// leave in heaps of theirs is hardly used again: with one, memory stays where it is.
-const HEAPS: (&str, &str) = ("MALLOC_ARENA_MAX", "1");
+/// How glibc keeps memory (mallopt(3)). One heap: each item comes and goes with threads of its own, and what they leave in
+/// heaps of theirs is hardly used again. And fixed borders, which otherwise rise with what was freed: pictures are pages of
+/// their own, which the system has back at once, and leave no holes.
+const MEMORY: [(&str, &str); 3] = [
+    ("MALLOC_ARENA_MAX", "1"),
+    ("MALLOC_MMAP_THRESHOLD_", "131072"),
+    ("MALLOC_TRIM_THRESHOLD_", "131072"),
+];
 
 /// How a process's life went.
 enum Ended {
@@ -69,9 +74,12 @@ impl Keeper {
 
     async fn live(&self, shutdown: &Shutdown, fell: Option<String>) -> Result<Ended> {
         let mut command = Command::new(program()?);
-        if std::env::var_os(HEAPS.0).is_none() {
-            command.env(HEAPS.0, HEAPS.1);
-        }
+        command.envs(
+            MEMORY
+                .iter()
+                .filter(|(variable, _)| std::env::var_os(variable).is_none())
+                .copied(),
+        );
         let mut child = command
             .env_remove(FELL)
             .envs(fell.map(|how| (FELL, how)))
