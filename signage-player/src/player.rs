@@ -24,6 +24,7 @@ use crate::scene::data::{Data, Moment};
 use crate::scene::{Kit, Scene, standby};
 use crate::schedule::clock;
 use crate::sound::Sound;
+use crate::sound::ducking::Ducking;
 use crate::stage::Stage;
 use crate::stage::canvas::{Canvas, Region};
 use crate::stage::capture::Capture;
@@ -207,6 +208,7 @@ fn kit(config: &Config, screen: &ScreenId, plays: Plays, quarantine: Quarantine,
             ..SpeakerConfig::default()
         },
         sound: Sound::detect(),
+        ducking: Ducking::default(),
         office: config.office.name.clone(),
         areas: config
             .areas

@@ -145,6 +145,51 @@ fn tens_of_short_items_follow_each_other_without_a_black_picture() {
 }
 
 #[test]
+fn films_of_all_usual_codecs_and_files_play() {
+    const YELLOW: [u8; 3] = [0xd0, 0xa0, 0x20];
+    gst::init().expect("GStreamer");
+    let dir = tempfile::tempdir().expect("temp");
+    let mut data = data();
+    let mut items = Vec::new();
+    let mut colors = Vec::new();
+    for (name, encoder, color) in [
+        ("vp9.webm", "vp9enc deadline=1 cpu-used=8 ! webmmux", RED),
+        ("h264.mkv", "x264enc key-int-max=10 ! h264parse ! matroskamux", GREEN),
+        ("av1.mp4", "av1enc cpu-used=8 ! av1parse ! mp4mux", BLUE),
+        ("h265.mp4", "x265enc speed-preset=ultrafast ! h265parse ! mp4mux", YELLOW),
+    ] {
+        let element = encoder.split(' ').next().unwrap_or_default();
+        if gst::ElementFactory::find(element).is_none() {
+            eprintln!("skipped: {name}, GStreamer has no {element} here");
+            continue;
+        }
+        let file = dir.path().join(name);
+        run(&format!(
+            "videotestsrc pattern=solid-color foreground-color={} num-buffers=15 \
+             ! video/x-raw,format=I420,width=128,height=72,framerate=30/1 ! {encoder} ! filesink location={}",
+            0xff00_0000_u32 | whole(color),
+            file.display()
+        ));
+        data.library.insert(name.to_owned(), file);
+        items.push((name, None));
+        colors.push(color);
+    }
+    assert!(items.len() >= 2, "VP9 and H.264 at least");
+    let mut scene = playlist(&items);
+    let mut order = Vec::new();
+    play(&mut scene, &data, |scene, color| {
+        assert_eq!(scene.faults(), Vec::<String>::new());
+        let known = colors.iter().position(|it| is_near(color, *it));
+        if known.is_some() && order.last() != known.as_ref() {
+            order.extend(known);
+        }
+        order.len() > 2 * colors.len()
+    });
+    let expected: Vec<usize> = (0..colors.len()).cycle().take(order.len()).collect();
+    assert_eq!(order, expected, "every film in its turn");
+}
+
+#[test]
 fn what_cannot_be_played_is_played_around_and_reported() {
     let dir = tempfile::tempdir().expect("temp");
     let file = |name: &str| dir.path().join(name);

@@ -31,6 +31,9 @@ const LATENCY_MS: u32 = 200;
 /// How long a live picture's server may be silent, in microseconds.
 const LIVE_TIMEOUT_US: u64 = 5_000_000;
 
+/// The element that makes it quieter.
+const VOLUME: &str = "loudness";
+
 /// Which frames are wanted.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 enum Frames {
@@ -49,6 +52,8 @@ pub struct Decoder {
     mark: Option<Mark>,
     /// What was left out at the beginning.
     skipped: Duration,
+    /// How loud it was set.
+    gain: f64,
 }
 
 /// A frame with its time from the item's start.
@@ -133,6 +138,7 @@ impl Decoder {
             bus,
             mark: Some(mark),
             skipped: Duration::ZERO,
+            gain: 1.0,
         };
         if decoder.pipeline.set_state(gst::State::Paused).is_err() {
             return Err(decoder.fault().unwrap_or_else(|| "it can't be opened".to_owned()));
@@ -206,6 +212,16 @@ impl Decoder {
     /// Stands still.
     pub fn pause(&self) {
         let _ = self.pipeline.set_state(gst::State::Paused);
+    }
+
+    /// Multiplies its samples with `gain`, where it sounds.
+    pub fn set_gain(&mut self, gain: f64) {
+        if (gain - self.gain).abs() > f64::EPSILON
+            && let Some(volume) = self.pipeline.by_name(VOLUME)
+        {
+            volume.set_property("volume", gain);
+            self.gain = gain;
+        }
     }
 
     fn mark(&self, phase: Phase) {
@@ -343,10 +359,18 @@ fn link_picture(
 
 fn link_sound(pipeline: &gst::Pipeline, pad: &gst::Pad) -> Result<(), Fault> {
     let told = |error: gst::glib::BoolError| error.to_string();
-    let chain = ["queue", "audioconvert", "audioresample", "autoaudiosink"];
+    let chain = ["queue", "audioconvert", "volume", "audioresample", "autoaudiosink"];
     let chain: Result<Vec<_>, _> = chain
         .iter()
-        .map(|name| gst::ElementFactory::make(name).build())
+        .map(|name| {
+            let element = gst::ElementFactory::make(name);
+            let is_volume = *name == "volume";
+            if is_volume {
+                element.name(VOLUME).build()
+            } else {
+                element.build()
+            }
+        })
         .collect();
     let chain = chain.map_err(told)?;
     pipeline.add_many(&chain).map_err(told)?;
@@ -389,7 +413,78 @@ fn fitted(caps: &gst::Caps, zone: (u32, u32)) -> Result<(i32, i32), Fault> {
 
 #[cfg(test)]
 mod tests {
+    use std::sync::Mutex;
+    use std::time::Instant;
+
     use super::*;
+    use crate::quarantine::Quarantine;
+
+    /// Four seconds of a picture with a tone.
+    fn film_with_sound(file: &Path) {
+        let line = format!(
+            "videotestsrc num-buffers=120 ! video/x-raw,width=64,height=48,framerate=30/1 ! vp8enc deadline=1 ! webmmux name=mux \
+             ! filesink location={} audiotestsrc samplesperbuffer=1600 num-buffers=120 ! audio/x-raw,rate=48000 ! vorbisenc ! mux.",
+            file.display()
+        );
+        let pipeline = gst::parse::launch(&line).expect("a film with sound");
+        pipeline.set_state(gst::State::Playing).expect("it runs");
+        let bus = pipeline.bus().expect("a bus");
+        let ended = bus.timed_pop_filtered(gst::ClockTime::from_seconds(60), &[gst::MessageType::Eos]);
+        assert!(ended.is_some(), "the film is made");
+        pipeline.set_state(gst::State::Null).expect("it ends");
+    }
+
+    #[test]
+    fn a_film_sounds_and_is_quieter_when_it_is_told_to_be() {
+        gst::init().expect("GStreamer");
+        let dir = tempfile::tempdir().expect("a folder");
+        let file = dir.path().join("tone.webm");
+        film_with_sound(&file);
+        let quarantine = Quarantine::open(dir.path(), None, protocol::time::UnixMillis(0));
+        let mark = quarantine.case("tone").begin();
+        // Where there is no device, GStreamer's sink throws the samples away at their time.
+        let mut decoder = Decoder::open(&file, (64, 48), Sound::Device, mark).expect("opened");
+        let wait = |what: &str, is_so: &mut dyn FnMut() -> bool| {
+            let limit = Instant::now() + Duration::from_secs(60);
+            while !is_so() {
+                assert!(Instant::now() < limit, "{what}");
+                std::thread::sleep(Duration::from_millis(5));
+            }
+        };
+        wait("the first frame", &mut || decoder.first_frame().is_some());
+        let volume = decoder.pipeline.by_name(VOLUME).expect("it has sound");
+        // The loudest sample of the last piece, from 0 to 1.
+        let loudest = Arc::new(Mutex::new(f64::NAN));
+        let heard = Arc::clone(&loudest);
+        let pad = volume.static_pad("src").expect("a pad");
+        let caps = pad.current_caps().expect("its samples");
+        let format = gstreamer_audio::AudioInfo::from_caps(&caps).expect("samples").format();
+        assert_eq!(format, gstreamer_audio::AUDIO_FORMAT_F32, "what Vorbis' decoder gives");
+        pad.add_probe(gst::PadProbeType::BUFFER, move |_, info| {
+            if let Some(map) = info.buffer().and_then(|buffer| buffer.map_readable().ok()) {
+                let samples = map
+                    .chunks_exact(4)
+                    .filter_map(|it| it.try_into().ok())
+                    .map(f32::from_ne_bytes);
+                *heard.lock().expect("no panic") = samples.fold(0.0, |most, it| f64::from(it.abs()).max(most));
+            }
+            gst::PadProbeReturn::Ok
+        });
+        decoder.play();
+        let is_about = |wanted: f64| {
+            let heard = *loudest.lock().expect("no panic");
+            (heard / wanted - 1.0).abs() < 0.15
+        };
+        wait("the tone", &mut || {
+            let _ = decoder.next_frame();
+            is_about(0.8)
+        });
+        decoder.set_gain(0.2);
+        wait("a quieter tone", &mut || {
+            let _ = decoder.next_frame();
+            is_about(0.16)
+        });
+    }
 
     #[test]
     fn a_picture_is_fitted_whole_into_its_zone() {

@@ -20,6 +20,7 @@ use protocol::screen::Item as Listed;
 
 use crate::quarantine::Case;
 use crate::sound::Sound;
+use crate::sound::ducking::Ducking;
 use crate::stage::canvas::Pixels;
 use decoder::Decoder;
 
@@ -104,6 +105,8 @@ pub struct Request {
     pub size: (u32, u32),
     /// Where sound goes.
     pub sound: Sound,
+    /// How loud it is.
+    pub ducking: Ducking,
     /// Who is suspected if all falls.
     pub case: Case,
 }
@@ -112,6 +115,7 @@ pub struct Request {
 pub struct Preparing {
     since: Duration,
     listed: Listed,
+    ducking: Ducking,
     opening: mpsc::Receiver<Result<Opened, Fault>>,
     item: Option<Box<dyn Item>>,
 }
@@ -122,7 +126,7 @@ impl Preparing {
     pub fn begin(request: Request, now: Duration) -> Self {
         // Holds the one thing that the thread opens; where nobody waits for it any more, it is dropped.
         let (sender, opening) = mpsc::sync_channel(1);
-        let listed = request.listed.clone();
+        let (listed, ducking) = (request.listed.clone(), request.ducking.clone());
         let spawned = std::thread::Builder::new().name("open-item".to_owned()).spawn(move || {
             let _ = sender.send(open(&request));
         });
@@ -133,6 +137,7 @@ impl Preparing {
         Self {
             since: now,
             listed,
+            ducking,
             opening,
             item: None,
         }
@@ -145,7 +150,7 @@ impl Preparing {
     pub fn poll(&mut self, now: Duration) -> Result<bool, Fault> {
         if self.item.is_none() {
             match self.opening.try_recv() {
-                Ok(opened) => self.item = Some(make(&self.listed, opened?)),
+                Ok(opened) => self.item = Some(make(&self.listed, opened?, self.ducking.clone())),
                 Err(mpsc::TryRecvError::Empty) => {}
                 Err(mpsc::TryRecvError::Disconnected) => return Err("it can't be opened now".to_owned()),
             }
@@ -197,7 +202,7 @@ fn open(request: &Request) -> Result<Opened, Fault> {
     Ok(Opened::File(decoder))
 }
 
-fn make(listed: &Listed, opened: Opened) -> Box<dyn Item> {
+fn make(listed: &Listed, opened: Opened, ducking: Ducking) -> Box<dyn Item> {
     let stands = Duration::from_millis(match listed {
         Listed::Video { .. } => 0,
         Listed::Picture { duration_ms, .. } | Listed::Live { duration_ms, .. } => *duration_ms,
@@ -205,7 +210,9 @@ fn make(listed: &Listed, opened: Opened) -> Box<dyn Item> {
     });
     match opened {
         Opened::Document(pages, first, page) => Box::new(document::Document::new(pages, first, page, stands)),
-        Opened::File(decoder) if matches!(listed, Listed::Video { .. }) => Box::new(video::Video::new(decoder)),
+        Opened::File(decoder) if matches!(listed, Listed::Video { .. }) => {
+            Box::new(video::Video::new(decoder, ducking))
+        }
         Opened::File(decoder) if matches!(listed, Listed::Live { .. }) => Box::new(live::Live::new(decoder, stands)),
         Opened::File(decoder) => Box::new(picture::Picture::new(decoder, stands)),
     }

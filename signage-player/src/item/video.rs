@@ -4,6 +4,7 @@ use std::time::Duration;
 
 use super::decoder::{Decoder, Timed};
 use super::{Fault, Frame, Item, Turn};
+use crate::sound::ducking::Ducking;
 use crate::stage::output::PERIOD;
 
 /// A video that gives no frame for so long is taken as broken.
@@ -15,6 +16,7 @@ const EARLY: Duration = Duration::from_secs(1);
 /// A video.
 pub struct Video {
     decoder: Decoder,
+    ducking: Ducking,
     first: Option<Timed>,
     /// Decoded, not due yet.
     waiting: Option<Timed>,
@@ -30,11 +32,12 @@ pub struct Video {
 }
 
 impl Video {
-    /// A video from a decoder that was just opened.
+    /// A video from a decoder that was just opened, as loud as `ducking` says.
     #[must_use]
-    pub fn new(decoder: Decoder) -> Self {
+    pub fn new(decoder: Decoder, ducking: Ducking) -> Self {
         Self {
             decoder,
+            ducking,
             first: None,
             waiting: None,
             started: Duration::ZERO,
@@ -102,6 +105,7 @@ impl Item for Video {
     }
 
     fn start(&mut self, now: Duration) -> Option<Frame> {
+        self.decoder.set_gain(self.ducking.gain(now));
         self.stated = self.decoder.duration();
         self.decoder.play();
         let first = self.first.take()?;
@@ -111,6 +115,7 @@ impl Item for Video {
     }
 
     fn turn(&mut self, now: Duration) -> Turn {
+        self.decoder.set_gain(self.ducking.gain(now));
         if let Some(timed) = self.due(now) {
             return Turn::Frame(self.show(timed, now));
         }

@@ -25,6 +25,7 @@ use protocol::screen::{Action, BoardArea, Language, Layout, Rect, Text, Urgency,
 use crate::bridge::plays::Plays;
 use crate::quarantine::Quarantine;
 use crate::sound::Sound;
+use crate::sound::ducking::Ducking;
 use crate::stage::canvas::{Canvas, Region, intersect};
 use crate::sync::Group;
 use data::{Data, Moment};
@@ -44,6 +45,8 @@ pub struct Kit {
     pub speaker: avatar::speech::SpeakerConfig,
     /// Where sound goes.
     pub sound: Sound,
+    /// How loud films are.
+    pub ducking: Ducking,
     /// The office's name, for when there is nothing else to show.
     pub office: Text,
     /// The office's areas, for the same.

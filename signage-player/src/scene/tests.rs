@@ -11,6 +11,7 @@ fn kit() -> Kit {
         rigs: PathBuf::from("/nowhere"),
         speaker: avatar::speech::SpeakerConfig::default(),
         sound: Sound::None,
+        ducking: Ducking::default(),
         office: "南区役所".into(),
         areas: Vec::new(),
         seed: 1,

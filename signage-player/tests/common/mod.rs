@@ -18,6 +18,7 @@ use protocol::time::UnixMillis;
 use signage_player::scene::data::{Data, Moment};
 use signage_player::scene::{Kit, Scene};
 use signage_player::sound::Sound;
+use signage_player::sound::ducking::Ducking;
 
 /// 2026-11-23 14:30 in Tokyo.
 pub const WALL: UnixMillis = UnixMillis(1_795_411_800_000);
@@ -28,6 +29,7 @@ pub fn kit() -> Kit {
         rigs: PathBuf::from("/nowhere"),
         speaker: avatar::speech::SpeakerConfig::default(),
         sound: Sound::None,
+        ducking: Ducking::default(),
         office: "南区役所".into(),
         areas: Vec::new(),
         seed: 1,

@@ -27,6 +27,7 @@ use crate::scene::data::{Data, Moment};
 use crate::scene::layer::Layer;
 use crate::scene::palette;
 use crate::scene::text::{self, Fit, Style, Words};
+use crate::sound::ducking::Ducking;
 use crate::sound::{Sound, Voice};
 use crate::stage::canvas::{Canvas, union};
 
@@ -52,6 +53,7 @@ pub struct Avatar {
     unit: f64,
     greeting: String,
     sound: Sound,
+    ducking: Ducking,
     made: Receiver<Made>,
     painter: Option<Painter>,
     spoken: Option<(Pcm, Arc<Timeline>)>,
@@ -91,6 +93,7 @@ impl Avatar {
             unit: place.unit,
             greeting: greeting.to_owned(),
             sound: kit.sound,
+            ducking: kit.ducking.clone(),
             made,
             painter: None,
             spoken: None,
@@ -120,7 +123,7 @@ impl Avatar {
             && let Some((pcm, _)) = &self.spoken
         {
             self.must_greet = false;
-            self.voice = Some(Voice::play(pcm.clone(), self.sound));
+            self.voice = Some(Voice::play(pcm.clone(), self.sound, &self.ducking));
         }
         let Some(voice) = &mut self.voice else { return };
         let position = voice.position();

@@ -23,6 +23,7 @@ use crate::scene::Kit;
 use crate::scene::data::{Data, Moment};
 use crate::scene::palette;
 use crate::sound::Sound;
+use crate::sound::ducking::Ducking;
 use crate::stage::canvas::Canvas;
 use choice::Choice;
 use picture::Picture;
@@ -65,6 +66,7 @@ pub struct Playlist {
     wall: UnixMillis,
     plays: Plays,
     sound: Sound,
+    ducking: Ducking,
     choice: Choice,
     /// What is due was looked at since, and what goes before hasn't been looked for.
     is_due_new: bool,
@@ -94,6 +96,7 @@ impl Playlist {
             wall: UnixMillis::default(),
             plays: kit.plays.clone(),
             sound: kit.sound,
+            ducking: kit.ducking.clone(),
             fallback: Fallback::new(place, kit),
             together: Together::new(kit.group.zone(zone, &choice.items())),
             choice,
@@ -189,6 +192,7 @@ impl Playlist {
             from,
             size: (self.place.width, self.place.height),
             sound: self.sound,
+            ducking: self.ducking.clone(),
         };
         self.next = Some((index, Preparing::begin(request, now)));
     }

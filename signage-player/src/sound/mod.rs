@@ -3,6 +3,8 @@
 //! Without a sound device the same samples go nowhere at the same pace, so that lips and captions keep
 //! their time.
 
+pub mod ducking;
+
 use std::sync::mpsc;
 use std::time::Duration;
 
@@ -13,6 +15,7 @@ use gstreamer_app as gst_app;
 use gstreamer_audio as gst_audio;
 
 use crate::item::decoder::take_down;
+use ducking::{Ducking, Speaking};
 
 /// Samples travel in pieces of so many milliseconds, so that the position is exact everywhere.
 const PIECE_MS: u32 = 20;
@@ -74,12 +77,14 @@ pub struct Voice {
     opening: mpsc::Receiver<Result<gst::Pipeline, gst::glib::Error>>,
     pipeline: Option<gst::Pipeline>,
     is_over: bool,
+    /// Until it is over.
+    speaking: Option<Speaking>,
 }
 
 impl Voice {
-    /// Begins to play, on a thread of its own: opening a device may take its time.
+    /// Begins to play, on a thread of its own: opening a device may take its time. Films are quieter until it is over.
     #[must_use]
-    pub fn play(pcm: Pcm, sound: Sound) -> Self {
+    pub fn play(pcm: Pcm, sound: Sound, ducking: &Ducking) -> Self {
         let duration = pcm.duration();
         // Holds the one pipeline that the thread makes; where nobody waits for it any more, the thread ends it.
         let (sender, opening) = mpsc::sync_channel(1);
@@ -99,6 +104,7 @@ impl Voice {
             opening,
             pipeline: None,
             is_over: false,
+            speaking: Some(ducking.speak()),
         }
     }
 
@@ -115,6 +121,14 @@ impl Voice {
                 Err(mpsc::TryRecvError::Empty) => {}
             }
         }
+        let position = self.ask();
+        if self.is_over {
+            self.speaking = None;
+        }
+        position
+    }
+
+    fn ask(&mut self) -> Option<Duration> {
         let pipeline = self.pipeline.as_ref()?;
         let wanted = [gst::MessageType::Error, gst::MessageType::Eos];
         if let Some(message) = pipeline.bus().and_then(|bus| bus.pop_filtered(&wanted)) {
@@ -221,7 +235,13 @@ mod tests {
             samples: vec![0; 24_000],
             rate: 48_000,
         };
-        let mut voice = Voice::play(pcm, Sound::None);
+        let ducking = Ducking::default();
+        let mut voice = Voice::play(pcm, Sound::None, &ducking);
+        let _ = ducking.gain(Duration::ZERO);
+        assert!(
+            ducking.gain(Duration::from_secs(1)) < 0.2,
+            "films are quieter meanwhile"
+        );
         let limit = Instant::now() + Duration::from_secs(20);
         let mut last = Duration::ZERO;
         while !voice.is_over() {
@@ -236,5 +256,9 @@ mod tests {
             std::thread::yield_now();
         }
         assert!(last >= Duration::from_millis(400), "{last:?}");
+        assert!(
+            ducking.gain(Duration::from_secs(9)) > 0.99,
+            "and as before once it is over"
+        );
     }
 }
