@@ -663,6 +663,7 @@ fn what_screens_say_and_are_told() {
                 layout,
                 contents,
                 group: Some(Box::new(group())),
+                bundle_key: Some("11qYAYKxCrfVS/7TyWQHOg7hcvPapiMlrwIaaPcHURo=".to_owned()),
             },
         },
         ToScreen::Areas {

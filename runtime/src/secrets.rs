@@ -97,6 +97,14 @@ impl Secrets {
         self.bytes("screen-groups").map(|(_, bytes)| bytes)
     }
 
+    /// What the key is made of with which bundles for memory sticks are signed.
+    ///
+    /// # Errors
+    /// When the key can't be read or made.
+    pub fn bundle_key(&self) -> Result<Vec<u8>> {
+        self.bytes("bundles").map(|(_, bytes)| bytes)
+    }
+
     /// Makes the short codes of appointments into what is stored of them.
     ///
     /// # Errors

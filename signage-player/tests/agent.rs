@@ -277,6 +277,7 @@ fn manifest(name: &str, contents: &[&[u8]]) -> Manifest {
         layout,
         contents: named.collect(),
         group: None,
+        bundle_key: None,
     }
 }
 

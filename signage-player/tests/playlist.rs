@@ -156,7 +156,11 @@ fn films_of_all_usual_codecs_and_files_play() {
         ("vp9.webm", "vp9enc deadline=1 cpu-used=8 ! webmmux", RED),
         ("h264.mkv", "x264enc key-int-max=10 ! h264parse ! matroskamux", GREEN),
         ("av1.mp4", "av1enc cpu-used=8 ! av1parse ! mp4mux", BLUE),
-        ("h265.mp4", "x265enc speed-preset=ultrafast ! h265parse ! mp4mux", YELLOW),
+        (
+            "h265.mp4",
+            "x265enc speed-preset=ultrafast ! h265parse ! mp4mux",
+            YELLOW,
+        ),
     ] {
         let element = encoder.split(' ').next().unwrap_or_default();
         if gst::ElementFactory::find(element).is_none() {

@@ -249,6 +249,7 @@ fn a_real_player_without_a_clock_plays_what_has_no_times_and_reports_it() {
     };
     let manifest = Manifest {
         group: None,
+        bundle_key: None,
         layout: Layout::parse(&layout(&items, "", on)).expect("a layout"),
         contents: [("red.png", &red), ("green.png", &green)]
             .map(|(name, bytes)| (name.to_owned(), content(bytes)))

@@ -24,7 +24,7 @@ use crate::nodes::Nodes;
 use crate::practice::Practices;
 use crate::problem::{Fault, Refusal};
 use crate::security::Headers;
-use crate::signage::{Library, Plays, Remotes, Screens};
+use crate::signage::{Library, Plays, Remotes, Screens, Signer};
 use crate::staff::Passwords;
 use crate::throttle::Throttle;
 use crate::{
@@ -56,6 +56,8 @@ pub(crate) struct App {
     /// This server's own name among those of the office, for as long as it runs.
     pub(crate) instance: String,
     pub(crate) library: Library,
+    /// Signs what goes to screens on memory sticks.
+    pub(crate) signer: Signer,
     pub(crate) screens: Screens,
     pub(crate) plays: Plays,
     pub(crate) remotes: Remotes,
@@ -89,6 +91,7 @@ impl App {
             turn: secrets.turn_secret()?,
         };
         let short_code_key = secrets.short_code_key()?;
+        let signer = Signer::new(&secrets.bundle_key()?)?;
         let hub = Arc::new(Hub::default());
         let nodes = Nodes::new(
             store.live.clone(),
@@ -101,7 +104,8 @@ impl App {
             assets: Assets::load(),
             metrics: Metrics::new()?,
             feed: Feed::new(&config),
-            library: Library::new(&config, &secrets.group_key()?),
+            library: Library::new(&config, &secrets.group_key()?, signer.public()),
+            signer,
             screens: Screens::default(),
             plays: Plays::new(&config),
             passwords: Passwords::default(),

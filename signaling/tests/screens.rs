@@ -4,12 +4,17 @@
 
 mod common;
 
+use std::collections::BTreeMap;
+use std::io::{Cursor, Read as _};
 use std::time::Duration;
 
+use aws_lc_rs::signature::{ED25519, UnparsedPublicKey};
 use common::browser::{Browser, Live};
 use common::office::{ORIGIN, Office, office_id, trail};
 use common::until;
+use data_encoding::BASE64;
 use protocol::ids::ScreenId;
+use protocol::screen::bundle;
 use protocol::screen::pairing::{Ask, Denied, Offer, Paired, Why};
 use protocol::screen::report::{self, Fault, FaultKind, Health, Play, Report};
 use protocol::screen::{Manifest, Notice, ScreenFrame, ToScreen, Urgency, VERSION};
@@ -371,6 +376,102 @@ async fn what_is_uploaded_arranged_and_published_reaches_the_screen() {
     assert_eq!(live.closed().await, 1008, "a screen that is removed is gone");
     assert_eq!(admin.submit(&page, &remove, &[]).await.0, 303);
     assert!(!office.path("run/uploads").join(&picture.sha256).exists());
+}
+
+/// What is published, packed for a stick: the archive's files by their names.
+async fn packed(admin: &mut Browser, one: &str) -> BTreeMap<String, Vec<u8>> {
+    let csrf = admin.csrf.clone();
+    let response = admin.post_form(&format!("{one}/bundle"), &[("csrf", &csrf)]).await;
+    assert_eq!(response.status(), 200);
+    assert_eq!(response.headers()["content-type"], "application/zip");
+    let said = response.headers()["content-disposition"].to_str().unwrap().to_owned();
+    assert!(
+        said.starts_with("attachment; filename=\"madoguchi-") && said.ends_with(".zip\""),
+        "{said}"
+    );
+    let bytes = response.bytes().await.unwrap();
+    let mut archive = zip::ZipArchive::new(Cursor::new(bytes)).unwrap();
+    let names: Vec<String> = (0..archive.len())
+        .map(|at| archive.by_index(at).unwrap().name().unwrap().into_owned())
+        .collect();
+    assert_eq!(
+        names.last().map(String::as_str),
+        Some(bundle::FILE),
+        "what a screen looks for comes last"
+    );
+    let read = |name: &String| {
+        let mut bytes = Vec::new();
+        archive.by_name(name).unwrap().read_to_end(&mut bytes).unwrap();
+        (name.clone(), bytes)
+    };
+    names.iter().map(read).collect()
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn what_is_published_is_packed_and_signed_for_a_stick_with_the_key_that_screens_were_told() {
+    let office = Office::open().await;
+    ready_made(&office);
+    let mut admin = office.staff("kanri").await;
+    let (player, Paired { screen, token }) = paired(&office, &mut admin).await;
+    let one = format!("/staff/screens/one/{screen}");
+    let (_, page) = admin.text(&one).await;
+    let (status, _, nothing) = admin.submit(&page, &format!("{one}/bundle"), &[]).await;
+    assert!(status == 400 && nothing.contains("公開中の内容がない"), "{status}");
+
+    let csrf = admin.csrf.clone();
+    assert_eq!(upload(&mut admin, &csrf, &[("お知らせ:1.jpg", JPEG)]).await.0, 303);
+    let files = store::screens::files::all(&office.store.ledger, &office_id())
+        .await
+        .unwrap();
+    let content = files.values().next().unwrap().content.clone();
+    let fields = [
+        ("layout", "board"),
+        ("item", content.sha256.as_str()),
+        ("seconds", "10"),
+        ("act", "publish"),
+    ];
+    assert_eq!(admin.submit(&page, &format!("{one}/playlist"), &fields).await.0, 303);
+    let mut live = connect(&player, &token).await.ok().unwrap();
+    let shown = manifest(&mut live).await;
+
+    let files = packed(&mut admin, &one).await;
+    assert_eq!(
+        files[&bundle::place_of(&content.sha256)],
+        JPEG,
+        "by its hash: any name can be unpacked"
+    );
+    let words = &files[bundle::FILE];
+    let key = BASE64.decode(shown.bundle_key.clone().unwrap().as_bytes()).unwrap();
+    let signature = BASE64.decode(&files[bundle::SIGNATURE]).unwrap();
+    let key = UnparsedPublicKey::new(&ED25519, key);
+    key.verify(&bundle::signed(words), &signature).unwrap();
+    let said: bundle::Bundle = serde_json::from_slice(words).unwrap();
+    assert_eq!(said.manifest.layout, shown.layout);
+    assert_eq!(said.manifest.contents, shown.contents);
+    let text = files.iter().find(|(name, _)| name.ends_with(".txt")).unwrap().1;
+    assert!(String::from_utf8_lossy(text).contains("「2階 待合」に表示する内容"));
+    let (_, page) = admin.text(&one).await;
+    assert!(
+        page.contains(&shown.bundle_key.unwrap()),
+        "for screens that never heard of the server"
+    );
+    let trail = trail(&office, screen.as_str()).await;
+    assert!(
+        trail.iter().any(|event| event.contains("screen.bundle.packed")),
+        "{trail:?}"
+    );
+
+    // A file that is gone is said before anything is sent.
+    std::fs::remove_file(office.path("run/uploads").join(&content.sha256)).unwrap();
+    let (status, _, gone) = admin.submit(&page, &format!("{one}/bundle"), &[]).await;
+    assert!(status == 400 && gone.contains("ファイルが見つからない"), "{status}");
+    let mut lead = lead(&office).await;
+    let (_, page) = lead.text("/staff/screens/notices").await;
+    assert_eq!(
+        lead.submit(&page, &format!("{one}/bundle"), &[]).await.0,
+        403,
+        "admins only"
+    );
 }
 
 fn report(plays: Vec<Play>) -> Report {

@@ -3,6 +3,7 @@
 //! A layout names its contents; a manifest says what each name is (SHA-256, size, media type), so that a
 //! screen can fetch them, verify them, and play from its own disk with nobody there.
 
+pub mod bundle;
 pub mod check;
 pub mod group;
 pub mod layout;
@@ -59,6 +60,10 @@ pub struct Manifest {
     /// The screens with which it shows the same frames; none: it plays alone.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub group: Option<Box<Group>>,
+    /// The public half of the key with which the server signs bundles for memory sticks (Ed25519, base64); the screen takes
+    /// what is signed with it.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub bundle_key: Option<String>,
 }
 
 /// A frame from a screen.

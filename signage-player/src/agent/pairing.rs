@@ -134,6 +134,7 @@ impl Pairing {
             layout,
             contents: BTreeMap::new(),
             group: None,
+            bundle_key: None,
         })
         .await
     }

@@ -89,6 +89,7 @@ mod tests {
             layout: crate::scene::standby::layout(&Text::japanese("南区役所")),
             contents: std::collections::BTreeMap::new(),
             group: None,
+            bundle_key: None,
         };
         for message in [
             ToPicture::Show {

@@ -20,6 +20,7 @@ fn manifest(contents: &[(&str, Content)]) -> Manifest {
             .map(|(name, it)| ((*name).to_owned(), it.clone()))
             .collect::<BTreeMap<_, _>>(),
         group: None,
+        bundle_key: None,
     }
 }
 

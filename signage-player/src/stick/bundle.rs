@@ -1,6 +1,4 @@
-//! A signed bundle: a folder with `bundle.json` (a manifest, and when it was made), its Ed25519 signature (RFC 8032) in
-//! `bundle.sig`, and the contents under their names. The signature covers the manifest, which covers every content by
-//! its SHA-256.
+//! Reads and makes signed bundles ([`protocol::screen::bundle`]).
 
 use std::fs;
 use std::path::Path;
@@ -9,43 +7,26 @@ use anyhow::{Context, Result, bail};
 use aws_lc_rs::rand::SystemRandom;
 use aws_lc_rs::signature::{ED25519, Ed25519KeyPair, KeyPair as _, UnparsedPublicKey};
 use data_encoding::BASE64;
-use protocol::screen::{Content, Manifest};
+use protocol::screen::bundle::{Bundle, SIGNATURE, VERSION, place_of, signed};
+use protocol::screen::{Content, Manifest, is_sha256};
 use protocol::time::UnixMillis;
-use serde::{Deserialize, Serialize};
+
+pub use protocol::screen::bundle::FILE;
 
 use super::{Found, Listed, inside, plain};
 use crate::cache::scrub::hash_of;
 
-/// The bundle's own file.
-pub const FILE: &str = "bundle.json";
-/// Its signature, in base64.
-const SIGNATURE: &str = "bundle.sig";
 /// A bundle's file larger than this is not read, in bytes.
 pub const MAX_FILE: u64 = 8 << 20;
-/// Goes before what is signed, so that a signature for something else is never one for a bundle.
-const PURPOSE: &[u8] = b"madoguchi bundle 1\n";
-const VERSION: u32 = 1;
-
-/// `bundle.json`.
-#[derive(Debug, Serialize, Deserialize)]
-#[serde(deny_unknown_fields)]
-struct Bundle {
-    version: u32,
-    made_at: UnixMillis,
-    manifest: Manifest,
-}
-
-fn signed(bytes: &[u8]) -> Vec<u8> {
-    [PURPOSE, bytes].concat()
-}
-
 /// Reads a bundle that one of the keys has signed. `newest`: when the one that was taken last was made.
 ///
 /// # Errors
 /// When it isn't signed by any of them, can't be read, or is older than what was taken last.
 pub fn open(folder: &Path, keys: &[Vec<u8>], newest: Option<u64>) -> Result<Found> {
     if keys.is_empty() {
-        bail!("it is a bundle, and this screen knows no key: set player.stick_keys in the configuration");
+        bail!(
+            "it is a bundle, and this screen knows no key: pair it with its server, or set player.stick_keys in the configuration"
+        );
     }
     let file = folder.join(FILE);
     if fs::metadata(&file)?.len() > MAX_FILE {
@@ -78,7 +59,9 @@ pub fn open(folder: &Path, keys: &[Vec<u8>], newest: Option<u64>) -> Result<Foun
     bundle.manifest.layout.check()?;
     let (mut files, mut faults) = (std::collections::BTreeMap::new(), Vec::new());
     for (name, content) in bundle.manifest.contents {
-        match inside(folder, &name) {
+        let by_hash =
+            Some(folder.join(place_of(&content.sha256))).filter(|path| is_sha256(&content.sha256) && path.is_file());
+        match by_hash.or_else(|| inside(folder, &name)) {
             Some(path) => {
                 let listed = Listed {
                     path,
@@ -135,6 +118,7 @@ pub fn make(folder: &Path, key: &Path, size: Option<(u32, u32)>, now: UnixMillis
             layout: found.layout,
             contents,
             group: None,
+            bundle_key: None,
         },
     };
     let bytes = serde_json::to_vec_pretty(&bundle)?;

@@ -61,7 +61,8 @@ pub struct Imported {
     pub faults: Vec<String>,
 }
 
-/// Copies what a folder has to the screen's disk, to be played from now on.
+/// Copies what a folder has to the screen's disk, to be played from now on. `keys`: the configuration's; a bundle may be
+/// signed by the screen's server too.
 ///
 /// # Errors
 /// When there is nothing in it that can be played, it isn't signed as it should be, or the disk can't take it. What
@@ -69,10 +70,11 @@ pub struct Imported {
 pub fn import(folder: &Path, cache: &Cache, keys: &[Vec<u8>], trust: Trust, budget: u64) -> Result<Imported> {
     let folder = fs::canonicalize(folder).with_context(|| folder.display().to_string())?;
     let current = cache.current().manifest;
+    let trusted: Vec<Vec<u8>> = keys.iter().cloned().chain(server_key(cache)).collect();
     let is_bundle = folder.join(bundle::FILE).exists();
     let found = if is_bundle {
         let newest = cache.stick().ok().flatten().and_then(|stick| stick.made_at);
-        bundle::open(&folder, keys, newest)?
+        bundle::open(&folder, &trusted, newest)?
     } else if trust == Trust::Anybody && !keys.is_empty() {
         bail!("it is not signed: make it a bundle (signage-player bundle), or import it at a shell");
     } else {
@@ -101,11 +103,18 @@ pub fn import(folder: &Path, cache: &Cache, keys: &[Vec<u8>], trust: Trust, budg
         layout: found.layout,
         contents,
         group: None,
+        bundle_key: None,
     };
     manifest.layout.check()?;
     let stored = cache.store_stick(manifest.clone(), found.made_at, mark);
     stored.context("the screen's disk doesn't take it")?;
     Ok(Imported { manifest, faults })
+}
+
+/// The key with which the screen's own server signs, as far as the server has ever been heard.
+fn server_key(cache: &Cache) -> Option<Vec<u8>> {
+    let key = cache.server().manifest?.bundle_key?;
+    data_encoding::BASE64.decode(key.as_bytes()).ok()
 }
 
 /// The items of a layout by their contents' names.

@@ -37,6 +37,36 @@ fn an_import_is_whole_or_not_there_and_leaves_nothing_behind() {
 }
 
 #[test]
+fn a_bundle_of_the_screens_own_server_is_taken_by_who_was_told_its_key() {
+    let dir = tempfile::tempdir().expect("temp");
+    let (key, folder) = (dir.path().join("key"), dir.path().join("stick"));
+    let public = make_key(&key).expect("made");
+    fs::create_dir(&folder).expect("made");
+    fs::write(folder.join("a.pdf"), b"%PDF a").expect("written");
+    let layout = plain::open(&folder, None).expect("a plain folder").layout;
+    make(&folder, &key, None, UnixMillis(50)).expect("signed");
+    // As a server packs it: by its hash, so that any name can be unpacked.
+    let sha256 = data_encoding::HEXLOWER.encode(&Sha256::digest(b"%PDF a"));
+    let place = folder.join(protocol::screen::bundle::place_of(&sha256));
+    fs::create_dir(folder.join("content")).expect("made");
+    fs::rename(folder.join("a.pdf"), place).expect("moved");
+
+    let cache = Cache::open(&dir.path().join("home"));
+    let refused = import(&folder, &cache, &[], Trust::Anybody, 1_000_000).expect_err("no key yet");
+    assert!(refused.to_string().contains("pair it with its server"), "{refused:#}");
+    let served = Manifest {
+        layout,
+        contents: BTreeMap::new(),
+        group: None,
+        bundle_key: Some(public),
+    };
+    cache.store(&served).expect("stored");
+    let imported = import(&folder, &cache, &[], Trust::Anybody, 1_000_000).expect("taken");
+    assert_eq!(imported.faults, Vec::<String>::new());
+    assert_eq!(imported.manifest.contents["a.pdf"].sha256, sha256);
+}
+
+#[test]
 fn a_bundle_holds_for_its_key_its_words_and_in_its_order() {
     let dir = tempfile::tempdir().expect("temp");
     let (key, other) = (dir.path().join("key"), dir.path().join("other"));

@@ -59,6 +59,7 @@ impl Office {
             layout: serde_json::from_slice(&std::fs::read(layout).expect("the layout")).expect("a layout"),
             contents: BTreeMap::from([("my-number.png".to_owned(), content)]),
             group: None,
+            bundle_key: None,
         };
         let json = serde_json::to_vec(&manifest).expect("json");
         std::fs::write(home.join("manifest.json"), json).expect("written");
@@ -277,6 +278,7 @@ pub fn pictures(name: &str, size: (u32, u32), named: &[(&str, &[u8])]) -> Manife
             .map(|(name, bytes)| ((*name).to_owned(), content(bytes)))
             .collect(),
         group: None,
+        bundle_key: None,
     }
 }
 

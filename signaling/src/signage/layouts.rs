@@ -157,6 +157,7 @@ pub(crate) fn manifest(
         layout,
         contents,
         group: None,
+        bundle_key: None,
     })
 }
 

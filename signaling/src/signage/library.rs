@@ -32,6 +32,7 @@ pub(super) struct Ready {
     pub(super) digest: String,
     /// The frame that carries it.
     pub(super) frame: Utf8Bytes,
+    manifest: Arc<Manifest>,
 }
 
 /// A file's state that its hash was made of.
@@ -87,8 +88,12 @@ impl Shelf {
         }
     }
 
-    fn show(&self, screen: &ScreenId, mut manifest: Manifest) {
-        manifest.group = self.group.clone().map(Box::new);
+    fn show(&self, screen: &ScreenId, manifest: Manifest, bundle_key: &str) {
+        let manifest = Manifest {
+            group: self.group.clone().map(Box::new),
+            bundle_key: Some(bundle_key.to_owned()),
+            ..manifest
+        };
         let ready = ready(manifest);
         let is_new = self.ready.borrow().as_ref().map(|it| &it.digest) != Some(&ready.digest);
         if is_new {
@@ -102,6 +107,8 @@ impl Shelf {
 #[derive(Debug)]
 pub(crate) struct Library {
     folder: PathBuf,
+    /// The public half of the key that signs bundles.
+    bundle_key: String,
     shelves: Mutex<HashMap<ScreenId, Shelf>>,
     stored: Mutex<HashMap<PathBuf, Stored>>,
     /// Where the files lie that staff have given, each under its SHA-256, and what is known of them.
@@ -112,14 +119,16 @@ pub(crate) struct Library {
 }
 
 impl Library {
-    /// Nothing is read yet. `group_key`: the secret of which each group's key is made.
-    pub(crate) fn new(config: &Config, group_key: &[u8]) -> Self {
+    /// Nothing is read yet. `group_key`: the secret of which each group's key is made; `bundle_key`: what screens are told of the
+    /// key that signs bundles.
+    pub(crate) fn new(config: &Config, group_key: &[u8], bundle_key: String) -> Self {
         let shelves = config.screens.iter().map(|screen| {
             let group = config.group_of(&screen.id, |name| key_of(group_key, name));
             (screen.id.clone(), Shelf::new(Some(&screen.layout), group))
         });
         Self {
             folder: config.paths.content.clone(),
+            bundle_key,
             shelves: Mutex::new(shelves.collect()),
             stored: Mutex::default(),
             uploads: config.paths.run.join("uploads"),
@@ -154,6 +163,12 @@ impl Library {
         ready.map(|ready| ready.digest)
     }
 
+    /// What a screen shall show now.
+    pub(super) fn manifest_of(&self, screen: &ScreenId) -> Option<Manifest> {
+        let ready = self.shelves().get(screen)?.ready.borrow().clone();
+        ready.map(|ready| Manifest::clone(&ready.manifest))
+    }
+
     /// A content by its hash.
     pub(super) fn find(&self, sha256: &str) -> Option<Stored> {
         let of_file = self.stored().values().find(|it| it.content.sha256 == sha256).cloned();
@@ -185,7 +200,7 @@ impl Library {
             if let Some(shows) = &screen.shows {
                 let shelf = shelves.entry(id.clone()).or_insert_with(|| Shelf::new(None, None));
                 shelf.is_published = true;
-                shelf.show(id, shows.manifest.clone());
+                shelf.show(id, shows.manifest.clone(), &self.bundle_key);
             }
         }
     }
@@ -199,7 +214,7 @@ impl Library {
                 Ok(manifest) => {
                     self.say(&file, "");
                     if let Some(shelf) = self.shelves().get(&screen).filter(|shelf| !shelf.is_published) {
-                        shelf.show(&screen, manifest);
+                        shelf.show(&screen, manifest, &self.bundle_key);
                     }
                 }
                 // What was there before goes on.
@@ -227,6 +242,7 @@ impl Library {
             layout,
             contents,
             group: None,
+            bundle_key: None,
         })
     }
 
@@ -296,8 +312,10 @@ fn key_of(secret: &[u8], group: &GroupId) -> String {
 fn ready(manifest: Manifest) -> Ready {
     // Plain data with text keys is always JSON.
     let json = serde_json::to_vec(&manifest).unwrap_or_default();
+    let kept = Arc::new(manifest.clone());
     let frame = serde_json::to_string(&ToScreen::Manifest { manifest }).unwrap_or_default();
     Ready {
+        manifest: kept,
         digest: data_encoding::HEXLOWER.encode(&Sha256::digest(&json)),
         frame: frame.into(),
     }
@@ -379,7 +397,7 @@ mod tests {
             .expect("sound")
             .resolve(dir);
         fs::create_dir_all(dir.join("content")).expect("made");
-        Library::new(&config, b"secret")
+        Library::new(&config, b"secret", "a key".to_owned())
     }
 
     fn layout(items: &str) -> String {

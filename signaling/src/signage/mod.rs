@@ -1,8 +1,9 @@
 //! Screens (電子看板): `library` knows what each shows, `known` what staff have arranged, `connect` tells it to them, `content`
 //! hands out the files, `tokens` keeps the tokens of this machine's own screens, `pair` gives others theirs; `report` takes
 //! what they say of themselves, `plays` keeps what they have shown; `remote` makes visitors' phones their remote controls; `uploads` takes files in, `layouts` makes manifests of
-//! ready-made layouts.
+//! ready-made layouts; `bundle` packs what a screen shows for a memory stick.
 
+pub(crate) mod bundle;
 mod connect;
 pub(crate) mod content;
 mod known;
@@ -29,6 +30,7 @@ use store::screens::pairing;
 use crate::app::App;
 use crate::problem::{Fault, Refusal};
 
+pub(crate) use bundle::Signer;
 pub(crate) use known::{Screens, follow_screens};
 pub(crate) use library::{Library, follow_files};
 pub(crate) use plays::Plays;

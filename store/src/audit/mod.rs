@@ -163,6 +163,8 @@ what! {
     ScreenPublished = "screen.published",
     /// A picture of it was asked for.
     ScreenLookedAt = "screen.snapshot",
+    /// What it shows was packed for a memory stick.
+    BundlePacked = "screen.bundle.packed",
     /// What it has shown was written to a file.
     PlaysExported = "screen.plays.exported",
     /// A file was given to be shown: `which` begins its SHA-256.

@@ -6,6 +6,7 @@ mod files;
 mod list;
 mod notices;
 mod one;
+mod pack;
 mod playlist;
 mod when;
 
@@ -48,6 +49,7 @@ pub(super) fn routes() -> Router<Arc<App>> {
         .route("/staff/screens/one/{id}", get(one::page).post(one::change))
         .route("/staff/screens/one/{id}/playlist", post(playlist::arrange))
         .route("/staff/screens/one/{id}/plays", post(csv::export))
+        .route("/staff/screens/one/{id}/bundle", post(pack::pack))
         .route("/staff/screens/one/{id}/picture.png", get(one::picture))
         .route("/staff/screens/one/{id}/{action}", post(one::act))
         .route("/staff/screens/file/{sha256}", get(files::show))

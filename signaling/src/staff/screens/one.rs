@@ -53,6 +53,7 @@ struct ScreenPage {
     versions: Vec<VersionRow>,
     files: Vec<FileChoice>,
     day: String,
+    bundle_key: String,
     done: Option<&'static str>,
     error: Option<&'static str>,
 }
@@ -69,6 +70,11 @@ struct FaultRow {
 #[derive(Deserialize)]
 pub(super) struct Asked {
     done: Option<String>,
+}
+
+/// Today, as dates are written in forms and files' names.
+pub(super) fn day_word(app: &App) -> String {
+    jiff::Zoned::now().with_time_zone(zone(app)).date().to_string()
 }
 
 pub(super) fn screen_id(id: &str) -> Result<ScreenId, Refusal> {
@@ -229,7 +235,8 @@ pub(super) async fn shown(
         on: playlist::on(app, lang, &draft),
         versions: playlist::versions(app, one.record.as_ref()),
         files: playlist::file_choices(lang, &files),
-        day: jiff::Zoned::now().with_time_zone(zone(app)).date().to_string(),
+        day: day_word(app),
+        bundle_key: app.signer.public(),
         name: one.name,
         place: one.place,
         done: done.map(|key| texts.text(key)),
