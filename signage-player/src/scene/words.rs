@@ -105,8 +105,9 @@ pub fn no_notices(language: Language) -> &'static str {
     pick(
         language,
         [
-            "現在、お知らせはありません。",
-            "いま、おしらせは ありません。",
+            // A line ends at a phrase (U+2060: no break here).
+            "現在、お知らせはあ\u{2060}り\u{2060}ま\u{2060}せ\u{2060}ん。",
+            "いま、おしらせは あ\u{2060}り\u{2060}ま\u{2060}せ\u{2060}ん。",
             "There are no notices now.",
             "目前没有通知。",
             "현재 알림이 없습니다.",
