@@ -101,6 +101,7 @@ impl Part {
     /// Brings it to a tick. `told`: the plan that holds here; `None`: this screen decides. `guess`: what comes after what is due,
     /// by this screen's own knowledge.
     pub fn turn(&mut self, told: Option<Told>, guess: Option<Entry>, tick: i64) {
+        let before = self.due;
         if let Some(Told { teller, plan }) = told {
             let (due, next) = plan.at(tick);
             let is_ahead = self.teller == Some(teller) && self.due.is_some_and(|own| own.begin > due.begin);
@@ -113,6 +114,8 @@ impl Part {
             }
         }
         self.teller = told.map(|told| told.teller);
+        // The guess was of what was due until now.
+        let guess = guess.filter(|_| self.due == before);
         self.next = self.next.filter(|next| Some(*next) > self.due).or(guess);
         if let Some(next) = self.next
             && self.due.is_some()
@@ -208,6 +211,16 @@ mod tests {
         assert_eq!(part.due(), Some(now));
         part.turn(told(7, now, Some(entry(1, 1_300))), None, 1_300);
         assert_eq!(part.due(), Some(entry(1, 1_300)));
+    }
+
+    #[test]
+    fn a_guess_of_what_follows_never_takes_the_turn_of_what_was_announced() {
+        let mut part = Part::default();
+        let (now, next) = (entry(0, 1_000), entry(1, 1_300));
+        part.turn(told(7, now, Some(next)), None, 1_299);
+        // The next item is open already, so that this screen looks for the one after it.
+        part.turn(told(7, now, Some(next)), Some(entry(2, 1_300)), 1_300);
+        assert_eq!((part.due(), part.next()), (Some(next), None));
     }
 
     #[test]
