@@ -23,6 +23,7 @@ use anyhow::{Context, Result};
 use protocol::screen::{Action, BoardArea, Language, Layout, Rect, Text, Urgency, When, parse_color};
 
 use crate::bridge::plays::Plays;
+use crate::item::whep::Viewer;
 use crate::quarantine::Quarantine;
 use crate::sound::Sound;
 use crate::stage::canvas::{Canvas, Region, intersect};
@@ -44,6 +45,8 @@ pub struct Kit {
     pub speaker: avatar::speech::SpeakerConfig,
     /// Where sound goes.
     pub sound: Sound,
+    /// Who receives live pictures by WHEP.
+    pub viewer: Viewer,
     /// The office's name, for when there is nothing else to show.
     pub office: Text,
     /// The office's areas, for the same.

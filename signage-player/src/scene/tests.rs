@@ -11,6 +11,7 @@ fn kit() -> Kit {
         rigs: PathBuf::from("/nowhere"),
         speaker: avatar::speech::SpeakerConfig::default(),
         sound: Sound::None,
+        viewer: crate::item::whep::Viewer::default(),
         office: "南区役所".into(),
         areas: Vec::new(),
         seed: 1,

@@ -17,6 +17,7 @@ use super::fallback::Fallback;
 use super::{Place, View};
 use crate::bridge::plays::Plays;
 use crate::event::Library;
+use crate::item::whep::Viewer;
 use crate::item::{Fault, Frame, Item, Preparing, Request, Turn};
 use crate::quarantine::{Case, Quarantine, key_of, key_of_live};
 use crate::scene::Kit;
@@ -67,6 +68,7 @@ pub struct Playlist {
     wall: UnixMillis,
     plays: Plays,
     sound: Sound,
+    viewer: Viewer,
     quarantine: Quarantine,
     /// All items: first its own, then those of its programmes.
     items: Vec<Listed>,
@@ -111,6 +113,7 @@ impl Playlist {
             plays: kit.plays.clone(),
             quarantine: kit.quarantine.clone(),
             sound: kit.sound,
+            viewer: kit.viewer.clone(),
             fallback: Fallback::new(place, kit),
             empty_since: None,
             together: Together::new(kit.group.zone(zone, &items)),
@@ -273,6 +276,7 @@ impl Playlist {
             from,
             size: (self.place.width, self.place.height),
             sound: self.sound,
+            viewer: self.viewer.clone(),
         };
         self.next = Some((index, Preparing::begin(request, now)));
     }
