@@ -32,6 +32,8 @@ pub(super) struct Ready {
     pub(super) digest: String,
     /// The frame that carries it.
     pub(super) frame: Utf8Bytes,
+    /// The layout in it.
+    layout: Arc<Layout>,
 }
 
 /// A file's state that its hash was made of.
@@ -152,6 +154,12 @@ impl Library {
     pub(crate) fn digest(&self, screen: &ScreenId) -> Option<String> {
         let ready = self.shelves().get(screen)?.ready.borrow().clone();
         ready.map(|ready| ready.digest)
+    }
+
+    /// The layout that a screen shall show now.
+    pub(super) fn layout(&self, screen: &ScreenId) -> Option<Arc<Layout>> {
+        let ready = self.shelves().get(screen)?.ready.borrow().clone();
+        ready.map(|ready| ready.layout)
     }
 
     /// A content by its hash.
@@ -296,10 +304,12 @@ fn key_of(secret: &[u8], group: &GroupId) -> String {
 fn ready(manifest: Manifest) -> Ready {
     // Plain data with text keys is always JSON.
     let json = serde_json::to_vec(&manifest).unwrap_or_default();
+    let layout = Arc::new(manifest.layout.clone());
     let frame = serde_json::to_string(&ToScreen::Manifest { manifest }).unwrap_or_default();
     Ready {
         digest: data_encoding::HEXLOWER.encode(&Sha256::digest(&json)),
         frame: frame.into(),
+        layout,
     }
 }
 
