@@ -92,9 +92,9 @@ fn what_the_server_answers_instead_is_said_and_the_others_are_played() {
 
 #[test]
 fn a_server_that_is_not_there_and_one_that_sends_nothing_are_said() {
-    let mut screen = Screen::new("https://127.0.0.1:9/whep/one", Whep::start().viewer(true));
-    screen.fails("refused");
     let server = Whep::start();
+    let mut screen = Screen::new("https://127.0.0.1:9/whep/one", server.viewer(true));
+    screen.fails("refused");
     server.be(Mood::Silent);
     let mut screen = Screen::new(&server.url(), server.viewer(true));
     screen.fails("no picture after 10 s");
@@ -111,9 +111,11 @@ fn a_broadcast_alone_in_its_list_comes_back_by_itself() {
     let server = Whep::start();
     let mut screen = Screen::alone(&server.url(), server.viewer(true));
     screen.moves();
-    // It stands still, and nobody says why.
+    // Nothing comes any more, and nobody says why.
+    server.be(Mood::Silent);
     server.fall_silent();
-    screen.fails("camera: ");
+    screen.fails("camera: no picture after 10 s");
+    server.be(Mood::Well(Codec::Vp8));
     screen.moves();
     screen.play("all is well", |scene, _, _| scene.faults().is_empty());
     // The server goes away in the middle, and stays away until it is set aside.

@@ -1,7 +1,7 @@
 //! What is said by HTTP: an offer, and the end of what came of it.
 
 use std::error::Error as _;
-use std::sync::Arc;
+use std::sync::{Arc, mpsc};
 use std::time::Duration;
 
 use reqwest::header::{ACCEPT, CONTENT_TYPE, LOCATION};
@@ -36,7 +36,13 @@ pub(crate) struct Session {
 pub(super) fn begin(viewer: &Viewer, url: &str, offer: String) -> Result<(Session, String), Fault> {
     let network = viewer.0.as_ref().ok_or("this player has no network")?;
     let url = Url::parse(url).map_err(|error| format!("its address is none: {error}"))?;
-    network.runtime.block_on(post(network, url, offer))
+    // Holds the one thing that comes of it; where nobody waits any more, the session is dropped, and so ended.
+    let (sender, begun) = mpsc::sync_channel(1);
+    let posting = Arc::clone(network);
+    network.runtime.spawn(async move {
+        let _ = sender.send(post(&posting, url, offer).await);
+    });
+    begun.recv().map_err(|_| "the player is ending".to_owned())?
 }
 
 async fn post(network: &Arc<Network>, url: Url, offer: String) -> Result<(Session, String), Fault> {
