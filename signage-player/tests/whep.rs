@@ -4,13 +4,15 @@
 
 mod common;
 
-use std::time::Duration;
+use std::time::{Duration, Instant};
 
 use axum::http::StatusCode;
 use common::live::{SIZE, Screen};
 use common::office::LIMIT;
 use common::wait_for;
 use common::whep::{Codec, Mood, TOKEN, Whep};
+use signage_player::item::whep;
+use signage_player::quarantine::Quarantine;
 use signage_player::stage::canvas::Canvas;
 
 /// Whether the broadcast's red ground is where it should be: over the zone's width, in its middle.
@@ -127,4 +129,34 @@ fn a_broadcast_alone_in_its_list_comes_back_by_itself() {
     screen.moves();
     screen.play("all is well", |scene, _, _| scene.faults().is_empty());
     assert!(is_red(&screen.canvas));
+}
+
+fn threads() -> usize {
+    std::fs::read_dir("/proc/self/task").expect("read").count()
+}
+
+#[test]
+fn sessions_that_are_over_leave_no_threads_behind() {
+    let server = Whep::start();
+    let (viewer, quarantine) = (server.viewer(true), Quarantine::default());
+    let turn = || {
+        let begun = Instant::now();
+        let decoder = whep::open(&server.url(), (640, 360), quarantine.case("x").begin(), &viewer).expect("opened");
+        wait_for("a picture", LIMIT, || decoder.next_frame().map(drop));
+        let took = begun.elapsed();
+        drop(decoder);
+        wait_for("the session's end", LIMIT, || {
+            let (begun, ended) = server.sessions();
+            (begun == ended).then_some(())
+        });
+        took
+    };
+    turn();
+    let before = threads();
+    let took: Vec<Duration> = (0..8).map(|_| turn()).collect();
+    // Printed with --nocapture, for who measures.
+    println!("from the opening to the first picture: {took:?}");
+    wait_for("the end of what the sessions began", LIMIT, || {
+        (threads() <= before + 4).then_some(())
+    });
 }

@@ -53,6 +53,12 @@ const isBall = (picture: Picture) => share(picture, WHOLE, BLACK) > 0.5 && share
 async function put(staff: Person, broadcast: Broadcast): Promise<void> {
   const { page } = staff;
   await page.goto(`${office.url}/staff/screens/one/lobby`);
+  // What was there before.
+  const items = page.locator(".playlist li");
+  if ((await items.count()) > 0) {
+    await page.locator('button[value="drop-0"]').click();
+    await eventually("the list is empty", async () => (await items.count()) === 0);
+  }
   await at(page, "live-open").click();
   await page.locator("#live-broadcast").selectOption(broadcast.id);
   assert.match(await page.locator("#live-broadcast option:checked").innerText(), /区長からのお知らせ【限定公開】/);
