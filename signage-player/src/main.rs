@@ -245,6 +245,7 @@ fn act(config: &Config, play: &Play) -> Result<()> {
                     spots: play.capture_spot.clone(),
                 }),
                 skew: play.clock_skew.unwrap_or_default(),
+                pair: play.pair,
             };
             player::run(config, screen, &how)
         }

@@ -14,10 +14,12 @@ use protocol::screen::{BoardArea, Layout, Report};
 use runtime::Shutdown;
 use tokio::sync::watch;
 
+use crate::agent::process;
 use crate::bridge::picture::{End, Shelf};
 use crate::bridge::plays::Plays;
 use crate::cache::Cache;
 use crate::event::{self, Event, Library};
+use crate::item::whep::{self, Viewer};
 use crate::place::Place;
 use crate::quarantine::Quarantine;
 use crate::scene::data::{Data, Moment};
@@ -66,6 +68,8 @@ pub struct How {
     pub capture: Option<Capture>,
     /// For benches: how wrong the stage's clock is.
     pub skew: Skew,
+    /// The screen's token comes of pairing.
+    pub pair: bool,
 }
 
 /// Plays until a signal ends it.
@@ -96,7 +100,19 @@ pub fn run(config: &Config, screen: &ScreenId, how: &How) -> Result<()> {
     let fell = std::env::var(supervisor::FELL).ok();
     let quarantine = Quarantine::open(cache.dir(), fell.as_deref(), runtime::now());
     let group = Group::default();
-    let kit = kit(config, screen, plays.clone(), quarantine.clone(), group.clone());
+    let settings = process::settings(config, screen, how.pair);
+    let office = whep::Office {
+        server: settings.server,
+        token: settings.token,
+        authority: settings.authority,
+    };
+    let kit = Kit {
+        plays: plays.clone(),
+        quarantine: quarantine.clone(),
+        group: group.clone(),
+        viewer: Viewer::new(network.handle().clone(), shutdown.clone(), office),
+        ..kit(config, screen)
+    };
     let (mut scene, layout) = first_scene(layout, config, &kit)?;
     let mut canvas = Canvas::new(layout.width, layout.height, scene.background());
     let mut data = data(config)?;
@@ -191,7 +207,8 @@ fn first_scene(layout: Layout, config: &Config, kit: &Kit) -> Result<(Scene, Arc
     }
 }
 
-fn kit(config: &Config, screen: &ScreenId, plays: Plays, quarantine: Quarantine, group: Group) -> Kit {
+/// What follows from the configuration.
+fn kit(config: &Config, screen: &ScreenId) -> Kit {
     let voice = config.paths.voice.clone().filter(|voice| voice.is_file());
     if let (Some(named), None) = (&config.paths.voice, &voice) {
         tracing::warn!("paths.voice: {} is not there: captions and a chime", named.display());
@@ -219,9 +236,10 @@ fn kit(config: &Config, screen: &ScreenId, plays: Plays, quarantine: Quarantine,
             })
             .collect(),
         seed,
-        plays,
-        quarantine,
-        group,
+        viewer: Viewer::default(),
+        plays: Plays::default(),
+        quarantine: Quarantine::default(),
+        group: Group::default(),
     }
 }
 

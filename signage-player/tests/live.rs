@@ -4,99 +4,11 @@
 
 mod common;
 
-use std::time::{Duration, Instant};
+use std::time::Duration;
 
-use common::office::LIMIT;
-use common::{WALL, data, scene};
-use protocol::time::UnixMillis;
-use signage_player::control::png;
-use signage_player::event::Snapshot;
-use signage_player::scene::Scene;
-use signage_player::scene::data::{Data, Moment};
-use signage_player::stage::canvas::{Canvas, Region};
-use signage_player::stage::output::PERIOD;
+use common::live::Screen;
+use signage_player::item::whep::Viewer;
 use test_camera::{Camera, Mood, PATH};
-
-const SIZE: (u32, u32) = (320, 240);
-const GREEN: [u8; 3] = [0x20, 0xa0, 0x40];
-
-/// A picture of a second, and the camera for two.
-struct Screen {
-    scene: Scene,
-    data: Data,
-    canvas: Canvas,
-    begun: Instant,
-    /// By how much the time of day is ahead.
-    ahead: Duration,
-    _dir: tempfile::TempDir,
-}
-
-impl Screen {
-    fn new(url: &str) -> Self {
-        let dir = tempfile::tempdir().expect("temp");
-        let (width, height) = SIZE;
-        let pixels = [GREEN[2], GREEN[1], GREEN[0], 0xff].repeat((width * height) as usize);
-        let file = dir.path().join("green.png");
-        let picture = Snapshot { width, height, pixels };
-        std::fs::write(&file, png(picture).expect("a PNG")).expect("written");
-        let mut data = data();
-        data.library.insert("green.png".to_owned(), file);
-        let layout = format!(
-            r##"{{"version":2,"name":"t","width":{width},"height":{height},"pages":[{{"name":"home","background":"#ffffff","zones":[
-            {{"name":"main","rect":{{"x":0,"y":0,"width":{width},"height":{height}}},"widget":{{"type":"playlist","items":[
-            {{"type":"picture","content":"green.png","duration_ms":1000}},
-            {{"type":"live","name":"camera","url":"{url}","duration_ms":2000}}]}}}}]}}]}}"##
-        );
-        Self {
-            scene: scene(&layout),
-            data,
-            canvas: Canvas::new(width, height, [255, 0, 255]),
-            begun: Instant::now(),
-            ahead: Duration::ZERO,
-            _dir: dir,
-        }
-    }
-
-    /// Draws in real time until `done`; it is told whether the green picture is on show.
-    fn play(&mut self, what: &str, mut done: impl FnMut(&Scene, &Canvas, bool) -> bool) {
-        let end = Instant::now() + LIMIT;
-        loop {
-            let at = self.begun.elapsed();
-            let now = Moment {
-                at,
-                lead: Duration::ZERO,
-                wall: UnixMillis(WALL.0).plus(at + self.ahead),
-            };
-            self.scene
-                .draw(&mut self.canvas, &now, &self.data, &mut Region::default());
-            let middle = self.canvas.color_at(SIZE.0 / 2, SIZE.1 / 2).expect("inside");
-            if done(&self.scene, &self.canvas, middle == GREEN) {
-                return;
-            }
-            assert!(
-                Instant::now() < end,
-                "waited {LIMIT:?} for {what}: {:?}",
-                self.scene.faults()
-            );
-            std::thread::park_timeout(PERIOD);
-        }
-    }
-
-    /// Waits until the camera's picture is on show, and moves.
-    fn moves(&mut self) {
-        let mut seen = std::collections::BTreeSet::new();
-        self.play("the camera's picture", |_, canvas, is_green| {
-            if !is_green && canvas.color_at(0, 0) != Some([255, 255, 255]) {
-                seen.insert(hash(canvas.bytes()));
-            }
-            seen.len() > 10
-        });
-    }
-}
-
-fn hash(bytes: &[u8]) -> String {
-    common::office::hash(bytes)
-}
 
 fn with_user(camera: &Camera, user: &str) -> String {
     format!("rtsp://{user}@{}{PATH}", camera.address())
@@ -105,7 +17,7 @@ fn with_user(camera: &Camera, user: &str) -> String {
 #[test]
 fn a_live_picture_is_shown_in_its_turn_and_whatever_ends_it_is_an_end() {
     let camera = Camera::start(Some(("viewer", "s3cret"))).expect("a camera");
-    let mut screen = Screen::new(&with_user(&camera, "viewer:s3cret"));
+    let mut screen = Screen::new(&with_user(&camera, "viewer:s3cret"), Viewer::default());
     screen.moves();
     screen.play("the other picture in its turn", |_, _, is_green| is_green);
     screen.moves();
@@ -140,7 +52,7 @@ fn a_live_picture_is_shown_in_its_turn_and_whatever_ends_it_is_an_end() {
 #[test]
 fn a_camera_that_does_not_let_us_in_is_named_and_played_around() {
     let camera = Camera::start(Some(("viewer", "s3cret"))).expect("a camera");
-    let mut screen = Screen::new(&with_user(&camera, "viewer:wr0ng"));
+    let mut screen = Screen::new(&with_user(&camera, "viewer:wr0ng"), Viewer::default());
     screen.play("the fault", |scene, _, _| !scene.faults().is_empty());
     let faults = screen.scene.faults();
     assert!(

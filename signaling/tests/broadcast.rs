@@ -7,8 +7,10 @@ mod common;
 use common::browser::Browser;
 use common::node::Node;
 use common::office::{ORIGIN, Office};
+use common::until;
 use protocol::control::RequestBody;
 use protocol::grants::Encryption;
+use protocol::ids::ScreenId;
 use reqwest::{Method, Response};
 use serde_json::{Value, json};
 
@@ -234,6 +236,33 @@ async fn who_may_not_is_told_so_and_the_node_isn_t_asked() {
     let is_call = |it: &RequestBody| matches!(it, RequestBody::Ingest { .. } | RequestBody::Watch { .. });
     assert!(!node.memory.lock().unwrap().requests.iter().any(is_call));
     assert_eq!(offer(&office, &broadcast.whep(), Some(&watch)).await.status(), 201);
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_screen_s_token_is_good_for_the_broadcasts_that_it_is_to_show_and_is_no_guess_for_others() {
+    let office = Office::open().await;
+    let _node = Node::start(&office).await;
+    let mut staff = office.staff("hanako").await;
+    let shown = Broadcast::make(&mut staff, false).await;
+    let other = Broadcast::make(&mut staff, false).await;
+    let layout = json!({"version": 2, "name": "one", "width": 1280, "height": 720, "pages": [
+        {"name": "home", "background": "#ffffff", "zones": [
+            {"name": "main", "rect": {"x": 0, "y": 0, "width": 640, "height": 360}, "widget": {"type": "playlist", "items": [
+                {"type": "live", "name": "式典", "url": format!("{ORIGIN}{}", shown.whep()), "duration_ms": 60_000}]}}]}]});
+    std::fs::write(office.path("lobby.json"), layout.to_string()).unwrap();
+    let path = office.secrets().screen_token(&ScreenId::new("lobby").unwrap());
+    let token = until("the screen's token", || async { std::fs::read_to_string(&path).ok() }).await;
+    let begun = until("the layout is read", || async {
+        let response = offer(&office, &shown.whep(), Some(&token)).await;
+        (response.status() == 201).then_some(response)
+    })
+    .await;
+    let session = header(&begun, "location");
+    for _ in 0..16 {
+        assert_eq!(offer(&office, &other.whep(), Some(&token)).await.status(), 401);
+    }
+    assert_eq!(offer(&office, &shown.whip(), Some(&token)).await.status(), 401);
+    assert_eq!(delete(&office, &session, Some(&token)).await, 200);
 }
 
 #[tokio::test(flavor = "multi_thread")]

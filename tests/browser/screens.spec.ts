@@ -132,6 +132,7 @@ test("a new screen is paired, filled, looked at, told something urgent, and revo
   await page.locator("#playlist").scrollIntoViewIfNeeded();
   await page.locator("#add").scrollIntoViewIfNeeded();
   await shot(page, "screens-playlist");
+  await addCamera(page);
   await at(page, "publish").click();
   await page.locator('[role="status"]').waitFor();
   await eventually("the player shows the picture and no code", async () => {
@@ -165,6 +166,30 @@ test("a new screen is paired, filled, looked at, told something urgent, and revo
   await eventually("it is on the picture", async () => share(await snapshot("screens-revoked"), CODE, BLUE) > 0.03);
   assert.throws(() => statSync(token), "the old token is gone");
 });
+
+/** Adds a live picture by its address; one with a password in it is refused, and stays in its field. */
+async function addCamera(page: Page): Promise<void> {
+  await at(page, "live-open").click();
+  await page.locator("#live-name").fill("正面玄関");
+  await page.locator("#live-url").fill("rtsp://viewer:secret@192.0.2.1/1");
+  await at(page, "live-add").click();
+  assert.match(await page.locator("#error").innerText(), /パスワード/);
+  assert.equal(await page.locator("#live-url").inputValue(), "rtsp://viewer:secret@192.0.2.1/1");
+  await look(page, "screens-live-refused");
+  await page.locator("#live-url").fill("rtsp://192.0.2.1/1");
+  await page.keyboard.press("Enter");
+  await page.locator('[role="status"]').waitFor();
+  assert.equal(await page.locator('li[data-name="正面玄関"]').count(), 0, "enter only saves");
+  await at(page, "live-open").click();
+  await page.locator("#live-name").fill("正面玄関");
+  await page.locator("#live-url").fill("rtsp://192.0.2.1/1");
+  await at(page, "live-add").click();
+  const item = page.locator('li[data-name="正面玄関"]');
+  await item.waitFor();
+  assert.match(await item.innerText(), /rtsp:\/\/192\.0\.2\.1\/1/);
+  assert.equal(await item.locator('input[name="seconds"]').inputValue(), "60");
+  await look(page, "screens-live-added");
+}
 
 /** Where in the list of files to add the one of this name stands. */
 async function indexOf(page: Page, name: string): Promise<number> {

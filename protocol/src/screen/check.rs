@@ -5,6 +5,7 @@ use std::collections::HashSet;
 use serde_json::Value;
 
 use super::When;
+use super::address::check_address;
 use super::layout::{Action, Item, LAYOUT_VERSION, Layout, Page, Plan, Programme, QrKind, Rect, Widget, Zone};
 use super::schedule::Day;
 
@@ -12,8 +13,6 @@ use super::schedule::Day;
 pub const MAX_TEXT: usize = 200_000;
 /// What a QR code may hold, in bytes: more can't be read from afar.
 pub const MAX_QR: usize = 300;
-/// How the addresses of live pictures begin.
-const LIVE: [&str; 2] = ["rtsp://", "rtsps://"];
 /// The largest side of a plan, in its units.
 const MAX_PLAN: u32 = 10_000;
 
@@ -218,13 +217,8 @@ fn check_playlist(place: &str, items: &[Item], lists: &[Programme]) -> Checked {
     for item in items.iter().chain(lists.iter().flat_map(|list| &list.items)) {
         let place = format!("{place}, {:?}", item.name());
         check_when(&place, item.when())?;
-        if let Item::Live { url, .. } = item
-            && !LIVE
-                .iter()
-                .any(|scheme| url.strip_prefix(scheme).is_some_and(|rest| !rest.is_empty()))
-        {
-            // The address itself may carry a password.
-            return fail(&place, format!("its address begins with none of {LIVE:?}"));
+        if let Item::Live { url, .. } = item {
+            check_address(url, true).or_else(|fault| fail(&place, fault.to_string()))?;
         }
     }
     Ok(())

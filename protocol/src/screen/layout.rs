@@ -418,11 +418,12 @@ pub enum Item {
         #[serde(default, skip_serializing_if = "When::is_always")]
         when: When,
     },
-    /// A live picture by RTSP (RFC 2326, RFC 7826), such as a camera's or an encoder's.
+    /// A live picture by RTSP (RFC 2326, RFC 7826), such as a camera's or an encoder's, or by WHEP (draft-ietf-wish-whep),
+    /// such as one of the office's broadcasts.
     Live {
         /// Its name, for reports.
         name: String,
-        /// `rtsp://` or `rtsps://`; with `user:password@` where it wants them.
+        /// `rtsp://` or `rtsps://`, with `user:password@` where it wants them; or `https://`, the WHEP address.
         url: String,
         /// How long it is shown.
         duration_ms: u64,

@@ -3,6 +3,7 @@
 //! A layout names its contents; a manifest says what each name is (SHA-256, size, media type), so that a
 //! screen can fetch them, verify them, and play from its own disk with nobody there.
 
+pub mod address;
 pub mod bundle;
 pub mod check;
 pub mod group;
@@ -22,6 +23,7 @@ use crate::congestion::AreaState;
 use crate::ids::ScreenId;
 use crate::problem::Problem;
 use crate::time::UnixMillis;
+pub use address::{AddressFault, check_address};
 pub use check::{LayoutError, MAX_QR, MAX_TEXT, parse_color};
 pub use group::{Group, InGroup, Role};
 pub use layout::*;

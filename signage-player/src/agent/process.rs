@@ -46,10 +46,7 @@ pub fn run(config: &Config, screen: &ScreenId, pair: bool) -> Result<()> {
         let (status_in, status) = watch::channel(Report::default());
         let (choices_in, choices) = watch::channel(None);
         let (plays, played) = mpsc::channel(PLAYS);
-        let mut settings = settings(config, screen);
-        if pair {
-            settings.token = home.join("token");
-        }
+        let settings = settings(config, screen, pair);
 
         let loaded = cache.current();
         faults.set(Source::Disk, loaded.faults);
@@ -111,12 +108,18 @@ pub fn run(config: &Config, screen: &ScreenId, pair: bool) -> Result<()> {
     })
 }
 
-fn settings(config: &Config, screen: &ScreenId) -> Settings {
+/// Where the office's server is, and how a screen speaks with it. `pair`: its token comes of pairing.
+pub(crate) fn settings(config: &Config, screen: &ScreenId, pair: bool) -> Settings {
     let secrets = &config.paths.secrets;
+    let token = if pair {
+        home(config, screen).join("token")
+    } else {
+        secrets.join("screens").join(format!("{screen}.token"))
+    };
     Settings {
         server: config.web.public_url.clone(),
         screen: screen.clone(),
-        token: secrets.join("screens").join(format!("{screen}.token")),
+        token,
         authority: secrets.join("ca.pem"),
         picture: control_place(config, screen),
         disk_budget: config.player.disk_budget,

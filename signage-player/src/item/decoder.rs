@@ -11,6 +11,7 @@ use gstreamer::prelude::*;
 use gstreamer_app as gst_app;
 use gstreamer_video as gst_video;
 
+use super::whep::Session;
 use super::{Fault, Frame, PREPARE_LIMIT};
 use crate::quarantine::Mark;
 use crate::quarantine::book::Phase;
@@ -36,7 +37,7 @@ const VOLUME: &str = "loudness";
 
 /// Which frames are wanted.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-enum Frames {
+pub(super) enum Frames {
     /// All, in order: the decoder waits for who shows them.
     All,
     /// The newest: a live picture waits for nobody.
@@ -54,6 +55,8 @@ pub struct Decoder {
     skipped: Duration,
     /// How loud it was set.
     gain: f64,
+    /// At the server that sends the picture, where it wants to be told of the end.
+    session: Option<Session>,
 }
 
 /// A frame with its time from the item's start.
@@ -79,7 +82,7 @@ impl Decoder {
             .property("location", location)
             .build()
             .map_err(told)?;
-        let decode = make_decoder("decodebin", sound)?;
+        let decode = make("decodebin", sound)?;
         let pipeline = gst::Pipeline::new();
         pipeline.add_many([&source, &decode]).map_err(told)?;
         source.link(&decode).map_err(told)?;
@@ -92,7 +95,7 @@ impl Decoder {
     /// # Errors
     /// As [`Decoder::open`].
     pub fn open_live(url: &str, zone: (u32, u32), mark: Mark) -> Result<Self, Fault> {
-        let decode = make_decoder("uridecodebin", Sound::None)?;
+        let decode = make("uridecodebin", Sound::None)?;
         decode.set_property("uri", url);
         decode.connect("source-setup", false, |values| {
             let source = values.get(1)?.get::<gst::Element>().ok()?;
@@ -107,12 +110,22 @@ impl Decoder {
         let pipeline = gst::Pipeline::new();
         pipeline.add(&decode).map_err(|error| error.to_string())?;
         let decoder = Self::run(&pipeline, &decode, zone, Frames::Newest, mark)?;
-        // Errors arrive on the bus.
-        let _ = decoder.pipeline.set_state(gst::State::Playing);
+        decoder.run_live();
         Ok(decoder)
     }
 
-    fn run(
+    /// Lets a live picture run before anybody looks: there is no first frame of one that stands still.
+    pub(super) fn run_live(&self) {
+        // Errors arrive on the bus.
+        let _ = self.pipeline.set_state(gst::State::Playing);
+    }
+
+    /// Ends this session when the decoder is gone.
+    pub(super) fn hold(&mut self, session: Session) {
+        self.session = Some(session);
+    }
+
+    pub(super) fn run(
         pipeline: &gst::Pipeline,
         decode: &gst::Element,
         zone: (u32, u32),
@@ -139,6 +152,7 @@ impl Decoder {
             mark: Some(mark),
             skipped: Duration::ZERO,
             gain: 1.0,
+            session: None,
         };
         if decoder.pipeline.set_state(gst::State::Paused).is_err() {
             return Err(decoder.fault().unwrap_or_else(|| "it can't be opened".to_owned()));
@@ -233,12 +247,13 @@ impl Decoder {
 
 impl Drop for Decoder {
     fn drop(&mut self) {
+        self.session = None;
         take_down(self.pipeline.clone(), self.mark.take());
     }
 }
 
 /// What finds out what a source holds, and decodes it.
-fn make_decoder(name: &str, sound: Sound) -> Result<gst::Element, Fault> {
+pub(super) fn make(name: &str, sound: Sound) -> Result<gst::Element, Fault> {
     // "(ANY)": decoders that also offer other memory than the system's are taken too.
     let wanted = match sound {
         Sound::Device => "video/x-raw(ANY); audio/x-raw(ANY)",

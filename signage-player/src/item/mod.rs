@@ -9,6 +9,7 @@ pub mod live;
 pub mod picture;
 pub mod probe;
 pub mod video;
+pub mod whep;
 
 use std::path::PathBuf;
 use std::sync::mpsc;
@@ -107,6 +108,8 @@ pub struct Request {
     pub sound: Sound,
     /// How loud it is.
     pub ducking: Ducking,
+    /// Who begins sessions by WHEP.
+    pub viewer: whep::Viewer,
     /// Who is suspected if all falls.
     pub case: Case,
 }
@@ -183,7 +186,13 @@ enum Opened {
 /// Takes its time: on a thread of its own.
 fn open(request: &Request) -> Result<Opened, Fault> {
     if let Listed::Live { url, .. } = &request.listed {
-        return Decoder::open_live(url, request.size, request.case.begin()).map(Opened::File);
+        let mark = request.case.begin();
+        let opened = if whep::is_whep(url) {
+            whep::open(url, request.size, mark, &request.viewer)
+        } else {
+            Decoder::open_live(url, request.size, mark)
+        };
+        return opened.map(Opened::File);
     }
     let path = request.path.as_deref().ok_or("it has no file")?;
     probe::look(path, matches!(request.listed, Listed::Picture { .. }))?;

@@ -23,6 +23,7 @@ use anyhow::{Context, Result};
 use protocol::screen::{Action, BoardArea, Language, Layout, Rect, Text, Urgency, When, parse_color};
 
 use crate::bridge::plays::Plays;
+use crate::item::whep::Viewer;
 use crate::quarantine::Quarantine;
 use crate::sound::Sound;
 use crate::sound::ducking::Ducking;
@@ -47,6 +48,8 @@ pub struct Kit {
     pub sound: Sound,
     /// How loud films are.
     pub ducking: Ducking,
+    /// Who receives live pictures by WHEP.
+    pub viewer: Viewer,
     /// The office's name, for when there is nothing else to show.
     pub office: Text,
     /// The office's areas, for the same.

@@ -1,10 +1,12 @@
 //! What the tests share: a kit, a moment, a scene in memory.
 #![allow(dead_code, clippy::expect_used)]
 
+pub mod live;
 pub mod office;
 pub mod panel;
 pub mod server;
 pub mod wall;
+pub mod whep;
 
 use std::collections::BTreeMap;
 use std::path::PathBuf;
@@ -30,6 +32,7 @@ pub fn kit() -> Kit {
         speaker: avatar::speech::SpeakerConfig::default(),
         sound: Sound::None,
         ducking: Ducking::default(),
+        viewer: signage_player::item::whep::Viewer::default(),
         office: "南区役所".into(),
         areas: Vec::new(),
         seed: 1,

@@ -46,21 +46,54 @@ pub struct Server {
     runtime: tokio::runtime::Runtime,
 }
 
+/// What serves something over TLS on loopback, as long as it lives.
+pub struct Tls {
+    pub url: String,
+    /// Whom to trust (PEM).
+    pub authority: Vec<u8>,
+    pub runtime: tokio::runtime::Runtime,
+}
+
+/// Serves this on a port of its own.
+pub fn serve(router: Router) -> Tls {
+    let _ = rustls::crypto::aws_lc_rs::default_provider().install_default();
+    let runtime = tokio::runtime::Builder::new_multi_thread()
+        .worker_threads(1)
+        .enable_all()
+        .build()
+        .expect("a runtime");
+    let listener = std::net::TcpListener::bind("127.0.0.1:0").expect("a port");
+    listener.set_nonblocking(true).expect("non-blocking");
+    let url = format!(
+        "https://localhost:{}",
+        listener.local_addr().expect("an address").port()
+    );
+    let dir = tempfile::tempdir().expect("temp");
+    let secrets = runtime::secrets::Secrets::open(&dir.path().join("secrets")).expect("secrets");
+    let hosts = BTreeSet::from(["localhost".to_owned()]);
+    let files = runtime::certificate::local(&secrets, &hosts, &jiff::Zoned::now()).expect("a certificate");
+    let authority = std::fs::read(secrets.ca()).expect("there");
+    let tls = runtime
+        .block_on(axum_server::tls_rustls::RustlsConfig::from_pem_file(
+            files.chain,
+            files.key,
+        ))
+        .expect("its files");
+    let serving = async move {
+        let server = axum_server::from_tcp_rustls(listener, tls).expect("a server");
+        server.serve(router.into_make_service()).await.expect("serves");
+    };
+    runtime.spawn(serving);
+    Tls {
+        url,
+        authority,
+        runtime,
+    }
+}
+
 impl Server {
     /// Starts it on a port of its own. [`Server::trust`] makes an office trust it.
     pub fn start() -> Self {
-        let _ = rustls::crypto::aws_lc_rs::default_provider().install_default();
-        let runtime = tokio::runtime::Builder::new_multi_thread()
-            .worker_threads(1)
-            .enable_all()
-            .build()
-            .expect("a runtime");
-        let listener = std::net::TcpListener::bind("127.0.0.1:0").expect("a port");
-        listener.set_nonblocking(true).expect("non-blocking");
-        let url = format!(
-            "https://localhost:{}",
-            listener.local_addr().expect("an address").port()
-        );
         let told = Arc::new(Told {
             contents: Mutex::default(),
             pace_ms: AtomicU64::new(0),
@@ -70,27 +103,16 @@ impl Server {
             reports: Mutex::default(),
             answer: AtomicU16::new(204),
         });
-        let dir = tempfile::tempdir().expect("temp");
-        let secrets = runtime::secrets::Secrets::open(&dir.path().join("secrets")).expect("secrets");
-        let hosts = BTreeSet::from(["localhost".to_owned()]);
-        let files = runtime::certificate::local(&secrets, &hosts, &jiff::Zoned::now()).expect("a certificate");
-        let authority = std::fs::read(secrets.ca()).expect("there");
         let router = Router::new()
             .route("/content/{hash}", get(content))
             .route("/api/screens/connect", get(connect))
             .route("/api/screens/{id}/reports", post(report))
             .with_state(Arc::clone(&told));
-        let tls = runtime
-            .block_on(axum_server::tls_rustls::RustlsConfig::from_pem_file(
-                files.chain,
-                files.key,
-            ))
-            .expect("its files");
-        let serving = async move {
-            let server = axum_server::from_tcp_rustls(listener, tls).expect("a server");
-            server.serve(router.into_make_service()).await.expect("serves");
-        };
-        runtime.spawn(serving);
+        let Tls {
+            url,
+            authority,
+            runtime,
+        } = serve(router);
         AUTHORITIES.lock().expect("lock").insert(url.clone(), authority);
         Self { told, url, runtime }
     }

@@ -14,6 +14,7 @@ use serde::{Deserialize, Serialize};
 use store::audit::{Event, What, Who};
 use store::broadcasts::{self, Audience, Record, TokenHash, new_token};
 
+use super::wire::whep_address;
 use super::{rules, service};
 use crate::app::App;
 use crate::audit;
@@ -109,7 +110,7 @@ async fn create(
     let created = Created {
         whip_url: format!("{public_url}/whip/{id}"),
         publish_token,
-        whep_url: format!("{public_url}/whep/{id}"),
+        whep_url: whep_address(&app, id),
         watch_url: format!("{public_url}/live/{id}{secret}"),
         watch_token,
         title: record.title,

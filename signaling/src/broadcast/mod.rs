@@ -15,6 +15,7 @@ use crate::app::App;
 
 pub(crate) use rules::Part;
 pub(crate) use service::{Failure, call, end_those_over};
+pub(crate) use wire::whep_address;
 
 /// /api/broadcasts, /whip, /whep, /live
 pub(crate) fn routes() -> Router<Arc<App>> {

@@ -22,6 +22,7 @@ use super::rules::{self, Part};
 use super::service::{self, Failure};
 use crate::app::App;
 use crate::problem::{Fault, Refusal};
+use crate::signage;
 use crate::visitor::Visitor;
 
 const SDP: &str = "application/sdp";
@@ -204,6 +205,14 @@ async fn admit(part: Part, visitor: &Visitor, id: String, headers: &HeaderMap) -
     if fault != Fault::Token || token.is_none() {
         return Err(fault.into());
     }
+    if part == Part::Watch {
+        match signage::shows_live(app, headers, &whep_address(app, &record.id)).await? {
+            Some(true) => return Ok(record),
+            // A screen's own token is no guess.
+            Some(false) => return Err(fault.into()),
+            None => {}
+        }
+    }
     match app.wrong_links.wrong(visitor.address, runtime::now()) {
         Some(delay) => {
             tokio::time::sleep(delay).await;
@@ -211,6 +220,11 @@ async fn admit(part: Part, visitor: &Visitor, id: String, headers: &HeaderMap) -
         }
         None => Err(Fault::TooMany.into()),
     }
+}
+
+/// Where a broadcast is received by WHEP.
+pub(crate) fn whep_address(app: &App, id: &BroadcastId) -> String {
+    format!("{}/whep/{id}", app.config.web.public_url)
 }
 
 /// The token of `Authorization: Bearer …`. (RFC 6750 §2.1)

@@ -69,7 +69,7 @@ impl Packed {
         let manifest = Manifest {
             // A stick is for a screen alone.
             group: None,
-            ..library.manifest_of(screen)?
+            ..Manifest::clone(&*library.manifest_of(screen)?)
         };
         let mut files: Vec<(String, u64, PathBuf)> = Vec::new();
         for content in manifest.contents.values() {

@@ -10,7 +10,7 @@ use std::path::Path;
 use protocol::config::Config;
 use protocol::screen::{BoardArea, Content, Item, Layout, Manifest, Programme, When, Widget};
 use store::screens::files::Upload;
-use store::screens::{Arrangement, Orientation};
+use store::screens::{Arrangement, LivePicture, Orientation};
 
 /// The zone that staff fill.
 const MAIN: &str = "main";
@@ -96,21 +96,15 @@ pub(crate) fn manifest(
     let (mut items, mut leading) = (Vec::with_capacity(of.items.len()), Vec::new());
     let mut lists: Vec<Programme> = Vec::new();
     for chosen in &of.items {
-        let file = files.get(&chosen.sha256).ok_or(Trouble::NoFile)?;
-        // Two files may have one name: the second is told apart by its hash.
-        let is_taken = contents.get(&file.name).is_some_and(|other| *other != file.content);
-        let name = if is_taken {
-            format!("{} ({})", file.name, &chosen.sha256[..8])
-        } else {
-            file.name.clone()
+        let source = match &chosen.live {
+            Some(picture) => Source::Live(picture),
+            None => file(&mut contents, files, &chosen.sha256)?,
         };
-        contents.insert(name.clone(), file.content.clone());
-        let made = |when: &When| item(name.clone(), &file.content.media_type, chosen.seconds, when.clone());
         if chosen.leads {
-            lead(&mut lists, &chosen.when, made(&When::default()));
-            leading.push(made(&chosen.when));
+            lead(&mut lists, &chosen.when, source.item(chosen.seconds, When::default()));
+            leading.push(source.item(chosen.seconds, chosen.when.clone()));
         } else {
-            items.push(made(&chosen.when));
+            items.push(source.item(chosen.seconds, chosen.when.clone()));
         }
     }
     // What leads is all there is: a playlist has something of its own.
@@ -173,20 +167,58 @@ fn lead(lists: &mut Vec<Programme>, when: &When, item: Item) {
     }
 }
 
-fn item(content: String, media_type: &str, seconds: u32, when: When) -> Item {
-    let millis = u64::from(seconds) * 1000;
-    match media_type {
-        "video/mp4" | "video/webm" => Item::Video { content, when },
-        "application/pdf" => Item::Document {
-            content,
-            page_ms: millis,
-            when,
-        },
-        _ => Item::Picture {
-            content,
-            duration_ms: millis,
-            when,
-        },
+/// Where an item's picture comes from.
+enum Source<'a> {
+    /// From a file, under this name, of this media type.
+    File(String, &'a str),
+    Live(&'a LivePicture),
+}
+
+/// A file as the manifest names it.
+fn file<'a>(
+    contents: &mut BTreeMap<String, Content>,
+    files: &'a BTreeMap<String, Upload>,
+    sha256: &str,
+) -> Result<Source<'a>, Trouble> {
+    let file = files.get(sha256).ok_or(Trouble::NoFile)?;
+    // Two files may have one name: the second is told apart by its hash.
+    let is_taken = contents.get(&file.name).is_some_and(|other| *other != file.content);
+    let name = if is_taken {
+        format!("{} ({})", file.name, &sha256[..8])
+    } else {
+        file.name.clone()
+    };
+    contents.insert(name.clone(), file.content.clone());
+    Ok(Source::File(name, &file.content.media_type))
+}
+
+impl Source<'_> {
+    fn item(&self, seconds: u32, when: When) -> Item {
+        let millis = u64::from(seconds) * 1000;
+        match self {
+            Self::Live(picture) => Item::Live {
+                name: picture.name.clone(),
+                url: picture.url.clone(),
+                duration_ms: millis,
+                when,
+            },
+            Self::File(name, media_type) => {
+                let content = name.clone();
+                match *media_type {
+                    "video/mp4" | "video/webm" => Item::Video { content, when },
+                    "application/pdf" => Item::Document {
+                        content,
+                        page_ms: millis,
+                        when,
+                    },
+                    _ => Item::Picture {
+                        content,
+                        duration_ms: millis,
+                        when,
+                    },
+                }
+            }
+        }
     }
 }
 
@@ -221,6 +253,7 @@ mod tests {
     fn of(fills: &str) -> Arrangement {
         let chosen = |fill: char| Chosen {
             sha256: fill.to_string().repeat(64),
+            live: None,
             seconds: 7,
             when: When::default(),
             leads: false,
@@ -287,6 +320,31 @@ mod tests {
         arranged.items.remove(0);
         let layout = manifest(&ready[0], &arranged, &known, &config()).expect("made").layout;
         assert_eq!(layout.items().count(), 4);
+    }
+
+    #[test]
+    fn a_live_picture_needs_no_file_and_is_shown_as_long_as_was_said() {
+        let folder = Path::new(env!("CARGO_MANIFEST_DIR")).join("../configs/layouts");
+        let ready = all(&folder);
+        let mut arranged = of("a");
+        arranged.items[0] = Chosen {
+            sha256: String::new(),
+            live: Some(LivePicture {
+                name: "式典".into(),
+                url: "https://localhost/whep/abc".into(),
+            }),
+            seconds: 90,
+            ..arranged.items[0].clone()
+        };
+        let made = manifest(&ready[0], &arranged, &BTreeMap::new(), &config()).expect("made");
+        assert!(made.contents.is_empty());
+        let live = Item::Live {
+            name: "式典".into(),
+            url: "https://localhost/whep/abc".into(),
+            duration_ms: 90_000,
+            when: When::default(),
+        };
+        assert_eq!(made.layout.items().collect::<Vec<_>>(), [&live]);
     }
 
     #[test]

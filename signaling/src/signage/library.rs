@@ -164,9 +164,9 @@ impl Library {
     }
 
     /// What a screen shall show now.
-    pub(super) fn manifest_of(&self, screen: &ScreenId) -> Option<Manifest> {
+    pub(super) fn manifest_of(&self, screen: &ScreenId) -> Option<Arc<Manifest>> {
         let ready = self.shelves().get(screen)?.ready.borrow().clone();
-        ready.map(|ready| Manifest::clone(&ready.manifest))
+        ready.map(|ready| ready.manifest)
     }
 
     /// A content by its hash.

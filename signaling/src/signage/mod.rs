@@ -25,6 +25,7 @@ use axum::http::{HeaderMap, header};
 use axum::routing::{get, post};
 use protocol::grants::ScreenGrant;
 use protocol::ids::ScreenId;
+use protocol::screen::{Item, Layout};
 use store::screens::pairing;
 
 use crate::app::App;
@@ -101,6 +102,31 @@ async fn screen_of(app: &App, headers: &HeaderMap) -> Result<Bearer, Refusal> {
     } else {
         Err(Fault::Forbidden.into())
     }
+}
+
+/// Whether the screen from which a request comes is to show a live picture from this address: what staff have put on a screen, that
+/// screen may watch. `None`: it comes from no screen of the office's.
+///
+/// # Errors
+/// [`Fault::StoreDown`].
+pub(crate) async fn shows_live(app: &App, headers: &HeaderMap, url: &str) -> Result<Option<bool>, Refusal> {
+    let screen = match screen_of(app, headers).await {
+        Ok(bearer) => bearer.screen,
+        Err(refusal) if matches!(refusal.fault, Fault::NotLoggedIn | Fault::Forbidden) => return Ok(None),
+        Err(refusal) => return Err(refusal),
+    };
+    let record = store::screens::get(&app.store.ledger, &app.config.office.id, &screen).await?;
+    Ok(Some(match record.and_then(|record| record.shows) {
+        Some(shows) => names(&shows.manifest.layout, url),
+        // The configuration's layout.
+        None => (app.library.manifest_of(&screen)).is_some_and(|manifest| names(&manifest.layout, url)),
+    }))
+}
+
+fn names(layout: &Layout, address: &str) -> bool {
+    layout
+        .items()
+        .any(|item| matches!(item, Item::Live { url, .. } if url == address))
 }
 
 impl Bearer {

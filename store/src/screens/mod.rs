@@ -131,9 +131,13 @@ pub struct Arrangement {
 /// One item of a playlist.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Chosen {
-    /// Which file.
+    /// Which file; empty: none, it is live.
+    #[serde(default, skip_serializing_if = "String::is_empty")]
     pub sha256: String,
-    /// How long a picture stands, or each page of a document; videos play to their end.
+    /// What it is where it is live.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub live: Option<LivePicture>,
+    /// How long a picture stands, or each page of a document, or something live is shown; videos play to their end.
     pub seconds: u32,
     /// When it is shown.
     #[serde(default)]
@@ -141,6 +145,15 @@ pub struct Chosen {
     /// At these times nothing else is shown but what leads too.
     #[serde(default)]
     pub leads: bool,
+}
+
+/// A live picture to be shown.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct LivePicture {
+    /// What it is called, in lists and reports.
+    pub name: String,
+    /// Where it comes from: RTSP or WHEP. Without a password: whoever arranges screens reads it.
+    pub url: String,
 }
 
 /// What was published.

@@ -18,6 +18,7 @@ use super::fallback::Fallback;
 use super::{Place, View};
 use crate::bridge::plays::Plays;
 use crate::event::Library;
+use crate::item::whep::Viewer;
 use crate::item::{Frame, Item, Preparing, Request, Turn};
 use crate::scene::Kit;
 use crate::scene::data::{Data, Moment};
@@ -67,6 +68,7 @@ pub struct Playlist {
     plays: Plays,
     sound: Sound,
     ducking: Ducking,
+    viewer: Viewer,
     choice: Choice,
     /// What is due was looked at since, and what goes before hasn't been looked for.
     is_due_new: bool,
@@ -97,6 +99,7 @@ impl Playlist {
             plays: kit.plays.clone(),
             sound: kit.sound,
             ducking: kit.ducking.clone(),
+            viewer: kit.viewer.clone(),
             fallback: Fallback::new(place, kit),
             together: Together::new(kit.group.zone(zone, &choice.items())),
             choice,
@@ -193,6 +196,7 @@ impl Playlist {
             size: (self.place.width, self.place.height),
             sound: self.sound,
             ducking: self.ducking.clone(),
+            viewer: self.viewer.clone(),
         };
         self.next = Some((index, Preparing::begin(request, now)));
     }

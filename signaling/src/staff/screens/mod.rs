@@ -4,6 +4,7 @@
 mod csv;
 mod files;
 mod list;
+mod live;
 mod notices;
 mod one;
 mod pack;

@@ -15,9 +15,10 @@ use super::super::form::Sent;
 use super::super::nav::{Nav, time_word, zone};
 use super::super::session::LoggedIn;
 use super::list::{LONGEST, first_record, shows_word};
+use super::live::{BroadcastChoice, Typed};
 use super::playlist::{Entry, FileChoice, LayoutChoice, VersionRow};
 use super::when::WhenForm;
-use super::{One, answered, bytes_word, check_admin, frame, line_of, orientation_of, playlist, seen};
+use super::{One, answered, bytes_word, check_admin, frame, line_of, live, orientation_of, playlist, seen};
 use crate::app::App;
 use crate::page::Page;
 use crate::problem::{Fault, Refusal, html};
@@ -52,6 +53,9 @@ struct ScreenPage {
     on: WhenForm,
     versions: Vec<VersionRow>,
     files: Vec<FileChoice>,
+    /// Broadcasts that can be added, and what stands in the fields beside them.
+    broadcasts: Vec<BroadcastChoice>,
+    typed: Typed,
     day: String,
     bundle_key: String,
     done: Option<&'static str>,
@@ -179,14 +183,26 @@ pub(super) async fn shown(
     done: Option<&'static str>,
     error: Option<&'static str>,
 ) -> Result<Response, Refusal> {
+    shown_with(visitor, staff, id, done, error, Typed::default()).await
+}
+
+/// The same, with what was typed to add a live picture.
+pub(super) async fn shown_with(
+    visitor: &Visitor,
+    staff: &LoggedIn,
+    id: &ScreenId,
+    done: Option<&'static str>,
+    error: Option<&'static str>,
+    typed: Typed,
+) -> Result<Response, Refusal> {
     let (app, lang) = (&visitor.app, visitor.lang);
-    let (live, office) = (&app.store.live, &app.config.office.id);
+    let (store, office) = (&app.store.live, &app.config.office.id);
     let one = found(app, lang, id).await?;
     let seen = seen(app).await.remove(id);
     let state = one.state(seen.as_ref(), runtime::now());
     // How it is may be unknown while `live` is away; what it shall show is not.
-    let condition = screens::condition(live, office, id).await.ok().flatten();
-    let picture_at = screens::picture_at(live, office, id).await.ok().flatten();
+    let condition = screens::condition(store, office, id).await.ok().flatten();
+    let picture_at = screens::picture_at(store, office, id).await.ok().flatten();
     let files = store::screens::files::all(&app.store.ledger, office).await?;
     let draft = one
         .record
@@ -235,6 +251,8 @@ pub(super) async fn shown(
         on: playlist::on(app, lang, &draft),
         versions: playlist::versions(app, one.record.as_ref()),
         files: playlist::file_choices(lang, &files),
+        broadcasts: live::choices(visitor, &typed).await?,
+        typed,
         day: day_word(app),
         bundle_key: app.signer.public(),
         name: one.name,

@@ -10,12 +10,13 @@ use protocol::ids::ScreenId;
 use protocol::screen::When;
 use store::audit::What;
 use store::screens::files::Upload;
-use store::screens::{Arrangement, Chosen, Edition, Orientation, Publication, Screen};
+use store::screens::{Arrangement, Chosen, Edition, LivePicture, Orientation, Publication, Screen};
 
 use super::super::form::Sent;
 use super::super::nav::{Fields, time_word, zone};
 use super::super::session::LoggedIn;
-use super::one::{done, screen_id, shown, tell, write};
+use super::live::{self, Typed};
+use super::one::{done, screen_id, shown, shown_with, tell, write};
 use super::when::{self, WhenForm};
 use super::{bytes_word, check_admin};
 use crate::app::App;
@@ -30,12 +31,17 @@ const MOST: usize = 100;
 const SECONDS: std::ops::RangeInclusive<u32> = 3..=3600;
 /// How long it stands when nobody said otherwise.
 const USUAL: u32 = 10;
+/// How long something live is shown then.
+const USUAL_LIVE: u32 = 60;
 
 /// A line of the playlist.
 pub(super) struct Entry {
     pub(super) number: usize,
-    pub(super) sha256: String,
+    /// What stands in the form: a file's hash, or that it is live.
+    pub(super) item: String,
     pub(super) name: String,
+    /// Where it comes from, where it is live.
+    pub(super) url: Option<String>,
     pub(super) kind: &'static str,
     pub(super) is_picture: bool,
     /// `None`: it lasts as long as it lasts.
@@ -83,14 +89,24 @@ pub(super) fn entries(app: &App, lang: Lang, draft: &Arrangement, files: &BTreeM
     let entry = |(at, chosen): (usize, &Chosen)| {
         let file = files.get(&chosen.sha256);
         let media_type = file.map_or("", |file| file.content.media_type.as_str());
+        let (item, name, kind) = match &chosen.live {
+            Some(picture) => (
+                live::ITEM,
+                picture.name.as_str(),
+                lang.catalogue().text("screens.kind.live"),
+            ),
+            None => (
+                chosen.sha256.as_str(),
+                file.map_or(lang.catalogue().text("screens.file.gone"), |it| it.name.as_str()),
+                kind_word(lang, media_type),
+            ),
+        };
         Entry {
             number: at + 1,
-            sha256: chosen.sha256.clone(),
-            name: file.map_or_else(
-                || lang.catalogue().text("screens.file.gone").to_owned(),
-                |it| it.name.clone(),
-            ),
-            kind: kind_word(lang, media_type),
+            item: item.to_owned(),
+            name: name.to_owned(),
+            url: chosen.live.as_ref().map(|picture| picture.url.clone()),
+            kind,
             is_picture: media_type.starts_with("image/"),
             seconds: (!media_type.starts_with("video/")).then_some(chosen.seconds),
             is_first: at == 0,
@@ -162,6 +178,8 @@ pub(super) async fn layout_choices(app: &App, draft: &Arrangement, orientation: 
 enum Act {
     Save,
     Add,
+    /// Adds a live picture.
+    Live,
     Publish,
     Up(usize),
     Down(usize),
@@ -178,6 +196,7 @@ fn act_of(text: &str) -> Option<Act> {
     Some(match word {
         "save" => Act::Save,
         "add" => Act::Add,
+        "live" => Act::Live,
         "publish" => Act::Publish,
         "up" => Act::Up(at),
         "down" => Act::Down(at),
@@ -200,16 +219,19 @@ fn read(fields: &Fields) -> Result<(Arrangement, Option<&'static str>), &'static
     let (on, mut wrong) = when::read(fields, when::SCREEN);
     let mut items = Vec::with_capacity(hashes.len());
     for (at, (sha256, seconds)) in hashes.into_iter().zip(seconds).enumerate() {
-        if !protocol::screen::is_sha256(sha256) {
-            return Err("screens.error.playlist");
-        }
+        let live = match sha256 {
+            live::ITEM => Some(live::read(fields, at).map_err(|_| "screens.error.playlist")?),
+            hash if protocol::screen::is_sha256(hash) => None,
+            _ => return Err("screens.error.playlist"),
+        };
         let seconds = seconds.trim().parse().ok().filter(|seconds| SECONDS.contains(seconds));
         let (when, wrong_when) = when::read(fields, &at.to_string());
         wrong = wrong
             .or(seconds.is_none().then_some("screens.error.seconds"))
             .or(wrong_when);
         items.push(Chosen {
-            sha256: sha256.to_owned(),
+            sha256: live.as_ref().map_or(sha256, |_| "").to_owned(),
+            live,
             seconds: seconds.unwrap_or(USUAL),
             when,
             leads: fields.get(&format!("leads-{at}")) == "yes",
@@ -230,13 +252,33 @@ fn arranged(mut old: Arrangement, act: Act, added: &str) -> Result<Arrangement, 
         Act::Add if count >= MOST => return Err("screens.error.full"),
         Act::Add => old.items.push(Chosen {
             sha256: added.to_owned(),
-            seconds: USUAL,
-            when: When::default(),
-            leads: false,
+            ..anything(USUAL)
         }),
         _ => {}
     }
     Ok(old)
+}
+
+/// The same with a live picture at its end. Pure.
+fn with_live(mut old: Arrangement, picture: LivePicture) -> Result<Arrangement, &'static str> {
+    if old.items.len() >= MOST {
+        return Err("screens.error.full");
+    }
+    old.items.push(Chosen {
+        live: Some(picture),
+        ..anything(USUAL_LIVE)
+    });
+    Ok(old)
+}
+
+fn anything(seconds: u32) -> Chosen {
+    Chosen {
+        sha256: String::new(),
+        live: None,
+        seconds,
+        when: When::default(),
+        leads: false,
+    }
 }
 
 /// POST /staff/screens/one/{id}/playlist
@@ -256,13 +298,17 @@ pub(super) async fn arrange(
         Ok(read) => read,
         Err(key) => return shown(&visitor, &staff, &id, None, Some(key)).await,
     };
-    let acted = match wrong {
-        Some(key) => Err(key),
-        None => arranged(read.clone(), act, fields.get("add")),
+    let typed = Typed::of(&fields);
+    let acted = match (wrong, act) {
+        (Some(key), _) => Err(key),
+        (None, Act::Live) => live::wanted(app, &typed)
+            .await?
+            .and_then(|picture| with_live(read.clone(), picture)),
+        (None, act) => arranged(read.clone(), act, fields.get("add")),
     };
     let draft = match acted {
         Ok(draft) => draft,
-        Err(key) => return refuse(&visitor, &staff, &id, read, key).await,
+        Err(key) => return refuse(&visitor, &staff, &id, read, (key, typed)).await,
     };
     if act == Act::Publish {
         return publish(&visitor, &staff, &id, draft, "published").await;
@@ -283,7 +329,7 @@ async fn refuse(
     staff: &LoggedIn,
     id: &ScreenId,
     draft: Arrangement,
-    key: &'static str,
+    (key, typed): (&'static str, Typed),
 ) -> Result<Response, Refusal> {
     write(&visitor.app, visitor.lang, id, |old| {
         Ok(Screen {
@@ -292,7 +338,7 @@ async fn refuse(
         })
     })
     .await?;
-    shown(visitor, staff, id, None, Some(key)).await
+    shown_with(visitor, staff, id, None, Some(key), typed).await
 }
 
 /// Makes an earlier version the newest one. What was being arranged gives way to it.
@@ -365,9 +411,7 @@ mod tests {
     fn of(fills: &str) -> Arrangement {
         let chosen = |fill: char| Chosen {
             sha256: fill.to_string().repeat(64),
-            seconds: USUAL,
-            when: When::default(),
-            leads: false,
+            ..anything(USUAL)
         };
         Arrangement {
             layout: "full".into(),
@@ -395,5 +439,30 @@ mod tests {
         assert_eq!(act_of("dance"), None);
         assert!(arranged(of("a"), Act::Add, "").is_err());
         assert!(arranged(of(&"a".repeat(MOST)), Act::Add, &d).is_err());
+    }
+
+    #[test]
+    fn a_live_picture_is_added_at_the_end_and_read_back_from_the_form() {
+        let picture = live::picture("玄関", "rtsp://192.0.2.1/1").expect("an address");
+        let added = with_live(of("a"), picture.clone()).expect("added");
+        assert_eq!(added.items[1].live.as_ref(), Some(&picture));
+        assert!(with_live(of(&"a".repeat(MOST)), picture).is_err());
+
+        let form = |url: &str| {
+            let a = "a".repeat(64);
+            let pairs = [
+                ("item", a.as_str()),
+                ("seconds", "10"),
+                ("item", "live"),
+                ("seconds", "60"),
+                ("name-1", "玄関"),
+                ("url-1", url),
+            ];
+            serde_json::from_value::<Fields>(serde_json::json!(pairs)).expect("a form")
+        };
+        let (back, wrong) = read(&form("rtsp://192.0.2.1/1")).expect("read");
+        assert_eq!((back.items, wrong), (added.items, None));
+        // Nobody puts a password past the form either.
+        assert!(read(&form("rtsp://viewer:secret@192.0.2.1/1")).is_err());
     }
 }

@@ -1,0 +1,114 @@
+//! A screen in memory with a live picture, drawn in real time.
+#![allow(dead_code, clippy::expect_used)]
+
+use std::collections::BTreeSet;
+use std::sync::Arc;
+use std::time::{Duration, Instant};
+
+use protocol::screen::Layout;
+use protocol::time::UnixMillis;
+use signage_player::control::png;
+use signage_player::event::Snapshot;
+use signage_player::item::whep::Viewer;
+use signage_player::scene::data::{Data, Moment};
+use signage_player::scene::{Kit, Scene};
+use signage_player::stage::canvas::{Canvas, Region};
+use signage_player::stage::output::PERIOD;
+
+use super::office::{LIMIT, hash};
+use super::{WALL, data, kit};
+
+pub const SIZE: (u32, u32) = (320, 240);
+pub const GREEN: [u8; 3] = [0x20, 0xa0, 0x40];
+const PICTURE: &str = r#"{"type":"picture","content":"green.png","duration_ms":1000},"#;
+
+/// A live picture for two seconds, between others or alone.
+pub struct Screen {
+    pub scene: Scene,
+    data: Data,
+    pub canvas: Canvas,
+    begun: Instant,
+    /// By how much the time of day is ahead.
+    pub ahead: Duration,
+    _dir: tempfile::TempDir,
+}
+
+impl Screen {
+    /// A green picture for a second, then the live one.
+    pub fn new(url: &str, viewer: Viewer) -> Self {
+        Self::playing(PICTURE, url, viewer)
+    }
+
+    pub fn alone(url: &str, viewer: Viewer) -> Self {
+        Self::playing("", url, viewer)
+    }
+
+    fn playing(others: &str, url: &str, viewer: Viewer) -> Self {
+        let dir = tempfile::tempdir().expect("temp");
+        let (width, height) = SIZE;
+        let pixels = [GREEN[2], GREEN[1], GREEN[0], 0xff].repeat((width * height) as usize);
+        let file = dir.path().join("green.png");
+        let picture = Snapshot { width, height, pixels };
+        std::fs::write(&file, png(picture).expect("a PNG")).expect("written");
+        let mut data = data();
+        data.library.insert("green.png".to_owned(), file);
+        let layout = format!(
+            r##"{{"version":2,"name":"t","width":{width},"height":{height},"pages":[{{"name":"home","background":"#ffffff","zones":[
+            {{"name":"main","rect":{{"x":0,"y":0,"width":{width},"height":{height}}},"widget":{{"type":"playlist","items":[{others}
+            {{"type":"live","name":"camera","url":"{url}","duration_ms":2000}}]}}}}]}}]}}"##
+        );
+        let layout: Layout = serde_json::from_str(&layout).expect("a layout");
+        let kit = Kit { viewer, ..kit() };
+        Self {
+            scene: Scene::build(Arc::new(layout), &kit).expect("a scene"),
+            data,
+            canvas: Canvas::new(width, height, [255, 0, 255]),
+            begun: Instant::now(),
+            ahead: Duration::ZERO,
+            _dir: dir,
+        }
+    }
+
+    /// Draws in real time until `done`; it is told whether the green picture is on show.
+    pub fn play(&mut self, what: &str, mut done: impl FnMut(&Scene, &Canvas, bool) -> bool) {
+        let end = Instant::now() + LIMIT;
+        loop {
+            let at = self.begun.elapsed();
+            let now = Moment {
+                at,
+                lead: Duration::ZERO,
+                wall: UnixMillis(WALL.0).plus(at + self.ahead),
+            };
+            self.scene
+                .draw(&mut self.canvas, &now, &self.data, &mut Region::default());
+            let middle = self.canvas.color_at(SIZE.0 / 2, SIZE.1 / 2).expect("inside");
+            if done(&self.scene, &self.canvas, middle == GREEN) {
+                return;
+            }
+            assert!(
+                Instant::now() < end,
+                "waited {LIMIT:?} for {what}: {:?}",
+                self.scene.faults()
+            );
+            std::thread::park_timeout(PERIOD);
+        }
+    }
+
+    /// Waits until the live picture is on show, and moves.
+    pub fn moves(&mut self) {
+        let mut seen = BTreeSet::new();
+        self.play("the live picture", |_, canvas, is_green| {
+            if !is_green && canvas.color_at(0, 0) != Some([255, 255, 255]) {
+                seen.insert(hash(canvas.bytes()));
+            }
+            seen.len() > 10
+        });
+    }
+
+    /// Waits for a fault that says this.
+    pub fn fails(&mut self, why: &str) {
+        self.play(why, |scene, _, _| {
+            scene.faults().iter().any(|fault| fault.contains(why))
+        });
+    }
+}
