@@ -8,7 +8,6 @@ use std::sync::atomic::{AtomicUsize, Ordering};
 use std::time::Duration;
 
 use askama::Template;
-use axum::extract::rejection::JsonRejection;
 use axum::http::{HeaderMap, Uri};
 use axum::response::Response;
 use axum::routing::{get, post};
@@ -20,7 +19,7 @@ use serde::{Deserialize, Serialize};
 use crate::app::App;
 use crate::broadcast::{self, Failure, Part};
 use crate::page::Page;
-use crate::problem::{Fault, Refusal, html};
+use crate::problem::{Body, Fault, Refusal, html, read};
 use crate::security::is_own_origin;
 use crate::throttle::Throttle;
 use crate::visitor::Visitor;
@@ -146,20 +145,11 @@ fn check_origin(app: &App, headers: &HeaderMap, uri: &Uri) -> Result<(), Refusal
     }
 }
 
-fn body_of<T>(body: Result<Json<T>, JsonRejection>) -> Result<T, Refusal> {
-    body.map(|Json(body)| body).map_err(|_| Fault::BadRequest.into())
-}
-
 /// POST /api/practice/send: makes a room, and takes what the page sends.
-async fn send(
-    visitor: Visitor,
-    headers: HeaderMap,
-    uri: Uri,
-    body: Result<Json<Sent>, JsonRejection>,
-) -> Result<Json<Begun>, Failure> {
+async fn send(visitor: Visitor, headers: HeaderMap, uri: Uri, body: Body<Sent>) -> Result<Json<Begun>, Failure> {
     let app = &visitor.app;
     check_origin(app, &headers, &uri)?;
-    let Sent { sdp } = body_of(body)?;
+    let Sent { sdp } = read(body, "sdp")?;
     let now = runtime::now();
     let is_allowed = app.practices.sent.wrong(visitor.address, now).is_some();
     let place = app.practices.take().filter(|_| is_allowed).ok_or(Fault::TooMany)?;
@@ -195,11 +185,11 @@ async fn receive(
     visitor: Visitor,
     headers: HeaderMap,
     uri: Uri,
-    body: Result<Json<Wanted>, JsonRejection>,
+    body: Body<Wanted>,
 ) -> Result<Json<Received>, Failure> {
     let app = &visitor.app;
     check_origin(app, &headers, &uri)?;
-    let Wanted { sdp, token } = body_of(body)?;
+    let Wanted { sdp, token } = read(body, "sdp")?;
     if app.practices.received.wrong(visitor.address, runtime::now()).is_none() {
         return Err(Fault::TooMany.into());
     }

@@ -4,6 +4,8 @@
 use std::sync::Arc;
 
 use askama::Template;
+use axum::Json;
+use axum::extract::rejection::JsonRejection;
 use axum::extract::{Request, State};
 use axum::http::{HeaderValue, Method, StatusCode, header};
 use axum::middleware::Next;
@@ -15,146 +17,100 @@ use crate::app::App;
 use crate::page::Page;
 use crate::texts::Lang;
 
-/// A kind of problem. Its texts are `problem.KEY.title`, `.message` and `.advice` in the catalogues.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub(crate) enum Fault {
-    /// There is no such link.
-    LinkUnknown,
-    /// The link's consultation is over.
-    LinkUsed,
-    /// The link's time is over.
-    LinkExpired,
-    /// There is no such page or thing.
-    NotFound,
-    /// Staff only: log in first.
-    NotLoggedIn,
-    /// Redis is away: nothing was done.
-    StoreDown,
-    /// Not for this person.
-    Forbidden,
-    /// The form's token is missing or not the browser's own.
-    Csrf,
-    /// Too many attempts.
-    TooMany,
-    /// Our own fault.
-    Internal,
-    /// The request can't be understood.
-    BadRequest,
-    /// Nobody waits there to be asked in.
-    NotWaiting,
-    /// A colleague serves already.
-    Taken,
-    /// One call at a time.
-    InCall,
-    /// No media node is alive now.
-    NoMedia,
-    /// The page is of another version than the server.
-    OldPage,
-    /// The request is larger than allowed.
-    TooLarge,
-    /// The request comes from a page of somebody else.
-    NotAllowedHere,
-    /// The bearer token is missing or wrong.
-    Token,
-    /// The body is of a type that isn't taken there.
-    WrongType,
-    /// The request is about an ICE session that was replaced.
-    OldSession,
-    /// The request must say which state it is about.
-    NoCondition,
-    /// There are as many broadcasts as there may be.
-    BroadcastsFull,
-    /// The office wants calls encrypted from end to end, and one of the browsers can't.
-    CantEncrypt,
-    /// The browser isn't a booth's, or not any more.
-    NotABooth,
-    /// There is no such number of an appointment, or not any more.
-    NumberUnknown,
-    /// The appointment is at a counter, and no call.
-    NotACall,
-    /// Staff let nobody else into the call.
-    Locked,
-    /// As many were invited as may be.
-    SeatsFull,
-    /// That person isn't there, or not any more.
-    SeatGone,
-    /// The link was let in from another device.
-    LinkBound,
+/// An enum of what can go wrong, each kind with its status and the key of its texts, in one table.
+macro_rules! faults {
+    ($(#[$meta:meta])* $name:ident { $($(#[$doc:meta])* $kind:ident => $status:ident, $key:literal;)* }) => {
+        $(#[$meta])*
+        #[derive(Debug, Clone, Copy, PartialEq, Eq)]
+        pub(crate) enum $name {
+            $($(#[$doc])* $kind,)*
+        }
+
+        impl $name {
+            /// All of them, for the test that every text exists.
+            #[cfg(test)]
+            pub(crate) const ALL: &'static [Self] = &[$(Self::$kind),*];
+
+            /// The status, and the key of the texts.
+            fn row(self) -> (StatusCode, &'static str) {
+                match self {
+                    $(Self::$kind => (StatusCode::$status, $key),)*
+                }
+            }
+        }
+    };
+}
+pub(crate) use faults;
+
+faults! {
+    /// A kind of problem. Its texts are `problem.KEY.title`, `.message` and `.advice` in the catalogues.
+    Fault {
+        /// There is no such link.
+        LinkUnknown => NOT_FOUND, "link_unknown";
+        /// The link's consultation is over.
+        LinkUsed => GONE, "link_used";
+        /// The link's time is over.
+        LinkExpired => GONE, "link_expired";
+        /// There is no such page or thing.
+        NotFound => NOT_FOUND, "not_found";
+        /// Staff only: log in first.
+        NotLoggedIn => UNAUTHORIZED, "not_logged_in";
+        /// Redis is away: nothing was done.
+        StoreDown => SERVICE_UNAVAILABLE, "store_down";
+        /// Not for this person.
+        Forbidden => FORBIDDEN, "forbidden";
+        /// The form's token is missing or not the browser's own.
+        Csrf => FORBIDDEN, "csrf";
+        /// Too many attempts.
+        TooMany => TOO_MANY_REQUESTS, "too_many";
+        /// Our own fault.
+        Internal => INTERNAL_SERVER_ERROR, "internal";
+        /// The request can't be understood.
+        BadRequest => BAD_REQUEST, "bad_request";
+        /// Nobody waits there to be asked in.
+        NotWaiting => CONFLICT, "not_waiting";
+        /// A colleague serves already.
+        Taken => CONFLICT, "taken";
+        /// One call at a time.
+        InCall => CONFLICT, "in_call";
+        /// No media node is alive now.
+        NoMedia => SERVICE_UNAVAILABLE, "no_media";
+        /// The page is of another version than the server.
+        OldPage => CONFLICT, "old_page";
+        /// The request is larger than allowed.
+        TooLarge => PAYLOAD_TOO_LARGE, "too_large";
+        /// The request comes from a page of somebody else.
+        NotAllowedHere => FORBIDDEN, "not_allowed_here";
+        /// The bearer token is missing or wrong.
+        Token => UNAUTHORIZED, "token";
+        /// The body is of a type that isn't taken there.
+        WrongType => UNSUPPORTED_MEDIA_TYPE, "wrong_type";
+        /// The request is about an ICE session that was replaced.
+        OldSession => PRECONDITION_FAILED, "old_session";
+        /// The request must say which state it is about.
+        NoCondition => PRECONDITION_REQUIRED, "no_condition";
+        /// There are as many broadcasts as there may be.
+        BroadcastsFull => CONFLICT, "broadcasts_full";
+        /// The office wants calls encrypted from end to end, and one of the browsers can't.
+        CantEncrypt => CONFLICT, "cant_encrypt";
+        /// The browser isn't a booth's, or not any more.
+        NotABooth => UNAUTHORIZED, "not_a_booth";
+        /// There is no such number of an appointment, or not any more.
+        NumberUnknown => NOT_FOUND, "number_unknown";
+        /// The appointment is at a counter, and no call.
+        NotACall => CONFLICT, "not_a_call";
+        /// Staff let nobody else into the call.
+        Locked => CONFLICT, "locked";
+        /// As many were invited as may be.
+        SeatsFull => CONFLICT, "seats_full";
+        /// That person isn't there, or not any more.
+        SeatGone => CONFLICT, "seat_gone";
+        /// The link was let in from another device.
+        LinkBound => FORBIDDEN, "link_bound";
+    }
 }
 
 impl Fault {
-    /// All of them, for the test that every text exists.
-    #[cfg(test)]
-    pub(crate) const ALL: [Self; 31] = [
-        Self::LinkUnknown,
-        Self::LinkUsed,
-        Self::LinkExpired,
-        Self::NotFound,
-        Self::NotLoggedIn,
-        Self::StoreDown,
-        Self::Forbidden,
-        Self::Csrf,
-        Self::TooMany,
-        Self::Internal,
-        Self::BadRequest,
-        Self::NotWaiting,
-        Self::Taken,
-        Self::InCall,
-        Self::NoMedia,
-        Self::OldPage,
-        Self::TooLarge,
-        Self::NotAllowedHere,
-        Self::Token,
-        Self::WrongType,
-        Self::OldSession,
-        Self::NoCondition,
-        Self::BroadcastsFull,
-        Self::CantEncrypt,
-        Self::NotABooth,
-        Self::NumberUnknown,
-        Self::NotACall,
-        Self::Locked,
-        Self::SeatsFull,
-        Self::SeatGone,
-        Self::LinkBound,
-    ];
-
-    fn row(self) -> (StatusCode, &'static str) {
-        match self {
-            Self::LinkUnknown => (StatusCode::NOT_FOUND, "link_unknown"),
-            Self::LinkUsed => (StatusCode::GONE, "link_used"),
-            Self::LinkExpired => (StatusCode::GONE, "link_expired"),
-            Self::NotFound => (StatusCode::NOT_FOUND, "not_found"),
-            Self::NotLoggedIn => (StatusCode::UNAUTHORIZED, "not_logged_in"),
-            Self::StoreDown => (StatusCode::SERVICE_UNAVAILABLE, "store_down"),
-            Self::Forbidden => (StatusCode::FORBIDDEN, "forbidden"),
-            Self::Csrf => (StatusCode::FORBIDDEN, "csrf"),
-            Self::TooMany => (StatusCode::TOO_MANY_REQUESTS, "too_many"),
-            Self::Internal => (StatusCode::INTERNAL_SERVER_ERROR, "internal"),
-            Self::BadRequest => (StatusCode::BAD_REQUEST, "bad_request"),
-            Self::NotWaiting => (StatusCode::CONFLICT, "not_waiting"),
-            Self::Taken => (StatusCode::CONFLICT, "taken"),
-            Self::InCall => (StatusCode::CONFLICT, "in_call"),
-            Self::NoMedia => (StatusCode::SERVICE_UNAVAILABLE, "no_media"),
-            Self::OldPage => (StatusCode::CONFLICT, "old_page"),
-            Self::TooLarge => (StatusCode::PAYLOAD_TOO_LARGE, "too_large"),
-            Self::NotAllowedHere => (StatusCode::FORBIDDEN, "not_allowed_here"),
-            Self::Token => (StatusCode::UNAUTHORIZED, "token"),
-            Self::WrongType => (StatusCode::UNSUPPORTED_MEDIA_TYPE, "wrong_type"),
-            Self::OldSession => (StatusCode::PRECONDITION_FAILED, "old_session"),
-            Self::NoCondition => (StatusCode::PRECONDITION_REQUIRED, "no_condition"),
-            Self::BroadcastsFull => (StatusCode::CONFLICT, "broadcasts_full"),
-            Self::CantEncrypt => (StatusCode::CONFLICT, "cant_encrypt"),
-            Self::NotABooth => (StatusCode::UNAUTHORIZED, "not_a_booth"),
-            Self::NumberUnknown => (StatusCode::NOT_FOUND, "number_unknown"),
-            Self::NotACall => (StatusCode::CONFLICT, "not_a_call"),
-            Self::Locked => (StatusCode::CONFLICT, "locked"),
-            Self::SeatsFull => (StatusCode::CONFLICT, "seats_full"),
-            Self::SeatGone => (StatusCode::CONFLICT, "seat_gone"),
-            Self::LinkBound => (StatusCode::FORBIDDEN, "link_bound"),
-        }
-    }
-
     /// The HTTP status.
     pub(crate) fn status(self) -> StatusCode {
         self.row().0
@@ -222,6 +178,22 @@ impl Refusal {
             status: Some(status),
             ..fault.into()
         })
+    }
+}
+
+/// The JSON that a request brings, or why it brings none. Handlers take it so, and look into it by [`read`] when they know that
+/// whoever sent it may.
+pub(crate) type Body<T> = Result<Json<T>, JsonRejection>;
+
+/// What a request's body says.
+///
+/// # Errors
+/// [`Fault::TooLarge`], or [`Fault::BadRequest`] of `field`, without which the body would say nothing.
+pub(crate) fn read<T>(body: Body<T>, field: &'static str) -> Result<T, Refusal> {
+    match body {
+        Ok(Json(body)) => Ok(body),
+        Err(rejection) if rejection.status() == StatusCode::PAYLOAD_TOO_LARGE => Err(Fault::TooLarge.into()),
+        Err(_) => Err(Refusal::of_field(Fault::BadRequest, field)),
     }
 }
 
@@ -354,7 +326,7 @@ mod tests {
 
     #[test]
     fn every_fault_has_its_texts_in_every_language() {
-        for fault in Fault::ALL {
+        for &fault in Fault::ALL {
             for lang in Lang::ALL {
                 for part in ["title", "message", "advice"] {
                     let text = fault.text(lang, part);

@@ -47,6 +47,14 @@ impl Lang {
         }
     }
 
+    /// What stands between the parts of a list.
+    pub(crate) fn comma(self) -> &'static str {
+        match self {
+            Self::Ja => "、",
+            Self::En => ", ",
+        }
+    }
+
     /// The language of a tag such as `en` or `en-GB`.
     pub(crate) fn of_tag(tag: &str) -> Option<Self> {
         let primary = tag.split('-').next().unwrap_or_default().trim();

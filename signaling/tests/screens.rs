@@ -548,7 +548,7 @@ async fn reports_are_shown_and_what_was_played_is_a_file() {
     for text in [
         "lobby / home",
         "1時間2分",
-        "1000枚のうち、遅れ3枚",
+        "1000コマ（うち遅れ3",
         "300.0 MB",
         "壊れた動画.mp4",
         "再生できない",

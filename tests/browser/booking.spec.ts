@@ -4,9 +4,9 @@ import { mkdirSync } from "node:fs";
 import { join } from "node:path";
 import { after, before, test } from "node:test";
 import type { Browser, BrowserContext, Page } from "playwright-core";
-import { fits, follow, tabTo } from "./keyboard.ts";
+import { follow, tabTo } from "./keyboard.ts";
 import { Office, ROOT } from "./office.ts";
-import { isAccessible, newPerson, newStaff, startBrowser } from "./people.ts";
+import { fits, isAccessible, newPerson, newStaff, startBrowser } from "./people.ts";
 
 const LIMIT_MS = 60_000;
 const SHOTS = process.env.MADOGUCHI_SHOTS ?? join(ROOT, "target/shots/booking");

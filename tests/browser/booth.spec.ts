@@ -5,9 +5,9 @@ import { join } from "node:path";
 import { after, before, test } from "node:test";
 import type { Browser } from "playwright-core";
 import { eventually, Office } from "./office.ts";
-import { fits, press } from "./keyboard.ts";
+import { press } from "./keyboard.ts";
 import { form } from "./papers.ts";
-import { admit, at, hangUp, isAccessible, newPerson, newStaff, type Person, seesAndHears, shot, startBrowser } from "./people.ts";
+import { admit, at, fits, hangUp, isAccessible, newPerson, newStaff, type Person, seesAndHears, shot, startBrowser } from "./people.ts";
 import { Printer } from "./printer.ts";
 
 const PATIENCE_MS = 90_000;

@@ -8,7 +8,7 @@ import { join } from "node:path";
 import { after, before, test } from "node:test";
 import type { Browser, Page } from "playwright-core";
 import { eventually, Office, ROOT } from "./office.ts";
-import { at, isAccessible, newStaff, shot, startBrowser } from "./people.ts";
+import { at, isAccessible, look, newStaff, shot, startBrowser } from "./people.ts";
 
 let office: Office;
 let browser: Browser;
@@ -47,19 +47,6 @@ after(async () => {
   await office?.close();
   if (films) rmSync(films, { recursive: true, force: true });
 });
-
-async function look(page: Page, name: string): Promise<void> {
-  await isAccessible(page, name);
-  await shot(page, `${name}-1280`);
-  for (const width of [390, 320]) {
-    await page.setViewportSize({ width, height: 844 });
-    const wider = await page.evaluate(() => document.documentElement.scrollWidth - document.documentElement.clientWidth);
-    assert.ok(wider <= 0, `${name} is ${wider} pixels too wide at ${width}`);
-    await isAccessible(page, `${name} at ${width} pixels`);
-    if (width === 390) await shot(page, `${name}-390`);
-  }
-  await page.setViewportSize({ width: 1280, height: 800 });
-}
 
 const count = async (area: string) => (await office.areas()).find((one) => one.area === area)?.count;
 

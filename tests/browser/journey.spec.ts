@@ -4,11 +4,11 @@ import { mkdirSync } from "node:fs";
 import { join } from "node:path";
 import { after, before, test } from "node:test";
 import type { Browser, Page } from "playwright-core";
-import { fits, follow, press, seesFocus, tabTo } from "./keyboard.ts";
+import { follow, press, seesFocus, tabTo } from "./keyboard.ts";
 import { Mailbox } from "./mailbox.ts";
 import { eventually, Office, ROOT } from "./office.ts";
 import { form } from "./papers.ts";
-import { at, isAccessible, newPerson, newStaff, type Person, seesAndHears, startBrowser } from "./people.ts";
+import { at, fits, isAccessible, newPerson, newStaff, type Person, seesAndHears, startBrowser } from "./people.ts";
 
 const LIMIT_MS = 90_000;
 const SHOTS = process.env.MADOGUCHI_SHOTS ?? join(ROOT, "target/shots/journey");

@@ -67,12 +67,3 @@ export async function press(page: Page, to: Locator, key: "Enter" | "Space" = "E
   await tabTo(page, to, way);
   await page.keyboard.press(key);
 }
-
-/** Nothing has to be moved sideways to be read (WCAG 1.4.10). */
-export async function fits(page: Page, what: string): Promise<void> {
-  const [wide, room] = await page.evaluate(() => {
-    const { scrollWidth, clientWidth } = document.documentElement;
-    return [scrollWidth, clientWidth];
-  });
-  assert.ok((wide ?? 0) <= (room ?? 0), `${what}: ${wide} points on ${room}`);
-}

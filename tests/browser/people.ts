@@ -352,4 +352,27 @@ export async function shot(page: Page, name: string): Promise<void> {
   await page.screenshot({ path: join(folder, `${name}.png`) });
 }
 
+/** Nothing has to be moved sideways to be read (WCAG 1.4.10). */
+export async function fits(page: Page, what: string): Promise<void> {
+  const [wide, room] = await page.evaluate(() => {
+    const { scrollWidth, clientWidth } = document.documentElement;
+    return [scrollWidth, clientWidth] as const;
+  });
+  if (wide > room) throw new Error(`${what}: ${wide} points wide on ${room}`);
+}
+
+/** Looks at a page as it is, on a phone and on the narrowest one: nothing sticks out, axe-core finds nothing, pictures are kept. */
+export async function look(page: Page, name: string): Promise<void> {
+  const size = page.viewportSize();
+  await isAccessible(page, name);
+  await shot(page, name);
+  for (const width of [390, 320]) {
+    await page.setViewportSize({ width, height: 720 });
+    await fits(page, `${name} at ${width} points`);
+    await isAccessible(page, `${name} at ${width} points`);
+    await shot(page, `${name}-${width}`);
+  }
+  if (size) await page.setViewportSize(size);
+}
+
 export { ROOT };

@@ -5,7 +5,7 @@ import { gzipSync } from "node:zlib";
 import { after, before, test } from "node:test";
 import type { Browser, Page } from "playwright-core";
 import { eventually, Office } from "./office.ts";
-import { at, isAccessible, newLink, newPerson, newStaff, received, shot, startBrowser } from "./people.ts";
+import { at, fits, isAccessible, newLink, newPerson, newStaff, received, shot, startBrowser } from "./people.ts";
 
 /** Other work may share the machine. */
 const PATIENCE_MS = 90_000;
@@ -162,7 +162,7 @@ test("each thing that can be wrong is said in plain words, with a drawing, on th
     assert.equal(await trouble.getAttribute("data-problem"), problem, name);
     assert.match(await page.innerText("body"), words, name);
     await at(page, "drawing").waitFor();
-    assert.equal(await page.evaluate(() => document.documentElement.scrollWidth > document.documentElement.clientWidth), false, `${name}: nothing sticks out`);
+    await fits(page, name);
     await isAccessible(page, name);
     await shot(page, `check-${name}`);
     if (name === "line") {

@@ -9,8 +9,9 @@ import { join } from "node:path";
 import { after, before, test } from "node:test";
 import { promisify } from "node:util";
 import type { Browser, Page } from "playwright-core";
+import { press } from "./keyboard.ts";
 import { eventually, Office } from "./office.ts";
-import { at, isAccessible, newPerson, shot, startBrowser } from "./people.ts";
+import { at, look, newPerson, startBrowser } from "./people.ts";
 import { differs, readPng, share } from "./picture.ts";
 
 const run = promisify(execFile);
@@ -104,29 +105,7 @@ function pageOnShow(): Promise<string> {
   });
 }
 
-async function look(page: Page, name: string): Promise<void> {
-  const size = page.viewportSize();
-  await isAccessible(page, name);
-  await shot(page, name);
-  await page.setViewportSize({ width: 320, height: 720 });
-  const wider = await page.evaluate(() => document.documentElement.scrollWidth - document.documentElement.clientWidth);
-  assert.ok(wider <= 0, `${name} is ${wider} pixels too wide at 320`);
-  await isAccessible(page, `${name} at 320 pixels`);
-  await shot(page, `${name}-320`);
-  if (size) await page.setViewportSize(size);
-}
-
 const key = (page: Page, choice: string) => page.locator(`button[name="choice"][value="${choice}"]`);
-
-/** Goes on by Tab until what has the focus is this key, and presses it. */
-async function pressByKeyboard(page: Page, choice: string): Promise<void> {
-  for (let n = 0; n < 40; n++) {
-    await page.keyboard.press("Tab");
-    const here = await page.evaluate(() => (document.activeElement as HTMLButtonElement | null)?.value);
-    if (here === choice) return page.keyboard.press("Enter");
-  }
-  throw new Error(`no Tab leads to ${choice}`);
-}
 
 test("a phone reads the code, presses, and the screen's picture changes", async (t) => {
   const address = await eventually("the screen shows a code", () => code("remote-code"), 60_000);
@@ -155,7 +134,7 @@ test("a phone reads the code, presses, and the screen's picture changes", async 
   await key(page, "back").waitFor();
   assert.equal(await key(page, "zei").count(), 0, "the phone follows the screen");
   await look(page, "remote-zei");
-  await pressByKeyboard(page, "back");
+  await press(page, key(page, "back"));
   await key(page, "zei").waitFor();
   assert.equal(await pageOnShow(), "home");
 

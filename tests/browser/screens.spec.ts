@@ -7,8 +7,9 @@ import { join } from "node:path";
 import { after, before, test } from "node:test";
 import { promisify } from "node:util";
 import type { Browser, Page } from "playwright-core";
+import { press } from "./keyboard.ts";
 import { eventually, Office, ROOT } from "./office.ts";
-import { at, isAccessible, newStaff, shot, startBrowser } from "./people.ts";
+import { at, look, newStaff, shot, startBrowser } from "./people.ts";
 import { differs, readPng, share, spread } from "./picture.ts";
 
 let office: Office;
@@ -49,32 +50,10 @@ async function snapshot(name: string) {
   return readPng(file);
 }
 
-async function look(page: Page, name: string): Promise<void> {
-  const size = page.viewportSize();
-  await isAccessible(page, name);
-  await shot(page, name);
-  await page.setViewportSize({ width: 320, height: 720 });
-  const wider = await page.evaluate(() => document.documentElement.scrollWidth - document.documentElement.clientWidth);
-  assert.ok(wider <= 0, `${name} is ${wider} pixels too wide at 320`);
-  await isAccessible(page, `${name} at 320 pixels`);
-  await shot(page, `${name}-320`);
-  if (size) await page.setViewportSize(size);
-}
-
 const BLUE = [0x00, 0x17, 0xc1] as const;
 /** Where the page with the code has it, and the whole picture. */
 const CODE = { x: 64, y: 224, width: 1152, height: 190 };
 const PICTURE = join(ROOT, "signage-player/tests/golden/board-en.png");
-
-/** Goes on by Tab until what has the focus is the button with this name, and presses it. */
-async function pressByKeyboard(page: Page, name: string): Promise<void> {
-  for (let n = 0; n < 80; n++) {
-    await page.keyboard.press("Tab");
-    const here = await page.evaluate(() => (document.activeElement as HTMLElement | null)?.innerText?.trim());
-    if (here === name) return page.keyboard.press("Enter");
-  }
-  throw new Error(`no Tab leads to ${name}`);
-}
 
 test("a new screen is paired, filled, looked at, told something urgent, and revoked", async () => {
   const code = await eventually("the player shows a code", () => codes()[0], 60_000);
@@ -90,7 +69,7 @@ test("a new screen is paired, filled, looked at, told something urgent, and revo
   await page.locator("#name").fill("2階 待合");
   await page.locator("#place").fill("2階 東側");
   await page.keyboard.press("Enter");
-  await page.locator("#pair-error").waitFor();
+  await page.locator("#error").waitFor();
   await look(page, "screens-wrong-code");
   await page.locator("#code").fill(code);
   await at(page, "pair").click();
@@ -122,7 +101,7 @@ test("a new screen is paired, filled, looked at, told something urgent, and revo
   await page.locator("#s-2").fill("3600");
   await page.locator("#playlist").click();
   // Its first "up" that isn't disabled is the second item's.
-  await pressByKeyboard(page, "上へ");
+  await press(page, page.locator('button[value="up-1"]'));
   await eventually("the second is the first", async () => {
     const first = page.locator(".playlist li").first();
     return (await first.getAttribute("data-name")) === "board-en.png";

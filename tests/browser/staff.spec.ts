@@ -3,9 +3,9 @@
 import assert from "node:assert/strict";
 import { createHmac } from "node:crypto";
 import { after, before, test } from "node:test";
-import type { Browser, Page } from "playwright-core";
+import type { Browser } from "playwright-core";
 import { eventually, Office } from "./office.ts";
-import { at, isAccessible, newPerson, startBrowser, type Person, shot } from "./people.ts";
+import { at, look, newPerson, type Person, startBrowser } from "./people.ts";
 
 let office: Office;
 let browser: Browser;
@@ -40,21 +40,6 @@ async function logIn(person: Person, id: string, password: string): Promise<void
   await person.page.locator("input[name=id]").fill(id);
   await person.page.locator("input[name=password]").fill(password);
   await person.page.locator("form button[type=submit]").first().click();
-}
-
-/** Looks at a page as it is, on a phone and on the narrowest one. */
-async function look(page: Page, name: string): Promise<void> {
-  const size = page.viewportSize();
-  await isAccessible(page, name);
-  await shot(page, name);
-  for (const width of [390, 320]) {
-    await page.setViewportSize({ width, height: 720 });
-    const wider = await page.evaluate(() => document.documentElement.scrollWidth - document.documentElement.clientWidth);
-    assert.ok(wider <= 0, `${name} is ${wider} pixels too wide at ${width}`);
-    if (width === 320) await isAccessible(page, `${name} at 320 pixels`);
-    await shot(page, `${name}-${width}`);
-  }
-  if (size) await page.setViewportSize(size);
 }
 
 test("from an invitation to a login with a second factor, and out at once when disabled", async () => {

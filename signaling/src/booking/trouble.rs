@@ -14,62 +14,41 @@ use store::StoreError;
 use super::language::Tongue;
 use super::leaf::Leaf;
 use crate::app::App;
-use crate::problem::{Fault, Refusal, Told, html};
+use crate::problem::{Fault, Refusal, Told, faults, html};
 
-/// A kind of trouble. Its texts are `p.KEY.title` and `.text` in the booking catalogues.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub(crate) enum Kind {
-    /// The slot has passed, or closed.
-    SlotPast,
-    /// The slot has no room.
-    SlotFull,
-    /// There is no such slot.
-    SlotNone,
-    /// Nothing was booked, and nothing will be.
-    NotBooked,
-    /// It isn't known yet whether it was booked; the page asks again by itself.
-    Checking,
-    /// It was changed at the same time: nothing was done.
-    Unchanged,
-    /// Redis' answer was lost: the appointment's page says how it stands.
-    Unsure,
-    /// Too near to be changed by oneself.
-    TooLate,
-    /// There is no such link.
-    LinkUnknown,
-    /// There is no such language.
-    LanguageUnknown,
-    /// There is no such page or service.
-    NotFound,
-    /// Redis is away, and nothing was done.
-    StoreDown,
-    /// Too many attempts.
-    TooMany,
-    /// The form can't be understood, or isn't ours.
-    BadRequest,
-    /// Our own fault.
-    Internal,
-}
-
-impl Kind {
-    fn row(self) -> (StatusCode, &'static str) {
-        match self {
-            Self::SlotPast => (StatusCode::CONFLICT, "slot_past"),
-            Self::SlotFull => (StatusCode::CONFLICT, "slot_full"),
-            Self::SlotNone => (StatusCode::CONFLICT, "slot_none"),
-            Self::NotBooked => (StatusCode::SERVICE_UNAVAILABLE, "not_booked"),
-            Self::Checking => (StatusCode::SERVICE_UNAVAILABLE, "checking"),
-            Self::Unchanged => (StatusCode::CONFLICT, "unchanged"),
-            Self::Unsure => (StatusCode::SERVICE_UNAVAILABLE, "unsure"),
-            Self::TooLate => (StatusCode::CONFLICT, "too_late"),
-            Self::LinkUnknown => (StatusCode::NOT_FOUND, "link_unknown"),
-            Self::LanguageUnknown => (StatusCode::BAD_REQUEST, "language_unknown"),
-            Self::NotFound => (StatusCode::NOT_FOUND, "not_found"),
-            Self::StoreDown => (StatusCode::SERVICE_UNAVAILABLE, "store_down"),
-            Self::TooMany => (StatusCode::TOO_MANY_REQUESTS, "too_many"),
-            Self::BadRequest => (StatusCode::BAD_REQUEST, "bad_request"),
-            Self::Internal => (StatusCode::INTERNAL_SERVER_ERROR, "internal"),
-        }
+faults! {
+    /// A kind of trouble. Its texts are `p.KEY.title` and `.text` in the booking catalogues.
+    Kind {
+        /// The slot has passed, or closed.
+        SlotPast => CONFLICT, "slot_past";
+        /// The slot has no room.
+        SlotFull => CONFLICT, "slot_full";
+        /// There is no such slot.
+        SlotNone => CONFLICT, "slot_none";
+        /// Nothing was booked, and nothing will be.
+        NotBooked => SERVICE_UNAVAILABLE, "not_booked";
+        /// It isn't known yet whether it was booked; the page asks again by itself.
+        Checking => SERVICE_UNAVAILABLE, "checking";
+        /// It was changed at the same time: nothing was done.
+        Unchanged => CONFLICT, "unchanged";
+        /// Redis' answer was lost: the appointment's page says how it stands.
+        Unsure => SERVICE_UNAVAILABLE, "unsure";
+        /// Too near to be changed by oneself.
+        TooLate => CONFLICT, "too_late";
+        /// There is no such link.
+        LinkUnknown => NOT_FOUND, "link_unknown";
+        /// There is no such language.
+        LanguageUnknown => BAD_REQUEST, "language_unknown";
+        /// There is no such page or service.
+        NotFound => NOT_FOUND, "not_found";
+        /// Redis is away, and nothing was done.
+        StoreDown => SERVICE_UNAVAILABLE, "store_down";
+        /// Too many attempts.
+        TooMany => TOO_MANY_REQUESTS, "too_many";
+        /// The form can't be understood, or isn't ours.
+        BadRequest => BAD_REQUEST, "bad_request";
+        /// Our own fault.
+        Internal => INTERNAL_SERVER_ERROR, "internal";
     }
 }
 
@@ -249,24 +228,7 @@ mod tests {
 
     #[test]
     fn every_trouble_has_its_texts() {
-        use Kind::*;
-        for kind in [
-            SlotPast,
-            SlotFull,
-            SlotNone,
-            NotBooked,
-            Checking,
-            Unchanged,
-            Unsure,
-            TooLate,
-            LinkUnknown,
-            LanguageUnknown,
-            NotFound,
-            StoreDown,
-            TooMany,
-            BadRequest,
-            Internal,
-        ] {
+        for kind in Kind::ALL {
             for tongue in Tongue::ALL {
                 for part in ["title", "text"] {
                     let key = format!("p.{}.{part}", kind.row().1);

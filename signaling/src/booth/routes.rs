@@ -3,7 +3,6 @@
 use std::sync::Arc;
 
 use askama::Template;
-use axum::extract::rejection::JsonRejection;
 use axum::extract::{DefaultBodyLimit, Path, State};
 use axum::http::{HeaderMap, StatusCode, Uri};
 use axum::response::{IntoResponse, Response};
@@ -22,7 +21,7 @@ use crate::app::App;
 use crate::booking;
 use crate::consultation::service;
 use crate::page::{Page, in_language};
-use crate::problem::{Fault, Refusal, html};
+use crate::problem::{Body, Fault, Refusal, html, read};
 use crate::security;
 use crate::visitor::Visitor;
 
@@ -131,12 +130,12 @@ async fn register(
     headers: HeaderMap,
     uri: Uri,
     jar: CookieJar,
-    wanted: Result<Json<Registration>, JsonRejection>,
+    wanted: Body<Registration>,
 ) -> Result<Response, Refusal> {
     if !security::is_own_origin(&headers, &uri, &app.config.web.public_url, false) {
         return Err(Fault::NotAllowedHere.into());
     }
-    let Json(wanted) = wanted.map_err(|_| Refusal::of_field(Fault::BadRequest, "token"))?;
+    let wanted = read(wanted, "token")?;
     let booth = session::of_token(&app, &wanted.token).ok_or(Fault::NotABooth)?;
     tracing::info!(booth = %booth.id, "a browser is a booth's now");
     Ok((jar.add(cookie(&app, &booth)?), StatusCode::NO_CONTENT).into_response())
@@ -155,9 +154,9 @@ struct Begun {
 }
 
 /// Somebody sat down and pressed the button.
-async fn call(at: AtBooth, wanted: Result<Json<Wanted>, JsonRejection>) -> Result<Response, Refusal> {
+async fn call(at: AtBooth, wanted: Body<Wanted>) -> Result<Response, Refusal> {
     let refused = || Refusal::of_field(Fault::BadRequest, "section");
-    let Json(wanted) = wanted.map_err(|_| refused())?;
+    let wanted = read(wanted, "section")?;
     let section = SectionId::new(wanted.section)
         .ok()
         .filter(|id| at.app.config.section(id).is_some() && may_call(&at.booth, id))
@@ -194,12 +193,8 @@ enum Answered {
 
 /// Somebody sat down who was told a number on the telephone: their appointment's call begins here. Of whatever section: it
 /// was staff who booked it.
-async fn number(
-    at: AtBooth,
-    visitor: Visitor,
-    wanted: Result<Json<Numbered>, JsonRejection>,
-) -> Result<Response, Refusal> {
-    let Json(Numbered { number }) = wanted.map_err(|_| Refusal::of_field(Fault::BadRequest, "number"))?;
+async fn number(at: AtBooth, visitor: Visitor, wanted: Body<Numbered>) -> Result<Response, Refusal> {
+    let Numbered { number } = read(wanted, "number")?;
     let answer = match booking::at_booth(&at.app, visitor.address, &number).await? {
         booking::AtBooth::Call { code, section } => {
             let named = at.app.config.section(&section);
@@ -221,11 +216,8 @@ struct Pages {
 }
 
 /// Prints pages that staff sent to the booth, and says how many: the page asks for the others when those are done. They were encrypted up to its browser; from there on they aren't.
-async fn print(at: AtBooth, pages: Result<Json<Pages>, JsonRejection>) -> Result<Response, Refusal> {
-    let Json(Pages { pages }) = pages.map_err(|rejection| match rejection.status() {
-        StatusCode::PAYLOAD_TOO_LARGE => Refusal::from(Fault::TooLarge),
-        _ => Refusal::of_field(Fault::BadRequest, "pages"),
-    })?;
+async fn print(at: AtBooth, pages: Body<Pages>) -> Result<Response, Refusal> {
+    let Pages { pages } = read(pages, "pages")?;
     let printer = printer_of(&at.booth)?;
     let decoded: Option<Vec<Vec<u8>>> = pages
         .iter()

@@ -2,7 +2,6 @@
 
 use std::sync::Arc;
 
-use axum::extract::rejection::JsonRejection;
 use axum::extract::{Path, State};
 use axum::http::{HeaderMap, StatusCode, Uri};
 use axum::response::{IntoResponse, Response};
@@ -18,7 +17,7 @@ use super::wire::whep_address;
 use super::{rules, service};
 use crate::app::App;
 use crate::audit;
-use crate::problem::{Fault, Refusal};
+use crate::problem::{Body, Fault, Refusal, read};
 use crate::staff::LoggedIn;
 use crate::staff::rights::{Right, Thing};
 
@@ -71,14 +70,11 @@ async fn create(
     staff: LoggedIn,
     headers: HeaderMap,
     uri: Uri,
-    wanted: Result<Json<Wanted>, JsonRejection>,
+    wanted: Body<Wanted>,
 ) -> Result<Response, Refusal> {
     staff.check_request(&app, &headers, &uri)?;
     staff.check(Right::MakeBroadcasts, Thing::OFFICE)?;
-    let Json(wanted) = wanted.map_err(|rejection| match rejection.status() {
-        StatusCode::PAYLOAD_TOO_LARGE => Refusal::from(Fault::TooLarge),
-        _ => Fault::BadRequest.into(),
-    })?;
+    let wanted = read(wanted, "title")?;
     let title = rules::title(&wanted.title).ok_or(Refusal::of_field(Fault::BadRequest, "title"))?;
     let lasts = rules::lasts(wanted.minutes).ok_or(Refusal::of_field(Fault::BadRequest, "minutes"))?;
     let now = runtime::now();

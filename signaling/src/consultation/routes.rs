@@ -3,7 +3,6 @@
 use std::sync::Arc;
 
 use askama::Template;
-use axum::extract::rejection::JsonRejection;
 use axum::extract::{Path, Query, State};
 use axum::http::{HeaderMap, HeaderName, StatusCode, Uri};
 use axum::response::{IntoResponse, Response};
@@ -19,7 +18,7 @@ use super::{acts, people, rules, service};
 use crate::app::App;
 use crate::booking::{self, Entered};
 use crate::page::{Page, in_language};
-use crate::problem::{Fault, Refusal, html};
+use crate::problem::{Body, Fault, Refusal, html, read};
 use crate::security;
 use crate::staff::LoggedIn;
 use crate::staff::rights::{Right, Thing};
@@ -137,13 +136,10 @@ async fn create(
     staff: LoggedIn,
     headers: HeaderMap,
     uri: Uri,
-    wanted: Result<Json<Wanted>, JsonRejection>,
+    wanted: Body<Wanted>,
 ) -> Result<Response, Refusal> {
     staff.check_request(&app, &headers, &uri)?;
-    let Json(wanted) = wanted.map_err(|rejection| match rejection.status() {
-        StatusCode::PAYLOAD_TOO_LARGE => Refusal::from(Fault::TooLarge),
-        _ => Refusal::of_field(Fault::BadRequest, "section"),
-    })?;
+    let wanted = read(wanted, "section")?;
     let section = SectionId::new(wanted.section)
         .ok()
         .filter(|id| app.config.section(id).is_some())
@@ -195,13 +191,8 @@ async fn over(visitor: &Visitor, headers: &HeaderMap, uri: &Uri, code: &str) -> 
 }
 
 /// POST /api/consultations/goodbye
-async fn goodbye(
-    visitor: Visitor,
-    headers: HeaderMap,
-    uri: Uri,
-    asked: Result<Json<OfLink>, JsonRejection>,
-) -> Result<Response, Refusal> {
-    let Json(asked) = asked.map_err(|_| Refusal::of_field(Fault::BadRequest, "code"))?;
+async fn goodbye(visitor: Visitor, headers: HeaderMap, uri: Uri, asked: Body<OfLink>) -> Result<Response, Refusal> {
+    let asked = read(asked, "code")?;
     let record = over(&visitor, &headers, &uri, &asked.code).await?;
     let (store, office) = (&visitor.app.store, &visitor.app.config.office.id);
     let notes = store::notes::get(&store.ledger, office, &record.id).await?;
@@ -220,13 +211,8 @@ struct Rated {
 }
 
 /// POST /api/consultations/rating
-async fn rate(
-    visitor: Visitor,
-    headers: HeaderMap,
-    uri: Uri,
-    rated: Result<Json<Rated>, JsonRejection>,
-) -> Result<Response, Refusal> {
-    let Json(rated) = rated.map_err(|_| Refusal::of_field(Fault::BadRequest, "score"))?;
+async fn rate(visitor: Visitor, headers: HeaderMap, uri: Uri, rated: Body<Rated>) -> Result<Response, Refusal> {
+    let rated = read(rated, "score")?;
     let record = over(&visitor, &headers, &uri, &rated.code).await?;
     service::rate(&visitor.app, &record, rated.score, runtime::now()).await?;
     Ok(StatusCode::NO_CONTENT.into_response())

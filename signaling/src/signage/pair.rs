@@ -5,7 +5,6 @@ use std::sync::Arc;
 
 use axum::Json;
 use axum::extract::State;
-use axum::extract::rejection::JsonRejection;
 use axum::http::{HeaderMap, StatusCode};
 use axum::response::{IntoResponse, Response};
 use protocol::screen::pairing::{Ask, Denied, Me, Offer, Paired, Why};
@@ -13,7 +12,7 @@ use store::screens::pairing::{self, Answer};
 
 use super::screen_of;
 use crate::app::App;
-use crate::problem::{Fault, Refusal, Told};
+use crate::problem::{Body, Fault, Refusal, Told, read};
 use crate::visitor::Visitor;
 
 /// POST /api/screens/pair
@@ -36,11 +35,8 @@ pub(super) async fn begin(visitor: Visitor) -> Result<Response, Refusal> {
 }
 
 /// POST /api/screens/pair/token
-pub(super) async fn token(
-    State(app): State<Arc<App>>,
-    ask: Result<Json<Ask>, JsonRejection>,
-) -> Result<Response, Refusal> {
-    let Json(ask) = ask.map_err(|_| Refusal::of_field(Fault::BadRequest, "device_code"))?;
+pub(super) async fn token(State(app): State<Arc<App>>, ask: Body<Ask>) -> Result<Response, Refusal> {
+    let ask = read(ask, "device_code")?;
     let (ledger, office) = (&app.store.ledger, &app.config.office.id);
     let why = match pairing::ask(ledger, office, &ask.device_code, runtime::now()).await? {
         Answer::Paired { screen, token } => {

@@ -81,10 +81,7 @@ pub(super) fn section_names(app: &App, lang: Lang, sections: &[SectionId]) -> St
     if names.is_empty() {
         lang.catalogue().text("me.none").to_owned()
     } else {
-        names.join(match lang {
-            Lang::Ja => "、",
-            Lang::En => ", ",
-        })
+        names.join(lang.comma())
     }
 }
 

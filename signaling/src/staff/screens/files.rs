@@ -80,7 +80,10 @@ async fn shown(
     let screens = store::screens::all(ledger, office).await?;
     let users = |sha256: &str| {
         let names = screens.values().filter(|screen| uses(screen, sha256));
-        names.map(|screen| screen.name.as_str()).collect::<Vec<_>>().join("、")
+        names
+            .map(|screen| screen.name.as_str())
+            .collect::<Vec<_>>()
+            .join(lang.comma())
     };
     let size = all.iter().map(|file| file.content.size).sum();
     let rows = all.into_iter().map(|file| Row {

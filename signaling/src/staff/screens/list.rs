@@ -37,6 +37,8 @@ struct ListPage {
     draft: Draft,
     done: Option<String>,
     error: Option<&'static str>,
+    /// The field that the error is about; empty: none.
+    wrong: &'static str,
 }
 
 struct Row {
@@ -75,15 +77,24 @@ pub(super) struct Asked {
     removed: Option<String>,
 }
 
+/// The field that an error is about, by the key of its words; empty: none.
+pub(super) fn field_of(error: Option<&str>) -> &'static str {
+    match error {
+        Some("screens.error.code_form" | "screens.error.code") => "code",
+        Some("screens.error.choose") => "screen",
+        Some("screens.error.name") => "name",
+        Some("screens.error.place") => "place",
+        _ => "",
+    }
+}
+
 /// What a screen shows, in words.
 pub(super) fn shows_word(app: &App, lang: Lang, one: &One) -> String {
     let texts = lang.catalogue();
     match one.record.as_ref().and_then(|record| record.shows.as_ref()) {
-        Some(shows) => format!(
-            "{}: {}",
-            texts.counted("screens.version", shows.version),
-            shows.manifest.layout.name
-        ),
+        Some(shows) => texts
+            .counted("screens.version", shows.version)
+            .replace("{layout}", &shows.manifest.layout.name),
         None if one.is_configured && app.library.digest(&one.id).is_some() => {
             texts.text("screens.shows.configured").to_owned()
         }
@@ -123,6 +134,7 @@ async fn shown(visitor: &Visitor, staff: &LoggedIn, said: Said) -> Result<Respon
         rows,
         draft: said.draft,
         done: said.done,
+        wrong: field_of(said.error),
         error: said.error.map(|key| lang.catalogue().text(key)),
     })?;
     Ok(answered(page, is_refused))

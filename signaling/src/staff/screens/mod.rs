@@ -1,6 +1,7 @@
 //! /staff/screens: the office's screens, for admins (`list`, `one`, `playlist`), the files that they show (`files`), and what
 //! the office tells on them (`notices`), for leads too. All of it works without a script.
 
+mod again;
 mod csv;
 mod files;
 mod list;
@@ -156,7 +157,7 @@ async fn seen(app: &App) -> BTreeMap<ScreenId, Seen> {
     seen.unwrap_or_default()
 }
 
-/// screens-tabs.html
+/// screens-head.html
 struct Tabs {
     /// `screens`, `files` or `notices`.
     here: &'static str,

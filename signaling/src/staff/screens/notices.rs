@@ -41,6 +41,8 @@ struct NoticesPage {
     until: String,
     done: Option<&'static str>,
     error: Option<&'static str>,
+    /// The field that the error is about; empty: none.
+    wrong: &'static str,
 }
 
 struct Row {
@@ -119,10 +121,10 @@ fn row(app: &App, lang: Lang, posted: &Posted, screens: &[One], now: UnixMillis)
     } else {
         ("now", texts.text("notices.state.now"))
     };
-    let until = posted.notice.until.map_or_else(
-        || texts.text("notices.until.open").to_owned(),
-        |until| time_word(app, until),
-    );
+    let times = match posted.notice.until {
+        Some(until) => texts.text("notices.times").replace("{b}", &time_word(app, until)),
+        None => texts.text("notices.times.open").to_owned(),
+    };
     let names = posted.screens.iter().map(|id| {
         let one = screens.iter().find(|one| one.id == *id);
         one.map_or(id.as_str(), |one| one.name.as_str())
@@ -134,11 +136,11 @@ fn row(app: &App, lang: Lang, posted: &Posted, screens: &[One], now: UnixMillis)
         urgency_word: urgency_word(lang, posted.notice.urgency),
         state,
         state_word,
-        times: format!("{} – {until}", time_word(app, posted.from)),
+        times: times.replace("{a}", &time_word(app, posted.from)),
         screens: if posted.screens.is_empty() {
             texts.text("notices.screens.all").to_owned()
         } else {
-            names.collect::<Vec<_>>().join("、")
+            names.collect::<Vec<_>>().join(lang.comma())
         },
         by: posted.by.to_string(),
     }
@@ -193,6 +195,11 @@ async fn shown(
         from: of("from"),
         until: of("until"),
         done: done.map(|key| texts.text(key)),
+        wrong: match error {
+            Some("notices.error.ja") => "ja",
+            Some("notices.error.until") => "until",
+            _ => "",
+        },
         error: error.map(|key| texts.text(key)),
     })?;
     Ok(answered(page, error.is_some()))

@@ -14,7 +14,8 @@ use store::screens::{self, Condition, Orientation, Screen};
 use super::super::form::Sent;
 use super::super::nav::{Nav, time_word, zone};
 use super::super::session::LoggedIn;
-use super::list::{LONGEST, first_record, shows_word};
+use super::again::{Line, Refused};
+use super::list::{LONGEST, field_of, first_record, shows_word};
 use super::live::{BroadcastChoice, Typed};
 use super::playlist::{Entry, FileChoice, LayoutChoice, VersionRow};
 use super::when::WhenForm;
@@ -60,6 +61,10 @@ struct ScreenPage {
     bundle_key: String,
     done: Option<&'static str>,
     error: Option<&'static str>,
+    /// The field of the screen's own form that the error is about; empty: none.
+    wrong_field: &'static str,
+    /// All that is wrong with the playlist's form.
+    wrong: Vec<Line>,
 }
 
 struct FaultRow {
@@ -144,7 +149,8 @@ fn facts(app: &App, lang: Lang, condition: &Condition) -> Vec<(&'static str, Str
         ));
     }
     if let Some(offset) = health.clock_offset_ms {
-        facts.push((texts.text("screens.health.clock"), format!("{offset} ms")));
+        let offset = texts.counted("screens.health.clock_ms", offset);
+        facts.push((texts.text("screens.health.clock"), offset));
     }
     if let Some(group) = &health.group {
         facts.push((texts.text("screens.health.group"), group_word(lang, group)));
@@ -183,7 +189,12 @@ pub(super) async fn shown(
     done: Option<&'static str>,
     error: Option<&'static str>,
 ) -> Result<Response, Refusal> {
-    shown_with(visitor, staff, id, done, error, Typed::default()).await
+    let said = Said {
+        done,
+        error,
+        ..Said::default()
+    };
+    render(visitor, staff, id, said).await
 }
 
 /// The same, with what was typed to add a live picture.
@@ -191,10 +202,48 @@ pub(super) async fn shown_with(
     visitor: &Visitor,
     staff: &LoggedIn,
     id: &ScreenId,
+    error: &'static str,
+    typed: Typed,
+) -> Result<Response, Refusal> {
+    let said = Said {
+        error: Some(error),
+        typed,
+        ..Said::default()
+    };
+    render(visitor, staff, id, said).await
+}
+
+/// The same with a playlist's form that can't be taken, as it was sent.
+pub(super) async fn shown_again(
+    visitor: &Visitor,
+    staff: &LoggedIn,
+    id: &ScreenId,
+    refused: Refused,
+) -> Result<Response, Refusal> {
+    let said = Said {
+        typed: Typed::of(&refused.fields),
+        refused: Some(refused),
+        ..Said::default()
+    };
+    render(visitor, staff, id, said).await
+}
+
+/// What the page says of what was done, and what it shows again.
+#[derive(Default)]
+struct Said {
     done: Option<&'static str>,
     error: Option<&'static str>,
     typed: Typed,
-) -> Result<Response, Refusal> {
+    refused: Option<Refused>,
+}
+
+async fn render(visitor: &Visitor, staff: &LoggedIn, id: &ScreenId, said: Said) -> Result<Response, Refusal> {
+    let Said {
+        done,
+        error,
+        typed,
+        refused,
+    } = said;
     let (app, lang) = (&visitor.app, visitor.lang);
     let (store, office) = (&app.store.live, &app.config.office.id);
     let one = found(app, lang, id).await?;
@@ -204,11 +253,19 @@ pub(super) async fn shown_with(
     let condition = screens::condition(store, office, id).await.ok().flatten();
     let picture_at = screens::picture_at(store, office, id).await.ok().flatten();
     let files = store::screens::files::all(&app.store.ledger, office).await?;
-    let draft = one
-        .record
-        .as_ref()
-        .map(|record| record.draft.clone())
-        .unwrap_or_default();
+    let kept = one.record.as_ref().map(|record| &record.draft);
+    let draft = refused.as_ref().map(|refused| &refused.draft).or(kept);
+    let draft = draft.cloned().unwrap_or_default();
+    let (mut entries, mut on) = (
+        playlist::entries(app, lang, &draft, &files),
+        playlist::on(app, lang, &draft),
+    );
+    let mut wrong = Vec::new();
+    if let Some(refused) = &refused {
+        refused.mark(lang, &mut entries, &mut on);
+        wrong = refused.lines(lang, &entries);
+    }
+    let is_refused = error.is_some() || !wrong.is_empty();
     let shows = one.record.as_ref().and_then(|record| record.shows.as_ref());
     let texts = lang.catalogue();
     let (page, nav) = frame(visitor, staff, &format!("/staff/screens/one/{id}"));
@@ -247,8 +304,8 @@ pub(super) async fn shown_with(
             .collect(),
         picture_at: picture_at.map(|at| time_word(app, at)),
         layouts: playlist::layout_choices(app, &draft, one.orientation).await,
-        entries: playlist::entries(app, lang, &draft, &files),
-        on: playlist::on(app, lang, &draft),
+        entries,
+        on,
         versions: playlist::versions(app, one.record.as_ref()),
         files: playlist::file_choices(lang, &files),
         broadcasts: live::choices(visitor, &typed).await?,
@@ -258,9 +315,11 @@ pub(super) async fn shown_with(
         name: one.name,
         place: one.place,
         done: done.map(|key| texts.text(key)),
+        wrong_field: field_of(error),
         error: error.map(|key| texts.text(key)),
+        wrong,
     })?;
-    Ok(answered(page, error.is_some()))
+    Ok(answered(page, is_refused))
 }
 
 /// GET /staff/screens/one/{id}

@@ -15,9 +15,10 @@ use store::screens::{Arrangement, Chosen, Edition, LivePicture, Orientation, Pub
 use super::super::form::Sent;
 use super::super::nav::{Fields, time_word, zone};
 use super::super::session::LoggedIn;
+use super::again::Refused;
 use super::live::{self, Typed};
-use super::one::{done, screen_id, shown, shown_with, tell, write};
-use super::when::{self, WhenForm};
+use super::one::{done, screen_id, shown, shown_again, shown_with, tell, write};
+use super::when::{self, WhenForm, Wrong};
 use super::{bytes_word, check_admin};
 use crate::app::App;
 use crate::problem::{Fault, Refusal};
@@ -29,6 +30,8 @@ use crate::visitor::Visitor;
 const MOST: usize = 100;
 /// How long a picture may stand, in seconds.
 const SECONDS: std::ops::RangeInclusive<u32> = 3..=3600;
+/// The field of an item's seconds has this before the item's number.
+pub(super) const SECONDS_ID: &str = "s";
 /// How long it stands when nobody said otherwise.
 const USUAL: u32 = 10;
 /// How long something live is shown then.
@@ -45,7 +48,9 @@ pub(super) struct Entry {
     pub(super) kind: &'static str,
     pub(super) is_picture: bool,
     /// `None`: it lasts as long as it lasts.
-    pub(super) seconds: Option<u32>,
+    pub(super) seconds: Option<String>,
+    /// What is wrong with the seconds, in words.
+    pub(super) seconds_fault: Option<&'static str>,
     pub(super) is_first: bool,
     pub(super) is_last: bool,
     pub(super) when: WhenForm,
@@ -108,7 +113,8 @@ pub(super) fn entries(app: &App, lang: Lang, draft: &Arrangement, files: &BTreeM
             url: chosen.live.as_ref().map(|picture| picture.url.clone()),
             kind,
             is_picture: media_type.starts_with("image/"),
-            seconds: (!media_type.starts_with("video/")).then_some(chosen.seconds),
+            seconds: (!media_type.starts_with("video/")).then(|| chosen.seconds.to_string()),
+            seconds_fault: None,
             is_first: at == 0,
             is_last: at == last,
             when: WhenForm::new(lang, at, &chosen.when, now, &closed),
@@ -143,7 +149,11 @@ pub(super) fn file_choices(lang: Lang, files: &BTreeMap<String, Upload>) -> Vec<
     all.sort_by_key(|file| std::cmp::Reverse(file.at));
     let word = |file: &Upload| {
         let kind = kind_word(lang, &file.content.media_type);
-        format!("{} ({kind}, {})", file.name, bytes_word(file.content.size))
+        let size = bytes_word(file.content.size);
+        match lang {
+            Lang::Ja => format!("{}（{kind}、{size}）", file.name),
+            Lang::En => format!("{} ({kind}, {size})", file.name),
+        }
     };
     all.into_iter()
         .map(|file| FileChoice {
@@ -206,18 +216,17 @@ fn act_of(text: &str) -> Option<Act> {
     })
 }
 
-/// What the form says, and what is wrong with it first: that is left out, and the rest is kept.
+/// What the form says, and all that is wrong with it.
 ///
 /// # Errors
 /// When it isn't this page's form.
-fn read(fields: &Fields) -> Result<(Arrangement, Option<&'static str>), &'static str> {
+fn read(fields: &Fields) -> Result<(Arrangement, Vec<Wrong>), &'static str> {
     let hashes: Vec<&str> = fields.all("item").collect();
     let seconds: Vec<&str> = fields.all("seconds").collect();
     if hashes.len() != seconds.len() || hashes.len() > MOST {
         return Err("screens.error.playlist");
     }
-    let (on, mut wrong) = when::read(fields, when::SCREEN);
-    let mut items = Vec::with_capacity(hashes.len());
+    let (mut items, mut wrong) = (Vec::with_capacity(hashes.len()), Vec::new());
     for (at, (sha256, seconds)) in hashes.into_iter().zip(seconds).enumerate() {
         let live = match sha256 {
             live::ITEM => Some(live::read(fields, at).map_err(|_| "screens.error.playlist")?),
@@ -225,10 +234,15 @@ fn read(fields: &Fields) -> Result<(Arrangement, Option<&'static str>), &'static
             _ => return Err("screens.error.playlist"),
         };
         let seconds = seconds.trim().parse().ok().filter(|seconds| SECONDS.contains(seconds));
+        if seconds.is_none() {
+            wrong.push(Wrong {
+                field: SECONDS_ID,
+                key: (at + 1).to_string(),
+                words: "screens.error.seconds",
+            });
+        }
         let (when, wrong_when) = when::read(fields, &at.to_string());
-        wrong = wrong
-            .or(seconds.is_none().then_some("screens.error.seconds"))
-            .or(wrong_when);
+        wrong.extend(wrong_when);
         items.push(Chosen {
             sha256: live.as_ref().map_or(sha256, |_| "").to_owned(),
             live,
@@ -237,6 +251,8 @@ fn read(fields: &Fields) -> Result<(Arrangement, Option<&'static str>), &'static
             leads: fields.get(&format!("leads-{at}")) == "yes",
         });
     }
+    let (on, wrong_on) = when::read(fields, when::SCREEN);
+    wrong.extend(wrong_on);
     let layout = fields.get("layout").to_owned();
     Ok((Arrangement { layout, items, on }, wrong))
 }
@@ -299,12 +315,19 @@ pub(super) async fn arrange(
         Err(key) => return shown(&visitor, &staff, &id, None, Some(key)).await,
     };
     let typed = Typed::of(&fields);
-    let acted = match (wrong, act) {
-        (Some(key), _) => Err(key),
-        (None, Act::Live) => live::wanted(app, &typed)
+    if !wrong.is_empty() {
+        let refused = Refused {
+            fields,
+            draft: read,
+            wrong,
+        };
+        return shown_again(&visitor, &staff, &id, refused).await;
+    }
+    let acted = match act {
+        Act::Live => live::wanted(app, &typed)
             .await?
             .and_then(|picture| with_live(read.clone(), picture)),
-        (None, act) => arranged(read.clone(), act, fields.get("add")),
+        act => arranged(read.clone(), act, fields.get("add")),
     };
     let draft = match acted {
         Ok(draft) => draft,
@@ -323,7 +346,7 @@ pub(super) async fn arrange(
     Ok(done(&id, "saved"))
 }
 
-/// Says what is wrong; what else was typed is kept.
+/// Says why a button does nothing; what was typed is kept.
 async fn refuse(
     visitor: &Visitor,
     staff: &LoggedIn,
@@ -338,7 +361,7 @@ async fn refuse(
         })
     })
     .await?;
-    shown_with(visitor, staff, id, None, Some(key), typed).await
+    shown_with(visitor, staff, id, key, typed).await
 }
 
 /// Makes an earlier version the newest one. What was being arranged gives way to it.
@@ -461,7 +484,7 @@ mod tests {
             serde_json::from_value::<Fields>(serde_json::json!(pairs)).expect("a form")
         };
         let (back, wrong) = read(&form("rtsp://192.0.2.1/1")).expect("read");
-        assert_eq!((back.items, wrong), (added.items, None));
+        assert_eq!((back.items, wrong), (added.items, Vec::new()));
         // Nobody puts a password past the form either.
         assert!(read(&form("rtsp://viewer:secret@192.0.2.1/1")).is_err());
     }

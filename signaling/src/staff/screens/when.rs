@@ -40,9 +40,45 @@ pub(super) struct WhenForm {
     pub(super) is_always: bool,
     /// From when on it holds, where that isn't now.
     pub(super) next: Option<String>,
+    /// What is wrong: a field's name, and the words for it.
+    pub(super) wrong: Option<(&'static str, &'static str)>,
+}
+
+/// What is wrong with a form: which field, by its name and the key of its part, and the key of the words for it.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub(super) struct Wrong {
+    pub(super) field: &'static str,
+    pub(super) key: String,
+    pub(super) words: &'static str,
+}
+
+impl Wrong {
+    /// The id of the field.
+    pub(super) fn id(&self) -> String {
+        format!("{}-{}", self.field, self.key)
+    }
 }
 
 impl WhenForm {
+    /// Shows again what was typed, with what is wrong with it.
+    pub(super) fn refuse(&mut self, lang: Lang, fields: &Fields, wrong: &Wrong) {
+        let field = |name: &str| fields.get(&format!("{name}-{}", self.key)).trim().to_owned();
+        (self.from, self.until) = (field("from"), field("until"));
+        (self.begins, self.ends) = (field("begins"), field("ends"));
+        if wrong.field == "days" {
+            self.kind = "days";
+        }
+        let texts = lang.catalogue();
+        self.words = texts.text("screens.when.wrong").to_owned();
+        self.next = None;
+        self.wrong = Some((wrong.field, texts.text(wrong.words)));
+    }
+
+    /// What is wrong with a field.
+    pub(super) fn fault(&self, field: &str) -> Option<&'static str> {
+        self.wrong.filter(|(name, _)| *name == field).map(|(_, words)| words)
+    }
+
     /// `now`: by the office's clock; `closed`: the days on which the office is closed.
     pub(super) fn new(lang: Lang, key: impl ToString, when: &When, now: DateTime, closed: &[Day]) -> Self {
         let span = when.times.first().map(Span::to_string).unwrap_or_default();
@@ -92,27 +128,27 @@ impl WhenForm {
             words: words(lang, when),
             is_always: when.is_always(),
             next,
+            wrong: None,
         }
     }
 }
 
-/// What a part of the form says, and the key of what is wrong with it first. What is wrong is left out, the rest is there:
-/// nothing else that was typed is lost.
-pub(super) fn read(fields: &Fields, key: &str) -> (When, Option<&'static str>) {
+/// What a part of the form says, and what is wrong with it first: that is left out, the rest is there.
+pub(super) fn read(fields: &Fields, key: &str) -> (When, Option<Wrong>) {
     let field = |name: &str| fields.get(&format!("{name}-{key}")).trim().to_owned();
-    let mut wrong = None;
-    let mut date = |name: &str| match field(name) {
+    let mut wrong: Option<(&'static str, &'static str)> = None;
+    let mut date = |name: &'static str| match field(name) {
         text if text.is_empty() => None,
         text => {
             let date = text.parse::<Date>().ok();
-            wrong = wrong.or(date.is_none().then_some("screens.error.date"));
+            wrong = wrong.or(date.is_none().then_some((name, "screens.error.date")));
             date
         }
     };
     let (from, mut until) = (date("from"), date("until"));
     if from.zip(until).is_some_and(|(from, until)| until < from) {
         until = None;
-        wrong = wrong.or(Some("screens.error.period"));
+        wrong = wrong.or(Some(("until", "screens.error.period")));
     }
     let name = format!("day-{key}");
     let weekdays = fields.all(&name).filter(|value| WEEKDAYS.contains(value));
@@ -131,15 +167,13 @@ pub(super) fn read(fields: &Fields, key: &str) -> (When, Option<&'static str>) {
         _ => {}
     }
     if by_week && days.is_empty() {
-        wrong = wrong.or(Some("screens.error.days"));
+        wrong = wrong.or(Some(("days", "screens.error.days")));
     }
-    let times = match (field("begins"), field("ends")) {
-        (begins, ends) if begins.is_empty() && ends.is_empty() => None,
-        (begins, ends) => {
-            let ends = if ends == "00:00" { "24:00" } else { ends.as_str() };
-            let span = format!("{begins}-{ends}").parse::<Span>().ok();
-            wrong = wrong.or(span.is_none().then_some("screens.error.times"));
-            span
+    let times = match span(&field("begins"), &field("ends")) {
+        Ok(times) => times,
+        Err(which) => {
+            wrong = wrong.or(Some(which));
+            None
         }
     };
     let when = When {
@@ -149,7 +183,31 @@ pub(super) fn read(fields: &Fields, key: &str) -> (When, Option<&'static str>) {
         except,
         times: times.into_iter().collect(),
     };
+    let wrong = wrong.map(|(field, words)| Wrong {
+        field,
+        key: key.to_owned(),
+        words,
+    });
     (when, wrong)
+}
+
+/// From when to when; `None`: all day.
+///
+/// # Errors
+/// Which field is wrong, and the key of the words for it.
+fn span(begins: &str, ends: &str) -> Result<Option<Span>, (&'static str, &'static str)> {
+    match (begins, ends) {
+        ("", "") => Ok(None),
+        ("", _) => Err(("begins", "screens.error.begins")),
+        (_, "") => Err(("ends", "screens.error.ends")),
+        (begins, ends) => {
+            let ends = if ends == "00:00" { "24:00" } else { ends };
+            let span = format!("{begins}-{ends}")
+                .parse()
+                .map_err(|_| ("ends", "screens.error.times"))?;
+            Ok(Some(span))
+        }
+    }
 }
 
 fn tongue(lang: Lang) -> Tongue {
@@ -218,10 +276,7 @@ pub(super) fn words(lang: Lang, when: &When) -> String {
         };
         parts.push(fill("screens.when.between", &clock(lang, span.from), &ends));
     }
-    parts.join(match lang {
-        Lang::Ja => "、",
-        Lang::En => ", ",
-    })
+    parts.join(lang.comma())
 }
 
 fn day_word(lang: Lang, day: Day) -> Option<&'static str> {
@@ -239,7 +294,7 @@ mod tests {
         serde_json::from_value(serde_json::to_value(pairs).expect("json")).expect("fields")
     }
 
-    fn said(pairs: &[(&str, &str)]) -> Result<(String, String), &'static str> {
+    fn said(pairs: &[(&str, &str)]) -> Result<(String, String), Wrong> {
         let (when, wrong) = read(&fields(pairs), "0");
         wrong.map_or(Ok(()), Err)?;
         Ok((words(Lang::Ja, &when), words(Lang::En, &when)))
@@ -283,17 +338,24 @@ mod tests {
 
     #[test]
     fn what_cannot_be_is_refused_with_its_reason() {
-        for (pairs, expected) in [
-            (&[("from-0", "soon")][..], "screens.error.date"),
+        for (pairs, id, words) in [
+            (&[("from-0", "soon")][..], "from-0", "screens.error.date"),
             (
                 &[("from-0", "2026-12-02"), ("until-0", "2026-12-01")],
+                "until-0",
                 "screens.error.period",
             ),
-            (&[("begins-0", "09:00")], "screens.error.times"),
-            (&[("begins-0", "09:00"), ("ends-0", "09:00")], "screens.error.times"),
-            (&[("days-0", "days")], "screens.error.days"),
+            (&[("ends-0", "09:00")], "begins-0", "screens.error.begins"),
+            (&[("begins-0", "09:00")], "ends-0", "screens.error.ends"),
+            (
+                &[("begins-0", "09:00"), ("ends-0", "09:00")],
+                "ends-0",
+                "screens.error.times",
+            ),
+            (&[("days-0", "days")], "days-0", "screens.error.days"),
         ] {
-            assert_eq!(read(&fields(pairs), "0").1, Some(expected), "{pairs:?}");
+            let wrong = read(&fields(pairs), "0").1.expect("it is refused");
+            assert_eq!((wrong.id().as_str(), wrong.words), (id, words), "{pairs:?}");
         }
         let mixed = [("from-0", "2026-12-01"), ("days-0", "open"), ("begins-0", "09:00")];
         let (when, _) = read(&fields(&mixed), "0");
@@ -302,6 +364,27 @@ mod tests {
             "2026年12月1日（火）から、開庁日",
             "the rest isn't lost"
         );
+    }
+
+    #[test]
+    fn a_refused_form_is_shown_as_it_was_typed() {
+        let sent = fields(&[
+            ("from-0", "2026-12-02"),
+            ("until-0", "2026-12-01"),
+            ("days-0", "open"),
+            ("begins-0", "09:00"),
+        ]);
+        let (when, wrong) = read(&sent, "0");
+        let now: DateTime = "2026-11-29T12:00".parse().expect("a time");
+        let mut form = WhenForm::new(Lang::Ja, 0, &when, now, &[]);
+        form.refuse(Lang::Ja, &sent, &wrong.expect("it is wrong"));
+        assert_eq!((form.from.as_str(), form.until.as_str()), ("2026-12-02", "2026-12-01"));
+        assert_eq!(
+            (form.kind, form.begins.as_str(), form.ends.as_str()),
+            ("open", "09:00", "")
+        );
+        assert!(form.fault("until").is_some());
+        assert_eq!(form.fault("ends"), None);
     }
 
     #[test]
