@@ -1,5 +1,5 @@
-//! The pointer in the output's window: X11's sinks send it upstream (`GstNavigation`), in the picture's own pixels
-//! (`videoconvertscale` maps them).
+//! The pointer in the output's window: X11's sinks send it upstream (`GstNavigation`), in the pixels
+//! of what the stage sends (`videoconvertscale` maps them); on a turned display they are turned to the picture here.
 
 use std::collections::BTreeMap;
 
@@ -9,6 +9,8 @@ use gstreamer::prelude::*;
 use gstreamer_app as gst_app;
 use gstreamer_video::NavigationEvent;
 
+use super::line::size_at;
+use super::turn::Turn;
 use crate::event::{Event, Sender};
 use crate::touch::{Contact, POINTER, Phase, Spot};
 
@@ -20,22 +22,36 @@ const FINGERS: usize = 16;
 ///
 /// # Errors
 /// When the source has no pad.
-pub(super) fn forward(source: &gst_app::AppSrc, events: Sender) -> Result<()> {
+pub(super) fn forward(source: &gst_app::AppSrc, events: Sender, turn: Turn) -> Result<()> {
     let pad = source.static_pad("src").context("the source has no pad")?;
     // Sinks send from one thread of theirs; the lock is never waited for.
     let fingers = std::sync::Mutex::new(Fingers::default());
-    pad.add_probe(gst::PadProbeType::EVENT_UPSTREAM, move |_, info| {
+    pad.add_probe(gst::PadProbeType::EVENT_UPSTREAM, move |pad, info| {
         if let Some(event) = info.event()
             && let Ok(event) = NavigationEvent::parse(event)
             && let Ok(mut fingers) = fingers.lock()
         {
-            for contact in fingers.take(&event) {
+            let frame = size_at(pad);
+            for mut contact in fingers.take(&event) {
+                contact.spot = upright(contact.spot, turn, frame);
                 let _ = events.try_send(Event::Contact(contact));
             }
         }
         gst::PadProbeReturn::Ok
     });
     Ok(())
+}
+
+/// A place in the window, which is the panel's frame, on the picture.
+fn upright(spot: Spot, turn: Turn, frame: Option<(u32, u32)>) -> Spot {
+    match (spot, frame) {
+        (Spot::Pixels(x, y), Some((width, height))) if turn != Turn::Straight => {
+            let share = |at: f64, of: u32| at / f64::from(of.max(1));
+            let (x, y) = turn.to_picture((share(x, width), share(y, height)));
+            Spot::Share(x, y)
+        }
+        (spot, _) => spot,
+    }
 }
 
 /// What is down in the window: each contact, and where it was last.
