@@ -85,10 +85,8 @@ impl Line {
             .max_bytes(0)
             .leaky_type(gst_app::AppLeakyType::Downstream)
             .build();
-        let mut elements = vec![
-            source.clone().upcast(),
-            gst::ElementFactory::make("videoconvertscale").build()?,
-        ];
+        let scale = gst::ElementFactory::make("videoconvertscale").build()?;
+        let mut elements = vec![source.clone().upcast(), scale.clone()];
         if let Some((width, height)) = size {
             let side = |pixels: u32| i32::try_from(pixels).unwrap_or(i32::MAX);
             let caps = gst::Caps::builder("video/x-raw")
@@ -108,7 +106,7 @@ impl Line {
 
         count_frames(&sink, &common.counters)?;
         look_at_frames(&source, &common.seen)?;
-        window::forward(&source, common.events.clone(), common.turn)?;
+        window::forward(&scale, common.events.clone(), common.turn)?;
         let bus = pipeline.bus().context("the pipeline has no bus")?;
         bus.set_sync_handler(move |_, message| {
             if let Some(window) = window_of(message) {

@@ -236,7 +236,7 @@ where
             let told = tell(Contact {
                 id: contact.number,
                 phase: contact.phase,
-                spot: Spot::Share(x, y),
+                spot: Spot { x, y },
             });
             if !told.await {
                 return io::Error::other("nobody listens any more");

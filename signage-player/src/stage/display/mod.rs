@@ -80,10 +80,22 @@ fn ready(name: &str, set: impl FnOnce(&gst::Element) -> Result<()>) -> Result<gs
         .build()
         .with_context(|| format!("GStreamer has no {name}"))?;
     set(&sink)?;
+    let bus = gst::Bus::new();
+    sink.set_bus(Some(&bus));
     // Ready opens the display.
-    if sink.set_state(gst::State::Ready).is_err() {
+    let opened = sink.set_state(gst::State::Ready);
+    sink.set_bus(None);
+    if opened.is_err() {
         let _ = sink.set_state(gst::State::Null);
-        bail!("{name} can't open it");
+        let said = bus.pop_filtered(&[gst::MessageType::Error]);
+        let why = said.as_ref().and_then(|message| match message.view() {
+            gst::MessageView::Error(error) => Some(error.error().to_string()),
+            _ => None,
+        });
+        bail!(
+            "{name} can't open it: {}",
+            why.as_deref().unwrap_or("it doesn't say why")
+        );
     }
     Ok(sink)
 }

@@ -2,8 +2,8 @@
 //! it when that changes (RandR 1.5).
 
 use anyhow::{Context, Result, bail};
-use x11rb::connection::Connection as _;
-use x11rb::protocol::randr::ConnectionExt as _;
+use x11rb::connection::{Connection as _, RequestConnection as _};
+use x11rb::protocol::randr::{ConnectionExt as _, X11_EXTENSION_NAME};
 use x11rb::protocol::xproto::{
     AtomEnum, ClientMessageEvent, ConfigureWindowAux, ConnectionExt as _, EventMask, StackMode,
 };
@@ -98,6 +98,19 @@ impl Window {
     }
 
     fn monitors(&self) -> Result<Vec<Monitor>> {
+        if self.connection.extension_information(X11_EXTENSION_NAME)?.is_none() {
+            // One picture, whose parts nobody knows.
+            let roots = &self.connection.setup().roots;
+            let whole = roots.iter().find(|it| it.root == self.root).map(|screen| Monitor {
+                name: "screen".to_owned(),
+                is_primary: true,
+                x: 0,
+                y: 0,
+                width: screen.width_in_pixels.into(),
+                height: screen.height_in_pixels.into(),
+            });
+            return Ok(whole.into_iter().collect());
+        }
         let reply = self.connection.randr_get_monitors(self.root, true)?.reply()?;
         let one = |info: &x11rb::protocol::randr::MonitorInfo| -> Result<Monitor> {
             let name = self.connection.get_atom_name(info.name)?.reply()?.name;

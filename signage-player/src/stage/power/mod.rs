@@ -108,10 +108,10 @@ fn switch(way: &Way, is_off: bool) -> Result<()> {
             cec::switch(device, is_off)?;
             tracing::info!(is_off, "the television is switched");
         }
-        Way::X11 { must } => match x11::switch(is_off)? {
-            true => tracing::info!(is_off, "the display is switched"),
-            false if *must => anyhow::bail!("the X server can't switch the display: the picture is black instead"),
-            false => tracing::info!("the X server can't switch the display: the picture is black instead"),
+        Way::X11 { must } => match x11::switch(is_off, *must)? {
+            None => tracing::info!(is_off, "the display is switched"),
+            Some(why) if *must => anyhow::bail!("{why}: the picture is black instead"),
+            Some(why) => tracing::info!("{why}: the picture is black instead"),
         },
     }
     Ok(())
