@@ -8,7 +8,7 @@ use std::os::unix::fs::PermissionsExt as _;
 use std::process::Command;
 
 use common::display::{Desk, Weston, x_display};
-use common::office::{LIMIT, Office, Running, frames_at_least};
+use common::office::{LIMIT, Office, Running, frames_at_least, hash};
 use common::wait_for;
 use protocol::screen::Report;
 use signage_player::scene::palette::BLUE;
@@ -64,9 +64,9 @@ fn a_compositor_shows_the_picture_on_all_of_its_output_and_is_taken_again_when_i
     let office = office("", "");
     let player = play(office.command(&[]), weston.environment());
     frames_at_least(&office, 10);
-    // Twice as large as the layout: to the very corners, and the button where it belongs.
-    weston.shows(WHITE, (1, 1));
-    weston.shows(WHITE, (1278, 718));
+    // Twice as large as the layout: into the corners (but for the scaling's soft edge), and the button where it belongs.
+    weston.shows(WHITE, (3, 3));
+    weston.shows(WHITE, (1276, 716));
     weston.shows(BLUE, (100, 270));
     office.ask(&["--touch", "140,130"]);
     weston.shows(GREEN, (640, 360));
@@ -150,8 +150,11 @@ fn two_players_of_one_configuration_have_a_monitor_each_and_their_own_presses() 
     let lobby = "layout = \"content/layouts/lobby.json\"\n";
     std::fs::write(&file, text.replacen(lobby, &format!("{lobby}{tables}"), 1)).expect("written");
     let annex = office.dir.path().join("run/screens/annex");
-    std::fs::create_dir_all(&annex).expect("made");
-    std::fs::copy(office.home().join("manifest.json"), annex.join("manifest.json")).expect("copied");
+    std::fs::create_dir_all(annex.join("content")).expect("made");
+    let picture = format!("content/{}", hash(&office.picture()));
+    for file in ["manifest.json", &picture] {
+        std::fs::copy(office.home().join(file), annex.join(file)).expect("copied");
+    }
     let of_annex = |more: &[&str]| {
         let mut command = Command::new(common::office::PLAYER);
         command

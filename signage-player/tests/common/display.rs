@@ -102,6 +102,12 @@ impl Desk {
             height_in_millimeters: 100,
             outputs: Vec::new(),
         };
+        // One that is there can't be set anew; none that isn't can be deleted.
+        let gone = self
+            .connection
+            .randr_delete_monitor(self.root, monitor.name)
+            .expect("asked");
+        let _ = gone.check();
         let set = self.connection.randr_set_monitor(self.root, monitor).expect("asked");
         set.check().expect("a monitor");
     }
@@ -117,7 +123,8 @@ impl Desk {
     }
 }
 
-/// A headless Wayland compositor whose only window fills it, as on a box for signage.
+/// A headless Wayland compositor. Its desktop has a panel, over which a full screen lies. (Its shell for one program wants a
+/// keyboard or a pointer, and there is none.)
 pub struct Weston {
     folder: tempfile::TempDir,
     size: (u32, u32),
@@ -144,7 +151,7 @@ impl Weston {
     pub fn come(&mut self) {
         let (width, height) = self.size;
         let child = Command::new("weston")
-            .args(["--backend=headless-backend.so", "--use-pixman", "--shell=kiosk-shell.so"])
+            .args(["--backend=headless-backend.so", "--use-pixman", "--shell=desktop-shell.so"])
             // Whoever is connected may take a picture of it; it never darkens by itself.
             .args(["--no-config", "--debug", "--idle-time=0", "--socket=wl-test"])
             .args([format!("--width={width}"), format!("--height={height}")])
