@@ -11,6 +11,9 @@ use anyhow::{Context, Result, bail};
 /// The program, found as any other (`PATH`).
 const PROGRAM: &str = "cec-ctl";
 
+/// What we are on the bus: others than playback devices may not switch televisions.
+const US: [&str; 3] = ["--playback", "--osd-name", "Madoguchi"];
+
 /// The adapter where the office names none.
 pub(super) const FIRST: &str = "/dev/cec0";
 
@@ -29,8 +32,8 @@ pub(super) fn switch(device: &Path, is_off: bool) -> Result<()> {
 }
 
 fn switch_by(program: &Path, device: &Path, is_off: bool) -> Result<()> {
-    // A playback device first: others may not speak. It says where in the tree of cables we are.
-    let said = run(program, device, &["--playback", "--osd-name", "Madoguchi"])?;
+    // It says where in the tree of cables we are.
+    let said = run(program, device, &US)?;
     let Some(address) = address_of(&said) else {
         bail!(
             "{}: no television is plugged in there (it has no physical address)",
@@ -38,20 +41,22 @@ fn switch_by(program: &Path, device: &Path, is_off: bool) -> Result<()> {
         );
     };
     if is_off {
-        return send(program, device, &["--to", "0", "--standby"]);
+        return send(program, device, &["--standby"]);
     }
-    send(program, device, &["--to", "0", "--image-view-on"])?;
-    // So that it shows us, and not what it showed last.
-    send(program, device, &["--active-source", &format!("phys-addr={address}")])
+    // So that it is on, and shows us and not what it showed last.
+    let source = format!("phys-addr={address}");
+    send(program, device, &["--image-view-on", "--active-source", &source])
 }
 
-fn send(program: &Path, device: &Path, order: &[&str]) -> Result<()> {
-    let said = run(program, device, &[&["--skip-info"], order].concat())?;
-    match refusal_of(&said) {
+/// Sends orders to the television. We are made a playback device each time: some adapters forget it.
+fn send(program: &Path, device: &Path, orders: &[&str]) -> Result<()> {
+    let said = run(program, device, &[&US, &["--skip-info", "--to", "0"], orders].concat())?;
+    let count = orders.iter().filter(|it| it.starts_with("--")).count();
+    match refusal_of(&said, count) {
         Some(why) => bail!(
             "{}: the television doesn't take {}: {why}",
             device.display(),
-            order.join(" ")
+            orders.join(" ")
         ),
         None => Ok(()),
     }
@@ -114,8 +119,9 @@ fn address_of(said: &str) -> Option<&str> {
     is_address.then_some(address)
 }
 
-/// Why an order wasn't taken, in what the program says of having sent it (`Tx, Not Acknowledged (4), Max Retries`).
-fn refusal_of(said: &str) -> Option<&str> {
+/// Why so many orders weren't taken, in what the program says of having sent them (`Sequence: 3 Tx Timestamp: …`, and where
+/// that went wrong, `Tx, Not Acknowledged (4), Max Retries`). Without a place on the bus it sends nothing, and ends well.
+fn refusal_of(said: &str, orders: usize) -> Option<&str> {
     const REFUSALS: [&str; 6] = [
         "Not Acknowledged",
         "Arbitration Lost",
@@ -125,7 +131,9 @@ fn refusal_of(said: &str) -> Option<&str> {
         "Timed Out",
     ];
     let is_refusal = |line: &&str| REFUSALS.iter().any(|it| line.contains(it));
-    said.lines().find(is_refusal).map(str::trim)
+    let refusal = said.lines().find(is_refusal).map(str::trim);
+    let is_sent = said.matches("Tx Timestamp").count() >= orders;
+    refusal.or((!is_sent).then_some("nothing was sent: the bus gives us no place"))
 }
 
 /// The adapter that the office means.
@@ -143,7 +151,8 @@ mod tests {
         let (program, calls) = (dir.join("cec-ctl"), dir.join("calls"));
         let text = format!(
             "#!/bin/sh\necho \"$*\" >> {calls:?}\ncase \"$*\" in\n*{order}*) {answer} ;;\n\
-             *--playback*) echo ' Physical Address : 2.0.0.0' ;;\nesac\n"
+             *--to*) echo ' Sequence: 1 Tx Timestamp: 1.0s'; echo ' Sequence: 2 Tx Timestamp: 1.1s' ;;\n\
+             *) echo ' Physical Address : 2.0.0.0' ;;\nesac\n"
         );
         std::fs::write(&program, text).expect("written");
         std::fs::set_permissions(&program, std::fs::Permissions::from_mode(0o755)).expect("set");
@@ -162,24 +171,27 @@ mod tests {
             calls.lines().map(str::to_owned).collect::<Vec<_>>()
         };
         let ours = "--device /dev/cec7 --playback --osd-name Madoguchi";
-        let order = |it: &str| format!("--device /dev/cec7 --skip-info {it}");
-        assert_eq!(told(true), [ours.to_owned(), order("--to 0 --standby")]);
-        let on = [
-            order("--to 0 --image-view-on"),
-            order("--active-source phys-addr=2.0.0.0"),
-        ];
-        assert_eq!(told(false), [&[ours.to_owned()], &on[..]].concat());
+        let order = |it: &str| format!("{ours} --skip-info --to 0 {it}");
+        assert_eq!(told(true), [ours.to_owned(), order("--standby")]);
+        let on = order("--image-view-on --active-source phys-addr=2.0.0.0");
+        assert_eq!(told(false), [ours.to_owned(), on]);
 
         let refused = |order, answer, is_off| {
             let program = program(dir.path(), order, answer);
             let error = switch_by(&program, device, is_off).expect_err("refused");
             format!("{error:#}")
         };
-        let said = refused("standby", "echo ' Tx, Not Acknowledged (4), Max Retries'", true);
+        let said = refused(
+            "standby",
+            "echo ' Tx Timestamp: 1.0s'; echo ' Tx, Not Acknowledged (4), Max Retries'",
+            true,
+        );
         assert!(
             said.contains("/dev/cec7") && said.contains("Not Acknowledged"),
             "{said}"
         );
+        let said = refused("standby", ":", true);
+        assert!(said.contains("nothing was sent"), "{said}");
         let said = refused("playback", "echo ' Physical Address : f.f.f.f'", false);
         assert!(said.contains("no television"), "{said}");
         let said = refused(
@@ -202,8 +214,9 @@ mod tests {
         assert_eq!(address_of("Driver Info:\n"), None);
         let sent =
             "\nTransmit from Playback Device 1 to TV (4 to 0):\nSTANDBY (0x36)\n\tSequence: 3 Tx Timestamp: 12.1s";
-        assert_eq!(refusal_of(sent), None);
+        assert_eq!(refusal_of(sent, 1), None);
+        assert!(refusal_of(sent, 2).is_some(), "one of two");
         let refused = format!("{sent}\n\tTx, Not Acknowledged (4), Max Retries\n");
-        assert_eq!(refusal_of(&refused), Some("Tx, Not Acknowledged (4), Max Retries"));
+        assert_eq!(refusal_of(&refused, 1), Some("Tx, Not Acknowledged (4), Max Retries"));
     }
 }
