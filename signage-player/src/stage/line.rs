@@ -237,3 +237,47 @@ pub(super) fn size_of(caps: &gst::CapsRef) -> Option<(u32, u32)> {
     let side = |name: &str| u32::try_from(structure.get::<i32>(name).ok()?).ok();
     Some((side("width")?, side("height")?))
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::sync::clock::Skew;
+
+    #[test]
+    fn a_display_that_takes_one_size_is_given_that_with_the_picture_in_its_middle() {
+        gst::init().expect("GStreamer");
+        let (events, _heard) = crate::event::channel();
+        let clock = Arc::new(Clock::new(Skew::default()));
+        let common = Common {
+            base: tick::at(clock.now()),
+            clock,
+            turn: Turn::Straight,
+            counters: Arc::default(),
+            seen: Arc::default(),
+            events,
+        };
+        let frames = gst::Caps::builder("video/x-raw")
+            .field("format", "BGRx")
+            .field("width", 64)
+            .field("height", 32)
+            .field("framerate", gst::Fraction::new(30, 1))
+            .build();
+        // A display of the pixels that a bare one takes.
+        let display = gst_app::AppSink::builder()
+            .sync(false)
+            .caps(&gst::Caps::builder("video/x-raw").field("format", "BGRx").build())
+            .build();
+        let sink: gst::Element = display.clone().upcast();
+        let line = Line::start(&common, Some(Kind::Kms), sink, Some((128, 128)), &frames, |_| {}).expect("started");
+        let mut frame = gst::Buffer::from_mut_slice(vec![255_u8; 64 * 32 * 4]);
+        frame.get_mut().expect("ours").set_pts(gst::ClockTime::ZERO);
+        line.push(frame);
+        let sample = display.pull_sample().expect("a frame");
+        assert_eq!(sample.caps().and_then(size_of), Some((128, 128)));
+        let map = sample.buffer().expect("pixels").map_readable().expect("read");
+        let green = |x: usize, y: usize| map.as_slice()[(y * 128 + x) * 4 + 1];
+        assert_eq!((green(64, 64), green(2, 64), green(125, 64)), (255, 255, 255));
+        assert_eq!((green(64, 5), green(64, 122)), (0, 0), "bars above and below");
+        assert_eq!((line.fault(), common.counters.left()), (None, 1));
+    }
+}
