@@ -19,6 +19,7 @@ pub mod cache;
 pub mod content;
 pub mod control;
 pub mod event;
+pub mod faults;
 pub mod item;
 pub mod place;
 pub mod player;

@@ -13,7 +13,6 @@ use signage_player::cache::Cache;
 use signage_player::control::{Answer, Request, ask};
 use signage_player::player::How;
 use signage_player::stage::capture::{Capture, Spot};
-use signage_player::stage::output::Target;
 use signage_player::stick::{self, Trust, bundle, watch};
 use signage_player::supervisor::{self, Part};
 use signage_player::sync::clock::Skew;
@@ -156,7 +155,7 @@ fn main() -> ExitCode {
         (Some(Command::Bundle { folder, key }), _) => make_bundle(&folder, &key),
         (Some(Command::Touch { screen }), _) => {
             let config = config_of(&screen.config, &screen.screen, false);
-            tell::tell(config.touch_of(&screen.screen))
+            tell::tell(&config.touch_of(&screen.screen))
         }
         (Some(Command::Key { file }), _) => bundle::make_key(&file).map(|public| println!("{public}")),
         (None, Some(play)) => act(&config_of(&play.config, &play.screen, play.pair), &play),
@@ -239,7 +238,7 @@ fn act(config: &Config, play: &Play) -> Result<()> {
         Part::Agent => process::run(config, screen, play.pair),
         Part::Picture => {
             let how = How {
-                target: if play.headless { Target::Headless } else { Target::Auto },
+                is_headless: play.headless,
                 capture: play.capture.clone().map(|file| Capture {
                     file,
                     spots: play.capture_spot.clone(),

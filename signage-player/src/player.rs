@@ -8,7 +8,7 @@ use std::time::Duration;
 use anyhow::{Context, Result};
 use avatar::speech::SpeakerConfig;
 use jiff::tz::TimeZone;
-use protocol::config::{Config, TouchDevice};
+use protocol::config::{Config, OutputBy, TouchDevice};
 use protocol::ids::ScreenId;
 use protocol::screen::{BoardArea, Layout, Report};
 use runtime::Shutdown;
@@ -19,6 +19,7 @@ use crate::bridge::picture::{End, Shelf};
 use crate::bridge::plays::Plays;
 use crate::cache::Cache;
 use crate::event::{self, Event, Library};
+use crate::faults::Faults;
 use crate::item::whep::{self, Viewer};
 use crate::place::Place;
 use crate::quarantine::Quarantine;
@@ -30,10 +31,10 @@ use crate::sound::ducking::Ducking;
 use crate::stage::Stage;
 use crate::stage::canvas::{Canvas, Region};
 use crate::stage::capture::Capture;
-use crate::stage::output::{Output, PERIOD, Target};
+use crate::stage::output::{Output, PERIOD, hears_touches};
 use crate::sync::clock::{Clock, Skew};
 use crate::sync::{self, Group};
-use crate::touch::reader::{Faults, Reader};
+use crate::touch::reader::Reader;
 use crate::{control, supervisor, watchdog};
 
 /// How long the sockets' side may take to end.
@@ -62,8 +63,8 @@ pub fn agent_place(config: &Config, screen: &ScreenId) -> Place {
 /// How to play.
 #[derive(Debug, Clone, Default)]
 pub struct How {
-    /// Where the picture goes.
-    pub target: Target,
+    /// Whether the picture goes nowhere, whatever the configuration says.
+    pub is_headless: bool,
     /// For benches: which parts of it are written down.
     pub capture: Option<Capture>,
     /// For benches: how wrong the stage's clock is.
@@ -126,8 +127,12 @@ pub fn run(config: &Config, screen: &ScreenId, how: &How) -> Result<()> {
     };
     scene.draw(&mut canvas, &first, &data, &mut Region::default());
     let clock = Arc::new(Clock::new(how.skew));
+    let mut wanted = config.output_of(screen).clone();
+    if how.is_headless {
+        wanted.by = OutputBy::None;
+    }
     let output = Output::start(
-        how.target,
+        &wanted,
         &canvas,
         events.clone(),
         how.capture.as_ref(),
@@ -139,12 +144,12 @@ pub fn run(config: &Config, screen: &ScreenId, how: &How) -> Result<()> {
     let touch = config.touch_of(screen);
     let is_wanted = match touch.device {
         TouchDevice::Off => false,
-        TouchDevice::Auto => how.target == Target::Auto && !output.hears_touches(),
+        TouchDevice::Auto => wanted.by != OutputBy::None && !hears_touches(&wanted),
         TouchDevice::Path(_) | TouchDevice::Name(_) => true,
     };
     if is_wanted {
         let reader = Reader {
-            config: touch.clone(),
+            config: touch,
             events: events.clone(),
             faults: panels.clone(),
         };

@@ -7,6 +7,7 @@ mod common;
 use std::process::{Command, Output, Stdio};
 use std::time::Duration;
 
+use common::display::{x_display, xvfb};
 use common::office::{LIMIT, Office, PLAYER, Running, frames_at_least};
 use common::wait_for;
 use signage_player::scene::palette::{BLUE, DEEP_BLUE};
@@ -103,50 +104,14 @@ fn a_half_written_manifest_or_layout_leaves_name_and_clock() {
     assert_eq!(frames_at_least(&office, 10).page, "standby");
 }
 
-/// Whether a virtual display and a pointer can be had. Says what is missing.
-fn has_display() -> bool {
-    for program in ["Xvfb", "xdotool"] {
-        let found = Command::new("sh")
-            .args(["-c", &format!("command -v {program}")])
-            .output()
-            .expect("sh runs");
-        if !found.status.success() {
-            eprintln!("skipped: {program} is not installed");
-            return false;
-        }
-    }
-    true
-}
-
-/// A virtual display. It stays as it is when its last client leaves, as a started-anew one takes no other
-/// client for a moment.
-fn xvfb(which: &[&str]) -> Command {
-    let mut command = Command::new("Xvfb");
-    command
-        .args(which)
-        .args(["-screen", "0", "1400x900x24", "-nolisten", "tcp", "-noreset"]);
-    command
-}
-
-/// A virtual display of its own. `None` where Xvfb or xdotool isn't installed.
-fn display() -> Option<(Running, String)> {
-    if !has_display() {
-        return None;
-    }
-    let mut child = xvfb(&["-displayfd", "1"])
-        .stdout(Stdio::piped())
-        .stderr(Stdio::null())
-        .spawn()
-        .expect("Xvfb starts");
-    let mut number = String::new();
-    let output = child.stdout.take().expect("its output");
-    std::io::BufRead::read_line(&mut std::io::BufReader::new(output), &mut number).expect("its number");
-    Some((Running(child), format!(":{}", number.trim())))
-}
+/// The size of the virtual displays.
+const SCREEN: (u16, u16) = (1400, 900);
 
 #[test]
 fn a_real_click_in_the_window_opens_the_reception() {
-    let Some((_xvfb, display)) = display() else { return };
+    let Some((_xvfb, display)) = x_display(SCREEN) else {
+        return;
+    };
     let office = Office::new();
     let mut command = office.command(&[]);
     command.env("DISPLAY", &display).env_remove("WAYLAND_DISPLAY");
@@ -185,7 +150,7 @@ struct Desk {
 impl Desk {
     /// `None` where there is no virtual display.
     fn new() -> Option<Self> {
-        let (xvfb, display) = display()?;
+        let (xvfb, display) = x_display(SCREEN)?;
         let office = Office::at("https://127.0.0.1:9", "");
         let layout = office.dir.path().join("layout.json");
         std::fs::write(&layout, DESK).expect("written");
@@ -302,7 +267,7 @@ fn a_real_double_click_is_one_press_and_nobody_there_leads_back() {
 
 #[test]
 fn a_display_that_comes_up_after_the_player_is_waited_for() {
-    let Some((xvfb_before, display)) = display() else {
+    let Some((xvfb_before, display)) = x_display(SCREEN) else {
         return;
     };
     drop(xvfb_before);
@@ -316,7 +281,7 @@ fn a_display_that_comes_up_after_the_player_is_waited_for() {
     // It is refused a few times.
     std::thread::sleep(Duration::from_millis(500));
     let _xvfb = Running(
-        xvfb(&[&display])
+        xvfb(&[&display], SCREEN)
             .stderr(Stdio::null())
             .spawn()
             .expect("Xvfb starts again"),

@@ -123,6 +123,7 @@ pub(super) fn check(config: &Config, file: &Path, text: &str) -> Result<(), Conf
     booking::check(config, &checker)?;
     check_booths(config, &checker)?;
     super::player::check(config, &checker)?;
+    super::output::check(config, &checker)?;
     super::vision::check(config, &checker)?;
     super::groups::check(config, &checker)?;
     super::remote::check(config, &checker)?;

@@ -10,6 +10,7 @@ mod fields;
 mod groups;
 mod letters;
 mod media;
+mod output;
 mod people;
 mod player;
 mod remote;
@@ -33,6 +34,7 @@ pub use check::parking::{LONGEST_NAME, MOST_BAYS};
 pub use fields::{bytes_of, duration_of};
 pub use letters::{Line, Mail, MailTls, Sms};
 pub use media::{Media, MediaNode, Turn};
+pub use output::{Output, OutputBy, PowerBy};
 pub use people::{Oidc, OidcGroup, Privacy, Staff};
 pub use player::{Player, Touch, TouchDevice};
 pub use remote::Remote;
@@ -271,6 +273,9 @@ pub struct Screen {
     /// Its touch panel, where `player.touch` doesn't hold for it.
     #[serde(default)]
     pub touch: Option<Touch>,
+    /// Its display, where `player.output` doesn't hold for it.
+    #[serde(default)]
+    pub output: Option<Output>,
     /// The screens of a group show the same frames at the same moment; none: it plays alone.
     #[serde(default)]
     pub group: Option<Spanned<GroupId>>,

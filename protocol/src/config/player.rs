@@ -6,7 +6,7 @@ use serde::Deserialize;
 use toml::Spanned;
 
 use super::check::{Checker, ConfigError};
-use super::{Config, fields};
+use super::{Config, Output, fields};
 use crate::ids::ScreenId;
 
 /// What holds for every screen's player.
@@ -26,6 +26,9 @@ pub struct Player {
     /// Its touch panel.
     #[serde(default)]
     pub touch: Touch,
+    /// Its display.
+    #[serde(default)]
+    pub output: Output,
 }
 
 /// Which touch panel is read from the kernel, and how it lies over the picture.
@@ -36,9 +39,9 @@ pub struct Touch {
     #[serde(default)]
     pub device: TouchDevice,
     /// By how many degrees the panel is turned clockwise against the way in which it was made, as one looks at it: 0, 90,
-    /// 180 or 270.
-    #[serde(default = "straight")]
-    pub rotate: Spanned<u16>,
+    /// 180 or 270. None: as its display is ([`Output::rotate`]).
+    #[serde(default)]
+    pub rotate: Option<Spanned<u16>>,
     /// x' = a·x + b·y + c and y' = d·x + e·y + f, in shares of the panel's own sides (0 to 1), before it is turned: the six
     /// numbers of libinput's calibration matrix. None: the panel's edges are the picture's.
     #[serde(default)]
@@ -46,10 +49,6 @@ pub struct Touch {
     /// Whether no other program hears of touches: a desktop below would take them as clicks of its own.
     #[serde(default = "yes")]
     pub grab: bool,
-}
-
-fn straight() -> Spanned<u16> {
-    Spanned::new(0..0, 0)
 }
 
 fn yes() -> bool {
@@ -60,7 +59,7 @@ impl Default for Touch {
     fn default() -> Self {
         Self {
             device: TouchDevice::Auto,
-            rotate: straight(),
+            rotate: None,
             calibration: None,
             grab: true,
         }
@@ -100,6 +99,7 @@ impl Default for Player {
             sticks: None,
             stick_keys: Vec::new(),
             touch: Touch::default(),
+            output: Output::default(),
         }
     }
 }
@@ -134,11 +134,18 @@ pub(super) fn check(config: &Config, checker: &Checker<'_>) -> Result<(), Config
     Ok(())
 }
 
-fn check_touch(touch: &Touch, place: &str, checker: &Checker<'_>) -> Result<(), ConfigError> {
-    let degrees = touch.rotate.get_ref();
+pub(super) fn check_degrees(rotate: &Spanned<u16>, place: &str, checker: &Checker<'_>) -> Result<(), ConfigError> {
+    let degrees = rotate.get_ref();
     if !matches!(degrees, 0 | 90 | 180 | 270) {
         let message = format!("{degrees} degrees are not supported, expected 0, 90, 180 or 270");
-        return checker.fail(Some(touch.rotate.span()), &format!("{place}.rotate"), message);
+        return checker.fail(Some(rotate.span()), &format!("{place}.rotate"), message);
+    }
+    Ok(())
+}
+
+fn check_touch(touch: &Touch, place: &str, checker: &Checker<'_>) -> Result<(), ConfigError> {
+    if let Some(rotate) = &touch.rotate {
+        check_degrees(rotate, place, checker)?;
     }
     if let Some(calibration) = &touch.calibration {
         let [a, b, _, d, e, _] = *calibration.get_ref();
@@ -153,10 +160,18 @@ fn check_touch(touch: &Touch, place: &str, checker: &Checker<'_>) -> Result<(), 
 }
 
 impl Config {
-    /// The touch panel of a screen: its own, or else what holds for all.
+    /// The touch panel of a screen: its own, or else what holds for all. How it is turned is always said: where nobody
+    /// did, as the display is on which it is glued.
     #[must_use]
-    pub fn touch_of(&self, screen: &ScreenId) -> &Touch {
+    pub fn touch_of(&self, screen: &ScreenId) -> Touch {
         let own = self.screens.iter().find(|it| it.id == *screen);
-        own.and_then(|it| it.touch.as_ref()).unwrap_or(&self.player.touch)
+        let mut touch = own
+            .and_then(|it| it.touch.as_ref())
+            .unwrap_or(&self.player.touch)
+            .clone();
+        if touch.rotate.is_none() {
+            touch.rotate = Some(self.output_of(screen).rotate.clone());
+        }
+        touch
     }
 }

@@ -5,25 +5,28 @@
 
 pub mod canvas;
 pub mod capture;
+pub mod display;
+mod line;
 pub mod output;
 pub mod power;
 pub mod probe;
+pub mod turn;
 mod window;
 
 use std::sync::Arc;
 use std::time::Duration;
 
-use anyhow::{Result, bail};
+use anyhow::Result;
 use protocol::screen::{Choices, Layout, Report, ToScreen};
 use protocol::time::UnixMillis;
 use runtime::Shutdown;
 use tokio::sync::watch;
 
 use crate::event::{Event, Receiver, Snapshot};
+use crate::faults::Faults;
 use crate::scene::data::{Data, Moment};
 use crate::scene::remote::Standing;
 use crate::scene::{Kit, Scene};
-use crate::touch::reader::Faults;
 use canvas::{Canvas, Region};
 use output::{Output, PERIOD};
 
@@ -84,7 +87,7 @@ impl Stage {
     /// Gives frames until `shutdown`.
     ///
     /// # Errors
-    /// When the output can't go on (its window was closed, its device is gone).
+    /// When the output can't go on, not even without a display.
     pub fn run(mut self, shutdown: &Shutdown) -> Result<()> {
         while !shutdown.is_started() {
             let at = self.output.wait();
@@ -100,9 +103,7 @@ impl Stage {
             self.output.push(&self.canvas, &self.changed, at);
             self.tell_choices();
             self.tell(at);
-            if let Some(fault) = self.output.fault() {
-                bail!("the output ended: {fault}");
-            }
+            self.output.attend(&self.canvas)?;
         }
         Ok(())
     }
@@ -214,6 +215,7 @@ impl Stage {
         self.told_at = at;
         let mut faults = self.scene.faults();
         faults.extend(self.panels.all());
+        faults.extend(self.output.faults());
         let report = Report {
             page: self.scene.page().to_owned(),
             frames: self.output.counters().left(),

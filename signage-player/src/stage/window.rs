@@ -1,36 +1,43 @@
-//! The pointer in the output's window: X11's sinks send it upstream (`GstNavigation`), in the picture's own pixels
-//! (`videoconvertscale` maps them).
+//! The pointer in the output's window: X11's sinks send it upstream (`GstNavigation`), in the pixels of what they show. The
+//! picture lies in its middle, as large as it fits, with bars beside it; what is touched there touches nothing.
 
 use std::collections::BTreeMap;
 
 use anyhow::{Context, Result};
 use gstreamer as gst;
 use gstreamer::prelude::*;
-use gstreamer_app as gst_app;
 use gstreamer_video::NavigationEvent;
 
+use super::line::size_at;
+use super::turn::Turn;
 use crate::event::{Event, Sender};
 use crate::touch::{Contact, POINTER, Phase, Spot};
 
 /// So many fingers in a window are followed.
 const FINGERS: usize = 16;
 
-/// Sends what the pointer and fingers in the window do to `events`. What the stage doesn't take is lost: the visitor
-/// presses again.
+/// Sends what the pointer and fingers in the window behind `scale` do to `events`. What the stage doesn't take is lost: the
+/// visitor presses again. `turn`: how the display hangs.
 ///
 /// # Errors
-/// When the source has no pad.
-pub(super) fn forward(source: &gst_app::AppSrc, events: Sender) -> Result<()> {
-    let pad = source.static_pad("src").context("the source has no pad")?;
+/// When the element has no pads.
+pub(super) fn forward(scale: &gst::Element, events: Sender, turn: Turn) -> Result<()> {
+    let pad = |name| scale.static_pad(name).context("the scaler has no pads");
+    let (given, shown) = (pad("sink")?.downgrade(), pad("src")?);
     // Sinks send from one thread of theirs; the lock is never waited for.
     let fingers = std::sync::Mutex::new(Fingers::default());
-    pad.add_probe(gst::PadProbeType::EVENT_UPSTREAM, move |_, info| {
+    shown.add_probe(gst::PadProbeType::EVENT_UPSTREAM, move |shown, info| {
         if let Some(event) = info.event()
             && let Ok(event) = NavigationEvent::parse(event)
+            && let Some(frame) = given.upgrade().and_then(|given| size_at(&given))
+            && let Some(window) = size_at(shown)
             && let Ok(mut fingers) = fingers.lock()
         {
-            for contact in fingers.take(&event) {
-                let _ = events.try_send(Event::Contact(contact));
+            for contact in fingers.take(&event, |at| within(frame, window, at)) {
+                let (id, phase, at) = contact;
+                let (x, y) = turn.to_picture(at);
+                let spot = Spot { x, y };
+                let _ = events.try_send(Event::Contact(Contact { id, phase, spot }));
             }
         }
         gst::PadProbeReturn::Ok
@@ -38,13 +45,28 @@ pub(super) fn forward(source: &gst_app::AppSrc, events: Sender) -> Result<()> {
     Ok(())
 }
 
-/// What is down in the window: each contact, and where it was last.
+/// Where a frame of a size is touched, in shares of its sides, whose place in a window of another size this is: as large as
+/// it fits, in the middle (`videoconvertscale`'s `add-borders`). Below 0 or from 1 on: beside it.
+fn within(frame: (u32, u32), window: (u32, u32), (x, y): (f64, f64)) -> (f64, f64) {
+    let side = |pixels: u32| f64::from(pixels.max(1));
+    let scale = (side(window.0) / side(frame.0)).min(side(window.1) / side(frame.1));
+    let share = |at: f64, frame: u32, window: u32| {
+        let length = side(frame) * scale;
+        (at - (side(window) - length) / 2.0) / length
+    };
+    (share(x, frame.0, window.0), share(y, frame.1, window.1))
+}
+
+/// A contact, what it does, and where on the frame, in shares of its sides.
+type Told = (u32, Phase, (f64, f64));
+
+/// What is down in the window: each contact, and where on the frame it was last.
 #[derive(Debug, Default)]
 struct Fingers(BTreeMap<u32, (f64, f64)>);
 
 impl Fingers {
-    /// What an event means for contacts.
-    fn take(&mut self, event: &NavigationEvent) -> Vec<Contact> {
+    /// What an event means for contacts. `within`: where on the frame a place of the window is, in shares.
+    fn take(&mut self, event: &NavigationEvent, within: impl Fn((f64, f64)) -> (f64, f64)) -> Vec<Told> {
         use NavigationEvent as Nav;
         // Fingers' own numbers stay below the pointer's.
         let finger = |number: &u32| number % POINTER;
@@ -57,11 +79,14 @@ impl Fingers {
             Nav::TouchUp { identifier, x, y, .. } => (finger(identifier), Phase::Up, (*x, *y)),
             Nav::TouchCancel { .. } => {
                 let all = std::mem::take(&mut self.0).into_iter();
-                return all.map(|(id, at)| contact(id, Phase::Cancel, at)).collect();
+                return all.map(|(id, at)| (id, Phase::Cancel, at)).collect();
             }
             _ => return Vec::new(),
         };
+        let (x, y) = within((x, y));
         let is_known = match phase {
+            // On a bar.
+            Phase::Down if !(0.0..1.0).contains(&x) || !(0.0..1.0).contains(&y) => false,
             Phase::Down => {
                 let has_room = self.0.len() < FINGERS || self.0.contains_key(&id);
                 if has_room {
@@ -74,14 +99,48 @@ impl Fingers {
         };
         // A pointer that only hovers touches nothing.
         if is_known {
-            vec![contact(id, phase, (x, y))]
+            vec![(id, phase, (x, y))]
         } else {
             Vec::new()
         }
     }
 }
 
-fn contact(id: u32, phase: Phase, (x, y): (f64, f64)) -> Contact {
-    let spot = Spot::Pixels(x, y);
-    Contact { id, phase, spot }
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn pointer(name: &str, x: f64, y: f64) -> NavigationEvent {
+        let modifier_state = gstreamer_video::NavigationModifierType::empty();
+        match name {
+            "press" => NavigationEvent::MouseButtonPress {
+                button: 1,
+                x,
+                y,
+                modifier_state,
+            },
+            _ => NavigationEvent::MouseMove { x, y, modifier_state },
+        }
+    }
+
+    #[test]
+    fn what_lies_beside_the_picture_touches_nothing_and_the_rest_is_where_it_is_seen() {
+        let (frame, window) = ((640, 360), (640, 720));
+        let at = |x, y| within(frame, window, (x, y));
+        assert_eq!(at(320.0, 360.0), (0.5, 0.5));
+        assert_eq!(at(0.0, 180.0), (0.0, 0.0));
+        assert_eq!(within(frame, (1280, 720), (640.0, 180.0)), (0.5, 0.25));
+        assert_eq!(within(frame, frame, (64.0, 36.0)), (0.1, 0.1));
+
+        let mut fingers = Fingers::default();
+        let mut take = |name, x, y| fingers.take(&pointer(name, x, y), |at| within(frame, window, at));
+        assert_eq!(take("press", 320.0, 100.0), [], "a bar");
+        assert_eq!(take("move", 320.0, 360.0), [], "nothing is down");
+        assert_eq!(take("press", 320.0, 360.0), [(POINTER, Phase::Down, (0.5, 0.5))]);
+        assert_eq!(
+            take("move", 320.0, 0.0),
+            [(POINTER, Phase::Move, (0.5, -0.5))],
+            "dragged off"
+        );
+    }
 }

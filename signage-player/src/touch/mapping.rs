@@ -2,6 +2,8 @@
 
 use protocol::config::Touch;
 
+use crate::stage::turn::Turn;
+
 /// A panel's range along one side, both ends included, as the kernel says it (`struct input_absinfo`).
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct Axis {
@@ -29,8 +31,7 @@ pub struct Mapping {
     y: Axis,
     /// x' = a·x + b·y + c, y' = d·x + e·y + f, in shares.
     calibration: [f64; 6],
-    /// By how many degrees the panel is turned clockwise: 0, 90, 180 or 270.
-    rotate: u16,
+    turn: Turn,
 }
 
 /// What changes nothing.
@@ -44,7 +45,7 @@ impl Mapping {
             x,
             y,
             calibration: config.calibration.as_ref().map_or(STRAIGHT, |it| *it.get_ref()),
-            rotate: *config.rotate.get_ref(),
+            turn: Turn::of_degrees(config.rotate.as_ref().map_or(0, |it| *it.get_ref())),
         }
     }
 
@@ -54,12 +55,7 @@ impl Mapping {
         let (x, y) = (self.x.share(x), self.y.share(y));
         let [a, b, c, d, e, f] = self.calibration;
         let (u, v) = (a * x + b * y + c, d * x + e * y + f);
-        let (x, y) = match self.rotate {
-            90 => (1.0 - v, u),
-            180 => (1.0 - u, 1.0 - v),
-            270 => (v, 1.0 - u),
-            _ => (u, v),
-        };
+        let (x, y) = self.turn.to_picture((u, v));
         // The last pixel, not the first one beyond it.
         let within = |share: f64| share.clamp(0.0, 1.0 - 1e-9);
         (within(x), within(y))
@@ -77,7 +73,7 @@ mod tests {
 
     fn mapping(rotate: u16, calibration: Option<[f64; 6]>) -> Mapping {
         let config = Touch {
-            rotate: Spanned::new(0..0, rotate),
+            rotate: Some(Spanned::new(0..0, rotate)),
             calibration: calibration.map(|it| Spanned::new(0..0, it)),
             ..Touch::default()
         };

@@ -25,23 +25,20 @@ pub enum Phase {
     Cancel,
 }
 
-/// Where on the screen, from its top left corner.
+/// Where on the screen, from its top left corner, in shares of the picture's width and height, 0 to 1.
 #[derive(Debug, Clone, Copy, PartialEq)]
-pub enum Spot {
-    /// In the layout's pixels.
-    Pixels(f64, f64),
-    /// In shares of the picture's width and height, 0 to 1.
-    Share(f64, f64),
+pub struct Spot {
+    /// From the left.
+    pub x: f64,
+    /// From the top.
+    pub y: f64,
 }
 
 impl Spot {
     /// In the pixels of a picture of so many pixels.
     #[must_use]
     pub fn in_pixels(self, width: u32, height: u32) -> (f64, f64) {
-        match self {
-            Self::Pixels(x, y) => (x, y),
-            Self::Share(x, y) => (x * f64::from(width), y * f64::from(height)),
-        }
+        (self.x * f64::from(width), self.y * f64::from(height))
     }
 }
 

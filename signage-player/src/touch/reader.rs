@@ -4,7 +4,6 @@ use std::collections::BTreeMap;
 use std::io;
 use std::os::unix::fs::MetadataExt as _;
 use std::path::{Path, PathBuf};
-use std::sync::{Arc, Mutex, PoisonError};
 use std::time::Duration;
 
 use evdev::raw_stream::RawDevice;
@@ -18,31 +17,12 @@ use super::mapping::Mapping;
 use super::panel::{Abilities, Panel, Unfit};
 use super::{Contact, Spot};
 use crate::event::{Event, Sender};
+use crate::faults::Faults;
 
 /// Where the kernel's devices appear.
 const FOLDER: &str = "/dev/input";
 /// How often it is looked whether a device has come. A device that may be opened a moment later only is then tried again.
 const LOOK_EVERY: Duration = Duration::from_secs(1);
-
-/// What is wrong with the panels now. Cheap to clone; all clones are one.
-#[derive(Debug, Clone, Default)]
-pub struct Faults(Arc<Mutex<Vec<String>>>);
-
-impl Faults {
-    /// All of it, in words.
-    #[must_use]
-    pub fn all(&self) -> Vec<String> {
-        self.0.lock().unwrap_or_else(PoisonError::into_inner).clone()
-    }
-
-    fn set(&self, faults: Vec<String>) {
-        let mut held = self.0.lock().unwrap_or_else(PoisonError::into_inner);
-        for fault in faults.iter().filter(|fault| !held.contains(fault)) {
-            tracing::warn!("{fault}");
-        }
-        *held = faults;
-    }
-}
 
 /// Why a device isn't read.
 #[derive(Debug, thiserror::Error)]
@@ -256,7 +236,7 @@ where
             let told = tell(Contact {
                 id: contact.number,
                 phase: contact.phase,
-                spot: Spot::Share(x, y),
+                spot: Spot { x, y },
             });
             if !told.await {
                 return io::Error::other("nobody listens any more");

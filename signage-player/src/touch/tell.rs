@@ -38,15 +38,14 @@ pub fn tell(config: &Touch) -> Result<()> {
         for (device, panel) in panels {
             let name = panel.name.clone();
             let print = move |contact: Contact| {
-                if let Spot::Share(x, y) = contact.spot {
-                    println!(
-                        "{name}: contact {} {:?} {:.1} {:.1}",
-                        contact.id,
-                        contact.phase,
-                        x * 100.0,
-                        y * 100.0
-                    );
-                }
+                let Spot { x, y } = contact.spot;
+                println!(
+                    "{name}: contact {} {:?} {:.1} {:.1}",
+                    contact.id,
+                    contact.phase,
+                    x * 100.0,
+                    y * 100.0
+                );
                 std::future::ready(true)
             };
             reading.spawn(reader::follow(device, panel, config.clone(), print));

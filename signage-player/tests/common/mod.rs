@@ -1,6 +1,7 @@
 //! What the tests share: a kit, a moment, a scene in memory.
 #![allow(dead_code, clippy::expect_used)]
 
+pub mod display;
 pub mod live;
 pub mod office;
 pub mod panel;

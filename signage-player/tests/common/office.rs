@@ -38,6 +38,11 @@ impl Office {
             .replace("\"../run", "\"run")
             .replace("\"rigs\"", &format!("{:?}", rigs.display().to_string()));
         let demo = demo.replace("https://localhost:8443", server);
+        // One that says how the displays are says it of this screen too.
+        let demo = match more.contains("[player.output]") {
+            true => demo.replace("output = { full_screen = false }", ""),
+            false => demo,
+        };
         std::fs::write(dir.path().join("office.toml"), format!("{demo}\n{more}\n")).expect("written");
         Self { dir }
     }

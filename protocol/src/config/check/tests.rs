@@ -2,7 +2,9 @@
 
 use std::net::IpAddr;
 
+use super::super::{OutputBy, PowerBy};
 use super::*;
+use crate::ids::ScreenId;
 
 const GOOD: &str = r#"
 [office]
@@ -95,6 +97,67 @@ fn what_players_may_take_has_units_and_whose_sticks_they_take_is_a_key() {
         let said = error(&with(player));
         assert!(said.contains(field) && said.contains(why), "{player}: {said}");
     }
+}
+
+#[test]
+fn a_display_is_one_that_can_be_and_a_touch_panel_hangs_as_its_display_does() {
+    let screen = "[[screen]]\nid = \"lobby\"\nname = { ja = \"ロビー\" }\nlayout = \"lobby.json\"\n";
+    let with = |tables: &str| GOOD.replace("[[section]]", &format!("{tables}\n[[section]]"));
+    let of = |tables: &str| {
+        let config = Config::parse(Path::new("office.toml"), &with(tables)).expect("good");
+        let lobby = ScreenId::new("lobby").expect("valid");
+        let rotate = config.touch_of(&lobby).rotate.expect("said");
+        (config.output_of(&lobby).clone(), rotate.into_inner())
+    };
+    let (output, rotate) = of(&format!(
+        "[player.output]\nby = \"kms\"\nconnector = \"HDMI-A-1\"\nrotate = 90\n{screen}"
+    ));
+    assert_eq!((output.by, *output.rotate.get_ref(), rotate), (OutputBy::Kms, 90, 90));
+    assert!(output.full_screen && *output.power.get_ref() == PowerBy::Auto);
+    // Its own table takes the place of the other one, whole; and a panel's own word counts.
+    let own = format!(
+        "[player.output]\nby = \"kms\"\nrotate = 90\n{screen}output = {{ rotate = 270 }}\ntouch = {{ rotate = 180 }}"
+    );
+    let (output, rotate) = of(&own);
+    assert_eq!(
+        (output.by, *output.rotate.get_ref(), rotate),
+        (OutputBy::Auto, 270, 180)
+    );
+
+    for (output, field, why) in [
+        ("by = \"hdmi\"", "player.output.by", "expected one of `auto`"),
+        ("rotate = 45", "player.output.rotate", "0, 90, 180 or 270"),
+        ("connector = \" \"", "player.output.connector", "such as \"HDMI-A-1\""),
+        (
+            "connector = \"DP-1\"\nby = \"none\"",
+            "player.output.connector",
+            "one of the two",
+        ),
+        ("power = \"off\"", "player.output.power", "expected one of `auto`"),
+        (
+            "power = \"dpms\"\nby = \"wayland\"",
+            "player.output.power",
+            "X11 and KMS only",
+        ),
+        ("cec = \"/dev/cec1\"", "player.output.cec", "power = \"cec\""),
+        ("cec = \"cec1\"\npower = \"cec\"", "player.output.cec", "/dev/cec0"),
+        ("gl = true", "player.output", "unknown field"),
+    ] {
+        let said = error(&with(&format!("[player.output]\n{output}")));
+        let line = with(output)
+            .lines()
+            .position(|it| output.starts_with(it))
+            .expect("there")
+            + 2;
+        let lines = line..line + output.lines().count();
+        let has_line = lines.clone().any(|line| said.contains(&format!("office.toml:{line}:")));
+        assert!(
+            has_line && said.contains(field) && said.contains(why),
+            "{output}: {said}"
+        );
+    }
+    let said = error(&with(&format!("{screen}[screen.output]\nrotate = 91")));
+    assert!(said.contains("screen.output.rotate"), "{said}");
 }
 
 #[test]
