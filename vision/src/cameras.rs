@@ -17,11 +17,13 @@ use store::cameras::Setup;
 use crate::camera::address::with_user;
 use crate::camera::capture::Pace;
 use crate::camera::supervise::Plan;
+use crate::counter::{Counter, Reading};
 use crate::detect::choose::detector_for;
+use crate::duties::{Duties, scene_of};
 use crate::parking::lot::Lot;
 use crate::setup::still::{MOST_ROWS, rows};
 use crate::setup::window::Window;
-use crate::worker::{Counter, Duties, Reading, Worker, plan_for, scene_of};
+use crate::worker::{Worker, plan_for};
 
 /// Where a camera's readings go.
 pub type Tell = Arc<dyn Fn(Reading) + Send + Sync>;

@@ -17,8 +17,8 @@ use tokio::process::Command;
 
 use crate::count::{Film, Task, count_film};
 use crate::door::line_in;
+use crate::duties::scene_of;
 use crate::parking::lot::Lot;
-use crate::worker::scene_of;
 
 /// A trial that takes longer is ended.
 const LONGEST: Duration = Duration::from_secs(600);
