@@ -151,6 +151,7 @@ impl One {
             Some(geometry) => geometry.into_camera(self.camera.clone()),
             None => self.camera.clone(),
         };
+        let camera = config.with_overlaps_that_count(camera);
         let (plan, counter, rows) = match prepare(&camera, config) {
             Ok(prepared) => prepared,
             Err(error) if self.worker.is_some() => {

@@ -85,6 +85,9 @@ pub fn check(camera: &Camera, film: &Path, plan: Option<&Path>) -> Result<String
         };
         writeln!(said, "from {from:.0} s\t{people}")?;
     }
+    for overlap in &camera.overlaps {
+        writeln!(said, "left out: whom camera {} counts", overlap.camera)?;
+    }
     for crossed in &outcome.lines {
         let told = crossed.told;
         writeln!(said, "the line: {} in, {} out", told.came_in, told.went_out)?;
