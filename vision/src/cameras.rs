@@ -11,6 +11,7 @@ use anyhow::{Context as _, Result};
 use protocol::config::{Camera, Config};
 use protocol::congestion::CameraStatus;
 use protocol::ids::CameraId;
+use protocol::setup::Neighbours;
 use runtime::secrets::Secrets;
 use store::cameras::Setup;
 
@@ -89,6 +90,7 @@ impl Cameras {
 
     /// Sets up anew those in whose pictures something else is drawn now.
     pub fn take(&mut self, drawn: &BTreeMap<CameraId, Setup>) {
+        let mut is_changed = false;
         for one in &mut self.all {
             let drawn = drawn.get(&one.camera.id);
             let version = drawn.map_or(0, |drawn| drawn.version);
@@ -96,9 +98,31 @@ impl Cameras {
                 continue;
             }
             one.version = version;
+            is_changed = true;
             match one.set_up(&self.config, drawn) {
                 Ok(()) => tracing::info!(camera = %one.camera.id, version, "set up as staff have drawn it"),
                 Err(error) => tracing::error!(camera = %one.camera.id, "{error:#}"),
+            }
+        }
+        if is_changed {
+            self.say_who_is_left_to_nobody(drawn);
+        }
+    }
+
+    /// Says in the log where what cameras leave to each other comes back to them: neither the configuration nor what is drawn
+    /// alone can do that, but a configuration that was changed since.
+    pub fn say_who_is_left_to_nobody(&self, drawn: &BTreeMap<CameraId, Setup>) {
+        let geometry_of = |id: &CameraId| drawn.get(id)?.geometry.as_ref();
+        for one in &self.all {
+            let id = &one.camera.id;
+            let neighbours = Neighbours::of(&self.config, &one.camera, geometry_of);
+            let left = geometry_of(id).and_then(|geometry| geometry.overlaps.as_ref());
+            let left = left.unwrap_or(&one.camera.overlaps).iter();
+            for overlap in left.filter(|overlap| neighbours.lead_back(&overlap.camera, id)) {
+                tracing::error!(
+                    camera = %id, to = %overlap.camera,
+                    "what it leaves to the other comes back to it, and nobody counts who stands there: draw one of them anew"
+                );
             }
         }
     }

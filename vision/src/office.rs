@@ -75,6 +75,7 @@ pub async fn run(config: Config) -> Result<ExitCode> {
         }
     }
     tracing::info!(cameras = cameras.at_work(), "vision counts");
+    cameras.say_who_is_left_to_nobody(&drawn);
     let windows = cameras.windows();
     let cameras = Arc::new(Mutex::new(cameras));
     let at_work = || cameras.lock().unwrap_or_else(PoisonError::into_inner);

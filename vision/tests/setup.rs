@@ -341,6 +341,21 @@ async fn an_overlap_takes_nobody_from_the_largest_of_two_counts() {
         boxes.count == Some(1) && boxes.people.iter().any(|found| found.is_counted)
     })
     .await;
+    // What a later configuration could bring about, and the server refuses: it is said in the log.
+    let mut back = left_to_south();
+    back.overlaps.as_mut().expect("some")[0].camera = north();
+    let (south, by) = (
+        CameraId::new("south").expect("valid"),
+        StaffId::new("kanri").expect("valid"),
+    );
+    let new = (Some(back), &by, runtime::now());
+    let drawn = cameras::set_up(&office.store.ledger, &office.config.office.id, &south, 0, new).await;
+    assert!(drawn.expect("written").is_some());
+    let end = Instant::now() + LIMIT;
+    while !office.log().contains("nobody counts who stands there") {
+        assert!(Instant::now() < end, "{}", office.log());
+        look_again().await;
+    }
 }
 
 const DOOR: &str = "role = \"entrance\"\nline = [[0.5, 1.0], [0.5, 0.0]]\n";

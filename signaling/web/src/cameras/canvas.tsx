@@ -2,6 +2,7 @@
 import { useRef } from "preact/hooks";
 import type { Boxes, Still } from "./asking.ts";
 import { type Geometry, handles, isSeveral, moved, type Pair, type Point, type Shape, withCorner, without, withOutline } from "./geometry.ts";
+import { useScale } from "./scale.ts";
 import { percent, type Words } from "./words.ts";
 
 /** The picture is drawn so wide; its height follows from its shape. */
@@ -29,6 +30,7 @@ interface Props {
 
 export function Canvas({ t, geometry, shape, still, boxes, stands, which, onWhich, onStand, onChange }: Props) {
   const svg = useRef<SVGSVGElement>(null);
+  const scale = useScale(svg);
   /** Which point is dragged, and whether it has moved yet. */
   const drag = useRef<{ at: number; hasMoved: boolean } | null>(null);
   const [across, down] = still?.of ?? USUAL;
@@ -113,22 +115,22 @@ export function Canvas({ t, geometry, shape, still, boxes, stands, which, onWhic
       ) : (
         <>
           <Grid height={height} />
-          <text class="empty" x={WIDTH / 2} y={height / 2} aria-hidden="true">
+          <text class="empty" transform={`translate(${WIDTH / 2},${height * 0.15}) scale(${scale})`} aria-hidden="true">
             {t("camera.picture.none")}
           </text>
         </>
       )}
       {shape === "bays" &&
-        geometry.bays?.map(({ id, polygon }, at) => <Place key={at} kind="bay" name={id} polygon={polygon} at={at} isOn={at === which} inPicture={inPicture} />)}
+        geometry.bays?.map(({ id, polygon }, at) => <Place key={at} kind="bay" name={id} polygon={polygon} at={at} isOn={at === which} scale={scale} inPicture={inPicture} />)}
       {shape === "bays" ? null : geometry.polygon ? (
         <polygon class="outline" data-on={shape === "polygon"} points={geometry.polygon.map(inPicture).join(" ")} />
       ) : (
         <rect class="outline" data-on={shape === "polygon"} x={3} y={3} width={WIDTH - 6} height={height - 6} />
       )}
       {geometry.overlaps?.map(({ camera, polygon }, at) => (
-        <Place key={at} kind="overlap" name={shape === "overlaps" ? camera : ""} polygon={polygon} at={at} isOn={shape === "overlaps" && at === which} inPicture={inPicture} />
+        <Place key={at} kind="overlap" name={shape === "overlaps" ? camera : ""} polygon={polygon} at={at} isOn={shape === "overlaps" && at === which} scale={scale} inPicture={inPicture} />
       ))}
-      {geometry.line && <Door line={geometry.line} height={height} isOn={shape === "line"} word={t("camera.in")} />}
+      {geometry.line && <Door line={geometry.line} height={height} isOn={shape === "line"} scale={scale} word={t("camera.in")} />}
       {shape === "heights" && geometry.person_heights.map((pair, at) => <Person key={at} pair={pair} x={stands[at] ?? 0.5} height={height} />)}
       {boxes?.people.map(({ place: [left, top, width, tall], is_counted }, at) => (
         <rect key={at} class="box" data-counted={is_counted} x={left * WIDTH} y={top * height} width={width * WIDTH} height={tall * height} />
@@ -143,11 +145,11 @@ export function Canvas({ t, geometry, shape, still, boxes, stands, which, onWhic
           tabindex={0}
           aria-label={`${handleWord(t, shape, at)}: ${t("camera.at", { x: percent(point[0]), y: percent(point[1]) })}`}
           onKeyDown={(event) => key(event, at)}
-          transform={`translate(${inPicture(point)})`}
+          transform={`translate(${inPicture(point)}) scale(${scale})`}
         >
           <circle class="reach" r={34} />
           <circle class="knob" r={13} />
-          <text aria-hidden="true" {...(shape === "heights" ? { x: 34, y: 10 } : besideOf(point, height))}>
+          <text aria-hidden="true" {...(shape === "heights" ? { x: 34, y: 10 } : besideOf(point, height, scale))}>
             {shape !== "heights" ? at + 1 : at % 2 === 0 ? at / 2 + 1 : ""}
           </text>
         </g>
@@ -157,9 +159,10 @@ export function Canvas({ t, geometry, shape, still, boxes, stands, which, onWhic
 }
 
 /** Where a point's number stands from it: above, and inside the picture's edges. */
-function besideOf([x, y]: Point, height: number): { x: number; y: number } {
-  const fromEdge = x * WIDTH < 24 ? 24 : x * WIDTH > WIDTH - 24 ? -24 : 0;
-  return { x: fromEdge, y: y * height < 48 ? 44 : -22 };
+function besideOf([x, y]: Point, height: number, scale: number): { x: number; y: number } {
+  const margin = 24 * scale;
+  const fromEdge = x * WIDTH < margin ? 24 : x * WIDTH > WIDTH - margin ? -24 : 0;
+  return { x: fromEdge, y: y * height < 2 * margin ? 44 : -22 };
 }
 
 function handleWord(t: Words, shape: Shape, at: number): string {
@@ -185,11 +188,12 @@ interface PlaceProps {
   polygon: readonly Point[];
   at: number;
   isOn: boolean;
+  scale: number;
   inPicture(point: Point): string;
 }
 
 /** A bay or an overlap, with its name in its middle. */
-function Place({ kind, name, polygon, at, isOn, inPicture }: PlaceProps) {
+function Place({ kind, name, polygon, at, isOn, scale, inPicture }: PlaceProps) {
   const middle: Point = [
     polygon.reduce((sum, [x]) => sum + x, 0) / Math.max(1, polygon.length),
     polygon.reduce((sum, [, y]) => sum + y, 0) / Math.max(1, polygon.length),
@@ -197,13 +201,13 @@ function Place({ kind, name, polygon, at, isOn, inPicture }: PlaceProps) {
   return (
     <g class={kind} data-part={at} data-on={isOn} aria-hidden="true">
       <polygon points={polygon.map(inPicture).join(" ")} />
-      <text transform={`translate(${inPicture(middle)})`}>{name}</text>
+      <text transform={`translate(${inPicture(middle)}) scale(${scale})`}>{name}</text>
     </g>
   );
 }
 
 /** The line, with an arrow to its right: whoever goes there is in. */
-function Door({ line: [[ax, ay], [bx, by]], height, isOn, word }: { line: Pair; height: number; isOn: boolean; word: string }) {
+function Door({ line: [[ax, ay], [bx, by]], height, isOn, scale, word }: { line: Pair; height: number; isOn: boolean; scale: number; word: string }) {
   const [x1, y1, x2, y2] = [ax * WIDTH, ay * height, bx * WIDTH, by * height];
   const length = Math.hypot(x2 - x1, y2 - y1) || 1;
   const [rightX, rightY] = [-(y2 - y1) / length, (x2 - x1) / length];
@@ -214,7 +218,7 @@ function Door({ line: [[ax, ay], [bx, by]], height, isOn, word }: { line: Pair; 
     <g class="door" data-on={isOn} aria-hidden="true">
       <path d={`M${x1} ${y1}L${x2} ${y2}`} />
       <path d={`M${midX} ${midY}L${tipX} ${tipY}M${wing(1)}L${tipX},${tipY}L${wing(-1)}`} />
-      <text x={tipX + rightX * 26} y={tipY + rightY * 26}>
+      <text transform={`translate(${tipX + rightX * 26 * scale},${tipY + rightY * 26 * scale}) scale(${scale})`}>
         {word}
       </text>
     </g>

@@ -82,7 +82,7 @@ export function Editor({ facts, asking, t }: Props) {
         </fieldset>
       )}
       <p class="hint">{t(`camera.tool.${shape}.hint`)}</p>
-      {shape === "overlaps" && !facts.counts_overlaps && <p class="hint" data-test="idle-overlaps">{t("camera.overlap.idle")}</p>}
+      {shape === "overlaps" && !facts.counts_overlaps && <p class="aside" data-test="idle-overlaps">{t("camera.overlap.idle")}</p>}
       <div class="drawing">
         <Canvas t={t} geometry={geometry} shape={shape} still={still} boxes={boxes} stands={stands} which={chosen} onWhich={setWhich} onStand={setStands} onChange={change} />
         <Numbers t={t} geometry={geometry} shape={shape} which={chosen} neighbours={Object.keys(facts.neighbours)} onWhich={setWhich} onChange={change} />

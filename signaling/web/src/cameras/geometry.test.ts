@@ -2,6 +2,7 @@ import assert from "node:assert/strict";
 import { test } from "node:test";
 import { type Bay, type Geometry, handles, middleOfLongest, moved, type Needs, type Point, withBay, withCorner, without, withOverlap, withOverlapChanged, wrongs } from "./geometry.ts";
 import { begun, changed, redone, undone } from "./history.ts";
+import { scaleOf } from "./scale.ts";
 
 const SOUND: Geometry = {
   person_heights: [[0.3, 0.1], [0.9, 0.2]],
@@ -98,4 +99,10 @@ test("overlaps are drawn as outlines are, with another camera that doesn't leave
   const other = withOverlapChanged(geometry, 0, (old) => ({ ...old, camera: "attic" }));
   assert.equal(other.overlaps?.[0]?.camera, "attic");
   assert.equal(geometry.overlaps[0]?.camera, "south", "the old one is as it was");
+});
+
+test("points keep their size on a screen, and never shrink below what is drawn", () => {
+  assert.equal(scaleOf(1200), 1);
+  assert.equal(scaleOf(345), 2);
+  assert.equal(scaleOf(0), 1, "not shown yet");
 });
