@@ -189,8 +189,27 @@ fn a_model_that_knows_vehicles_is_taken_in_with_a_picture_of_cars_alone() {
         let runtime = tokio::runtime::Builder::new_current_thread().build();
         runtime.expect("a runtime").block_on(add(&order))
     };
-    let added = add_with(&files(&frames)[0]).expect("taken in");
-    assert!(added.vehicles > 0, "{added:?}");
+    let lot = imgcodecs::imread_def(files(&frames)[2].to_str().expect("a path")).expect("a picture");
+    // As it is, and as a corner of a picture four times as wide and high, in whose whole the cars are too small to be found.
+    let mut far = Mat::default();
+    let (down, across) = (lot.rows() * 3, lot.cols() * 3);
+    core::copy_make_border(
+        &lot,
+        &mut far,
+        0,
+        down,
+        0,
+        across,
+        core::BORDER_CONSTANT,
+        Scalar::all(0.0),
+    )
+    .expect("drawn");
+    for (name, picture) in [("near.png", lot), ("far.png", far)] {
+        let file = dir.path().join(name);
+        imgcodecs::imwrite_def(file.to_str().expect("a path"), &picture).expect("written");
+        let added = add_with(&file).expect(name);
+        assert!(added.people == 0 && added.vehicles > 0, "{name}: {added:?}");
+    }
     let wall = dir.path().join("wall.png");
     let grey = Mat::new_rows_cols_with_default(240, 320, core::CV_8UC3, Scalar::all(120.0)).expect("mat");
     imgcodecs::imwrite_def(wall.to_str().expect("a path"), &grey).expect("written");

@@ -323,6 +323,9 @@ async fn who_is_seen_by_two_cameras_is_counted_twice_until_an_overlap_is_drawn_a
 async fn an_overlap_takes_nobody_from_the_largest_of_two_counts() {
     let mut office = two_cameras("max").await;
     office.start_vision();
+    office
+        .wait_for("the larger count", |state| state.count == Some(1))
+        .await;
     draw(&office, 0, Some(left_to_south())).await;
     let mut watch = ask(
         &office,
