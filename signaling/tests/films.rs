@@ -6,7 +6,7 @@
 mod common;
 
 use std::path::PathBuf;
-use std::sync::Arc;
+use std::sync::{Arc, Mutex};
 
 use common::browser::Browser;
 use common::office::{ORIGIN, Office, trail};
@@ -72,9 +72,12 @@ async fn why(response: Response) -> String {
     answer["why"].as_str().unwrap_or_default().to_owned()
 }
 
+/// Where each film lay, and what was in it.
+type Seen = Arc<Mutex<Vec<(PathBuf, Vec<u8>)>>>;
+
 /// The worker: opens what the asker holds, tells where it lies and what is in it, and answers when it may.
 struct Worker {
-    seen: Arc<std::sync::Mutex<Vec<(PathBuf, Vec<u8>)>>>,
+    seen: Seen,
     may_answer: Arc<Notify>,
 }
 
@@ -101,7 +104,7 @@ impl Worker {
     }
 }
 
-async fn answer(stream: UnixStream, seen: Arc<std::sync::Mutex<Vec<(PathBuf, Vec<u8>)>>>, may_answer: Arc<Notify>) {
+async fn answer(stream: UnixStream, seen: Seen, may_answer: Arc<Notify>) {
     let asker = stream.peer_cred().unwrap().pid().unwrap();
     let (reader, mut writer) = stream.into_split();
     let (mut reader, mut line) = (BufReader::new(reader), String::new());
