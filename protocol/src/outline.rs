@@ -46,6 +46,15 @@ pub enum Fault {
     NoName,
     /// Two bays of one name.
     SameName,
+    /// An overlap with what is no other camera that counts the same area's people.
+    NoNeighbour,
+    /// What is left to another camera comes back to this one: nobody would count it.
+    Circle,
+    /// More overlaps than anybody draws.
+    TooManyOverlaps {
+        /// At most.
+        most: usize,
+    },
     /// More bays than the place holds, or than anybody sees in one picture.
     TooManyBays {
         /// At most.

@@ -13,6 +13,7 @@ use protocol::turn::TurnSecret;
 use runtime::Shutdown;
 use runtime::secrets::Secrets;
 use store::Store;
+use tokio::sync::Semaphore;
 use tower_http::compression::CompressionLayer;
 
 use crate::assets::Assets;
@@ -70,6 +71,8 @@ pub(crate) struct App {
     /// Codes of screens' remote controls that don't exist.
     pub(crate) wrong_remotes: Throttle,
     pub(crate) practices: Practices,
+    /// One film of a camera's place is brought and tried at a time. Full: the next one is refused.
+    pub(crate) films: Arc<Semaphore>,
     /// Wrong short codes of appointments, from all addresses together.
     pub(crate) guesses: Guesses,
     /// Makes short codes into what is stored of them.
@@ -116,6 +119,7 @@ impl App {
             wrong_remotes: Throttle::default(),
             remotes: Remotes::default(),
             practices: Practices::default(),
+            films: Arc::new(Semaphore::new(1)),
             guesses: Guesses::default(),
             short_code_key,
             post: tokio::sync::Notify::new(),

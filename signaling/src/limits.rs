@@ -18,7 +18,8 @@ const FILE_TAKEN: Duration = Duration::from_secs(30 * 60);
 
 /// Ends requests that take too long.
 pub(crate) async fn in_time(request: Request, next: Next) -> Response {
-    let limit = if request.uri().path() == crate::signage::uploads::PATH {
+    let path = request.uri().path();
+    let limit = if path == crate::signage::uploads::PATH || crate::staff::is_film_brought_to(path) {
         FILE_TAKEN
     } else {
         RESPONSE_BEGINS

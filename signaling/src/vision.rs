@@ -22,6 +22,11 @@ pub(crate) struct Answers {
     _writer: OwnedWriteHalf,
 }
 
+/// Whether a worker of this office's user runs on this machine.
+pub(crate) async fn is_there(config: &Config) -> bool {
+    UnixStream::connect(config.vision_socket()).await.is_ok()
+}
+
 /// Asks.
 ///
 /// # Errors

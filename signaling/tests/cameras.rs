@@ -17,6 +17,12 @@ use tokio::io::{AsyncBufReadExt as _, AsyncWriteExt as _, BufReader};
 use tokio::net::UnixListener;
 
 const TABLES: &str = r#"
+[[camera]]
+id = "south"
+area = "lobby-1f"
+source = "film.avi"
+person_heights = [[0.3, 0.1], [0.9, 0.2]]
+overlap = [{ camera = "north", polygon = [[0.0, 0.0], [0.5, 0.0], [0.5, 1.0]] }]
 [[area]]
 id = "hall"
 name = { ja = "ホール" }
@@ -51,10 +57,12 @@ id = "1"
 polygon = [[0.1, 0.1], [0.2, 0.1], [0.2, 0.2]]
 [vision]
 shown_for = "1s"
+film_uploads = true
+film_held_for = "HELD"
 "#;
 
 async fn open() -> Office {
-    Office::open_with_tables("1h", TABLES).await
+    Office::open_with_tables("1h", &TABLES.replace("HELD", "1h")).await
 }
 
 async fn post(browser: &mut Browser, path: &str, body: &Value) -> Response {
@@ -109,7 +117,7 @@ fn answer_as_worker(office: &Office) {
                             people: Vec::new(),
                         })
                     }
-                    Ask::Trial { film, .. } => panic!("nobody asks for {film}"),
+                    Ask::Trial { film, .. } => panic!("nobody asks for {film:?}"),
                 };
                 let line = serde_json::to_string(&answer).unwrap() + "\n";
                 let is_watched = matches!(answer, Answer::Boxes(_));
@@ -217,6 +225,86 @@ async fn what_is_drawn_is_checked_kept_downloaded_and_taken_back() {
 }
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn what_cameras_leave_to_each_other_is_drawn_and_never_comes_back() {
+    let office = open().await;
+    let mut admin = office.staff("kanri").await;
+    let drawn = |version: u64, overlaps: &Value| {
+        let mut drawn = drawn(version, &square());
+        drawn["geometry"]["overlaps"] = overlaps.clone();
+        drawn
+    };
+    let part = |camera: &str, polygon: &Value| json!([{ "camera": camera, "polygon": polygon }]);
+    let wrong = async |admin: &mut Browser, camera: &str, body: &Value| {
+        let answer = post(admin, &format!("/staff/cameras/one/{camera}/setup"), body).await;
+        let mut answer: Value = answer.json().await.unwrap();
+        answer["wrongs"][0].take()
+    };
+    let circle = json!({ "shape": "overlaps", "which": 1, "fault": "circle" });
+    // By the configuration south leaves a part to north.
+    let to_south = drawn(0, &part("south", &square()));
+    assert_eq!(wrong(&mut admin, "north", &to_south).await, circle);
+    for (other, polygon, fault) in [
+        ("north", square(), json!({ "fault": "no_neighbour" })),
+        ("door", square(), json!({ "fault": "no_neighbour" })),
+        (
+            "north",
+            json!([[0, 0], [1, 1], [1, 0], [0, 1]]),
+            json!({ "fault": "crossing", "first": 1, "second": 3 }),
+        ),
+        (
+            "north",
+            json!([[0, 0], [1, 0], [1, 2]]),
+            json!({ "fault": "outside", "point": 3 }),
+        ),
+    ] {
+        let camera = if fault["fault"] == "no_neighbour" {
+            "north"
+        } else {
+            "south"
+        };
+        let told = wrong(&mut admin, camera, &drawn(0, &part(other, &polygon))).await;
+        assert_eq!(
+            (&told["shape"], &told["which"]),
+            (&json!("overlaps"), &json!(1)),
+            "{told}"
+        );
+        for (name, value) in fault.as_object().unwrap() {
+            assert_eq!(&told[name], value, "{told}");
+        }
+    }
+    let (_, page) = admin.text("/staff/cameras/one/south").await;
+    assert!(
+        page.contains(r#""neighbours":{"north":[]}"#) && page.contains(r#""counts_overlaps":false"#),
+        "{page}"
+    );
+    assert!(
+        page.contains(r#""overlaps":[{"camera":"north""#),
+        "the configuration's: {page}"
+    );
+    // South lets it be, so north may; then south's configuration can't come back.
+    let none = post(&mut admin, "/staff/cameras/one/south/setup", &drawn(0, &json!([]))).await;
+    assert_eq!(none.status(), 200);
+    let saved = post(&mut admin, "/staff/cameras/one/north/setup", &to_south).await;
+    assert_eq!(saved.status(), 200);
+    let (_, toml) = admin.text("/staff/cameras/one/north/camera.toml").await;
+    let cameras: Cameras = toml_of(&toml);
+    assert_eq!(cameras.camera[0].overlaps[0].camera.as_str(), "south", "{toml}");
+    assert_eq!(cameras.camera[0].overlaps[0].polygon.len(), 4);
+    let (_, page) = admin.text("/staff/cameras/one/south").await;
+    let (_, to, _) = admin.submit(&page, "/staff/cameras/one/south/reset", &[]).await;
+    assert_eq!(to, "/staff/cameras/one/south?done=kept");
+    let (_, page) = admin.text(&to).await;
+    assert!(page.contains("どのカメラにも数えられません"), "{page}");
+    let setups = store::cameras::setups(&office.store.ledger, &office_id())
+        .await
+        .unwrap();
+    assert!(
+        setups[&CameraId::new("south").unwrap()].geometry.is_some(),
+        "as it was drawn"
+    );
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn a_car_parks_bays_are_drawn_one_by_one() {
     let office = open().await;
     let mut admin = office.staff("kanri").await;
@@ -232,7 +320,7 @@ async fn a_car_parks_bays_are_drawn_one_by_one() {
     };
     let path = "/staff/cameras/one/roof/setup";
     let same = post(&mut admin, path, &drawn(&[bay("1", 0.1), bay("1", 0.3)])).await;
-    let wrongs = json!([{ "shape": "bays", "bay": 2, "fault": "same_name" }]);
+    let wrongs = json!([{ "shape": "bays", "which": 2, "fault": "same_name" }]);
     assert_eq!(
         same.json::<Value>().await.unwrap(),
         json!({ "saved": "wrong", "wrongs": wrongs })

@@ -1,7 +1,8 @@
 //! Cameras: how each is doing (in `live`, fading when its worker falls silent: numbers only, never a picture), and what staff
 //! have drawn into its picture (in the ledger).
 //!
-//! Invariant: what is drawn is changed by compare-and-set, counts up its version, and wakes [`TOPIC`] in the same script.
+//! Invariant: what is drawn is changed by compare-and-set, counts up its version, and wakes [`TOPIC`] in the same script. What is
+//! judged by what is drawn for other cameras too is written only while that still stands.
 
 use std::collections::BTreeMap;
 use std::sync::LazyLock;
@@ -57,12 +58,36 @@ pub struct Setup {
     pub geometry: Option<Geometry>,
 }
 
-/// Writes a record if it is still what was read (empty: none).
+/// The versions over which something is drawn; 0: nobody has touched that camera.
+#[derive(Debug, Clone, Default, PartialEq, Eq)]
+pub struct Over {
+    /// Of the camera itself.
+    pub version: u64,
+    /// Of other cameras whose drawings it was judged by.
+    pub beside: Vec<(CameraId, u64)>,
+}
+
+impl From<u64> for Over {
+    /// Judged by itself alone.
+    fn from(version: u64) -> Self {
+        Self {
+            version,
+            beside: Vec::new(),
+        }
+    }
+}
+
+/// Writes a record if it is still what was read (empty: none), and those beside it have the versions that they had.
 ///
-/// KEYS records; ARGV id, expected, new, channel, topic. Returns 1, or 0 where it has moved.
+/// KEYS records; ARGV id, expected, new, channel, topic, then other ids and versions. Returns 1, or 0 where one has moved.
 static SET: LazyLock<Script> = LazyLock::new(|| {
     Script::new(
         "if (redis.call('HGET', KEYS[1], ARGV[1]) or '') ~= ARGV[2] then return 0 end
+         for n = 6, #ARGV, 2 do
+           local beside = redis.call('HGET', KEYS[1], ARGV[n])
+           local version = beside and cjson.decode(beside).version or 0
+           if version ~= tonumber(ARGV[n + 1]) then return 0 end
+         end
          redis.call('HSET', KEYS[1], ARGV[1], ARGV[3])
          redis.call('PUBLISH', ARGV[4], ARGV[5])
          return 1",
@@ -82,8 +107,8 @@ pub async fn setups(ledger: &Db, office: &OfficeId) -> Result<BTreeMap<CameraId,
     known.map(|(id, json)| Ok((id, from_json(&key, json)?))).collect()
 }
 
-/// Draws something else, by `by` at `now`, if the version is still `expected` (0: nobody has touched it). Returns what is
-/// there from now on; `None`: somebody else was faster, and nothing was written.
+/// Draws something else, by `by` at `now`, if the versions are still those over which it was drawn. Returns what is there from
+/// now on; `None`: somebody else was faster, and nothing was written.
 ///
 /// # Errors
 /// [`StoreError::Unavailable`](crate::StoreError::Unavailable), [`StoreError::Corrupt`](crate::StoreError::Corrupt).
@@ -91,17 +116,17 @@ pub async fn set_up(
     ledger: &Db,
     office: &OfficeId,
     id: &CameraId,
-    expected: u64,
+    over: impl Into<Over>,
     (geometry, by, now): (Option<Geometry>, &StaffId, UnixMillis),
 ) -> Result<Option<Setup>> {
-    let key = keys::camera_setups(office);
+    let (key, over) = (keys::camera_setups(office), over.into());
     let before: Option<String> = ledger.run(redis::cmd("HGET").arg(&key).arg(id.as_str())).await?;
     let old: Option<Setup> = before.as_deref().map(|json| from_json(&key, json)).transpose()?;
-    if old.map_or(0, |old| old.version) != expected {
+    if old.map_or(0, |old| old.version) != over.version {
         return Ok(None);
     }
     let new = Setup {
-        version: expected + 1,
+        version: over.version + 1,
         at: now,
         by: by.clone(),
         geometry,
@@ -113,6 +138,9 @@ pub async fn set_up(
         .arg(to_json(&key, &new)?)
         .arg(keys::wake(office))
         .arg(TOPIC);
+    for (beside, version) in &over.beside {
+        call.arg(beside.as_str()).arg(*version);
+    }
     let is_written = ledger.invoke::<i64>(&call).await? == 1;
     Ok(is_written.then_some(new))
 }

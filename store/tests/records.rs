@@ -191,7 +191,7 @@ on_both!(what_is_drawn_is_kept_by_version_and_the_slower_one_is_told);
 async fn what_is_drawn_is_kept_by_version_and_the_slower_one_is_told(db: &Db) {
     use protocol::ids::CameraId;
     use protocol::setup::Geometry;
-    use store::cameras::{set_up, setups};
+    use store::cameras::{Over, set_up, setups};
 
     let (office, north) = (office(), CameraId::new("north").unwrap());
     let by = StaffId::new("kanri").unwrap();
@@ -199,6 +199,7 @@ async fn what_is_drawn_is_kept_by_version_and_the_slower_one_is_told(db: &Db) {
         person_heights: [[0.3, 0.1], [0.9, 0.2]],
         polygon: Some(vec![[0.0, 0.0], [1.0, 0.0], [0.5, 1.0]]),
         line: None,
+        overlaps: None,
         bays: Vec::new(),
     };
     assert!(setups(db, &office).await.unwrap().is_empty());
@@ -213,6 +214,28 @@ async fn what_is_drawn_is_kept_by_version_and_the_slower_one_is_told(db: &Db) {
     assert_eq!(written, 1, "one of two at once");
     let back = set_up(db, &office, &north, 2, (None, &by, NOW)).await.unwrap().unwrap();
     assert_eq!((back.version, back.geometry), (3, None));
+    // What was judged by another camera's drawing is written only while that stands.
+    let south = CameraId::new("south").unwrap();
+    let over = |version, beside: &[(&CameraId, u64)]| Over {
+        version,
+        beside: beside.iter().map(|(id, version)| ((*id).clone(), *version)).collect(),
+    };
+    let moved = set_up(db, &office, &south, over(0, &[(&north, 2)]), new.clone()).await;
+    assert_eq!(moved.unwrap(), None);
+    let judged = over(0, &[(&north, 3), (&CameraId::new("west").unwrap(), 0)]);
+    assert!(
+        set_up(db, &office, &south, judged, new.clone())
+            .await
+            .unwrap()
+            .is_some()
+    );
+    let back_to_back = || async {
+        let of_north = set_up(db, &office, &north, over(3, &[(&south, 1)]), new.clone());
+        let of_south = set_up(db, &office, &south, over(1, &[(&north, 3)]), new.clone());
+        let (one, other) = tokio::join!(of_north, of_south);
+        [one.unwrap(), other.unwrap()].into_iter().flatten().count()
+    };
+    assert_eq!(back_to_back().await, 1, "one of two that were judged by each other");
 }
 
 on_both!(a_word_on_a_count_is_taken_once_or_withdrawn);

@@ -1,8 +1,8 @@
 // Setting a camera up in the browser: the real office, its camera worker and a film with people. The blurred picture comes and
-// goes, an area is drawn by mouse and by keyboard and the count follows, a set-up is tried on a film, and whoever is there sets
-// a door's count right. Each page is looked at by axe-core, and on a phone.
+// goes, an area is drawn by mouse and by keyboard and the count follows, what another camera counts is drawn, a set-up is tried
+// on a film of the office's and on one that is sent, and whoever is there sets a door's count right. Each page is looked at by axe-core, and on a phone.
 import assert from "node:assert/strict";
-import { copyFileSync, mkdirSync, mkdtempSync, rmSync } from "node:fs";
+import { copyFileSync, mkdirSync, mkdtempSync, readdirSync, rmSync, truncateSync, writeFileSync } from "node:fs";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { after, before, test } from "node:test";
@@ -38,7 +38,23 @@ frames_per_second = 3.0
 film_frames_per_second = 7.0
 person_heights = [[0.30, 0.105], [0.65, 0.180]]
 line = [[0.5, 1.0], [0.5, 0.3]]
-`;
+[[area]]
+id = "plaza"
+name = { ja = "広場", en = "Plaza" }
+capacity = 60
+moderate_from = 20
+busy_from = 40
+join = "sum"
+${["west", "east"].map(
+    (side) => `[[camera]]
+id = "plaza-${side}"
+area = "plaza"
+source = "${FILM}"
+frames_per_second = 1.0
+film_frames_per_second = 7.0
+person_heights = [[0.30, 0.105], [0.65, 0.180]]
+`,
+  ).join("")}`;
   [office, browser] = await Promise.all([Office.open({ tables, settings: { shown_for: `"${SHOWN_FOR}s"`, films: JSON.stringify(films) } }), startBrowser()]);
 });
 
@@ -188,6 +204,89 @@ test("an admin sees a blurred picture, draws where people count, and the count f
   assert.match(await answer.text(), /polygon = \[\[0, 0\.26\], \[1, 0\.26\]/);
   await page.goto(`${office.url}/staff/audit`);
   for (const what of ["カメラのぼかした画像を見た", "カメラの検出枠を見た", "カメラの範囲を決めた"]) {
+    assert.ok((await page.innerText("body")).includes(what), what);
+  }
+  assert.deepEqual(faults, []);
+});
+
+test("what another camera counts is drawn by mouse and by keyboard, and isn't counted here", async () => {
+  const { page, faults } = await newStaff(browser, office, "kanri");
+  await page.goto(`${office.url}/staff/cameras/one/plaza-west`);
+  await page.locator('input[value="overlaps"]').check();
+  await at(page, "add-overlap").click();
+  assert.deepEqual(await page.locator("#overlap-camera option").allTextContents(), ["plaza-east"], "the other camera of the area");
+  // By mouse the upper corners to the picture's left edge and top, by keyboard and in numbers the rest.
+  await drag(page, [0.7, 0.4], [0.3, 0.2]);
+  await click(page, [0.85, 0.98]);
+  assert.equal((await corners(page)).length, 5, "a press adds a corner to it");
+  await look(page, "cameras-overlap");
+  await tabTo(page, "the corner that was added", (label) => label.startsWith("角4: "));
+  await page.keyboard.press("Delete");
+  assert.equal((await corners(page)).length, 4);
+  for (const [n, [x, y]] of [[0, 0], [100, 0], [100, 100], [0, 100]].entries()) {
+    await page.getByRole("spinbutton", { name: `角${n + 1} 横` }).fill(String(x));
+    await page.getByRole("spinbutton", { name: `角${n + 1} 縦` }).fill(String(y));
+  }
+  await page.keyboard.press("Tab");
+  assert.equal(await at(page, "idle-overlaps").count(), 0, "the area's count is a sum");
+  await at(page, "save").click();
+  await saved(page);
+  await at(page, "watch").click();
+  await page.waitForFunction(() => document.querySelector('[data-test="watched-count"]')?.textContent?.includes("0人"), null, { timeout: 90_000 });
+  await page.locator('.box[data-counted="false"]').first().waitFor({ timeout: 90_000 });
+  assert.equal(await page.locator('.box[data-counted="true"]').count(), 0, "everybody is the other camera's to count");
+  await eventually("the other camera counts them", async () => ((await count("plaza")) ?? 0) >= 1, 90_000);
+  const toml = await (await page.request.get(`${office.url}/staff/cameras/one/plaza-west/camera.toml`)).text();
+  assert.match(toml, /overlap = \[\n {2}\{ camera = "plaza-east", polygon = \[\[0, 0\], \[1, 0\]/);
+
+  // The other one can't leave them back: nobody would count them.
+  const other = await newStaff(browser, office, "kanri");
+  await other.page.goto(`${office.url}/staff/cameras/one/plaza-east`);
+  await other.page.locator('input[value="overlaps"]').check();
+  await at(other.page, "add-overlap").click();
+  await other.page.locator('[data-test="wrong"][data-fault="circle"]').waitFor();
+  await look(other.page, "cameras-circle");
+  await at(other.page, "remove-overlap").click();
+  await other.page.locator('[data-test="wrong"]').waitFor({ state: "detached" });
+
+  await page.reload();
+  await page.locator('input[value="overlaps"]').check();
+  await at(page, "remove-overlap").click();
+  await at(page, "save").click();
+  await saved(page);
+  await page.goto(`${office.url}/staff/cameras/one/${CAMERA}`);
+  await page.locator('input[value="overlaps"]').check();
+  await at(page, "idle-overlaps").waitFor();
+  assert.equal(await at(page, "add-overlap").count(), 0, "no other camera there");
+  assert.deepEqual([...faults, ...other.faults], []);
+});
+
+test("a film is sent for one trial, and nothing of it is left", async () => {
+  const { page, faults } = await newStaff(browser, office, "kanri");
+  await page.goto(`${office.url}/staff/cameras/one/plaza-east`);
+  const own = page.locator("#own-film");
+  const huge = join(films, "huge.mp4");
+  writeFileSync(huge, "");
+  truncateSync(huge, 513 * 1024 * 1024);
+  await own.setInputFiles(huge);
+  await at(page, "too-large").waitFor();
+  assert.ok(await at(page, "bring").isDisabled(), "said before anything is sent");
+  await look(page, "cameras-too-large");
+  rmSync(huge);
+  const list = join(films, "list.mp4");
+  writeFileSync(list, "#EXTM3U\nhttp://192.0.2.7/\n".repeat(400));
+  await own.setInputFiles(list);
+  await at(page, "bring").click();
+  await page.waitForFunction(() => document.querySelector('[data-test="trial-words"]')?.textContent?.includes("開けませんでした"));
+  await own.setInputFiles(FILM);
+  await at(page, "bring").click();
+  await at(page, "outcome").waitFor({ timeout: 300_000 });
+  const rows = await page.locator(".trial-table tbody tr").allInnerTexts();
+  assert.ok(rows.some((row) => Number(row.split("\t").at(-1)) >= 3), `people are in the film: ${rows.join("; ")}`);
+  await look(page, "cameras-brought");
+  assert.deepEqual(readdirSync(join(office.run, "vision/films")), [], "it never had a name");
+  await page.goto(`${office.url}/staff/audit`);
+  for (const what of ["カメラの範囲を試す動画を送った", "送られた動画が削除された"]) {
     assert.ok((await page.innerText("body")).includes(what), what);
   }
   assert.deepEqual(faults, []);

@@ -11,17 +11,20 @@ use anyhow::{Context as _, Result};
 use protocol::config::{Camera, Config};
 use protocol::congestion::CameraStatus;
 use protocol::ids::CameraId;
+use protocol::setup::Neighbours;
 use runtime::secrets::Secrets;
 use store::cameras::Setup;
 
 use crate::camera::address::with_user;
 use crate::camera::capture::Pace;
 use crate::camera::supervise::Plan;
+use crate::counter::{Counter, Reading};
 use crate::detect::choose::detector_for;
+use crate::duties::{Duties, scene_of};
 use crate::parking::lot::Lot;
 use crate::setup::still::{MOST_ROWS, rows};
 use crate::setup::window::Window;
-use crate::worker::{Counter, Duties, Reading, Worker, plan_for, scene_of};
+use crate::worker::{Worker, plan_for};
 
 /// Where a camera's readings go.
 pub type Tell = Arc<dyn Fn(Reading) + Send + Sync>;
@@ -87,6 +90,7 @@ impl Cameras {
 
     /// Sets up anew those in whose pictures something else is drawn now.
     pub fn take(&mut self, drawn: &BTreeMap<CameraId, Setup>) {
+        let mut is_changed = false;
         for one in &mut self.all {
             let drawn = drawn.get(&one.camera.id);
             let version = drawn.map_or(0, |drawn| drawn.version);
@@ -94,9 +98,31 @@ impl Cameras {
                 continue;
             }
             one.version = version;
+            is_changed = true;
             match one.set_up(&self.config, drawn) {
                 Ok(()) => tracing::info!(camera = %one.camera.id, version, "set up as staff have drawn it"),
                 Err(error) => tracing::error!(camera = %one.camera.id, "{error:#}"),
+            }
+        }
+        if is_changed {
+            self.say_who_is_left_to_nobody(drawn);
+        }
+    }
+
+    /// Says in the log where what cameras leave to each other comes back to them: neither the configuration nor what is drawn
+    /// alone can do that, but a configuration that was changed since.
+    pub fn say_who_is_left_to_nobody(&self, drawn: &BTreeMap<CameraId, Setup>) {
+        let geometry_of = |id: &CameraId| drawn.get(id)?.geometry.as_ref();
+        for one in &self.all {
+            let id = &one.camera.id;
+            let neighbours = Neighbours::of(&self.config, &one.camera, geometry_of);
+            let left = geometry_of(id).and_then(|geometry| geometry.overlaps.as_ref());
+            let left = left.unwrap_or(&one.camera.overlaps).iter();
+            for overlap in left.filter(|overlap| neighbours.lead_back(&overlap.camera, id)) {
+                tracing::error!(
+                    camera = %id, to = %overlap.camera,
+                    "what it leaves to the other comes back to it, and nobody counts who stands there: draw one of them anew"
+                );
             }
         }
     }
@@ -149,6 +175,7 @@ impl One {
             Some(geometry) => geometry.into_camera(self.camera.clone()),
             None => self.camera.clone(),
         };
+        let camera = config.with_overlaps_that_count(camera);
         let (plan, counter, rows) = match prepare(&camera, config) {
             Ok(prepared) => prepared,
             Err(error) if self.worker.is_some() => {

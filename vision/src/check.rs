@@ -14,9 +14,9 @@ use crate::camera::address::Address;
 use crate::camera::capture::{Beat, Pace};
 use crate::count::{Task, count_film};
 use crate::door::line_in;
+use crate::duties::{Duties, scene_of};
 use crate::parking::offline;
 use crate::view::{View, Viewer};
-use crate::worker::{Duties, scene_of};
 
 /// The film is told in parts of so many seconds.
 const PART_SECONDS: f64 = 10.0;
@@ -84,6 +84,9 @@ pub fn check(camera: &Camera, film: &Path, plan: Option<&Path>) -> Result<String
             _ => "unknown".to_owned(),
         };
         writeln!(said, "from {from:.0} s\t{people}")?;
+    }
+    for overlap in &camera.overlaps {
+        writeln!(said, "left out: whom camera {} counts", overlap.camera)?;
     }
     for crossed in &outcome.lines {
         let told = crossed.told;

@@ -9,23 +9,26 @@ use anyhow::{Context as _, Result, bail};
 use opencv::prelude::MatTraitConst as _;
 use opencv::prelude::VideoCaptureTrait as _;
 use opencv::videoio::{self, VideoCapture};
-use protocol::config::Camera;
+use protocol::config::{Camera, Join};
+use protocol::ids::AreaId;
 use protocol::time::UnixMillis;
 use serde::{Deserialize, Serialize};
 
+use crate::area::join::Shared;
 use crate::camera::Frame;
 use crate::camera::capture::{Beat, Pace};
 use crate::cpu::cpu_time;
 use crate::detect::choose::detector_for;
+use crate::duties::scene_of;
 use crate::line::{Crossings, Gate, Line};
 use crate::occupancy::Occupancy;
 use crate::score::mot::{Boxes, Row};
 use crate::score::{self, Following};
 use crate::truth::{Score, Scorer, Truth};
-use crate::worker::scene_of;
 
 /// Reads a `[[camera]]` table from a TOML file: an office's, or one that has only cameras. `id`: which one;
-/// none: the first.
+/// none: the first. What it leaves to other cameras goes where the file says that its area's count isn't their sum: it is left
+/// out of sums only.
 ///
 /// # Errors
 /// When the file can't be read, a camera's table is wrong, or there is no such camera.
@@ -34,19 +37,32 @@ pub fn read_camera(file: &Path, id: Option<&str>) -> Result<Camera> {
     struct Cameras {
         #[serde(default, rename = "camera")]
         cameras: Vec<Camera>,
+        #[serde(default, rename = "area")]
+        areas: Vec<Area>,
+    }
+    #[derive(Deserialize)]
+    struct Area {
+        id: AreaId,
+        #[serde(default)]
+        join: Join,
     }
     let text = std::fs::read_to_string(file).with_context(|| format!("{} can't be read", file.display()))?;
     let cameras: Cameras = toml::from_str(&text).with_context(|| file.display().to_string())?;
     let base = file.parent().unwrap_or(Path::new("."));
-    let mut cameras = cameras.cameras.into_iter().map(|mut camera: Camera| {
+    let mut tables = cameras.cameras.into_iter().map(|mut camera: Camera| {
         camera.model = camera.model.map(|model| base.join(model));
+        let mut areas = cameras.areas.iter();
+        let area = areas.find(|area| area.id == *camera.area.get_ref());
+        if area.is_some_and(|area| area.join != Join::Sum) {
+            camera.overlaps.clear();
+        }
         camera
     });
     match id {
-        Some(id) => cameras
+        Some(id) => tables
             .find(|camera| camera.id.as_str() == id)
             .with_context(|| format!("{}: there is no [[camera]] with id {id:?}", file.display())),
-        None => cameras
+        None => tables
             .next()
             .with_context(|| format!("{}: expected a [[camera]] table", file.display())),
     }
@@ -115,6 +131,7 @@ pub fn count_film(task: &Task<'_>) -> Result<Outcome> {
     let scene = scene_of(camera).with_context(named)?;
     let heights = scene.heights;
     let mut film = Film::open(task.film, camera, *task.frames.end(), task.at_pace)?;
+    let shared = Shared::of(camera).with_context(named)?;
     let mut occupancy = Occupancy::new(scene.area.clone(), camera.median_of);
     let mut detector = detector_for(camera, scene).with_context(named)?;
     let mut scorer = Scorer::default();
@@ -126,13 +143,11 @@ pub fn count_film(task: &Task<'_>) -> Result<Outcome> {
         let at = picture.at;
         if gates.is_empty() {
             let height = f64::from(picture.picture.rows());
-            gates.extend(
-                task.lines
-                    .iter()
-                    .map(|line| Gate::new(line.by_heights(heights, height))),
-            );
+            let lines = task.lines.iter();
+            gates.extend(lines.map(|line| Gate::new(line.by_heights(heights, height))));
         }
-        let sight = detector.detect(&picture)?;
+        let mut sight = detector.detect(&picture)?;
+        shared.leave_out(&mut sight);
         let count = occupancy.see(&sight, at);
         counts.push((frame, count));
         if !task.frames.contains(&frame) {
@@ -260,6 +275,17 @@ mod tests {
         assert_eq!((camera.median_of, camera.still_for), (7, Duration::from_secs(30)));
         let error = read_camera(&file, Some("roof")).expect_err("none").to_string();
         assert!(error.contains("roof"), "{error}");
+        let overlap =
+            format!("{CAMERA}overlap = [{{ camera = \"roof\", polygon = [[0.5, 0.0], [1.0, 0.0], [1.0, 1.0]] }}]\n");
+        for (area, left) in [
+            ("", 1),
+            ("[[area]]\nid = \"lobby\"\njoin = \"sum\"\n", 1),
+            ("[[area]]\nid = \"lobby\"\n", 0),
+        ] {
+            std::fs::write(&file, format!("{overlap}{area}")).expect("written");
+            let camera = read_camera(&file, None).expect("read");
+            assert_eq!(camera.overlaps.len(), left, "{area}");
+        }
         std::fs::write(&file, CAMERA.replace("id =", "idd =")).expect("written");
         let error = format!("{:#}", read_camera(&file, None).expect_err("wrong"));
         assert!(error.contains("idd"), "{error}");

@@ -166,6 +166,57 @@ fn yolox(to: &Path, people: &Path) -> Option<PathBuf> {
     Some(runtime.block_on(add(&order)).expect("the model is sound").file)
 }
 
+/// A model that knows vehicles is tried on the picture that its user has: a car park's.
+#[test]
+fn a_model_that_knows_vehicles_is_taken_in_with_a_picture_of_cars_alone() {
+    let frames = data().join("parking/sequence1/frames");
+    let (Some(frames), Some(model)) = (there(frames), there(data().join("models/yolox_nano.onnx"))) else {
+        return;
+    };
+    let dir = tempfile::tempdir().expect("temp");
+    let add_with = |picture: &Path| {
+        let order = Order {
+            from: model.display().to_string(),
+            network: None,
+            to: dir.path().to_owned(),
+            licence: "Apache-2.0".to_owned(),
+            sha256: None,
+            input: None,
+            person: Vec::new(),
+            vehicle: Vec::new(),
+            picture: picture.to_owned(),
+        };
+        let runtime = tokio::runtime::Builder::new_current_thread().build();
+        runtime.expect("a runtime").block_on(add(&order))
+    };
+    let lot = imgcodecs::imread_def(files(&frames)[2].to_str().expect("a path")).expect("a picture");
+    // As it is, and as a corner of a picture four times as wide and high, in whose whole the cars are too small to be found.
+    let mut far = Mat::default();
+    let (down, across) = (lot.rows() * 3, lot.cols() * 3);
+    core::copy_make_border(
+        &lot,
+        &mut far,
+        0,
+        down,
+        0,
+        across,
+        core::BORDER_CONSTANT,
+        Scalar::all(0.0),
+    )
+    .expect("drawn");
+    for (name, picture) in [("near.png", lot), ("far.png", far)] {
+        let file = dir.path().join(name);
+        imgcodecs::imwrite_def(file.to_str().expect("a path"), &picture).expect("written");
+        let added = add_with(&file).expect(name);
+        assert!(added.people == 0 && added.vehicles > 0, "{name}: {added:?}");
+    }
+    let wall = dir.path().join("wall.png");
+    let grey = Mat::new_rows_cols_with_default(240, 320, core::CV_8UC3, Scalar::all(120.0)).expect("mat");
+    imgcodecs::imwrite_def(wall.to_str().expect("a path"), &grey).expect("written");
+    let error = add_with(&wall).expect_err("a wall").to_string();
+    assert!(error.contains("neither people nor vehicles"), "{error}");
+}
+
 fn files(folder: &Path) -> Vec<PathBuf> {
     let mut files: Vec<PathBuf> = (std::fs::read_dir(folder).expect("a folder"))
         .map(|entry| entry.expect("an entry").path())

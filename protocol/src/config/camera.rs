@@ -9,7 +9,9 @@ use toml::Spanned;
 use super::check::{Checker, ConfigError, parking};
 use super::{Config, fields};
 use crate::ids::{AreaId, CameraId};
+use crate::outline::{self, MOST_CORNERS};
 use crate::screen::Text;
+use crate::setup::{MOST_OVERLAPS, Neighbours, is_joined};
 
 /// A place whose crowding is shown.
 #[derive(Debug, Clone, Deserialize)]
@@ -80,11 +82,11 @@ pub struct Bay {
 }
 
 /// A part of a camera's outline that another camera of the area counts.
-#[derive(Debug, Clone, Deserialize)]
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
 #[serde(deny_unknown_fields)]
 pub struct Overlap {
     /// The other camera.
-    pub camera: Spanned<CameraId>,
+    pub camera: CameraId,
     /// The part, as this camera sees it.
     pub polygon: Vec<[f64; 2]>,
 }
@@ -310,12 +312,32 @@ fn check_line(camera: &Camera, checker: &Checker<'_>) -> Result<(), ConfigError>
 }
 
 fn check_overlaps(config: &Config, camera: &Camera, checker: &Checker<'_>) -> Result<(), ConfigError> {
-    for overlap in &camera.overlaps {
-        let other = config.camera(overlap.camera.get_ref());
-        let is_neighbour = other.is_some_and(|other| other.area.get_ref() == camera.area.get_ref());
-        if !is_neighbour || overlap.camera.get_ref() == &camera.id {
-            let message = format!("camera {}: expected another camera of the same area", camera.id);
-            return checker.fail(Some(overlap.camera.span()), "camera.overlap.camera", message);
+    let (id, neighbours) = (&camera.id, Neighbours::of(config, camera, |_| None));
+    if camera.overlaps.len() > MOST_OVERLAPS {
+        let message = format!("camera {id}: expected at most {MOST_OVERLAPS} overlaps");
+        return checker.fail(None, "camera.overlap", message);
+    }
+    for Overlap { camera: other, polygon } in &camera.overlaps {
+        if !is_joined(camera) || !neighbours.has(other) {
+            let message = format!(
+                "camera {id}: {other}: expected another camera of the same area, and that each of the two counts the area's \
+                 people (role = \"area\" or \"queue\")"
+            );
+            return checker.fail(None, "camera.overlap.camera", message);
+        }
+        if neighbours.lead_back(other, id) {
+            let message = format!(
+                "camera {id}: what it leaves to {other} comes back to it, so that nobody would count who stands there: declare \
+                 an overlap at one of two cameras only"
+            );
+            return checker.fail(None, "camera.overlap.camera", message);
+        }
+        if outline::fault_of_outline(polygon).is_some() {
+            let message = format!(
+                "camera {id}: overlap with {other}: expected 3 to {MOST_CORNERS} [x, y] points, each from 0 to 1, around \
+                 something, whose sides don't cross"
+            );
+            return checker.fail(None, "camera.overlap.polygon", message);
         }
     }
     Ok(())

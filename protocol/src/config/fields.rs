@@ -73,6 +73,11 @@ pub(super) fn shown_for() -> Duration {
     Duration::from_secs(600)
 }
 
+/// Longer than it takes to bring a film and to count it.
+pub(super) fn film_held_for() -> Duration {
+    Duration::from_secs(3600)
+}
+
 pub(super) fn workers() -> u16 {
     1
 }

@@ -18,6 +18,13 @@ pub struct Vision {
     /// The folder of films that a set-up may be tried on; none: it can't.
     #[serde(default)]
     pub films: Option<PathBuf>,
+    /// Whether admins may bring films in the browser, to try a set-up on. Not unless the office says so: such a film is a
+    /// recording of people.
+    #[serde(default)]
+    pub film_uploads: bool,
+    /// A film that was brought is deleted after its trial, and after so long at the latest.
+    #[serde(default = "fields::film_held_for", deserialize_with = "fields::duration")]
+    pub film_held_for: Duration,
 }
 
 impl Default for Vision {
@@ -25,6 +32,8 @@ impl Default for Vision {
         Self {
             shown_for: fields::shown_for(),
             films: None,
+            film_uploads: false,
+            film_held_for: fields::film_held_for(),
         }
     }
 }
@@ -34,6 +43,11 @@ pub(super) fn check(config: &Config, checker: &Checker<'_>) -> Result<(), Config
     if !(Duration::from_secs(1)..=Duration::from_secs(600)).contains(&shown_for) {
         let message = format!("{shown_for:?} is outside 1s to 10m");
         return checker.fail(None, "vision.shown_for", message);
+    }
+    let held_for = config.vision.film_held_for;
+    if !(Duration::from_secs(1)..=Duration::from_secs(3600)).contains(&held_for) {
+        let message = format!("{held_for:?} is outside 1s to 1h");
+        return checker.fail(None, "vision.film_held_for", message);
     }
     Ok(())
 }

@@ -28,6 +28,7 @@ use axum::routing::{get, post};
 
 use crate::app::App;
 
+pub(crate) use cameras::is_film_brought_to;
 pub(crate) use demo::make_demo_accounts;
 pub(crate) use password::Passwords;
 pub(crate) use session::{LoggedIn, of_token, token_of};

@@ -185,6 +185,10 @@ what! {
     CameraReset = "camera.reset",
     /// A set-up was tried on a film.
     CameraTried = "camera.tried",
+    /// A film was brought to try a camera's set-up on.
+    CameraFilmBrought = "camera.film",
+    /// It was deleted.
+    CameraFilmDeleted = "camera.film.deleted",
     /// Staff said how many people are in an area: the detail says how many.
     AreaCorrected = "area.corrected",
 }

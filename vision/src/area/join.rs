@@ -3,10 +3,11 @@
 //! Invariant: a count that isn't known is never taken for 0. What two cameras both see is declared, and counted by one of
 //! them: see [`Shared`].
 
-use protocol::config::Join;
+use protocol::config::{Camera, Join};
 use protocol::ids::CameraId;
 
-use crate::geometry::Polygon;
+use crate::detect::Sight;
+use crate::geometry::{GeometryError, Polygon};
 
 /// What one camera says.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -47,6 +48,23 @@ impl Shared {
     #[must_use]
     pub fn new(parts: Vec<Polygon>) -> Self {
         Self(parts)
+    }
+
+    /// What a camera's table leaves to others.
+    ///
+    /// # Errors
+    /// [`GeometryError`] where a part is no outline.
+    pub fn of(camera: &Camera) -> Result<Self, GeometryError> {
+        let parts = camera.overlaps.iter();
+        let parts = parts.map(|overlap| Polygon::new(overlap.polygon.clone()));
+        Ok(Self(parts.collect::<Result<_, _>>()?))
+    }
+
+    /// Leaves out of what was seen whom others count.
+    pub fn leave_out(&self, sight: &mut Sight) {
+        if let Sight::People(people) = sight {
+            people.retain(|person| !self.is_anothers(person.foot()));
+        }
     }
 
     /// Whether somebody whose feet are here is another camera's to count.

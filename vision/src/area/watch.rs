@@ -15,9 +15,9 @@ use protocol::time::UnixMillis;
 use super::doors::{Doors, Event};
 use super::join::{Word, join};
 use super::queue::Queue;
+use crate::counter::Reading;
 use crate::line::Crossings;
 use crate::publish::News;
-use crate::worker::Reading;
 
 /// The newest word of each camera of an area.
 pub type Readings = BTreeMap<CameraId, Reading>;

@@ -13,6 +13,7 @@ use opencv::videoio::{self, VideoCapture};
 
 use super::card::{Fit, Format, sha256};
 use super::{Card, Kind, Model};
+use crate::parking::lot::vehicles_in;
 
 /// A model for a small machine is smaller.
 const MOST_BYTES: u64 = 512 * 1024 * 1024;
@@ -39,7 +40,7 @@ pub struct Order {
     pub person: Vec<usize>,
     /// Class ids that are vehicles, as `person`.
     pub vehicle: Vec<usize>,
-    /// A picture or film with people (or vehicles) that it must find.
+    /// A picture or film with people that it must find; for a model that knows vehicles, a car park with some does as well.
     pub picture: PathBuf,
 }
 
@@ -257,10 +258,19 @@ fn try_out(order: &Order, format: Format, model: &Fetched, network: Option<&Fetc
             .filter(|thing| thing.kind == kind && thing.score >= card.sure)
             .count()
     };
-    let (people, vehicles) = (count(Kind::Person), count(Kind::Vehicle));
+    let (people, mut vehicles) = (count(Kind::Person), count(Kind::Vehicle));
+    let knows_vehicles = !card.vehicle.is_empty();
+    if people + vehicles == 0 && knows_vehicles {
+        vehicles = vehicles_in(&mut opened, &picture)?;
+    }
     if people + vehicles == 0 {
+        let whom = if knows_vehicles {
+            "neither people nor vehicles"
+        } else {
+            "nobody"
+        };
         bail!(
-            "{}: it finds nobody in {}: another kind of model, other classes, or a picture without people",
+            "{}: it finds {whom} in {}: another kind of model, other classes, or a picture without them",
             order.from,
             order.picture.display()
         );

@@ -16,7 +16,7 @@ use crate::model::boxes::join_tiles;
 use crate::model::{Box2, Found, Kind, Model, ModelError};
 
 /// Where a vehicle is expected, half of the score that a model's card calls sure is enough.
-const EXPECTED: f64 = 0.5;
+pub(crate) const EXPECTED: f64 = 0.5;
 
 /// Texture alone says so much at most: a bay whose ground is that restless is taken, whatever the model thinks.
 const MOST_TEXTURE: f64 = 2.5;
@@ -170,6 +170,23 @@ fn find(
     found.retain(|thing| thing.kind == Kind::Vehicle);
     let found = join_tiles(found, SAME, INSIDE);
     Ok(found.into_iter().map(|thing| (thing.place, thing.score)).collect())
+}
+
+/// How many vehicles a model finds in a picture of a car park whose bays nobody has drawn yet: in its four quarters, each a
+/// little larger, because cars are small in such pictures.
+pub(crate) fn vehicles_in(model: &mut Model, picture: &Mat) -> Result<usize, DetectError> {
+    let size = picture.size()?;
+    let quarter =
+        [size.width, size.height].map(|side| ((f64::from(side) * (1.0 + SHARED) / 2.0).ceil() as i32).min(side));
+    let mut found: Vec<Found> = Vec::new();
+    for x in [0, size.width - quarter[0]] {
+        for y in [0, size.height - quarter[1]] {
+            found.append(&mut model.find(picture, Rect::new(x, y, quarter[0], quarter[1]))?);
+        }
+    }
+    let enough = model.card().sure * EXPECTED;
+    found.retain(|thing| thing.kind == Kind::Vehicle && thing.score >= enough);
+    Ok(join_tiles(found, SAME, INSIDE).len())
 }
 
 /// The part of the picture in which the bays' cars can be.

@@ -13,7 +13,7 @@ use std::time::Duration;
 
 use protocol::config::Config;
 use protocol::ids::CameraId;
-use protocol::setup::{Answer, Ask, LONGEST_LINE, LONGEST_WATCH_S, Why};
+use protocol::setup::{Answer, Ask, Film, LONGEST_LINE, LONGEST_WATCH_S, Why};
 use runtime::Shutdown;
 use tokio::io::{AsyncBufReadExt as _, AsyncReadExt as _, AsyncWriteExt as _, BufReader};
 use tokio::net::unix::{OwnedReadHalf, OwnedWriteHalf};
@@ -111,6 +111,7 @@ async fn answer(office: &Office, stream: UnixStream) -> io::Result<()> {
     if !is_ours(&stream)? {
         return Err(io::ErrorKind::PermissionDenied.into());
     }
+    let asker = stream.peer_cred()?.pid();
     let (reader, mut writer) = stream.into_split();
     let mut reader = BufReader::new(reader);
     let mut line = String::new();
@@ -118,7 +119,7 @@ async fn answer(office: &Office, stream: UnixStream) -> io::Result<()> {
     tokio::time::timeout(ARRIVES, limited.read_line(&mut line)).await??;
     let ask: Ask = serde_json::from_str(&line)?;
     tokio::select! {
-        done = reply(office, ask, &mut writer) => done,
+        done = reply(office, ask, asker, &mut writer) => done,
         () = hung_up(&mut reader) => Ok(()),
     }
 }
@@ -134,7 +135,7 @@ async fn say(writer: &mut OwnedWriteHalf, answer: &Answer) -> io::Result<()> {
     writer.write_all(&line).await
 }
 
-async fn reply(office: &Office, ask: Ask, writer: &mut OwnedWriteHalf) -> io::Result<()> {
+async fn reply(office: &Office, ask: Ask, asker: Option<i32>, writer: &mut OwnedWriteHalf) -> io::Result<()> {
     let answer = match ask {
         Ask::Picture { camera } => match still(office, &camera).await {
             Ok(still) => Answer::Picture(still),
@@ -144,7 +145,7 @@ async fn reply(office: &Office, ask: Ask, writer: &mut OwnedWriteHalf) -> io::Re
             Some(window) => return show(window, seconds.min(LONGEST_WATCH_S), writer).await,
             None => Answer::Refused { why: Why::NoCamera },
         },
-        Ask::Trial { camera, geometry, film } => match tried(office, &camera, geometry, &film).await {
+        Ask::Trial { camera, geometry, film } => match tried(office, &camera, geometry, &film, asker).await {
             Ok(counted) => Answer::Counted(counted),
             Err(why) => Answer::Refused { why },
         },
@@ -181,10 +182,15 @@ async fn tried(
     office: &Office,
     camera: &CameraId,
     geometry: protocol::setup::Geometry,
-    film: &str,
+    film: &Film,
+    asker: Option<i32>,
 ) -> Result<protocol::setup::Counted, Why> {
     let camera = office.config.camera(camera).ok_or(Why::NoCamera)?;
-    let film = trial::film_of(office.config.vision.films.as_deref(), film).ok_or(Why::NoFilm)?;
+    let film = match film {
+        Film::Named(name) => trial::film_of(office.config.vision.films.as_deref(), name),
+        Film::Held(descriptor) => trial::held_by(asker, *descriptor),
+    };
+    let film = film.ok_or(Why::NoFilm)?;
     let _one = office.trials.try_acquire().map_err(|_| Why::Busy)?;
-    trial::run(camera, geometry, film).await
+    trial::run(&office.config, camera, geometry, film).await
 }

@@ -9,7 +9,7 @@ use std::time::Duration;
 use anyhow::{Context as _, Result};
 use opencv::prelude::VideoCaptureTraitConst as _;
 use opencv::videoio::{self, VideoCapture};
-use protocol::config::Camera;
+use protocol::config::{Camera, Config};
 use protocol::setup::{Answer, Counted, Geometry, Why, camera_toml};
 use serde::{Deserialize, Serialize};
 use tokio::io::AsyncReadExt as _;
@@ -17,8 +17,8 @@ use tokio::process::Command;
 
 use crate::count::{Film, Task, count_film};
 use crate::door::line_in;
+use crate::duties::scene_of;
 use crate::parking::lot::Lot;
-use crate::worker::scene_of;
 
 /// A trial that takes longer is ended.
 const LONGEST: Duration = Duration::from_secs(600);
@@ -45,17 +45,25 @@ pub fn film_of(folder: Option<&Path>, name: &str) -> Option<PathBuf> {
     film.is_file().then_some(film)
 }
 
+/// A film that a process holds open, by its descriptor's number; `None`: that is no file.
+#[must_use]
+pub fn held_by(process: Option<i32>, descriptor: u32) -> Option<PathBuf> {
+    let film = PathBuf::from(format!("/proc/{}/fd/{descriptor}", process?));
+    film.is_file().then_some(film)
+}
+
 /// Counts a film with a camera that is set up so. Ends when it is dropped.
 ///
 /// # Errors
 /// Why it can't.
-pub async fn run(camera: &Camera, geometry: Geometry, film: PathBuf) -> Result<Counted, Why> {
+pub async fn run(config: &Config, camera: &Camera, geometry: Geometry, film: PathBuf) -> Result<Counted, Why> {
     let failed = |error: std::io::Error| {
         tracing::error!(%error, "a trial's process can't be started, or can't be spoken with");
         Why::CantCount
     };
+    let camera = config.with_overlaps_that_count(geometry.into_camera(camera.clone()));
     let order = Order {
-        table: camera_toml(&geometry.into_camera(camera.clone())),
+        table: camera_toml(&camera),
         film,
     };
     let mut line = serde_json::to_vec(&order).map_err(|_| Why::CantCount)?;
@@ -87,6 +95,7 @@ pub async fn run(camera: &Camera, geometry: Geometry, film: PathBuf) -> Result<C
         .map_err(failed)?;
     match serde_json::from_str(&text) {
         Ok(Answer::Counted(counted)) => Ok(counted),
+        Ok(Answer::Refused { why }) => Err(why),
         _ => Err(Why::CantCount),
     }
 }
@@ -100,12 +109,18 @@ pub fn process(mut input: impl BufRead, mut output: impl Write) -> Result<()> {
     input.read_line(&mut line)?;
     let answer = match counted(&line) {
         Ok(counted) => Answer::Counted(counted),
+        Err(error) if error.is::<NotAFilm>() => Answer::Refused { why: Why::NotAFilm },
         Err(_) => Answer::Refused { why: Why::CantCount },
     };
     serde_json::to_writer(&mut output, &answer)?;
     output.flush()?;
     Ok(())
 }
+
+/// Nothing opens it.
+#[derive(Debug, thiserror::Error)]
+#[error("that is no film")]
+struct NotAFilm;
 
 fn counted(order: &str) -> Result<Counted> {
     #[derive(Deserialize)]
@@ -116,6 +131,9 @@ fn counted(order: &str) -> Result<Counted> {
     let Cameras { camera: [camera] } = toml::from_str(&order.table)?;
     let path = order.film.to_str().context("the film's name")?;
     let film = VideoCapture::from_file(path, videoio::CAP_FFMPEG)?;
+    if !film.is_opened()? {
+        return Err(NotAFilm.into());
+    }
     let sides = [videoio::CAP_PROP_FRAME_WIDTH, videoio::CAP_PROP_FRAME_HEIGHT];
     let [width, height] = sides.map(|side| film.get(side));
     let speed = match camera.film_frames_per_second {
@@ -211,6 +229,6 @@ mod tests {
         let order = br#"{"table":"[[camera]]\nid = \"a\"\narea = \"b\"\nsource = \"c.avi\"\nperson_heights = [[0.3, 0.1], [0.9, 0.2]]","film":"/nowhere.avi"}"#;
         let mut said = Vec::new();
         process(&order[..], &mut said).expect("heard");
-        assert_eq!(said, br#"{"answer":"refused","why":"cant_count"}"#);
+        assert_eq!(said, br#"{"answer":"refused","why":"not_a_film"}"#);
     }
 }

@@ -275,6 +275,11 @@ fn each_fault_names_file_line_field_and_what_was_expected() {
         shown.contains("vision.shown_for") && shown.contains("1s to 10m"),
         "{shown}"
     );
+    let held = error(&GOOD.replace("[media]", "[vision]\nfilm_held_for = \"2h\"\n[media]"));
+    assert!(
+        held.contains("vision.film_held_for") && held.contains("1s to 1h"),
+        "{held}"
+    );
     let spill = error(&GOOD.replace("[media]", "[media]\nspill_after = 0"));
     assert!(
         spill.contains("media.spill_after") && spill.contains("at least 1"),

@@ -9,67 +9,33 @@ use std::time::Duration;
 
 use axum::Json;
 use axum::body::{Body, Bytes};
-use axum::extract::Path;
-use axum::http::{HeaderMap, StatusCode, Uri, header};
+use axum::http::header;
 use axum::response::{IntoResponse, Response};
 use futures_util::stream;
-use protocol::setup::{Answer, Ask, Geometry, Why};
-use serde::{Deserialize, Serialize};
-use store::audit::{Event, What};
+use protocol::setup::{Answer, Ask, Film, Geometry, Why};
+use serde::Deserialize;
+use store::audit::What;
 use tokio::time::Instant;
 
-use super::super::session::{self, LoggedIn};
-use super::{check_admin, event, found, said, wrongs};
+use super::super::session;
+use super::asked::{Asked, away};
+use super::{check_admin, wrongs};
 use crate::app::App;
 use crate::problem::{Fault, Refusal};
-use crate::vision::{self, Answers};
-use crate::visitor::Visitor;
+use crate::vision::Answers;
 
 /// So often it is looked whether who watches may still.
 const LOOK_AGAIN: Duration = Duration::from_secs(5);
 
-/// What the page's script is told where the worker doesn't answer.
-#[derive(Serialize)]
-#[serde(tag = "answer", rename_all = "snake_case")]
-enum Nothing {
-    /// No worker runs on this machine.
-    Away,
-}
-
-fn away() -> Response {
-    said(StatusCode::SERVICE_UNAVAILABLE, &Nothing::Away)
-}
-
-/// Who asks may, from our own page; and it is written down that they did.
-async fn allowed(app: &App, staff: &LoggedIn, headers: &HeaderMap, uri: &Uri, event: Event) -> Result<(), Refusal> {
-    check_admin(staff)?;
-    staff.check_request(app, headers, uri)?;
-    store::audit::append(&app.store.ledger, &app.config.office.id, &event, runtime::now()).await?;
-    Ok(())
-}
-
 /// POST /staff/cameras/one/{id}/picture
-pub(super) async fn picture(
-    visitor: Visitor,
-    staff: LoggedIn,
-    Path(id): Path<String>,
-    headers: HeaderMap,
-    uri: Uri,
-) -> Result<Response, Refusal> {
-    check_admin(&staff)?;
-    let app = &visitor.app;
-    let camera = found(app, &id)?;
-    let event = event(&staff, What::CameraPictureShown, camera);
-    allowed(app, &staff, &headers, &uri, event).await?;
+pub(super) async fn picture(asked: Asked) -> Result<Response, Refusal> {
     let ask = Ask::Picture {
-        camera: camera.id.clone(),
+        camera: asked.camera.id.clone(),
     };
-    let answer = match vision::ask(&app.config, &ask).await {
-        Ok(mut answers) => answers.next().await.ok().flatten(),
-        Err(error) => {
-            tracing::warn!(%error, "the camera worker can't be asked");
-            None
-        }
+    let answers = asked.ask(asked.event(What::CameraPictureShown), &ask).await?;
+    let answer = match answers {
+        Some(mut answers) => answers.next().await.ok().flatten(),
+        None => None,
     };
     Ok(answer.map_or_else(away, |answer| Json(answer).into_response()))
 }
@@ -113,31 +79,21 @@ fn lines(body: Body) -> Response {
 }
 
 /// POST /staff/cameras/one/{id}/boxes: a line of JSON for each moment, until the time is up.
-pub(super) async fn boxes(
-    visitor: Visitor,
-    staff: LoggedIn,
-    Path(id): Path<String>,
-    headers: HeaderMap,
-    uri: Uri,
-) -> Result<Response, Refusal> {
-    check_admin(&staff)?;
-    let app = &visitor.app;
-    let camera = found(app, &id)?;
-    let shown_for = app.config.vision.shown_for;
+pub(super) async fn boxes(asked: Asked) -> Result<Response, Refusal> {
+    let shown_for = asked.app.config.vision.shown_for;
     let seconds = shown_for.as_secs();
-    let event = event(&staff, What::CameraWatched, camera).with(seconds);
-    allowed(app, &staff, &headers, &uri, event).await?;
     let ask = Ask::Watch {
-        camera: camera.id.clone(),
+        camera: asked.camera.id.clone(),
         seconds,
     };
-    let Ok(answers) = vision::ask(&app.config, &ask).await else {
+    let event = asked.event(What::CameraWatched).with(seconds);
+    let Some(answers) = asked.ask(event, &ask).await? else {
         return Ok(away());
     };
     let start = Instant::now();
     let watching = Watching {
-        app: Arc::clone(app),
-        token: staff.token,
+        app: asked.app,
+        token: asked.staff.token,
         answers,
         end: start + shown_for,
         look_again: tokio::time::interval_at(start + LOOK_AGAIN, LOOK_AGAIN),
@@ -154,39 +110,43 @@ pub(super) async fn boxes(
 #[serde(deny_unknown_fields)]
 struct Tried {
     geometry: Geometry,
+    /// Its name in the office's folder.
     film: String,
 }
 
-/// POST /staff/cameras/one/{id}/trial: one line of JSON, when it is counted.
-pub(super) async fn trial(
-    visitor: Visitor,
-    staff: LoggedIn,
-    Path(id): Path<String>,
-    headers: HeaderMap,
-    uri: Uri,
-    body: Bytes,
-) -> Result<Response, Refusal> {
-    check_admin(&staff)?;
-    let app = &visitor.app;
-    let camera = found(app, &id)?;
-    let Tried { geometry, film } = serde_json::from_slice(&body).map_err(|_| Fault::BadRequest)?;
-    if !wrongs(app, camera, &geometry).is_empty() {
+/// A set-up of this camera, drawn soundly.
+///
+/// # Errors
+/// [`Fault::BadRequest`] for anything else; the page names faults before it asks.
+pub(super) async fn sound(asked: &Asked, geometry: Geometry) -> Result<Geometry, Refusal> {
+    let (app, camera) = (&asked.app, &asked.camera);
+    let setups = store::cameras::setups(&app.store.ledger, &app.config.office.id).await?;
+    if !wrongs(app, camera, &geometry, &setups).is_empty() {
         return Err(Fault::BadRequest.into());
     }
-    allowed(app, &staff, &headers, &uri, event(&staff, What::CameraTried, camera)).await?;
+    Ok(geometry)
+}
+
+/// POST /staff/cameras/one/{id}/trial: one line of JSON, when it is counted.
+pub(super) async fn trial(asked: Asked, body: Bytes) -> Result<Response, Refusal> {
+    let Tried { geometry, film } = serde_json::from_slice(&body).map_err(|_| Fault::BadRequest)?;
     let ask = Ask::Trial {
-        camera: camera.id.clone(),
-        geometry,
-        film,
+        camera: asked.camera.id.clone(),
+        geometry: sound(&asked, geometry).await?,
+        film: Film::Named(film),
     };
-    let Ok(mut answers) = vision::ask(&app.config, &ask).await else {
+    let Some(mut answers) = asked.ask(asked.event(What::CameraTried), &ask).await? else {
         return Ok(away());
     };
     // The response begins at once, and the answer comes when it comes.
-    let body = stream::once(async move {
+    Ok(later(async move {
         let answer = answers.next().await.ok().flatten();
-        let answer = answer.unwrap_or(Answer::Refused { why: Why::CantCount });
-        Ok::<_, Infallible>(line(&answer).unwrap_or_default())
-    });
-    Ok(lines(Body::from_stream(body)))
+        answer.unwrap_or(Answer::Refused { why: Why::CantCount })
+    }))
+}
+
+/// A response that begins at once: one line of JSON, when the answer is there.
+pub(super) fn later(answer: impl Future<Output = Answer> + Send + 'static) -> Response {
+    let line = async move { Ok::<_, Infallible>(line(&answer.await).unwrap_or_default()) };
+    lines(Body::from_stream(stream::once(line)))
 }

@@ -3,7 +3,7 @@
 use axum::Json;
 use axum::body::Bytes;
 use axum::extract::Path;
-use axum::http::{HeaderMap, StatusCode, Uri, header};
+use axum::http::{StatusCode, header};
 use axum::response::{IntoResponse, Redirect, Response};
 use protocol::setup::{Geometry, Wrong, camera_toml};
 use serde::{Deserialize, Serialize};
@@ -11,7 +11,8 @@ use store::audit::What;
 
 use super::super::form::Sent;
 use super::super::session::LoggedIn;
-use super::{check_admin, event, found, said, wrongs};
+use super::asked::Asked;
+use super::{check_admin, drawn, event, found, over, said, wrongs};
 use crate::problem::{Fault, Refusal};
 use crate::visitor::Visitor;
 
@@ -34,30 +35,22 @@ enum Saved {
 }
 
 /// POST /staff/cameras/one/{id}/setup
-pub(super) async fn save(
-    visitor: Visitor,
-    staff: LoggedIn,
-    Path(id): Path<String>,
-    headers: HeaderMap,
-    uri: Uri,
-    body: Bytes,
-) -> Result<Response, Refusal> {
-    check_admin(&staff)?;
-    let app = &visitor.app;
-    staff.check_request(app, &headers, &uri)?;
-    let camera = found(app, &id)?;
+pub(super) async fn save(asked: Asked, body: Bytes) -> Result<Response, Refusal> {
+    let (app, camera) = (&asked.app, &asked.camera);
     let Drawn { version, geometry } = serde_json::from_slice(&body).map_err(|_| Fault::BadRequest)?;
-    let wrongs = wrongs(app, camera, &geometry);
+    let (ledger, office) = (&app.store.ledger, &app.config.office.id);
+    let setups = store::cameras::setups(ledger, office).await?;
+    let wrongs = wrongs(app, camera, &geometry, &setups);
     if !wrongs.is_empty() {
         return Ok(said(StatusCode::BAD_REQUEST, &Saved::Wrong { wrongs }));
     }
-    let (ledger, office) = (&app.store.ledger, &app.config.office.id);
-    let new = (Some(geometry), &staff.account.id, runtime::now());
-    let Some(setup) = store::cameras::set_up(ledger, office, &camera.id, version, new).await? else {
+    let over = over(app, camera, version, &setups);
+    let new = (Some(geometry), &asked.staff.account.id, runtime::now());
+    let Some(setup) = store::cameras::set_up(ledger, office, &camera.id, over, new).await? else {
         return Ok(said(StatusCode::CONFLICT, &Saved::Stale));
     };
     let version = setup.version;
-    crate::audit::write(app, event(&staff, What::CameraSetUp, camera).with(version)).await;
+    crate::audit::write(app, asked.event(What::CameraSetUp).with(version)).await;
     Ok(Json(Saved::Done { version }).into_response())
 }
 
@@ -68,16 +61,21 @@ pub(super) async fn reset(Path(id): Path<String>, Sent { visitor, staff, .. }: S
     let camera = found(app, &id)?;
     let (ledger, office) = (&app.store.ledger, &app.config.office.id);
     let setups = store::cameras::setups(ledger, office).await?;
-    let drawn = setups.get(&camera.id).filter(|setup| setup.geometry.is_some());
-    if let Some(setup) = drawn {
+    let to = |done: &str| Redirect::to(&format!("/staff/cameras/one/{}?done={done}", camera.id)).into_response();
+    if let Some(setup) = setups.get(&camera.id).filter(|setup| setup.geometry.is_some()) {
+        // Others may have been drawn since so that the configuration's overlaps would come back to this camera.
+        if !wrongs(app, camera, &Geometry::of(camera), &setups).is_empty() {
+            return Ok(to("kept"));
+        }
         let new = (None, &staff.account.id, runtime::now());
-        let reset = store::cameras::set_up(ledger, office, &camera.id, setup.version, new).await?;
+        let over = over(app, camera, setup.version, &setups);
+        let reset = store::cameras::set_up(ledger, office, &camera.id, over, new).await?;
         if reset.is_none() {
             return Err(Fault::OldSession.into());
         }
         crate::audit::write(app, event(&staff, What::CameraReset, camera)).await;
     }
-    Ok(Redirect::to(&format!("/staff/cameras/one/{}?done=reset", camera.id)).into_response())
+    Ok(to("reset"))
 }
 
 /// GET /staff/cameras/one/{id}/camera.toml: as it is set up now, for `vision check`.
@@ -86,9 +84,8 @@ pub(super) async fn download(visitor: Visitor, staff: LoggedIn, Path(id): Path<S
     let app = &visitor.app;
     let camera = found(app, &id)?;
     let setups = store::cameras::setups(&app.store.ledger, &app.config.office.id).await?;
-    let geometry = setups.get(&camera.id).and_then(|setup| setup.geometry.clone());
-    let camera = match geometry {
-        Some(geometry) => geometry.into_camera(camera.clone()),
+    let camera = match drawn(&setups, &camera.id) {
+        Some(geometry) => geometry.clone().into_camera(camera.clone()),
         None => camera.clone(),
     };
     let headers = [

@@ -26,7 +26,10 @@ export interface Counted {
   crossed: [number, number] | null;
 }
 
-export const REASONS = ["away", "no_camera", "no_picture", "busy", "no_film", "cant_count", "too_long", "failed"] as const;
+export const REASONS = [
+  "away", "no_camera", "no_picture", "busy", "no_film", "cant_count", "too_long", "not_a_film", "too_large", "broken_off", "no_space", "stopped",
+  "failed",
+] as const;
 export type Reason = (typeof REASONS)[number];
 
 interface Refused {
@@ -88,6 +91,32 @@ export class Asking {
     throw new Failure("failed");
   }
 
+  /** Sends a film and has it counted. `sent`: its share that is on its way, 0 to 1. Stopped by `signal`, nothing of it is left. */
+  bring(geometry: Geometry, film: File, sent: (share: number) => void, signal: AbortSignal): Promise<Counted> {
+    const form = new FormData();
+    form.append("geometry", JSON.stringify(geometry));
+    // What it is called on this machine is nobody's business.
+    form.append("film", film, "film");
+    return new Promise((resolve, reject) => {
+      // Unlike fetch it tells how much has gone.
+      const request = new XMLHttpRequest();
+      request.open("POST", `${this.#path}/film`);
+      request.setRequestHeader("X-CSRF-Token", this.#csrf);
+      request.upload.onprogress = ({ loaded, total }) => sent(total > 0 ? loaded / total : 0);
+      request.onload = () => {
+        try {
+          resolve(checked<Counted>(jsonOf(request.responseText), "counted"));
+        } catch (error) {
+          reject(error);
+        }
+      };
+      request.onerror = () => reject(new Failure("broken_off"));
+      request.onabort = () => reject(new Failure("stopped"));
+      signal.addEventListener("abort", () => request.abort());
+      request.send(form);
+    });
+  }
+
   async save(version: number, geometry: Geometry): Promise<Saved> {
     const answer = (await answerOf(await this.#post("setup", { version, geometry }))) as Saved | null;
     if (!answer || !("saved" in answer)) throw new Failure("failed");
@@ -99,6 +128,14 @@ export class Asking {
 async function answerOf(response: Response): Promise<unknown> {
   try {
     return await response.json();
+  } catch {
+    return null;
+  }
+}
+
+function jsonOf(text: string): unknown {
+  try {
+    return JSON.parse(text);
   } catch {
     return null;
   }

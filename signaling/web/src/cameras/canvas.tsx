@@ -1,7 +1,8 @@
 // The picture with what is drawn over it: points are moved by mouse, finger or arrow keys.
 import { useRef } from "preact/hooks";
 import type { Boxes, Still } from "./asking.ts";
-import { type Bay, type Geometry, handles, moved, type Pair, type Point, type Shape, withChanged, withCorner, without } from "./geometry.ts";
+import { type Geometry, handles, isSeveral, moved, type Pair, type Point, type Shape, withCorner, without, withOutline } from "./geometry.ts";
+import { useScale } from "./scale.ts";
 import { percent, type Words } from "./words.ts";
 
 /** The picture is drawn so wide; its height follows from its shape. */
@@ -20,21 +21,22 @@ interface Props {
   still: Still | null;
   boxes: Boxes | null;
   stands: [number, number];
-  /** The bay that is drawn at. */
-  bay: number;
-  onBay(bay: number): void;
+  /** The bay or overlap that is drawn at. */
+  which: number;
+  onWhich(which: number): void;
   onStand(stands: [number, number]): void;
   onChange(geometry: Geometry, isSameStep?: boolean): void;
 }
 
-export function Canvas({ t, geometry, shape, still, boxes, stands, bay, onBay, onStand, onChange }: Props) {
+export function Canvas({ t, geometry, shape, still, boxes, stands, which, onWhich, onStand, onChange }: Props) {
   const svg = useRef<SVGSVGElement>(null);
+  const scale = useScale(svg);
   /** Which point is dragged, and whether it has moved yet. */
   const drag = useRef<{ at: number; hasMoved: boolean } | null>(null);
   const [across, down] = still?.of ?? USUAL;
   const height = Math.round((WIDTH * down) / across);
   const inPicture = ([x, y]: Point): string => `${x * WIDTH},${y * height}`;
-  const points = handles(geometry, shape, stands, bay);
+  const points = handles(geometry, shape, stands, which);
 
   function pointOf(event: PointerEvent): Point {
     const box = svg.current?.getBoundingClientRect();
@@ -47,7 +49,7 @@ export function Canvas({ t, geometry, shape, still, boxes, stands, bay, onBay, o
       const x = Math.min(1, Math.max(0, to[0]));
       onStand(at < 2 ? [x, stands[1]] : [stands[0], x]);
     }
-    onChange(moved(geometry, shape, at, to, bay), isSameStep);
+    onChange(moved(geometry, shape, at, to, which), isSameStep);
   }
 
   function press(event: PointerEvent) {
@@ -58,10 +60,11 @@ export function Canvas({ t, geometry, shape, still, boxes, stands, bay, onBay, o
       svg.current?.setPointerCapture(event.pointerId);
     } else if (shape === "polygon") {
       onChange({ ...geometry, polygon: withCorner(geometry.polygon, pointOf(event)) });
-    } else if (shape === "bays") {
-      const other = (event.target as Element).closest("[data-bay]")?.getAttribute("data-bay");
-      if (other !== null && other !== undefined && Number(other) !== bay) return onBay(Number(other));
-      onChange(withChanged(geometry, bay, (old) => ({ ...old, polygon: withCorner(old.polygon, pointOf(event)) })));
+    } else if (isSeveral(shape)) {
+      const other = (event.target as Element).closest("[data-part]")?.getAttribute("data-part");
+      if (other !== null && other !== undefined && Number(other) !== which) return onWhich(Number(other));
+      if (!geometry[shape]?.[which]) return;
+      onChange(withOutline(geometry, shape, which, (corners) => withCorner(corners, pointOf(event))));
     }
   }
 
@@ -78,8 +81,8 @@ export function Canvas({ t, geometry, shape, still, boxes, stands, bay, onBay, o
       const step = event.shiftKey ? FINE_STEP : STEP;
       move(at, [point[0] + way[0] * step, point[1] + way[1] * step], false);
       event.preventDefault();
-    } else if ((event.key === "Delete" || event.key === "Backspace") && (shape === "polygon" || shape === "bays")) {
-      onChange(without(geometry, at, shape === "bays" ? bay : null));
+    } else if ((event.key === "Delete" || event.key === "Backspace") && (shape === "polygon" || isSeveral(shape))) {
+      onChange(without(geometry, shape, at, which));
       event.preventDefault();
     }
   }
@@ -112,18 +115,22 @@ export function Canvas({ t, geometry, shape, still, boxes, stands, bay, onBay, o
       ) : (
         <>
           <Grid height={height} />
-          <text class="empty" x={WIDTH / 2} y={height / 2} aria-hidden="true">
+          <text class="empty" transform={`translate(${WIDTH / 2},${height * 0.15}) scale(${scale})`} aria-hidden="true">
             {t("camera.picture.none")}
           </text>
         </>
       )}
-      {shape === "bays" && geometry.bays?.map((one, at) => <Place key={at} bay={one} at={at} isOn={at === bay} inPicture={inPicture} />)}
+      {shape === "bays" &&
+        geometry.bays?.map(({ id, polygon }, at) => <Place key={at} kind="bay" name={id} polygon={polygon} at={at} isOn={at === which} scale={scale} inPicture={inPicture} />)}
       {shape === "bays" ? null : geometry.polygon ? (
         <polygon class="outline" data-on={shape === "polygon"} points={geometry.polygon.map(inPicture).join(" ")} />
       ) : (
         <rect class="outline" data-on={shape === "polygon"} x={3} y={3} width={WIDTH - 6} height={height - 6} />
       )}
-      {geometry.line && <Door line={geometry.line} height={height} isOn={shape === "line"} word={t("camera.in")} />}
+      {geometry.overlaps?.map(({ camera, polygon }, at) => (
+        <Place key={at} kind="overlap" name={shape === "overlaps" ? camera : ""} polygon={polygon} at={at} isOn={shape === "overlaps" && at === which} scale={scale} inPicture={inPicture} />
+      ))}
+      {geometry.line && <Door line={geometry.line} height={height} isOn={shape === "line"} scale={scale} word={t("camera.in")} />}
       {shape === "heights" && geometry.person_heights.map((pair, at) => <Person key={at} pair={pair} x={stands[at] ?? 0.5} height={height} />)}
       {boxes?.people.map(({ place: [left, top, width, tall], is_counted }, at) => (
         <rect key={at} class="box" data-counted={is_counted} x={left * WIDTH} y={top * height} width={width * WIDTH} height={tall * height} />
@@ -138,11 +145,11 @@ export function Canvas({ t, geometry, shape, still, boxes, stands, bay, onBay, o
           tabindex={0}
           aria-label={`${handleWord(t, shape, at)}: ${t("camera.at", { x: percent(point[0]), y: percent(point[1]) })}`}
           onKeyDown={(event) => key(event, at)}
-          transform={`translate(${inPicture(point)})`}
+          transform={`translate(${inPicture(point)}) scale(${scale})`}
         >
           <circle class="reach" r={34} />
           <circle class="knob" r={13} />
-          <text aria-hidden="true" {...(shape === "heights" ? { x: 34, y: 10 } : besideOf(point, height))}>
+          <text aria-hidden="true" {...(shape === "heights" ? { x: 34, y: 10 } : besideOf(point, height, scale))}>
             {shape !== "heights" ? at + 1 : at % 2 === 0 ? at / 2 + 1 : ""}
           </text>
         </g>
@@ -152,13 +159,14 @@ export function Canvas({ t, geometry, shape, still, boxes, stands, bay, onBay, o
 }
 
 /** Where a point's number stands from it: above, and inside the picture's edges. */
-function besideOf([x, y]: Point, height: number): { x: number; y: number } {
-  const fromEdge = x * WIDTH < 24 ? 24 : x * WIDTH > WIDTH - 24 ? -24 : 0;
-  return { x: fromEdge, y: y * height < 48 ? 44 : -22 };
+function besideOf([x, y]: Point, height: number, scale: number): { x: number; y: number } {
+  const margin = 24 * scale;
+  const fromEdge = x * WIDTH < margin ? 24 : x * WIDTH > WIDTH - margin ? -24 : 0;
+  return { x: fromEdge, y: y * height < 2 * margin ? 44 : -22 };
 }
 
 function handleWord(t: Words, shape: Shape, at: number): string {
-  if (shape === "polygon" || shape === "bays") return t("camera.point", { n: at + 1 });
+  if (shape === "polygon" || isSeveral(shape)) return t("camera.point", { n: at + 1 });
   if (shape === "line") return t("camera.end", { n: at + 1 });
   return t(at % 2 === 0 ? "camera.feet" : "camera.head", { n: Math.floor(at / 2) + 1 });
 }
@@ -174,22 +182,32 @@ function Grid({ height }: { height: number }) {
   );
 }
 
-/** A bay with its name in its middle. */
-function Place({ bay: { id, polygon }, at, isOn, inPicture }: { bay: Bay; at: number; isOn: boolean; inPicture(point: Point): string }) {
+interface PlaceProps {
+  kind: "bay" | "overlap";
+  name: string;
+  polygon: readonly Point[];
+  at: number;
+  isOn: boolean;
+  scale: number;
+  inPicture(point: Point): string;
+}
+
+/** A bay or an overlap, with its name in its middle. */
+function Place({ kind, name, polygon, at, isOn, scale, inPicture }: PlaceProps) {
   const middle: Point = [
     polygon.reduce((sum, [x]) => sum + x, 0) / Math.max(1, polygon.length),
     polygon.reduce((sum, [, y]) => sum + y, 0) / Math.max(1, polygon.length),
   ];
   return (
-    <g class="bay" data-bay={at} data-on={isOn} aria-hidden="true">
+    <g class={kind} data-part={at} data-on={isOn} aria-hidden="true">
       <polygon points={polygon.map(inPicture).join(" ")} />
-      <text transform={`translate(${inPicture(middle)})`}>{id}</text>
+      <text transform={`translate(${inPicture(middle)}) scale(${scale})`}>{name}</text>
     </g>
   );
 }
 
 /** The line, with an arrow to its right: whoever goes there is in. */
-function Door({ line: [[ax, ay], [bx, by]], height, isOn, word }: { line: Pair; height: number; isOn: boolean; word: string }) {
+function Door({ line: [[ax, ay], [bx, by]], height, isOn, scale, word }: { line: Pair; height: number; isOn: boolean; scale: number; word: string }) {
   const [x1, y1, x2, y2] = [ax * WIDTH, ay * height, bx * WIDTH, by * height];
   const length = Math.hypot(x2 - x1, y2 - y1) || 1;
   const [rightX, rightY] = [-(y2 - y1) / length, (x2 - x1) / length];
@@ -200,7 +218,7 @@ function Door({ line: [[ax, ay], [bx, by]], height, isOn, word }: { line: Pair; 
     <g class="door" data-on={isOn} aria-hidden="true">
       <path d={`M${x1} ${y1}L${x2} ${y2}`} />
       <path d={`M${midX} ${midY}L${tipX} ${tipY}M${wing(1)}L${tipX},${tipY}L${wing(-1)}`} />
-      <text x={tipX + rightX * 26} y={tipY + rightY * 26}>
+      <text transform={`translate(${tipX + rightX * 26 * scale},${tipY + rightY * 26 * scale}) scale(${scale})`}>
         {word}
       </text>
     </g>

@@ -26,17 +26,23 @@ export function Editor({ facts, asking, t }: Props) {
   const [saved, setSaved] = useState({ version: facts.version, geometry: facts.geometry });
   const [shape, setShape] = useState<Shape>(facts.needs_line ? "line" : (facts.shapes[0] ?? "polygon"));
   const [stands, setStands] = useState<[number, number]>([0.32, 0.68]);
-  const [bay, setBay] = useState(0);
+  const [which, setWhich] = useState(0);
   const [isSaving, setSaving] = useState(false);
   const [told, setTold] = useState<Wrong[] | null>(null);
   const [said, setSaid] = useState<Said | null>(null);
   const { still, boxes, ...looking } = useLooking(asking, facts.shown_for_s, t);
   const geometry = history.now;
   const isLot = facts.shapes.includes("bays");
-  const found = wrongs(geometry, { line: facts.needs_line, bays: isLot ? facts.capacity : null });
-  const names = (geometry.bays ?? []).map(({ id }) => id);
+  const found = wrongs(geometry, {
+    line: facts.needs_line,
+    bays: isLot ? facts.capacity : null,
+    camera: facts.id,
+    neighbours: facts.neighbours,
+    mostOverlaps: facts.most_overlaps,
+  });
+  const names = isLot ? (geometry.bays ?? []).map(({ id }) => id) : (geometry.overlaps ?? []).map(({ camera }) => camera);
   // The last one may have been taken back.
-  const chosen = Math.min(bay, Math.max(0, names.length - 1));
+  const chosen = Math.min(which, Math.max(0, names.length - 1));
   const isChanged = geometry !== saved.geometry;
 
   const change = (next: Geometry, isSameStep = false) => {
@@ -76,9 +82,10 @@ export function Editor({ facts, asking, t }: Props) {
         </fieldset>
       )}
       <p class="hint">{t(`camera.tool.${shape}.hint`)}</p>
+      {shape === "overlaps" && !facts.counts_overlaps && <p class="aside" data-test="idle-overlaps">{t("camera.overlap.idle")}</p>}
       <div class="drawing">
-        <Canvas t={t} geometry={geometry} shape={shape} still={still} boxes={boxes} stands={stands} bay={chosen} onBay={setBay} onStand={setStands} onChange={change} />
-        <Numbers t={t} geometry={geometry} shape={shape} bay={chosen} onBay={setBay} onChange={change} />
+        <Canvas t={t} geometry={geometry} shape={shape} still={still} boxes={boxes} stands={stands} which={chosen} onWhich={setWhich} onStand={setStands} onChange={change} />
+        <Numbers t={t} geometry={geometry} shape={shape} which={chosen} neighbours={Object.keys(facts.neighbours)} onWhich={setWhich} onChange={change} />
       </div>
       <div class="buttons">
         <button type="button" class="button" data-test="undo" disabled={history.past.length === 0} onClick={() => setHistory(undone)}>
@@ -93,8 +100,8 @@ export function Editor({ facts, asking, t }: Props) {
         {isChanged && found.length === 0 && !said && <span class="hint">{t("camera.unsaved")}</span>}
       </div>
       <div role="alert">
-        {(told ?? (isChanged ? found : [])).map((wrong) => (
-          <p class="wrong" key={`${wrong.shape} ${wrong.bay}`} data-test="wrong" data-fault={wrong.fault}>
+        {(told ?? found).map((wrong) => (
+          <p class="wrong" key={`${wrong.shape} ${wrong.which}`} data-test="wrong" data-fault={wrong.fault}>
             {wrongWord(t, wrong, names)}
           </p>
         ))}
@@ -106,7 +113,7 @@ export function Editor({ facts, asking, t }: Props) {
         <li>{t("camera.picture.hint")}</li>
         <li>{t("camera.watch.hint", { n: t("camera.in_time", { n: lasting(t, facts.shown_for_s) }) })}</li>
       </ul>
-      <Trial t={t} asking={asking} geometry={geometry} films={facts.films} isSound={found.length === 0} />
+      <Trial t={t} asking={asking} geometry={geometry} films={facts.films} largest={facts.largest_film} heldForS={facts.film_held_for_s} isSound={found.length === 0} />
     </div>
   );
 }

@@ -1,14 +1,15 @@
 import assert from "node:assert/strict";
 import { test } from "node:test";
-import { type Bay, type Geometry, handles, middleOfLongest, moved, type Point, withBay, withCorner, without, wrongs } from "./geometry.ts";
+import { type Bay, type Geometry, handles, middleOfLongest, moved, type Needs, type Point, withBay, withCorner, without, withOverlap, withOverlapChanged, wrongs } from "./geometry.ts";
 import { begun, changed, redone, undone } from "./history.ts";
+import { scaleOf } from "./scale.ts";
 
 const SOUND: Geometry = {
   person_heights: [[0.3, 0.1], [0.9, 0.2]],
   polygon: [[0.1, 0.1], [0.9, 0.1], [0.9, 0.9], [0.1, 0.9]],
   line: null,
 };
-const HALL = { line: false, bays: null };
+const HALL: Needs = { line: false, bays: null, camera: "north", neighbours: { south: [] }, mostOverlaps: 2 };
 const of = (change: Partial<Geometry>) => wrongs({ ...SOUND, ...change }, HALL);
 
 test("what is wrong is told by its part, as the server does", () => {
@@ -31,7 +32,7 @@ test("a corner goes into the side that is nearest", () => {
   assert.deepEqual(withCorner(null, [0.123456, 2]), [[0.1235, 1]]);
   const [x, y] = middleOfLongest([[0, 0], [1, 0], [1, 0.2]]);
   assert.ok(Math.abs(x - 0.5) < 1e-9 && Math.abs(y - 0.1) < 1e-9, "the long side back");
-  assert.equal(without(SOUND, 1).polygon?.length, 3);
+  assert.equal(without(SOUND, "polygon", 1).polygon?.length, 3);
 });
 
 test("feet take the head along, and a head says how tall somebody is", () => {
@@ -59,7 +60,7 @@ test("each step can be taken back and made again, and a drag is one", () => {
 });
 
 test("bays are named, follow each other in rows, and are checked one by one", () => {
-  const lot = { line: false, bays: 40 };
+  const lot = { ...HALL, bays: 40 };
   let bays: Bay[] = [];
   for (let n = 0; n < 12; n++) bays = withBay(bays);
   assert.deepEqual(bays.map(({ id }) => id), Array.from({ length: 12 }, (_, n) => String(n + 1)));
@@ -71,11 +72,37 @@ test("bays are named, follow each other in rows, and are checked one by one", ()
   assert.deepEqual(wrongs(SOUND, lot), [{ shape: "bays", fault: "missing" }]);
   const named = bays.map((bay, at) => (at === 3 ? { ...bay, id: "1" } : at === 4 ? { ...bay, id: "" } : bay));
   assert.deepEqual(wrongs({ ...geometry, bays: named }, lot), [
-    { shape: "bays", bay: 4, fault: "same_name" },
-    { shape: "bays", bay: 5, fault: "no_name" },
+    { shape: "bays", which: 4, fault: "same_name" },
+    { shape: "bays", which: 5, fault: "no_name" },
   ]);
   const changed = moved(geometry, "bays", 0, [0.3, 0.3], 2);
   assert.deepEqual(handles(changed, "bays", [0, 0], 2)[0], [0.3, 0.3]);
-  assert.equal(without(changed, 0, 2).bays?.[2]?.polygon.length, 3);
+  assert.equal(without(changed, "bays", 0, 2).bays?.[2]?.polygon.length, 3);
   assert.equal(changed.bays?.[1], bays[1], "the others are as they were");
+});
+
+test("overlaps are drawn as outlines are, with another camera that doesn't leave the same back", () => {
+  const overlaps = withOverlap([], "south");
+  const geometry = { ...SOUND, overlaps };
+  assert.deepEqual(wrongs(geometry, HALL), []);
+  const wrong = (change: Partial<Geometry>, needs = HALL) => wrongs({ ...geometry, ...change }, needs).map(({ which, fault }) => [which, fault]);
+  assert.deepEqual(wrong({ overlaps: withOverlap(overlaps, "attic") }), [[2, "no_neighbour"]]);
+  assert.deepEqual(wrong({ overlaps: withOverlap(overlaps, "north") }), [[2, "no_neighbour"]], "itself");
+  assert.deepEqual(wrong({ overlaps: withOverlap(withOverlap(overlaps, "south"), "south") }), [[undefined, "too_many_overlaps"]]);
+  const through = { ...HALL, neighbours: { south: ["west"], west: ["south", "north"] } };
+  assert.deepEqual(wrong({}, through), [[1, "circle"]]);
+  assert.deepEqual(wrong({}, { ...HALL, neighbours: { south: ["west"], west: ["south"] } }), [], "others' own");
+  const crossed = moved(moved(geometry, "overlaps", 0, [1, 0.9], 0), "overlaps", 1, [0.7, 0.9], 0);
+  assert.deepEqual(wrong({ overlaps: moved(crossed, "overlaps", 3, [0.8, 0.2]).overlaps ?? [] }), [[1, "crossing"]]);
+  assert.deepEqual(handles(crossed, "overlaps", [0, 0], 0)[0], [1, 0.9]);
+  assert.deepEqual(wrong({ overlaps: without(without(geometry, "overlaps", 0), "overlaps", 0).overlaps ?? [] }), [[1, "too_few"]]);
+  const other = withOverlapChanged(geometry, 0, (old) => ({ ...old, camera: "attic" }));
+  assert.equal(other.overlaps?.[0]?.camera, "attic");
+  assert.equal(geometry.overlaps[0]?.camera, "south", "the old one is as it was");
+});
+
+test("points keep their size on a screen, and never shrink below what is drawn", () => {
+  assert.equal(scaleOf(1200), 1);
+  assert.equal(scaleOf(345), 2);
+  assert.equal(scaleOf(0), 1, "not shown yet");
 });

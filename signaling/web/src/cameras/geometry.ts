@@ -12,6 +12,14 @@ export interface Geometry {
   readonly line: Pair | null;
   /** A car park's; nothing else has any. */
   readonly bays?: readonly Bay[];
+  /** What other cameras of the area count. */
+  readonly overlaps?: readonly Overlap[];
+}
+
+export interface Overlap {
+  /** The other camera. */
+  readonly camera: string;
+  readonly polygon: readonly Point[];
 }
 
 export interface Bay {
@@ -19,16 +27,22 @@ export interface Bay {
   readonly polygon: readonly Point[];
 }
 
-export type Shape = "polygon" | "line" | "heights" | "bays";
+export type Shape = "polygon" | "line" | "heights" | "overlaps" | "bays";
 export type FaultName =
   | "too_few" | "too_many" | "outside" | "crossing" | "flat" | "no_length" | "missing" | "same_distance"
-  | "no_name" | "same_name" | "too_many_bays";
+  | "no_name" | "same_name" | "too_many_bays" | "no_neighbour" | "circle" | "too_many_overlaps";
+
+/** The other cameras that count the same area's people, and to whom each of them leaves parts of its picture. */
+export type Neighbours = Readonly<Record<string, readonly string[]>>;
 
 /** What a camera's role asks for. */
 export interface Needs {
   line: boolean;
   /** A car park's camera: so many bays at most; null: another one. */
   bays: number | null;
+  camera: string;
+  neighbours: Neighbours;
+  mostOverlaps: number;
 }
 
 export interface Wrong {
@@ -37,8 +51,8 @@ export interface Wrong {
   point?: number;
   first?: number;
   second?: number;
-  /** Which bay, from 1. */
-  bay?: number;
+  /** Which bay or overlap, from 1. */
+  which?: number;
   most?: number;
 }
 
@@ -106,7 +120,30 @@ function ofBays(bays: readonly Bay[], capacity: number): Wrong[] {
     const isNamed = bytes > 0 && bytes <= LONGEST_NAME && !/\p{Cc}/u.test(id);
     const isTaken = bays.findIndex((other) => other.id === id) < at;
     const wrong = !isNamed ? { fault: "no_name" as const } : isTaken ? { fault: "same_name" as const } : ofPolygon(polygon);
-    return wrong ? [{ shape: "bays", bay: at + 1, ...wrong }] : [];
+    return wrong ? [{ shape: "bays", which: at + 1, ...wrong }] : [];
+  });
+}
+
+/** Whether what is left to `first` is left on until it comes back to `camera`: then nobody would count it. */
+function leadsBack(neighbours: Neighbours, first: string, camera: string): boolean {
+  const [seen, next] = [new Set<string>(), [first]];
+  for (let id = next.pop(); id !== undefined; id = next.pop()) {
+    if (id === camera) return true;
+    if (!seen.has(id)) next.push(...(neighbours[id] ?? []));
+    seen.add(id);
+  }
+  return false;
+}
+
+function ofOverlaps(overlaps: readonly Overlap[], { camera, neighbours, mostOverlaps }: Needs): Wrong[] {
+  if (overlaps.length > mostOverlaps) return [{ shape: "overlaps", fault: "too_many_overlaps", most: mostOverlaps }];
+  return overlaps.flatMap(({ camera: other, polygon }, at): Wrong[] => {
+    const wrong = !Object.hasOwn(neighbours, other)
+      ? { fault: "no_neighbour" as const }
+      : leadsBack(neighbours, other, camera)
+        ? { fault: "circle" as const }
+        : ofPolygon(polygon);
+    return wrong ? [{ shape: "overlaps", which: at + 1, ...wrong }] : [];
   });
 }
 
@@ -119,7 +156,8 @@ export function wrongs(geometry: Geometry, needs: Needs): Wrong[] {
     ["line", line],
     ["heights", ofHeights(geometry.person_heights)],
   ];
-  return found.flatMap(([shape, wrong]) => (wrong ? [{ shape, ...wrong }] : []));
+  const whole = found.flatMap(([shape, wrong]): Wrong[] => (wrong ? [{ shape, ...wrong }] : []));
+  return [...whole, ...ofOverlaps(geometry.overlaps ?? [], needs)];
 }
 
 /** A share as it is kept: in the picture, four digits behind the point. */
@@ -168,14 +206,34 @@ export function withBay(bays: readonly Bay[]): Bay[] {
   return [...bays, { id: String(number), polygon }];
 }
 
+/** One more overlap: with a camera, at the picture's right edge, where another one's begins more often than in its middle. */
+export function withOverlap(overlaps: readonly Overlap[], camera: string): Overlap[] {
+  return [...overlaps, { camera, polygon: [[0.7, 0.4], [1, 0.4], [1, 1], [0.7, 1]] }];
+}
+
+/** Of bays and overlaps there are several, each with an outline. */
+export type Several = "bays" | "overlaps";
+export const isSeveral = (shape: Shape): shape is Several => shape === "bays" || shape === "overlaps";
+
 /** The same with another bay in the place of one. */
-export function withChanged(geometry: Geometry, at: number, change: (bay: Bay) => Bay): Geometry {
+export function withBayChanged(geometry: Geometry, at: number, change: (bay: Bay) => Bay): Geometry {
   return { ...geometry, bays: (geometry.bays ?? []).map((bay, index) => (index === at ? change(bay) : bay)) };
 }
 
-/** The points of a shape that can be moved: of each person the feet and the head, at these x; of bays those of one. */
-export function handles(geometry: Geometry, shape: Shape, stands: readonly [number, number], bay = 0): Point[] {
-  if (shape === "bays") return [...(geometry.bays?.[bay]?.polygon ?? [])];
+/** The same with another overlap in the place of one. */
+export function withOverlapChanged(geometry: Geometry, at: number, change: (overlap: Overlap) => Overlap): Geometry {
+  return { ...geometry, overlaps: (geometry.overlaps ?? []).map((one, index) => (index === at ? change(one) : one)) };
+}
+
+/** The same with another outline for the bay or overlap `which`. */
+export function withOutline(geometry: Geometry, shape: Several, which: number, change: (polygon: readonly Point[]) => readonly Point[]): Geometry {
+  if (shape === "bays") return withBayChanged(geometry, which, (bay) => ({ ...bay, polygon: change(bay.polygon) }));
+  return withOverlapChanged(geometry, which, (overlap) => ({ ...overlap, polygon: change(overlap.polygon) }));
+}
+
+/** The points of a shape that can be moved: of each person the feet and the head, at these x; of bays and overlaps those of one. */
+export function handles(geometry: Geometry, shape: Shape, stands: readonly [number, number], which = 0): Point[] {
+  if (isSeveral(shape)) return [...(geometry[shape]?.[which]?.polygon ?? [])];
   if (shape === "polygon") return [...(geometry.polygon ?? [])];
   if (shape === "line") return [...(geometry.line ?? [])];
   return geometry.person_heights.flatMap(([y, height], at): Point[] => {
@@ -185,11 +243,10 @@ export function handles(geometry: Geometry, shape: Shape, stands: readonly [numb
 }
 
 /** The same with one of them elsewhere. */
-export function moved(geometry: Geometry, shape: Shape, at: number, to: Point, bay = 0): Geometry {
+export function moved(geometry: Geometry, shape: Shape, at: number, to: Point, which = 0): Geometry {
   const point = keptPoint(to);
-  if (shape === "bays") {
-    const polygon = (corners: readonly Point[]) => corners.map((old, index) => (index === at ? point : old));
-    return withChanged(geometry, bay, (old) => ({ ...old, polygon: polygon(old.polygon) }));
+  if (isSeveral(shape)) {
+    return withOutline(geometry, shape, which, (corners) => corners.map((old, index) => (index === at ? point : old)));
   }
   if (shape === "polygon") {
     return { ...geometry, polygon: (geometry.polygon ?? []).map((old, index) => (index === at ? point : old)) };
@@ -208,10 +265,9 @@ export function moved(geometry: Geometry, shape: Shape, at: number, to: Point, b
   return { ...geometry, person_heights: at < 2 ? [change(first), second] : [first, change(second)] };
 }
 
-/** The same without a corner, of the outline or of a bay. */
-export function without(geometry: Geometry, at: number, bay: number | null = null): Geometry {
-  if (bay !== null) {
-    return withChanged(geometry, bay, (old) => ({ ...old, polygon: old.polygon.filter((_, index) => index !== at) }));
-  }
-  return { ...geometry, polygon: (geometry.polygon ?? []).filter((_, index) => index !== at) };
+/** The same without a corner, of the outline, or of the bay or overlap `which`. */
+export function without(geometry: Geometry, shape: Several | "polygon", at: number, which = 0): Geometry {
+  const others = (corners: readonly Point[]) => corners.filter((_, index) => index !== at);
+  if (isSeveral(shape)) return withOutline(geometry, shape, which, others);
+  return { ...geometry, polygon: others(geometry.polygon ?? []) };
 }

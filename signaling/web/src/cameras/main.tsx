@@ -2,7 +2,7 @@
 import { render } from "preact";
 import { Asking } from "./asking.ts";
 import { Editor } from "./editor.tsx";
-import type { Geometry, Shape } from "./geometry.ts";
+import type { Geometry, Neighbours, Shape } from "./geometry.ts";
 import { type CameraKey, wordsOf } from "./words.ts";
 
 /** As signaling/src/staff/cameras/one.rs writes it. */
@@ -13,7 +13,13 @@ export interface CameraFacts {
   capacity: number;
   version: number;
   geometry: Geometry;
+  neighbours: Neighbours;
+  most_overlaps: number;
+  counts_overlaps: boolean;
   films: string[];
+  /** The largest film that may be brought, in bytes; null: none may. */
+  largest_film: number | null;
+  film_held_for_s: number;
   shown_for_s: number;
   csrf: string;
 }

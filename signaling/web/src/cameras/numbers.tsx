@@ -1,17 +1,23 @@
 // What is drawn, as a list of numbers: percent of the picture. Whoever uses no mouse has all that others have.
 import type { ComponentChildren } from "preact";
 import { useState } from "preact/hooks";
-import { FIRST_LINE, FIRST_POLYGON, type Geometry, kept, middleOfLongest, moved, type Pair, type Point, type Shape, withBay, withChanged, withCorner, without } from "./geometry.ts";
+import { FIRST_LINE, FIRST_POLYGON, type Geometry, kept, middleOfLongest, moved, type Pair, type Point, type Shape, type Several, withBay, withBayChanged, withCorner, without, withOutline } from "./geometry.ts";
+import { Overlaps } from "./overlaps.tsx";
 import { percent, type Words } from "./words.ts";
 
 interface Props {
   t: Words;
   geometry: Geometry;
   shape: Shape;
-  bay: number;
-  onBay(bay: number): void;
+  /** The bay or overlap that is drawn at. */
+  which: number;
+  /** This camera's neighbours. */
+  neighbours: readonly string[];
+  onWhich(which: number): void;
   onChange(geometry: Geometry): void;
 }
+
+export type NumbersProps = Props;
 
 export function Numbers(props: Props) {
   const { t, shape } = props;
@@ -21,6 +27,7 @@ export function Numbers(props: Props) {
       {shape === "polygon" && <Corners {...props} />}
       {shape === "line" && <Ends {...props} />}
       {shape === "heights" && <Heights {...props} />}
+      {shape === "overlaps" && <Overlaps {...props} />}
       {shape === "bays" && <Bays {...props} />}
     </div>
   );
@@ -40,22 +47,9 @@ function Corners({ t, geometry, onChange }: Props) {
   }
   return (
     <>
-      <ol>
-        {polygon.map((point, at) => (
-          <PointRow key={at} t={t} name={t("camera.point", { n: at + 1 })} point={point} onMove={(to) => onChange(moved(geometry, "polygon", at, to))}>
-            <button type="button" class="button small" aria-label={`${t("camera.remove")}: ${t("camera.point", { n: at + 1 })}`} onClick={() => onChange(without(geometry, at))}>
-              {t("camera.remove")}
-            </button>
-          </PointRow>
-        ))}
-      </ol>
+      <CornerRows t={t} geometry={geometry} shape="polygon" polygon={polygon} onChange={onChange} />
       <div class="buttons">
-        <button
-          type="button"
-          class="button small"
-          data-test="add-corner"
-          onClick={() => onChange({ ...geometry, polygon: withCorner(polygon, polygon.length < 3 ? [0.5, 0.5] : middleOfLongest(polygon)) })}
-        >
+        <button type="button" class="button small" data-test="add-corner" onClick={() => onChange({ ...geometry, polygon: withMiddle(polygon) })}>
           {t("camera.add")}
         </button>
         <button type="button" class="button small" onClick={() => onChange({ ...geometry, polygon: null })}>
@@ -66,21 +60,64 @@ function Corners({ t, geometry, onChange }: Props) {
   );
 }
 
-function Bays({ t, geometry, bay, onBay, onChange }: Props) {
+/** One more corner, where nobody has pointed. */
+const withMiddle = (polygon: readonly Point[]): Point[] => withCorner(polygon, polygon.length < 3 ? [0.5, 0.5] : middleOfLongest(polygon));
+
+interface CornerProps extends Pick<Props, "t" | "geometry" | "onChange"> {
+  shape: Several | "polygon";
+  which?: number;
+  polygon: readonly Point[];
+}
+
+function CornerRows({ t, geometry, shape, which = 0, polygon, onChange }: CornerProps) {
+  return (
+    <ol>
+      {polygon.map((point, at) => (
+        <PointRow key={at} t={t} name={t("camera.point", { n: at + 1 })} point={point} onMove={(to) => onChange(moved(geometry, shape, at, to, which))}>
+          <button
+            type="button"
+            class="button small"
+            aria-label={`${t("camera.remove")}: ${t("camera.point", { n: at + 1 })}`}
+            onClick={() => onChange(without(geometry, shape, at, which))}
+          >
+            {t("camera.remove")}
+          </button>
+        </PointRow>
+      ))}
+    </ol>
+  );
+}
+
+/** The corners of one of several, and one more. */
+export function PartCorners({ shape, which, ...props }: CornerProps & { shape: Several; which: number }) {
+  const { t, geometry, onChange } = props;
+  return (
+    <>
+      <CornerRows {...props} shape={shape} which={which} />
+      <div class="buttons">
+        <button type="button" class="button small" data-test="add-corner" onClick={() => onChange(withOutline(geometry, shape, which, withMiddle))}>
+          {t("camera.add")}
+        </button>
+      </div>
+    </>
+  );
+}
+
+function Bays({ t, geometry, which, onWhich, onChange }: Props) {
   const bays = geometry.bays ?? [];
-  const chosen = bays[bay];
+  const chosen = bays[which];
   const add = () => {
     onChange({ ...geometry, bays: withBay(bays) });
-    onBay(bays.length);
+    onWhich(bays.length);
   };
-  const remove = () => onChange({ ...geometry, bays: bays.filter((_, at) => at !== bay) });
+  const remove = () => onChange({ ...geometry, bays: bays.filter((_, at) => at !== which) });
   return (
     <>
       {chosen ? (
         <>
           <div class="field">
             <label for="bay">{t("camera.bay.choose")}</label>
-            <select id="bay" value={bay} onChange={(event) => onBay(Number(event.currentTarget.value))}>
+            <select id="bay" value={which} onChange={(event) => onWhich(Number(event.currentTarget.value))}>
               {bays.map(({ id }, at) => (
                 <option key={at} value={at}>
                   {id || at + 1}
@@ -96,18 +133,10 @@ function Bays({ t, geometry, bay, onBay, onChange }: Props) {
               maxLength={32}
               autocomplete="off"
               value={chosen.id}
-              onChange={(event) => onChange(withChanged(geometry, bay, (old) => ({ ...old, id: event.currentTarget.value.trim() })))}
+              onChange={(event) => onChange(withBayChanged(geometry, which, (old) => ({ ...old, id: event.currentTarget.value.trim() })))}
             />
           </div>
-          <ol>
-            {chosen.polygon.map((point, at) => (
-              <PointRow key={at} t={t} name={t("camera.point", { n: at + 1 })} point={point} onMove={(to) => onChange(moved(geometry, "bays", at, to, bay))}>
-                <button type="button" class="button small" aria-label={`${t("camera.remove")}: ${t("camera.point", { n: at + 1 })}`} onClick={() => onChange(without(geometry, at, bay))}>
-                  {t("camera.remove")}
-                </button>
-              </PointRow>
-            ))}
-          </ol>
+          <PartCorners t={t} geometry={geometry} shape="bays" which={which} polygon={chosen.polygon} onChange={onChange} />
         </>
       ) : (
         <p>{t("camera.bay.none")}</p>
