@@ -3,13 +3,14 @@
 import assert from "node:assert/strict";
 import { execFile } from "node:child_process";
 import { mkdirSync } from "node:fs";
+import { networkInterfaces } from "node:os";
 import { join } from "node:path";
 import { after, before, test } from "node:test";
 import { promisify } from "node:util";
 import type { Browser } from "playwright-core";
 import { GStreamer } from "./gstreamer.ts";
 import { type Broadcast, endBroadcast, newBroadcast } from "./live.ts";
-import { eventually, Office } from "./office.ts";
+import { eventually, Office, ROOT } from "./office.ts";
 import { at, isAccessible, newStaff, type Person, shot, startBrowser } from "./people.ts";
 import { differs, type Picture, readPng, share } from "./picture.ts";
 
@@ -17,16 +18,21 @@ const SCREEN = `
 [[screen]]
 id = "lobby"
 name = { ja = "1階 ロビー" }
-layout = "nothing.json"
+layout = "${join(ROOT, "configs/content/layouts/lobby.json")}"
 `;
 const WHOLE = { x: 0, y: 0, width: 1280, height: 720 };
 const BLACK = [0, 0, 0] as const;
+
+/** This machine's own address: GStreamer's ICE never sends from the loopback interface. */
+const LAN = Object.values(networkInterfaces())
+  .flat()
+  .find((it) => it && it.family === "IPv4" && !it.internal)?.address;
 
 let office: Office;
 let browser: Browser;
 
 before(async () => {
-  office = await Office.open({ isBare: true, more: SCREEN });
+  office = await Office.open({ isBare: true, more: SCREEN, ...(LAN ? { lan: LAN } : {}) });
   browser = await startBrowser();
 });
 after(async () => {
@@ -96,9 +102,10 @@ for (const codec of ["vp8", "h264"] as const) {
     const present = () => office.participants(office.controls[0] ?? "");
     await eventually("the next session is there", async () => (await present()) === 3);
     await eventually("the one before is ended", async () => (await present()) === 2);
-    assert.ok(isBall(await snapshot(`screens-live-${codec}-again`)));
+    await eventually("the ball is there still", async () => isBall(await snapshot(`screens-live-${codec}-again`)));
     assert.deepEqual((await status()).faults, []);
 
+    await staff.page.goto(`${office.url}/staff`);
     await endBroadcast(staff, broadcast);
     publisher.stop();
     await eventually(

@@ -17,22 +17,37 @@ use super::Fault;
 /// How much the picture is held back so that its packets come in order, and lost ones come again, in milliseconds.
 const LATENCY_MS: u32 = 200;
 
-/// How long the element may take to say what it offers, or to take an answer.
-const PATIENCE: Duration = Duration::from_secs(3);
+/// How long the element may take to say what it offers, or to take an answer: it makes an RSA key first.
+const PATIENCE: Duration = Duration::from_secs(5);
 
 /// How long it may take to find this machine's own addresses; then it is offered what was found.
 const GATHERING: Duration = Duration::from_secs(1);
 
-/// What can be received: name, its decoded media type, payload type, and what is said of it. H.264 as every browser takes it.
-/// (RFC 7742 §6)
-const CODECS: [(&str, &str, i32, &[(&str, &str)]); 2] = [
-    ("VP8", "video/x-vp8", 96, &[]),
-    (
-        "H264",
-        "video/x-h264",
-        98,
-        &[("packetization-mode", "1"), ("profile-level-id", "42e01f")],
-    ),
+/// What can be received.
+struct Codec {
+    /// As SDP names it.
+    name: &'static str,
+    /// What a decoder must take.
+    media_type: &'static str,
+    payload: i32,
+    /// What more is said of it.
+    more: &'static [(&'static str, &'static str)],
+}
+
+/// H.264 as every browser takes it. (RFC 7742 §6)
+const CODECS: [Codec; 2] = [
+    Codec {
+        name: "VP8",
+        media_type: "video/x-vp8",
+        payload: 96,
+        more: &[],
+    },
+    Codec {
+        name: "H264",
+        media_type: "video/x-h264",
+        payload: 98,
+        more: &[("packetization-mode", "1"), ("profile-level-id", "42e01f")],
+    },
 ];
 
 /// A receiver that gives the first picture that comes to `decode`.
@@ -45,6 +60,7 @@ pub(super) fn make(decode: &gst::Element) -> Result<gst::Element, Fault> {
         .property("latency", LATENCY_MS)
         .build()
         .map_err(|_| "GStreamer's webrtcbin is missing: install gstreamer1.0-plugins-bad and gstreamer1.0-nice")?;
+    keep_proving(&receiver);
     let decode = decode.downgrade();
     receiver.connect_pad_added(move |receiver, pad| {
         let Some(target) = decode.upgrade().and_then(|decode| decode.static_pad("sink")) else {
@@ -75,6 +91,21 @@ pub(super) fn make(decode: &gst::Element) -> Result<gst::Element, Fault> {
         }
     });
     Ok(receiver)
+}
+
+/// Has libnice prove from time to time that it is still there, by checks that are answered (RFC 8445 §11 leaves it to send what isn't
+/// answered): a media server ends a TCP connection (RFC 6544) of which it hears no valid check for 30 s.
+fn keep_proving(receiver: &gst::Element) {
+    let ice = receiver
+        .has_property("ice-agent")
+        .then(|| receiver.property::<Option<glib::Object>>("ice-agent"))
+        .flatten();
+    let agent = ice
+        .filter(|ice| ice.has_property("agent"))
+        .and_then(|ice| ice.property::<Option<glib::Object>>("agent"));
+    if let Some(agent) = agent.filter(|agent| agent.has_property("keepalive-conncheck")) {
+        agent.set_property("keepalive-conncheck", true);
+    }
 }
 
 /// Says what this screen can receive, with its addresses in it.
@@ -153,22 +184,20 @@ fn wanted() -> gst::Caps {
         let caps = gst::Caps::new_empty_simple(media_type);
         decoders.iter().any(|factory| factory.can_sink_any_caps(&caps))
     };
-    let structures = CODECS.iter().filter(|codec| is_decoded(codec.1));
-    structures
-        .map(|(name, _, payload, more)| format(name, *payload, more))
-        .collect()
+    let decoded = CODECS.iter().filter(|codec| is_decoded(codec.media_type));
+    decoded.map(format).collect()
 }
 
-fn format(name: &str, payload: i32, more: &[(&str, &str)]) -> gst::Structure {
+fn format(codec: &Codec) -> gst::Structure {
     let mut structure = gst::Structure::builder("application/x-rtp")
         .field("media", "video")
-        .field("encoding-name", name)
-        .field("payload", payload)
+        .field("encoding-name", codec.name)
+        .field("payload", codec.payload)
         .field("clock-rate", 90_000)
         // Receivers ask for a whole picture. (RFC 4585 §6.3.1)
         .field("rtcp-fb-nack-pli", true)
         .build();
-    for (field, value) in more {
+    for (field, value) in codec.more {
         structure.set(*field, *value);
     }
     structure
