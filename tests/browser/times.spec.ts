@@ -197,7 +197,7 @@ test("what can't be is told by its field, and nothing that was typed is lost or 
   for (const [at, [place, what]] of [
     ["1. red.png", "最後の日は、最初の日と同じか、それより後"],
     ["2. blue.png", "終わりの時刻は、始まりと違う時刻"],
-    ["画面をつける日時", "曜日を一つ以上選んで"],
+    ["画面をつける日時", "曜日を1つ以上選んで"],
   ].entries()) {
     assert.ok(lines[at]?.includes(`${place}：`) && lines[at].includes(what ?? "?"), lines[at]);
   }
