@@ -143,14 +143,11 @@ fn a_display_is_one_that_can_be_and_a_touch_panel_hangs_as_its_display_does() {
         ("cec = \"cec1\"\npower = \"cec\"", "player.output.cec", "/dev/cec0"),
         ("gl = true", "player.output", "unknown field"),
     ] {
-        let said = error(&with(&format!("[player.output]\n{output}")));
-        let line = with(output)
-            .lines()
-            .position(|it| output.starts_with(it))
-            .expect("there")
-            + 2;
-        let lines = line..line + output.lines().count();
-        let has_line = lines.clone().any(|line| said.contains(&format!("office.toml:{line}:")));
+        let text = with(&format!("[player.output]\n{output}"));
+        let said = error(&text);
+        let table = 1 + text.lines().position(|it| it == "[player.output]").expect("there");
+        let mut lines = table..=table + output.lines().count();
+        let has_line = lines.any(|line| said.contains(&format!("office.toml:{line}:")));
         assert!(
             has_line && said.contains(field) && said.contains(why),
             "{output}: {said}"
