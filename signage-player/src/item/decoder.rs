@@ -472,6 +472,8 @@ mod tests {
         let loudest = Arc::new(Mutex::new(f64::NAN));
         let heard = Arc::clone(&loudest);
         let pad = volume.static_pad("src").expect("a pad");
+        // The picture may be there first.
+        wait("its samples", &mut || pad.current_caps().is_some());
         let caps = pad.current_caps().expect("its samples");
         let format = gstreamer_audio::AudioInfo::from_caps(&caps).expect("samples").format();
         assert_eq!(format, gstreamer_audio::AUDIO_FORMAT_F32, "what Vorbis' decoder gives");
