@@ -402,7 +402,7 @@ async fn a_doors_count_is_set_right_when_the_worker_takes_it_and_never_later() {
     for wrong in ["", "-1", "many", "100001"] {
         let (status, _, page) = correct(&mut admin, "hall", wrong).await;
         assert_eq!(status, 400, "{wrong:?}");
-        assert!(page.contains("0 から 100000"), "{page}");
+        assert!(page.contains("0から100000"), "{page}");
     }
     let (status, ..) = correct(&mut admin, "lobby-1f", "3").await;
     assert_eq!(status, 404, "it has no doors");
