@@ -9,6 +9,7 @@ mod hint;
 pub mod layer;
 pub mod markup;
 pub mod palette;
+pub mod phrases;
 pub mod remote;
 mod sheet;
 pub mod standby;

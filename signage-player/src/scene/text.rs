@@ -6,6 +6,7 @@ use pango::{EllipsizeMode, FontDescription, Layout, Weight, WrapMode};
 use protocol::screen::Language;
 
 use super::palette::{self, Color};
+use super::phrases;
 
 const FAMILY: &str = "BIZ UDPGothic, BIZ UDGothic, Noto Sans CJK JP, sans-serif";
 
@@ -91,7 +92,11 @@ impl Words {
         smooth(&context);
         context.set_language(Some(&pango::Language::from_string(style.language.tag())));
         layout.set_font_description(Some(&font(style)));
-        layout.set_text(text);
+        let is_japanese = matches!(style.language, Language::Ja | Language::Easy);
+        match fit {
+            Fit::Box(..) if is_japanese => layout.set_text(&phrases::kept(text)),
+            _ => layout.set_text(text),
+        }
         match fit {
             Fit::Free => layout.set_single_paragraph_mode(true),
             Fit::Line(width) => {

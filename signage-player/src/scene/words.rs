@@ -105,9 +105,8 @@ pub fn no_notices(language: Language) -> &'static str {
     pick(
         language,
         [
-            // A line ends at a phrase (U+2060: no break here).
-            "現在、お知らせはあ\u{2060}り\u{2060}ま\u{2060}せ\u{2060}ん。",
-            "いま、おしらせは あ\u{2060}り\u{2060}ま\u{2060}せ\u{2060}ん。",
+            "現在、お知らせはありません。",
+            "いま、おしらせは ありません。",
             "There are no notices now.",
             "目前没有通知。",
             "현재 알림이 없습니다.",
