@@ -2,8 +2,9 @@
 //! 「ありま／せん」.
 //!
 //! Without a dictionary. What is read as a phrase's end: a mark that closes; a particle or an ending (hiragana) before a word in
-//! another script; を; a particle before an honorific お or ご. A phrase is never cut otherwise, but where it doesn't fit
-//! into a line at all, when lines break as they can (the marks put in, U+2060, only take breaks away that needn't be).
+//! another script; を; a particle before an honorific お or ご; て or で before ください. 落ち着く and its like are one word. A phrase is
+//! never cut otherwise, but where it doesn't fit into a line at all, when lines break as they can (the marks put in, U+2060, only
+//! take breaks away that needn't be).
 
 /// No break here (UAX #14, WJ).
 const JOINER: char = '\u{2060}';
@@ -35,7 +36,7 @@ impl Script {
             }
             '「' | '『' | '（' | '【' | '〔' => Self::Opens,
             'ぁ'..='ゟ' => Self::Hiragana,
-            'ァ'..='ヿ' | '･' | '・' => Self::Katakana,
+            'ァ'..='ヿ' | '･' => Self::Katakana,
             '々' | '〆' | '\u{3400}'..='\u{4dbf}' | '\u{4e00}'..='\u{9fff}' | '\u{f900}'..='\u{faff}' => Self::Kanji,
             _ => Self::Other,
         }
@@ -46,9 +47,15 @@ impl Script {
     }
 }
 
-/// Whether a phrase ends between `before` and `after`, which `next` follows.
-fn ends(before: char, after: char, next: Option<char>) -> bool {
+/// Whether a phrase ends at `at`, between the letter there and the next one.
+fn ends(letters: &[char], at: usize) -> bool {
+    let (before, after, next) = (letters[at], letters[at + 1], letters.get(at + 2).copied());
     let (a, b) = (Script::of(before), Script::of(after));
+    let is_stem = "きしちみりぎじびけせえげめべれ".contains(before)
+        && at > 0
+        && Script::of(letters[at - 1]) == Script::Kanji
+        && b == Script::Kanji;
+    let is_request = "てで".contains(before) && letters[at + 1..].starts_with(&['く', 'だ', 'さ']);
     let is_honorific = matches!(after, 'お' | 'ご') && next.is_some_and(|next| Script::of(next) == Script::Kanji);
     match (a, b) {
         (_, Script::Closes) | (Script::Opens, _) => false,
@@ -56,9 +63,9 @@ fn ends(before: char, after: char, next: Option<char>) -> bool {
         (Script::Closes, Script::Hiragana) => !"」』）】〕".contains(before),
         (Script::Closes, _) | (_, Script::Opens) => true,
         (Script::Hiragana, _) if before == 'を' => true,
-        (Script::Hiragana, Script::Hiragana) => is_honorific && "はがにでともへのや".contains(before),
+        (Script::Hiragana, Script::Hiragana) => is_request || is_honorific && "はがにでともへのや".contains(before),
         // お and ご belong to what follows.
-        (Script::Hiragana, _) => b.is_word() && !matches!(before, 'お' | 'ご'),
+        (Script::Hiragana, _) => b.is_word() && !is_stem && !matches!(before, 'お' | 'ご'),
         _ => false,
     }
 }
@@ -76,7 +83,7 @@ pub fn kept(text: &str) -> String {
         let is_end = at + 1 == letters.len()
             || letters[at].is_whitespace()
             || letters[at + 1].is_whitespace()
-            || ends(letters[at], letters[at + 1], letters.get(at + 2).copied());
+            || ends(&letters, at);
         if is_end {
             join(&letters[begin..=at], &mut kept);
             begin = at + 1;
@@ -124,11 +131,15 @@ mod tests {
             ("現在、お知らせはありません。", vec!["現在、", "お知らせはありません。"]),
             (
                 "係員の指示に従ってください。",
-                vec!["係員の", "指示に", "従ってください。"],
+                vec!["係員の", "指示に", "従って", "ください。"],
             ),
             (
                 "窓口へお越しの際は整理券をお取りください。",
                 vec!["窓口へ", "お越しの", "際は", "整理券を", "お取りください。"],
+            ),
+            (
+                "落ち着いて、受付を済ませ、順番に",
+                vec!["落ち着いて、", "受付を", "済ませ、", "順番に"],
             ),
             ("「お知らせ」をご覧ください", vec!["「お知らせ」を", "ご覧ください"]),
         ] {
