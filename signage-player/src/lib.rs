@@ -1,7 +1,8 @@
 //! The screen: it shows a layout of pages, zones and widgets, with or without the network.
 //!
 //! Three processes: the [`supervisor`] keeps the picture's and the [`agent`]'s, which meet by the [`bridge`] and by what
-//! lies in the [`cache`]. Each can die alone; the picture needs neither of the others to go on.
+//! lies in the [`cache`]. Each can die alone; the picture needs neither of the others to go on. Each [`live`] picture has a
+//! process of its own beside them, for as long as it is shown.
 //!
 //! The way of one frame, thirty times a second, on one thread: [`stage`] wakes by the clock, takes what
 //! others sent ([`event`]), lets the [`scene`] draw what changed into the canvas, and hands the frame to
@@ -21,6 +22,7 @@ pub mod control;
 pub mod event;
 pub mod faults;
 pub mod item;
+pub mod live;
 pub mod place;
 pub mod player;
 pub mod quarantine;

@@ -17,7 +17,7 @@ use signage_player::stick::{self, Trust, bundle, watch};
 use signage_player::supervisor::{self, Part};
 use signage_player::sync::clock::Skew;
 use signage_player::touch::tell;
-use signage_player::{content, player};
+use signage_player::{content, live, player};
 
 /// Shows a layout on a screen, with or without the network.
 #[derive(Debug, Parser)]
@@ -60,6 +60,9 @@ enum Command {
         #[command(flatten)]
         screen: Which,
     },
+    /// The player's own: the process of one live picture, which is ordered on the standard input.
+    #[command(hide = true)]
+    Live,
     /// Makes a key for bundles, and prints its public half for player.stick_keys.
     Key {
         /// The secret key's new file.
@@ -157,6 +160,7 @@ fn main() -> ExitCode {
             let config = config_of(&screen.config, &screen.screen, false);
             tell::tell(&config.touch_of(&screen.screen))
         }
+        (Some(Command::Live), _) => live::process::run(),
         (Some(Command::Key { file }), _) => bundle::make_key(&file).map(|public| println!("{public}")),
         (None, Some(play)) => act(&config_of(&play.config, &play.screen, play.pair), &play),
         (None, None) => runtime::exit_config(&"expected --config FILE --screen ID, or a command; see --help"),

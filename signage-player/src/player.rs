@@ -20,7 +20,7 @@ use crate::bridge::plays::Plays;
 use crate::cache::Cache;
 use crate::event::{self, Event, Library};
 use crate::faults::Faults;
-use crate::item::whep::{self, Viewer};
+use crate::live::{Office, Processes};
 use crate::place::Place;
 use crate::quarantine::Quarantine;
 use crate::scene::data::{Data, Moment};
@@ -102,7 +102,7 @@ pub fn run(config: &Config, screen: &ScreenId, how: &How) -> Result<()> {
     let quarantine = Quarantine::open(cache.dir(), fell.as_deref(), runtime::now());
     let group = Group::default();
     let settings = process::settings(config, screen, how.pair);
-    let office = whep::Office {
+    let office = Office {
         server: settings.server,
         token: settings.token,
         authority: settings.authority,
@@ -111,7 +111,10 @@ pub fn run(config: &Config, screen: &ScreenId, how: &How) -> Result<()> {
         plays: plays.clone(),
         quarantine: quarantine.clone(),
         group: group.clone(),
-        viewer: Viewer::new(network.handle().clone(), shutdown.clone(), office),
+        live: Processes {
+            program: Some(supervisor::program()?),
+            office: Some(office),
+        },
         ..kit(config, screen)
     };
     let (mut scene, layout) = first_scene(layout, config, &kit)?;
@@ -241,7 +244,7 @@ fn kit(config: &Config, screen: &ScreenId) -> Kit {
             })
             .collect(),
         seed,
-        viewer: Viewer::default(),
+        live: Processes::default(),
         plays: Plays::default(),
         quarantine: Quarantine::default(),
         group: Group::default(),

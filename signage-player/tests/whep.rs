@@ -7,12 +7,11 @@ mod common;
 use std::time::{Duration, Instant};
 
 use axum::http::StatusCode;
-use common::live::{SIZE, Screen};
+use common::live::{SIZE, Screen, own_processes, running};
 use common::office::LIMIT;
 use common::wait_for;
 use common::whep::{Codec, Mood, TOKEN, Whep};
-use signage_player::item::whep;
-use signage_player::quarantine::Quarantine;
+use signage_player::live::crossing::Crossing;
 use signage_player::stage::canvas::Canvas;
 
 /// Whether the broadcast's red ground is where it should be: over the zone's width, in its middle.
@@ -33,7 +32,7 @@ fn is_red(canvas: &Canvas) -> bool {
 fn is_shown_and_ended(codec: Codec) {
     let server = Whep::start();
     server.be(Mood::Well(codec));
-    let mut screen = Screen::new(&server.url(), server.viewer(true));
+    let mut screen = Screen::new(&server.url(), server.processes(true));
     screen.moves();
     assert!(is_red(&screen.canvas));
     screen.play("the other picture in its turn", |_, _, is_green| is_green);
@@ -60,7 +59,7 @@ fn a_broadcast_in_h264_is_shown_in_its_turn_and_its_session_ends_with_it() {
 #[test]
 fn another_server_is_not_shown_the_screens_token() {
     let server = Whep::start();
-    let mut screen = Screen::new(&server.url(), server.viewer(false));
+    let mut screen = Screen::new(&server.url(), server.processes(false));
     screen.moves();
     assert!(server.tokens().iter().all(Option::is_none));
 }
@@ -78,7 +77,7 @@ fn what_the_server_answers_instead_is_said_and_the_others_are_played() {
         (Mood::Answers("application/sdp", "v=0\r\n"), "expected one picture"),
     ] {
         server.be(mood);
-        let mut screen = Screen::new(&server.url(), server.viewer(true));
+        let mut screen = Screen::new(&server.url(), server.processes(true));
         screen.fails(why);
         let faults = screen.scene.faults();
         assert!(faults.iter().all(|fault| fault.starts_with("camera: ")), "{faults:?}");
@@ -95,10 +94,10 @@ fn what_the_server_answers_instead_is_said_and_the_others_are_played() {
 #[test]
 fn a_server_that_is_not_there_and_one_that_sends_nothing_are_said() {
     let server = Whep::start();
-    let mut screen = Screen::new("https://127.0.0.1:9/whep/one", server.viewer(true));
+    let mut screen = Screen::new("https://127.0.0.1:9/whep/one", server.processes(true));
     screen.fails("refused");
     server.be(Mood::Silent);
-    let mut screen = Screen::new(&server.url(), server.viewer(true));
+    let mut screen = Screen::new(&server.url(), server.processes(true));
     screen.fails("no picture after 10 s");
     screen.play("the other picture", |_, _, is_green| is_green);
     drop(screen);
@@ -111,7 +110,7 @@ fn a_server_that_is_not_there_and_one_that_sends_nothing_are_said() {
 #[test]
 fn a_broadcast_alone_in_its_list_comes_back_by_itself() {
     let server = Whep::start();
-    let mut screen = Screen::alone(&server.url(), server.viewer(true));
+    let mut screen = Screen::alone(&server.url(), server.processes(true));
     screen.moves();
     // Nothing comes any more, and nobody says why.
     server.be(Mood::Silent);
@@ -136,15 +135,16 @@ fn threads() -> usize {
 }
 
 #[test]
-fn sessions_that_are_over_leave_no_threads_behind() {
+fn sessions_that_are_over_leave_no_process_and_no_thread_behind() {
     let server = Whep::start();
-    let (viewer, quarantine) = (server.viewer(true), Quarantine::default());
+    let dir = tempfile::tempdir().expect("temp");
+    let processes = own_processes(dir.path(), server.processes(true).office);
     let turn = || {
         let begun = Instant::now();
-        let decoder = whep::open(&server.url(), (640, 360), quarantine.case("x").begin(), &viewer).expect("opened");
-        wait_for("a picture", LIMIT, || decoder.next_frame().map(drop));
+        let mut crossing = Crossing::open(&server.url(), (640, 360), &processes).expect("opened");
+        wait_for("a picture", LIMIT, || crossing.newest().map(drop));
         let took = begun.elapsed();
-        drop(decoder);
+        drop(crossing);
         wait_for("the session's end", LIMIT, || {
             let (begun, ended) = server.sessions();
             (begun == ended).then_some(())
@@ -157,6 +157,6 @@ fn sessions_that_are_over_leave_no_threads_behind() {
     // Printed with --nocapture, for who measures.
     println!("from the opening to the first picture: {took:?}");
     wait_for("the end of what the sessions began", LIMIT, || {
-        (threads() <= before + 4).then_some(())
+        (threads() <= before + 4 && running(&processes).is_empty()).then_some(())
     });
 }

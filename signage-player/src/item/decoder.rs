@@ -11,8 +11,8 @@ use gstreamer::prelude::*;
 use gstreamer_app as gst_app;
 use gstreamer_video as gst_video;
 
-use super::whep::Session;
 use super::{Fault, Frame, PREPARE_LIMIT};
+use crate::live::whep::Session;
 use crate::quarantine::Mark;
 use crate::quarantine::book::Phase;
 use crate::sound::Sound;
@@ -37,7 +37,7 @@ const VOLUME: &str = "loudness";
 
 /// Which frames are wanted.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub(super) enum Frames {
+pub(crate) enum Frames {
     /// All, in order: the decoder waits for who shows them.
     All,
     /// The newest: a live picture waits for nobody.
@@ -86,7 +86,7 @@ impl Decoder {
         let pipeline = gst::Pipeline::new();
         pipeline.add_many([&source, &decode]).map_err(told)?;
         source.link(&decode).map_err(told)?;
-        Self::run(&pipeline, &decode, zone, Frames::All, mark)
+        Self::run(&pipeline, &decode, zone, Frames::All, Some(mark))
     }
 
     /// Connects to a live picture (`rtsp://…`), of which the newest frame is wanted. It runs at once: there is no first
@@ -94,7 +94,7 @@ impl Decoder {
     ///
     /// # Errors
     /// As [`Decoder::open`].
-    pub fn open_live(url: &str, zone: (u32, u32), mark: Mark) -> Result<Self, Fault> {
+    pub fn open_live(url: &str, zone: (u32, u32)) -> Result<Self, Fault> {
         let decode = make("uridecodebin", Sound::None)?;
         decode.set_property("uri", url);
         decode.connect("source-setup", false, |values| {
@@ -109,28 +109,28 @@ impl Decoder {
         });
         let pipeline = gst::Pipeline::new();
         pipeline.add(&decode).map_err(|error| error.to_string())?;
-        let decoder = Self::run(&pipeline, &decode, zone, Frames::Newest, mark)?;
+        let decoder = Self::run(&pipeline, &decode, zone, Frames::Newest, None)?;
         decoder.run_live();
         Ok(decoder)
     }
 
     /// Lets a live picture run before anybody looks: there is no first frame of one that stands still.
-    pub(super) fn run_live(&self) {
+    pub(crate) fn run_live(&self) {
         // Errors arrive on the bus.
         let _ = self.pipeline.set_state(gst::State::Playing);
     }
 
     /// Ends this session when the decoder is gone.
-    pub(super) fn hold(&mut self, session: Session) {
+    pub(crate) fn hold(&mut self, session: Session) {
         self.session = Some(session);
     }
 
-    pub(super) fn run(
+    pub(crate) fn run(
         pipeline: &gst::Pipeline,
         decode: &gst::Element,
         zone: (u32, u32),
         frames: Frames,
-        mark: Mark,
+        mark: Option<Mark>,
     ) -> Result<Self, Fault> {
         let told = |error: gst::glib::BoolError| error.to_string();
         let sink = gst_app::AppSink::builder()
@@ -149,7 +149,7 @@ impl Decoder {
             pipeline: pipeline.clone(),
             sink,
             bus,
-            mark: Some(mark),
+            mark,
             skipped: Duration::ZERO,
             gain: 1.0,
             session: None,
@@ -191,6 +191,14 @@ impl Decoder {
         self.sink
             .try_pull_sample(gst::ClockTime::ZERO)
             .and_then(|sample| timed(&sample, self.skipped))
+    }
+
+    /// The next frame of one that runs; waits for it so long at most.
+    #[must_use]
+    pub fn wait_for_frame(&self, limit: Duration) -> Option<Timed> {
+        let limit = gst::ClockTime::try_from(limit).ok()?;
+        let sample = self.sink.try_pull_sample(limit)?;
+        timed(&sample, self.skipped)
     }
 
     /// Whether all frames were given out.
@@ -253,7 +261,7 @@ impl Drop for Decoder {
 }
 
 /// What finds out what a source holds, and decodes it.
-pub(super) fn make(name: &str, sound: Sound) -> Result<gst::Element, Fault> {
+pub(crate) fn make(name: &str, sound: Sound) -> Result<gst::Element, Fault> {
     // "(ANY)": decoders that also offer other memory than the system's are taken too.
     let wanted = match sound {
         Sound::Device => "video/x-raw(ANY); audio/x-raw(ANY)",

@@ -2,8 +2,8 @@
 
 use std::time::Duration;
 
-use super::decoder::Decoder;
 use super::{Fault, Frame, Item, Turn};
+use crate::live::crossing::Crossing;
 
 /// A live picture that gives no frame for so long is taken as lost.
 const STALL: Duration = Duration::from_secs(3);
@@ -11,7 +11,7 @@ const STALL: Duration = Duration::from_secs(3);
 /// A live picture.
 pub struct Live {
     /// Gone once nobody looks.
-    decoder: Option<Decoder>,
+    crossing: Option<Crossing>,
     first: Option<Frame>,
     duration: Duration,
     started: Duration,
@@ -20,11 +20,11 @@ pub struct Live {
 }
 
 impl Live {
-    /// A live picture from a decoder that was just connected, to be shown for so long.
+    /// A live picture whose process was just started, to be shown for so long.
     #[must_use]
-    pub fn new(decoder: Decoder, duration: Duration) -> Self {
+    pub fn new(crossing: Crossing, duration: Duration) -> Self {
         Self {
-            decoder: Some(decoder),
+            crossing: Some(crossing),
             first: None,
             duration,
             started: Duration::ZERO,
@@ -32,8 +32,12 @@ impl Live {
         }
     }
 
-    fn newest(&self) -> Option<Frame> {
-        self.decoder.as_ref()?.next_frame().map(|timed| timed.frame)
+    fn newest(&mut self) -> Option<Frame> {
+        self.crossing.as_mut()?.newest()
+    }
+
+    fn end(&mut self) -> Option<Result<(), Fault>> {
+        self.crossing.as_mut().map_or(Some(Ok(())), Crossing::end)
     }
 }
 
@@ -41,38 +45,28 @@ impl Item for Live {
     fn is_ready(&mut self) -> Result<bool, Fault> {
         let newest = self.newest();
         self.first = newest.or_else(|| self.first.take());
-        let fault = self.decoder.as_ref().and_then(Decoder::fault);
-        match fault {
-            Some(fault) => Err(fault),
-            None if self.decoder.as_ref().is_none_or(Decoder::is_at_end) => Err("it has ended".to_owned()),
+        match self.end() {
+            Some(Err(fault)) => Err(fault),
+            Some(Ok(())) => Err("it has ended".to_owned()),
             None => Ok(self.first.is_some()),
         }
     }
 
     fn start(&mut self, now: Duration) -> Option<Frame> {
         (self.started, self.moved) = (now, now);
-        if let Some(decoder) = &self.decoder {
-            decoder.play();
-        }
         self.newest().or_else(|| self.first.take())
     }
 
     fn turn(&mut self, now: Duration) -> Turn {
-        let Some(decoder) = &self.decoder else {
-            return Turn::Over(Ok(()));
-        };
-        if now.saturating_sub(self.started) >= self.duration {
+        if self.crossing.is_none() || now.saturating_sub(self.started) >= self.duration {
             return Turn::Over(Ok(()));
         }
         if let Some(frame) = self.newest() {
             self.moved = now;
             return Turn::Frame(frame);
         }
-        if let Some(fault) = decoder.fault() {
-            return Turn::Over(Err(fault));
-        }
-        if decoder.is_at_end() {
-            return Turn::Over(Ok(()));
+        if let Some(end) = self.end() {
+            return Turn::Over(end);
         }
         if now.saturating_sub(self.moved) >= STALL {
             return Turn::Over(Err(format!("no new picture for {} s", STALL.as_secs())));
@@ -90,7 +84,7 @@ impl Item for Live {
 
     /// What is live can't stand still: it is left, and its turn is over when somebody looks again.
     fn pause(&mut self, _now: Duration) {
-        self.decoder = None;
+        self.crossing = None;
     }
 
     fn resume(&mut self, _now: Duration) {}

@@ -9,7 +9,6 @@ pub mod live;
 pub mod picture;
 pub mod probe;
 pub mod video;
-pub mod whep;
 
 use std::path::PathBuf;
 use std::sync::mpsc;
@@ -19,6 +18,8 @@ use gstreamer_video as gst_video;
 use gstreamer_video::prelude::*;
 use protocol::screen::Item as Listed;
 
+use crate::live::Processes;
+use crate::live::crossing::Crossing;
 use crate::quarantine::Case;
 use crate::sound::Sound;
 use crate::sound::ducking::Ducking;
@@ -108,8 +109,8 @@ pub struct Request {
     pub sound: Sound,
     /// How loud it is.
     pub ducking: Ducking,
-    /// Who begins sessions by WHEP.
-    pub viewer: whep::Viewer,
+    /// What shows live pictures.
+    pub live: Processes,
     /// Who is suspected if all falls.
     pub case: Case,
 }
@@ -179,6 +180,7 @@ impl Preparing {
 /// What the opening thread gives.
 enum Opened {
     File(Decoder),
+    Live(Crossing),
     /// With its first page to be shown, from 1.
     Document(document::Pages, Decoder, u32),
 }
@@ -186,13 +188,8 @@ enum Opened {
 /// Takes its time: on a thread of its own.
 fn open(request: &Request) -> Result<Opened, Fault> {
     if let Listed::Live { url, .. } = &request.listed {
-        let mark = request.case.begin();
-        let opened = if whep::is_whep(url) {
-            whep::open(url, request.size, mark, &request.viewer)
-        } else {
-            Decoder::open_live(url, request.size, mark)
-        };
-        return opened.map(Opened::File);
+        // Nobody is suspected: whatever it does, it does it to its own process.
+        return Crossing::open(url, request.size, &request.live).map(Opened::Live);
     }
     let path = request.path.as_deref().ok_or("it has no file")?;
     probe::look(path, matches!(request.listed, Listed::Picture { .. }))?;
@@ -219,10 +216,10 @@ fn make(listed: &Listed, opened: Opened, ducking: Ducking) -> Box<dyn Item> {
     });
     match opened {
         Opened::Document(pages, first, page) => Box::new(document::Document::new(pages, first, page, stands)),
+        Opened::Live(crossing) => Box::new(live::Live::new(crossing, stands)),
         Opened::File(decoder) if matches!(listed, Listed::Video { .. }) => {
             Box::new(video::Video::new(decoder, ducking))
         }
-        Opened::File(decoder) if matches!(listed, Listed::Live { .. }) => Box::new(live::Live::new(decoder, stands)),
         Opened::File(decoder) => Box::new(picture::Picture::new(decoder, stands)),
     }
 }

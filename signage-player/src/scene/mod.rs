@@ -24,7 +24,7 @@ use anyhow::{Context, Result};
 use protocol::screen::{Action, BoardArea, Language, Layout, Rect, Text, Urgency, When, parse_color};
 
 use crate::bridge::plays::Plays;
-use crate::item::whep::Viewer;
+use crate::live::Processes;
 use crate::quarantine::Quarantine;
 use crate::sound::Sound;
 use crate::sound::ducking::Ducking;
@@ -49,8 +49,8 @@ pub struct Kit {
     pub sound: Sound,
     /// How loud films are.
     pub ducking: Ducking,
-    /// Who receives live pictures by WHEP.
-    pub viewer: Viewer,
+    /// What shows live pictures.
+    pub live: Processes,
     /// The office's name, for when there is nothing else to show.
     pub office: Text,
     /// The office's areas, for the same.

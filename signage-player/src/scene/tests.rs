@@ -12,7 +12,7 @@ fn kit() -> Kit {
         speaker: avatar::speech::SpeakerConfig::default(),
         sound: Sound::None,
         ducking: Ducking::default(),
-        viewer: crate::item::whep::Viewer::default(),
+        live: crate::live::Processes::default(),
         office: "南区役所".into(),
         areas: Vec::new(),
         seed: 1,

@@ -147,7 +147,7 @@ fn is_of_what_it_did(status: ExitStatus) -> bool {
 }
 
 /// This program's own file; where another one has taken its place on the disk, the one that runs.
-fn program() -> Result<PathBuf> {
+pub(crate) fn program() -> Result<PathBuf> {
     let path = std::env::current_exe().context("this program's file")?;
     Ok(if path.exists() {
         path

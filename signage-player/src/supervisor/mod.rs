@@ -23,6 +23,7 @@ use sha2::{Digest as _, Sha256};
 use tokio::sync::watch;
 
 use keeper::Keeper;
+pub(crate) use keeper::program;
 use systemd::Systemd;
 
 /// The variable by which a process knows who started it.

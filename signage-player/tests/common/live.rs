@@ -2,6 +2,7 @@
 #![allow(dead_code, clippy::expect_used)]
 
 use std::collections::BTreeSet;
+use std::path::Path;
 use std::sync::Arc;
 use std::time::{Duration, Instant};
 
@@ -9,7 +10,7 @@ use protocol::screen::Layout;
 use protocol::time::UnixMillis;
 use signage_player::control::png;
 use signage_player::event::Snapshot;
-use signage_player::item::whep::Viewer;
+use signage_player::live::{Office, Processes};
 use signage_player::scene::data::{Data, Moment};
 use signage_player::scene::{Kit, Scene};
 use signage_player::stage::canvas::{Canvas, Region};
@@ -21,6 +22,49 @@ use super::{WALL, data, kit};
 pub const SIZE: (u32, u32) = (320, 240);
 pub const GREEN: [u8; 3] = [0x20, 0xa0, 0x40];
 const PICTURE: &str = r#"{"type":"picture","content":"green.png","duration_ms":1000},"#;
+
+/// Processes of the real program.
+pub fn processes(office: Option<Office>) -> Processes {
+    Processes {
+        program: Some(env!("CARGO_BIN_EXE_signage-player").into()),
+        office,
+    }
+}
+
+/// The same, by a name of the program's that no other test's processes have.
+pub fn own_processes(dir: &Path, office: Option<Office>) -> Processes {
+    let program = dir.join("player-of-this-test");
+    std::os::unix::fs::symlink(env!("CARGO_BIN_EXE_signage-player"), &program).expect("linked");
+    Processes {
+        program: Some(program),
+        office,
+    }
+}
+
+/// The processes that this one has started of them, and that aren't gone.
+pub fn running(processes: &Processes) -> Vec<i32> {
+    let program = processes.program.as_ref().expect("a program").as_os_str();
+    let is_theirs = |pid: &i32| {
+        let called = std::fs::read(format!("/proc/{pid}/cmdline")).unwrap_or_default();
+        called.split(|byte| *byte == 0).next() == Some(program.as_encoded_bytes())
+    };
+    running_of(std::process::id()).into_iter().filter(is_theirs).collect()
+}
+
+/// The processes of live pictures that one has started, and that aren't gone.
+pub fn running_of(pid: u32) -> Vec<i32> {
+    let mut found = Vec::new();
+    let tasks = std::fs::read_dir(format!("/proc/{pid}/task")).into_iter().flatten();
+    for task in tasks.flatten() {
+        let children = std::fs::read_to_string(task.path().join("children")).unwrap_or_default();
+        found.extend(children.split_whitespace().filter_map(|pid| pid.parse::<i32>().ok()));
+    }
+    found.retain(|pid| {
+        let name = std::fs::read_to_string(format!("/proc/{pid}/comm")).unwrap_or_default();
+        name.trim() == signage_player::live::process::NAME
+    });
+    found
+}
 
 /// A live picture for two seconds, between others or alone.
 pub struct Screen {
@@ -35,15 +79,15 @@ pub struct Screen {
 
 impl Screen {
     /// A green picture for a second, then the live one.
-    pub fn new(url: &str, viewer: Viewer) -> Self {
-        Self::playing(PICTURE, url, viewer)
+    pub fn new(url: &str, live: Processes) -> Self {
+        Self::playing(PICTURE, url, live)
     }
 
-    pub fn alone(url: &str, viewer: Viewer) -> Self {
-        Self::playing("", url, viewer)
+    pub fn alone(url: &str, live: Processes) -> Self {
+        Self::playing("", url, live)
     }
 
-    fn playing(others: &str, url: &str, viewer: Viewer) -> Self {
+    fn playing(others: &str, url: &str, live: Processes) -> Self {
         let dir = tempfile::tempdir().expect("temp");
         let (width, height) = SIZE;
         let pixels = [GREEN[2], GREEN[1], GREEN[0], 0xff].repeat((width * height) as usize);
@@ -58,7 +102,7 @@ impl Screen {
             {{"type":"live","name":"camera","url":"{url}","duration_ms":2000}}]}}}}]}}]}}"##
         );
         let layout: Layout = serde_json::from_str(&layout).expect("a layout");
-        let kit = Kit { viewer, ..kit() };
+        let kit = Kit { live, ..kit() };
         Self {
             scene: Scene::build(Arc::new(layout), &kit).expect("a scene"),
             data,

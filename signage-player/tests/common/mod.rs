@@ -33,7 +33,7 @@ pub fn kit() -> Kit {
         speaker: avatar::speech::SpeakerConfig::default(),
         sound: Sound::None,
         ducking: Ducking::default(),
-        viewer: signage_player::item::whep::Viewer::default(),
+        live: signage_player::live::Processes::default(),
         office: "南区役所".into(),
         areas: Vec::new(),
         seed: 1,

@@ -168,6 +168,14 @@ impl Shot {
     }
 }
 
+impl Shot {
+    /// Whether something else than a white ground is on show, in its middle row.
+    pub fn is_not_all_white(&mut self) -> bool {
+        let (width, y) = (self.0.width() as usize, self.0.height() as usize / 2);
+        (0..width).any(|x| self.color_at(x, y) != [255, 255, 255])
+    }
+}
+
 /// Ends a program that a test started.
 pub struct Running(pub Child);
 

@@ -15,9 +15,9 @@ use gstreamer as gst;
 use gstreamer::prelude::*;
 use gstreamer_webrtc::gst_sdp::SDPMessage;
 use gstreamer_webrtc::{WebRTCICEGatheringState, WebRTCSDPType, WebRTCSessionDescription};
-use runtime::Shutdown;
-use signage_player::item::whep::{Office, Viewer};
+use signage_player::live::{Office, Processes};
 
+use super::live::processes;
 use super::server::{Tls, serve};
 
 pub const TOKEN: &str = "a-screen-s-token";
@@ -83,7 +83,7 @@ impl Whep {
     }
 
     /// Who trusts it, and shows it the screen's token if it is the office's own.
-    pub fn viewer(&self, is_the_offices: bool) -> Viewer {
+    pub fn processes(&self, is_the_offices: bool) -> Processes {
         let server = if is_the_offices {
             self.tls.url.clone()
         } else {
@@ -94,7 +94,7 @@ impl Whep {
             token: self.dir.path().join("token"),
             authority: self.dir.path().join("ca.pem"),
         };
-        Viewer::new(self.tls.runtime.handle().clone(), Shutdown::new(), office)
+        processes(Some(office))
     }
 
     pub fn be(&self, mood: Mood) {

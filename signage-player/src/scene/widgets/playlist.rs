@@ -18,8 +18,8 @@ use super::fallback::Fallback;
 use super::{Place, View};
 use crate::bridge::plays::Plays;
 use crate::event::Library;
-use crate::item::whep::Viewer;
 use crate::item::{Frame, Item, Preparing, Request, Turn};
+use crate::live::Processes;
 use crate::scene::Kit;
 use crate::scene::data::{Data, Moment};
 use crate::scene::palette;
@@ -68,7 +68,7 @@ pub struct Playlist {
     plays: Plays,
     sound: Sound,
     ducking: Ducking,
-    viewer: Viewer,
+    live: Processes,
     choice: Choice,
     /// What is due was looked at since, and what goes before hasn't been looked for.
     is_due_new: bool,
@@ -99,7 +99,7 @@ impl Playlist {
             plays: kit.plays.clone(),
             sound: kit.sound,
             ducking: kit.ducking.clone(),
-            viewer: kit.viewer.clone(),
+            live: kit.live.clone(),
             fallback: Fallback::new(place, kit),
             together: Together::new(kit.group.zone(zone, &choice.items())),
             choice,
@@ -196,7 +196,7 @@ impl Playlist {
             size: (self.place.width, self.place.height),
             sound: self.sound,
             ducking: self.ducking.clone(),
-            viewer: self.viewer.clone(),
+            live: self.live.clone(),
         };
         self.next = Some((index, Preparing::begin(request, now)));
     }

@@ -7,8 +7,9 @@ use std::time::Duration;
 use reqwest::header::{ACCEPT, CONTENT_TYPE, LOCATION};
 use reqwest::{Client, Response, StatusCode, Url, redirect};
 
-use super::{Fault, Network, Viewer};
+use super::{Network, Viewer};
 use crate::agent::tls;
+use crate::item::Fault;
 
 const SDP: &str = "application/sdp";
 /// How long a connection may take.
@@ -157,7 +158,7 @@ mod tests {
     use super::*;
     use runtime::Shutdown;
 
-    use super::super::Office;
+    use crate::live::Office;
 
     #[test]
     fn the_screens_token_is_shown_to_the_offices_own_server_only() {

@@ -12,7 +12,7 @@ use gstreamer_webrtc::{
     WebRTCSDPType, WebRTCSessionDescription,
 };
 
-use super::Fault;
+use crate::item::Fault;
 
 /// How much the picture is held back so that its packets come in order, and lost ones come again, in milliseconds.
 const LATENCY_MS: u32 = 200;

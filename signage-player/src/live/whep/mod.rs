@@ -1,13 +1,11 @@
 //! Live pictures by WHEP (draft-ietf-wish-whep): one offer is posted (`client`), one answer comes, and GStreamer's `webrtcbin`
 //! receives (`peer`). Only the picture is asked for: live items are silent.
 //!
-//! Invariant: what takes its time here runs on the thread that opens an item, or in the network's runtime; never on the
-//! stage's thread. A session that was begun is ended (DELETE) when its item is gone, whatever became of it.
+//! Invariant: a session that was begun is ended (DELETE) when its item is gone, whatever became of it.
 
 mod client;
 mod peer;
 
-use std::path::PathBuf;
 use std::sync::Arc;
 
 use gstreamer as gst;
@@ -15,11 +13,11 @@ use gstreamer::prelude::*;
 use runtime::Shutdown;
 use tokio::runtime::Handle;
 
-use super::Fault;
-use super::decoder::{self, Decoder, Frames};
-use crate::quarantine::Mark;
+use super::Office;
+use crate::item::Fault;
+use crate::item::decoder::{self, Decoder, Frames};
 use crate::sound::Sound;
-pub(super) use client::Session;
+pub(crate) use client::Session;
 
 /// What a live picture's address begins with when it is received by WHEP.
 const SCHEME: &str = "https://";
@@ -28,17 +26,6 @@ const SCHEME: &str = "https://";
 #[must_use]
 pub fn is_whep(url: &str) -> bool {
     url.starts_with(SCHEME)
-}
-
-/// The office's own server: what is trusted beside the system's authorities, and who is shown the screen's token.
-#[derive(Debug, Clone)]
-pub struct Office {
-    /// `https://host[:port]`, as in the configuration.
-    pub server: String,
-    /// The file with the screen's token. May appear later.
-    pub token: PathBuf,
-    /// The office's own certificate authority (PEM), where there is one. May appear later.
-    pub authority: PathBuf,
 }
 
 #[derive(Debug)]
@@ -60,12 +47,11 @@ impl Viewer {
     }
 }
 
-/// Begins a session at `url`, of whose picture the newest frame is wanted, to be shown in a zone of that size. `mark` stays until
-/// all of it is gone. Takes as long as the server does, at most some seconds.
+/// Begins a session at `url`, of whose picture the newest frame is wanted, to be shown in a zone of that size. Takes as long as the server does, at most some seconds.
 ///
 /// # Errors
 /// When GStreamer lacks something, or the server can't be reached, refuses, or answers something else.
-pub fn open(url: &str, zone: (u32, u32), mark: Mark, viewer: &Viewer) -> Result<Decoder, Fault> {
+pub fn open(url: &str, zone: (u32, u32), viewer: &Viewer) -> Result<Decoder, Fault> {
     let decode = decoder::make("decodebin", Sound::None)?;
     let receiver = peer::make(&decode)?;
     let pipeline = gst::Pipeline::new();
@@ -73,7 +59,7 @@ pub fn open(url: &str, zone: (u32, u32), mark: Mark, viewer: &Viewer) -> Result<
         .add_many([&receiver, &decode])
         .map_err(|error| error.to_string())?;
     whole_pictures_only(&pipeline);
-    let mut decoder = Decoder::run(&pipeline, &decode, zone, Frames::Newest, mark)?;
+    let mut decoder = Decoder::run(&pipeline, &decode, zone, Frames::Newest, None)?;
     decoder.run_live();
     let offer = peer::offer(&receiver)?;
     let (session, answer) = client::begin(viewer, url, offer)?;
