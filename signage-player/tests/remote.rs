@@ -16,6 +16,10 @@ const LAYOUT: &str = r##"{"version":2,"name":"t","width":1000,"height":500,"lang
   {"name":"home","background":"#ffffff","zones":[
     {"name":"low","rect":{"x":0,"y":300,"width":200,"height":100},"widget":{"type":"button","text":{"ja":"下","vi":"Dưới"}},
      "on_touch":{"do":"go_to","page":"low"}},
+    {"name":"too","rect":{"x":0,"y":410,"width":200,"height":80},"widget":{"type":"button","text":{"ja":"同じところ"}},
+     "on_touch":{"do":"go_to","page":"low"}},
+    {"name":"again","rect":{"x":210,"y":410,"width":200,"height":80},"widget":{"type":"button","text":{"ja":"同じところ"}},
+     "on_touch":{"do":"go_to","page":"low"}},
     {"name":"picture","rect":{"x":0,"y":10,"width":200,"height":100},"widget":{"type":"clock"},
      "on_touch":{"do":"go_to","page":"low"}},
     {"name":"tongues","rect":{"x":300,"y":40,"width":400,"height":100},"widget":{"type":"language_chooser"}},
@@ -56,8 +60,8 @@ fn a_phone_may_press_what_a_finger_may_in_the_order_of_reading() {
     assert_eq!(choices.page, "home");
     assert_eq!(
         ids(&scene),
-        ["low", "tongues/ja", "tongues/easy", "tongues/vi"],
-        "one for what does the same, with its own words"
+        ["low", "tongues/ja", "tongues/easy", "tongues/vi", "too"],
+        "one for each of the words of what does the same"
     );
     assert_eq!(choices.choices[0].text.in_language(Language::Vi), "Dưới");
     assert!(choices.choices[1].is_now && !choices.choices[2].is_now);
@@ -98,7 +102,7 @@ fn what_an_emergency_covers_cannot_be_pressed_by_a_phone() {
     };
     data.hear_notices(vec![notice(Urgency::Urgent)], WALL);
     draw(&mut scene, &data, 1);
-    assert_eq!(ids(&scene), ["low"], "the band covers the upper part");
+    assert_eq!(ids(&scene), ["low", "too"], "the band covers the upper part");
     data.hear_notices(vec![notice(Urgency::Emergency)], WALL);
     draw(&mut scene, &data, 2);
     assert!(ids(&scene).is_empty());

@@ -262,7 +262,16 @@ async fn a_screen_s_token_is_good_for_the_broadcasts_that_it_is_to_show_and_is_n
         assert_eq!(offer(&office, &other.whep(), Some(&token)).await.status(), 401);
     }
     assert_eq!(offer(&office, &shown.whip(), Some(&token)).await.status(), 401);
+    // It isn't to show it any more: it may end what it has begun, and begin nothing.
+    let empty = layout.to_string().replace(&shown.whep(), "/whep/another");
+    std::fs::write(office.path("lobby.json"), empty).unwrap();
+    until("the new layout is read", || async {
+        let response = offer(&office, &shown.whep(), Some(&token)).await;
+        (response.status() == 401).then_some(())
+    })
+    .await;
     assert_eq!(delete(&office, &session, Some(&token)).await, 200);
+    assert_eq!(delete(&office, &session, Some("another")).await, 401);
 }
 
 #[tokio::test(flavor = "multi_thread")]

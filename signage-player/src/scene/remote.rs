@@ -97,7 +97,8 @@ impl Scene {
         true
     }
 
-    /// All choices with what they do, from top to bottom; of several that do the same, the first with words of its own.
+    /// All choices with what they do, from top to bottom. Of several that do the same there is one for each of their words,
+    /// and one without words only where none has any.
     /// None while the screen is off.
     fn offered(&self) -> Vec<(Choice, Action)> {
         if self.is_dark {
@@ -130,7 +131,10 @@ impl Scene {
         }
         let mut kept: Vec<(Choice, Action, bool)> = Vec::new();
         for one in found {
-            match kept.iter_mut().find(|(_, action, _)| *action == one.1) {
+            let is_same = |(choice, action, has_words): &&mut (Choice, Action, bool)| {
+                *action == one.1 && (!*has_words || !one.2 || choice.text == one.0.text)
+            };
+            match kept.iter_mut().find(is_same) {
                 Some(same) if !same.2 && one.2 => *same = one,
                 Some(_) => {}
                 None => kept.push(one),

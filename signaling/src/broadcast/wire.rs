@@ -108,7 +108,7 @@ async fn begin(
     headers: HeaderMap,
     body: Result<Bytes, BytesRejection>,
 ) -> Result<Response, Failure> {
-    let record = admit(part, &visitor, id, &headers).await?;
+    let record = admit(part, Aim::Go, &visitor, id, &headers).await?;
     let sdp = text(SDP, &headers, body)?;
     let begun = service::begin(&visitor.app, &record, part, sdp).await?;
     let root = match part {
@@ -154,7 +154,7 @@ async fn change(
     headers: HeaderMap,
     body: Result<Bytes, BytesRejection>,
 ) -> Result<Response, Failure> {
-    let record = admit(part, &visitor, id, &headers).await?;
+    let record = admit(part, Aim::Go, &visitor, id, &headers).await?;
     let session = ParticipantId::new(session).map_err(|_| Fault::NotFound)?;
     let fragment = text(FRAGMENT, &headers, body)?;
     let expected = headers.get(header::IF_MATCH).and_then(|it| it.to_str().ok());
@@ -182,14 +182,23 @@ async fn end(
     Path((id, session)): Path<(String, String)>,
     headers: HeaderMap,
 ) -> Result<StatusCode, Failure> {
-    let record = admit(part, &visitor, id, &headers).await?;
+    let record = admit(part, Aim::End, &visitor, id, &headers).await?;
     let session = ParticipantId::new(session).map_err(|_| Fault::NotFound)?;
     service::end(&visitor.app, &record.room, &session).await?;
     Ok(StatusCode::OK)
 }
 
+/// What somebody comes for.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+enum Aim {
+    /// To begin a session, or to go on with it.
+    Go,
+    /// To end one.
+    End,
+}
+
 /// The broadcast, for who may. Guesses get slower and slower.
-async fn admit(part: Part, visitor: &Visitor, id: String, headers: &HeaderMap) -> Result<Record, Refusal> {
+async fn admit(part: Part, aim: Aim, visitor: &Visitor, id: String, headers: &HeaderMap) -> Result<Record, Refusal> {
     let app = &visitor.app;
     let record = match BroadcastId::new(id) {
         Ok(id) => service::get(app, &id).await?,
@@ -208,6 +217,8 @@ async fn admit(part: Part, visitor: &Visitor, id: String, headers: &HeaderMap) -
     if part == Part::Watch {
         match signage::shows_live(app, headers, &whep_address(app, &record.id)).await? {
             Some(true) => return Ok(record),
+            // What it was to show until now: a session's address is known to who began it, and to nobody else.
+            Some(false) if aim == Aim::End => return Ok(record),
             // A screen's own token is no guess.
             Some(false) => return Err(fault.into()),
             None => {}
