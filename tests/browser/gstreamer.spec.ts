@@ -53,6 +53,16 @@ test("a browser's broadcast is watched in GStreamer", async () => {
   assert.equal(watcher.count.height, 360);
 });
 
+test("by TCP alone GStreamer brings and watches for longer than a connection stays without a check", async () => {
+  const broadcast = await newBroadcast(staff, true);
+  const publisher = new GStreamer(office, "publish", broadcast.whip_url, broadcast.publish_token, "vp8", ["--tcp-only"]);
+  await publisher.until("pictures go out", (count) => count.pictures > 30);
+  const watcher = new GStreamer(office, "watch", broadcast.whep_url, null, "vp8", ["--tcp-only"]);
+  // 45 s: libnice sends no checks that are answered, and without them the media server ends a connection after 30 s.
+  await watcher.until("pictures come, and come on", (count) => count.pictures > 45 * 30);
+  await endBroadcast(staff, broadcast);
+});
+
 test("a wrong token is refused, and GStreamer says so", async () => {
   const broadcast = await newBroadcast(staff, true);
   const publisher = new GStreamer(office, "publish", broadcast.whip_url, "a-token-of-nobody", "vp8");

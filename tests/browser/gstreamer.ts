@@ -18,8 +18,16 @@ export class GStreamer {
   #words = "";
   readonly #child: ChildProcess;
 
-  constructor(office: Office, what: "publish" | "watch", url: string, token: string | null, codec: "vp8" | "h264") {
+  constructor(
+    office: Office,
+    what: "publish" | "watch",
+    url: string,
+    token: string | null,
+    codec: "vp8" | "h264",
+    more: string[] = [],
+  ) {
     const words = [what, "--url", url, "--codec", codec, "--seconds", "120", ...(token === null ? [] : ["--token", token])];
+    words.push(...more);
     const env = { ...process.env, SSL_CERT_FILE: office.authority };
     this.#child = spawn(office.program("madoguchi-live-peer"), words, { stdio: ["ignore", "pipe", "pipe"], env });
     const lines = createInterface({ input: this.#child.stdout as NodeJS.ReadableStream });

@@ -1,7 +1,8 @@
 //! The TCP port, for browsers whose network lets no UDP out: passive candidates (RFC 6544) and frames of a
 //! stream (RFC 4571) that are datagrams to the core.
 //!
-//! Invariant: a connection stays only while the core answers its checks. What it can't take at once is lost
+//! Invariant: a connection stays only while the core answers its checks, or, once it has, while it sends by it to somebody from
+//! whom something comes. What it can't take at once is lost
 //! and counted, on any network media that waits is late; but never is half of a frame sent.
 
 use std::collections::HashMap;
@@ -33,6 +34,10 @@ const PROVEN_IN: Duration = Duration::from_secs(5);
 /// How long after its last valid check a connection stays. Browsers send one every few seconds
 /// (RFC 7675 §5.1).
 const PROOF_LASTS: Duration = Duration::from_secs(30);
+
+/// Others (libnice) send none that is answered while media flows (RFC 8445 §11). The core sends by a connection to who is in
+/// a room only: as long as it does, and something has come so lately, that is as good as a check.
+const HEARD_LATELY: Duration = Duration::from_secs(10);
 
 /// Between looks for connections that are over.
 const SWEEP: Duration = Duration::from_secs(1);
@@ -119,9 +124,20 @@ struct Link {
     opened: Instant,
     /// When the core last answered a check by it.
     proven: Option<Instant>,
+    /// When the last frame came by it.
+    heard: Option<Instant>,
 }
 
 impl Link {
+    /// Something is sent by it: an answered check, or anything else.
+    fn sends(&mut self, is_answer: bool, now: Instant) {
+        let is_lately = |at: Instant| now.saturating_duration_since(at) <= HEARD_LATELY;
+        let is_in_use = self.proven.is_some() && !self.is_over(now) && self.heard.is_some_and(is_lately);
+        if is_answer || is_in_use {
+            self.proven = Some(now);
+        }
+    }
+
     fn is_over(&self, now: Instant) -> bool {
         match self.proven {
             Some(at) => now.saturating_duration_since(at) > PROOF_LASTS,
@@ -212,7 +228,8 @@ impl Tcp {
                 Arrival::Opened(stream, theirs) => self.open(stream, theirs, now),
                 Arrival::Frame(id, bytes) => {
                     // One that was closed meanwhile has nothing to say any more.
-                    if self.link(id).is_some() {
+                    if let Some(link) = self.links.get_mut(&id.ends).filter(|link| link.number == id.number) {
+                        link.heard = Some(now);
                         let source = Remote {
                             transport: Transport::Tcp,
                             address: id.ends.theirs,
@@ -237,9 +254,7 @@ impl Tcp {
             self.counts.lost += 1;
             return;
         };
-        if is_stun_success(datagram.bytes) {
-            link.proven = Some(now);
-        }
+        link.sends(is_stun_success(datagram.bytes), now);
         let is_late_anyway = is_media(datagram.bytes) && link.frames.capacity() <= RESERVED;
         if is_late_anyway || link.frames.try_send(datagram.bytes.to_vec()).is_err() {
             self.counts.lost += 1;
@@ -305,6 +320,7 @@ impl Tcp {
             frames,
             opened: now,
             proven: None,
+            heard: None,
         };
         self.links.insert(ends, link);
     }
@@ -471,12 +487,48 @@ mod tests {
             frames: mpsc::channel(1).0,
             opened: now,
             proven: None,
+            heard: None,
         };
         let second = Duration::from_secs(1);
         assert!(!link.is_over(now + PROVEN_IN) && link.is_over(now + PROVEN_IN + second));
         link.proven = Some(now + PROVEN_IN);
         assert!(!link.is_over(now + PROVEN_IN + PROOF_LASTS));
         assert!(link.is_over(now + PROVEN_IN + PROOF_LASTS + second));
+    }
+
+    #[test]
+    fn a_connection_that_was_proven_once_stays_while_it_is_used_both_ways() {
+        let start = Instant::now();
+        let at = |seconds| start + Duration::from_secs(seconds);
+        let new = || Link {
+            number: 1,
+            frames: mpsc::channel(1).0,
+            opened: start,
+            proven: None,
+            heard: None,
+        };
+        let mut link = new();
+        (link.heard, link.proven) = (Some(at(0)), None);
+        link.sends(false, at(1));
+        assert_eq!(link.proven, None, "what is only sent proves nobody");
+        link.sends(true, at(1));
+        for second in 2..100 {
+            link.heard = Some(at(second));
+            link.sends(false, at(second));
+            assert!(!link.is_over(at(second)), "{second}");
+        }
+        // Nothing comes any more, whatever is sent.
+        for second in 100..200 {
+            link.sends(false, at(second));
+        }
+        assert!(link.is_over(at(200)));
+        // The core has closed its end: nothing is sent any more, whatever comes.
+        let mut link = new();
+        link.sends(true, at(1));
+        link.heard = Some(at(40));
+        assert!(link.is_over(at(40)));
+        link.sends(false, at(40));
+        assert!(link.is_over(at(40)), "over is over");
     }
 
     #[tokio::test]

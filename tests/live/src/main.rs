@@ -13,6 +13,7 @@ use std::time::Duration;
 use anyhow::{Context, bail, ensure};
 use clap::{Parser, ValueEnum};
 use gstreamer as gst;
+use gstreamer::glib;
 use gstreamer::prelude::*;
 use serde_json::json;
 
@@ -48,6 +49,9 @@ struct At {
     /// How long, in seconds.
     #[arg(long, default_value_t = 60)]
     seconds: u64,
+    /// As in a network that lets no UDP out.
+    #[arg(long)]
+    tcp_only: bool,
 }
 
 #[derive(Debug, Clone, Copy, ValueEnum)]
@@ -98,10 +102,30 @@ fn main() -> anyhow::Result<()> {
         Command::Publish { at, codec } => (publisher(at, *codec, &seen)?, at),
         Command::Watch { at, codec } => (watcher(at, *codec, &seen)?, at),
     };
+    if at.tcp_only {
+        leave_udp_out(&pipeline)?;
+    }
     let played = play(&pipeline, at.seconds, &seen);
     // Takes the session's address back (DELETE).
     pipeline.set_state(gst::State::Null)?;
     played
+}
+
+/// Has libnice gather no candidates by UDP.
+fn leave_udp_out(pipeline: &gst::Pipeline) -> anyhow::Result<()> {
+    let mut peers = 0;
+    for element in pipeline.iterate_recurse() {
+        let element = element?;
+        if element.factory().is_none_or(|it| it.name() != "webrtcbin") {
+            continue;
+        }
+        let ice = element.property::<Option<glib::Object>>("ice-agent").context("no ICE")?;
+        let agent = ice.property::<Option<glib::Object>>("agent").context("no libnice")?;
+        agent.set_property("ice-udp", false);
+        peers += 1;
+    }
+    ensure!(peers == 1, "{peers} peers");
+    Ok(())
 }
 
 fn publisher(At { url, token, .. }: &At, codec: Codec, seen: &Arc<Seen>) -> anyhow::Result<gst::Pipeline> {
