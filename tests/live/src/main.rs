@@ -119,7 +119,9 @@ fn leave_udp_out(pipeline: &gst::Pipeline) -> anyhow::Result<()> {
         if element.factory().is_none_or(|it| it.name() != "webrtcbin") {
             continue;
         }
-        let ice = element.property::<Option<glib::Object>>("ice-agent").context("no ICE")?;
+        let ice = element
+            .property::<Option<glib::Object>>("ice-agent")
+            .context("no ICE")?;
         let agent = ice.property::<Option<glib::Object>>("agent").context("no libnice")?;
         agent.set_property("ice-udp", false);
         peers += 1;
