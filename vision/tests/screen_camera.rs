@@ -11,8 +11,11 @@ use std::time::{Duration, Instant};
 use frames::socket::Listener;
 use frames::{End, Format, Picture, Writer, writer};
 use protocol::congestion::{AreaState, CameraReport, CameraStatus, Level};
-use protocol::ids::ScreenId;
+use protocol::ids::{CameraId, ScreenId};
+use protocol::setup::{Answer, Ask};
 use test_camera::{Painter, View};
+use tokio::io::{AsyncBufReadExt as _, AsyncWriteExt as _, BufReader};
+use tokio::net::UnixStream;
 
 use office::{LIMIT, Office, TEXT, look_again};
 
@@ -174,4 +177,27 @@ async fn a_player_that_gives_nothing_is_left_and_what_it_says_is_in_the_log() {
         "the player of screen lobby: Cannot identify device '/dev/video0'.",
     )
     .await;
+}
+
+#[tokio::test]
+async fn it_is_set_up_in_the_browser_as_other_cameras_are() {
+    let office = office().await;
+    let _player = Player::start(&office);
+    office.wait_for("one person", counts(1)).await;
+    let camera = CameraId::new("north").expect("valid");
+    let stream = UnixStream::connect(office.config.vision_socket())
+        .await
+        .expect("it listens");
+    let (reader, mut writer) = stream.into_split();
+    let ask = serde_json::to_string(&Ask::Picture { camera }).expect("json");
+    writer.write_all(format!("{ask}\n").as_bytes()).await.expect("asked");
+    let line = tokio::time::timeout(LIMIT, BufReader::new(reader).lines().next_line()).await;
+    let line = line.expect("in time").expect("heard").expect("an answer");
+    match serde_json::from_str(&line).expect("an answer") {
+        Answer::Picture(still) => {
+            assert_eq!(still.of, [320, 240]);
+            assert!(still.height <= 48, "{}", still.height);
+        }
+        other => panic!("{other:?}"),
+    }
 }

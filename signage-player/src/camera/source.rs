@@ -20,7 +20,7 @@ pub(super) type Frame = gst_video::VideoFrame<gst_video::video_frame::Readable>;
 
 /// A camera that gives no picture for so long is opened anew,
 const STALL: Duration = Duration::from_secs(5);
-/// and one that has just been opened, or is a network's, has this time.
+/// and one that has just been opened, after so long.
 const FIRST: Duration = Duration::from_secs(15);
 /// What a network's camera sends is put in order for so long.
 const LATENCY_MS: u32 = 200;
