@@ -146,6 +146,11 @@ impl Socket {
         Said::read(&bytes[..heard]).map(|said| Some((said, carried)))
     }
 
+    /// Whether the other end is gone.
+    pub(crate) fn is_over(&self) -> bool {
+        is_ready(self.0.as_fd(), PollFlags::RDHUP, Duration::ZERO).unwrap_or(true)
+    }
+
     /// Waits until the other end is gone.
     pub fn wait_for_end(&self) {
         let mut descriptor = [PollFd::new(&self.0, PollFlags::RDHUP)];

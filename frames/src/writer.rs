@@ -89,6 +89,12 @@ impl Writer {
         self.socket.tell(&said, None).map(drop)
     }
 
+    /// Whether the other end is there still.
+    #[must_use]
+    pub fn is_wanted(&self) -> bool {
+        !self.socket.is_over()
+    }
+
     /// Says why there are no more pictures. After that the other end's [`crate::Reader`] gives that as its end.
     ///
     /// # Errors

@@ -124,7 +124,9 @@ fn both_ends_hear_when_the_other_is_gone_and_why() {
     assert!(matches!(reader.next(LIMIT), Err(End::Gone)));
 
     let (mut writer, reader) = both(12);
+    assert!(writer.is_wanted());
     drop(reader);
+    assert!(!writer.is_wanted());
     let end = writer.put(&picture(2, 2, 0), &[1; 12], 6).expect_err("nobody reads");
     assert!(matches!(end, End::Gone), "{end}");
 

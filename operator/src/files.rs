@@ -2,7 +2,7 @@
 
 use std::path::{Path, PathBuf};
 
-use protocol::config::{Config, ConfigError};
+use protocol::config::{Config, ConfigError, is_film};
 
 /// Checks every file that the office can't do without. (`paths.voice` may be missing: then the avatar shows captions
 /// and chimes. What the office makes itself is made.)
@@ -45,9 +45,11 @@ fn named(config: &Config) -> Vec<(&'static str, PathBuf)> {
             .map(|screen| ("screen.layout", screen.layout.clone())),
     );
     // Devices come and go, and addresses are asked by `vision`: only films are files.
-    let films = config.cameras.iter().map(|camera| &camera.source);
-    let films = films.filter(|source| !source.contains("://") && !source.starts_with("/dev/"));
-    named.extend(films.map(|source| ("camera.source", PathBuf::from(source))));
+    let films = config.cameras.iter().map(|camera| ("camera.source", &camera.source));
+    let of_screens = config.screens.iter().filter_map(|screen| screen.camera.as_ref());
+    let of_screens = of_screens.map(|camera| ("screen.camera.source", camera.source.get_ref()));
+    let films = films.chain(of_screens).filter(|(_, source)| is_film(source));
+    named.extend(films.map(|(field, source)| (field, PathBuf::from(source))));
     named
 }
 

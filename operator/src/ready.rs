@@ -69,12 +69,7 @@ pub async fn wait(config: &Config, secrets: &Secrets) -> Result<()> {
 
 /// Where a screen's player listens on this machine.
 pub fn player_socket(config: &Config, screen: &protocol::config::Screen) -> PathBuf {
-    config
-        .paths
-        .run
-        .join("screens")
-        .join(screen.id.as_str())
-        .join("player.sock")
+    config.screen_home(&screen.id).join("player.sock")
 }
 
 /// Asks signaling at the address where it listens, by the name that its certificate carries.

@@ -1,8 +1,8 @@
 //! The screen: it shows a layout of pages, zones and widgets, with or without the network.
 //!
 //! Three processes: the [`supervisor`] keeps the picture's and the [`agent`]'s, which meet by the [`bridge`] and by what
-//! lies in the [`cache`]. Each can die alone; the picture needs neither of the others to go on. Each [`live`] picture has a
-//! process of its own beside them, for as long as it is shown.
+//! lies in the [`cache`]; and a fourth where the screen has a [`camera`]. Each can die alone; the picture needs none of the
+//! others to go on. Each [`live`] picture has a process of its own beside them, for as long as it is shown.
 //!
 //! The way of one frame, thirty times a second, on one thread: [`stage`] wakes by the clock, takes what
 //! others sent ([`event`]), lets the [`scene`] draw what changed into the canvas, and hands the frame to
@@ -17,6 +17,7 @@
 pub mod agent;
 pub mod bridge;
 pub mod cache;
+pub mod camera;
 pub mod content;
 pub mod control;
 pub mod event;

@@ -17,7 +17,7 @@ use signage_player::stick::{self, Trust, bundle, watch};
 use signage_player::supervisor::{self, Part};
 use signage_player::sync::clock::Skew;
 use signage_player::touch::tell;
-use signage_player::{content, live, player};
+use signage_player::{camera, content, live, player};
 
 /// Shows a layout on a screen, with or without the network.
 #[derive(Debug, Parser)]
@@ -112,7 +112,7 @@ struct Play {
     /// Prints how the running player is doing, as JSON.
     #[arg(long, group = "request")]
     status: bool,
-    /// One of the player's two processes; not given: the one that keeps both.
+    /// One of the player's processes; not given: the one that keeps them.
     #[arg(long, value_enum, hide = true)]
     part: Option<Part>,
 }
@@ -235,11 +235,13 @@ fn act(config: &Config, play: &Play) -> Result<()> {
     }
     let Some(part) = play.part else {
         let arguments: Vec<_> = std::env::args_os().skip(1).collect();
-        return supervisor::run(&player::home(config, screen), &arguments);
+        let has_camera = config.camera_of(screen).is_some();
+        return supervisor::run(&player::home(config, screen), &arguments, has_camera);
     };
     supervisor::enter(part)?;
     match part {
         Part::Agent => process::run(config, screen, play.pair),
+        Part::Camera => camera::run(config, screen),
         Part::Picture => {
             let how = How {
                 is_headless: play.headless,

@@ -45,7 +45,7 @@ const CLOCK_EVERY: Duration = Duration::from_secs(10);
 /// A screen's folder: `paths.run/screens/ID`.
 #[must_use]
 pub fn home(config: &Config, screen: &ScreenId) -> PathBuf {
-    config.paths.run.join("screens").join(screen.as_str())
+    config.screen_home(screen)
 }
 
 /// Where a screen's player answers an operator.

@@ -216,7 +216,7 @@ fn prepare(camera: &Camera, config: &Config) -> Result<(Plan, Counter, i32)> {
         None => camera.source.clone(),
     };
     // The program that runs, also when its file has been replaced since.
-    let plan = plan_for(camera, source, Path::new("/proc/self/exe"))?;
+    let plan = plan_for(camera, source, config, Path::new("/proc/self/exe"))?;
     let pace = Pace::per_second(camera.frames_per_second);
     if !camera.bays.is_empty() {
         return Ok((plan, Counter::of_lot(Lot::new(camera)?, pace), MOST_ROWS as i32));

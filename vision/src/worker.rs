@@ -5,7 +5,7 @@ use std::sync::{Arc, Mutex, PoisonError};
 use std::thread::{self, JoinHandle};
 use std::time::{Duration, Instant};
 
-use protocol::config::Camera;
+use protocol::config::{Camera, Config};
 
 use crate::camera::address::{Address, AddressError};
 use crate::camera::capture::Pace;
@@ -17,18 +17,25 @@ use crate::counter::{Counter, Reading};
 /// How often silence is looked for.
 const TICK: Duration = Duration::from_secs(1);
 
-/// How a camera is to be read by `program`'s task `capture`. `source`: the camera's, with its password.
+/// How a camera is to be read by `program`'s task `capture`. `source`: the camera's, with its password; `config`: where screens
+/// have their folders.
 ///
 /// # Errors
 /// [`AddressError`] naming the field.
-pub fn plan_for(camera: &Camera, source: String, program: &Path) -> Result<Plan, AddressError> {
+pub fn plan_for(camera: &Camera, source: String, config: &Config, program: &Path) -> Result<Plan, AddressError> {
     let every = Pace::per_second(camera.frames_per_second).every;
+    let address = Address::new(&source)?;
+    let screen_home = match &address {
+        Address::Screen(screen) => Some(config.screen_home(screen)),
+        _ => None,
+    };
     Ok(Plan {
         program: program.to_owned(),
         camera: camera.id.to_string(),
-        is_live: Address::new(&source)?.is_live(),
+        is_live: address.is_live(),
         order: Order {
             source,
+            screen_home,
             film_speed: camera.film_frames_per_second,
             every,
             is_at_full_speed: camera.full_speed,

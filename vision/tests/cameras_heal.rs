@@ -22,6 +22,7 @@ fn plan(source: &str) -> Plan {
         camera: "hall".to_owned(),
         order: Order {
             source: source.to_owned(),
+            screen_home: None,
             film_speed: None,
             every: Duration::from_millis(20),
             is_at_full_speed: false,

@@ -63,6 +63,7 @@ fn one_jpeg_after_the_other_by_http_is_a_camera() {
         camera: "hall".to_owned(),
         order: Order {
             source,
+            screen_home: None,
             film_speed: None,
             every: Duration::from_millis(20),
             is_at_full_speed: false,

@@ -6,7 +6,8 @@ use std::path::Path;
 use std::time::Duration;
 
 use nix::sys::statvfs::statvfs;
-use protocol::config::{Config, RedisAt};
+use protocol::config::{Config, RedisAt, sharing_screen};
+use protocol::ids::ScreenId;
 use store::Store;
 use store::redis::Db;
 use tokio::net::TcpStream;
@@ -179,10 +180,32 @@ fn judge_port(field: &str, at: SocketAddr, by: &str, tried: std::io::Result<()>,
 pub(super) async fn cameras(config: &Config, report: &mut Report) {
     for camera in &config.cameras {
         let name = format!("camera {}", camera.id);
-        match reach(&camera.source).await {
+        let found = match sharing_screen(&camera.source) {
+            Ok(Some(screen)) => shared(config, &screen),
+            _ => reach(&camera.source).await,
+        };
+        match found {
             Ok(found) => report.good(&name, found),
             Err((found, todo)) => report.bad(&name, found, todo),
         }
+    }
+}
+
+/// Whether a screen's player shares its camera on this machine.
+fn shared(config: &Config, screen: &ScreenId) -> Result<String, (String, String)> {
+    let found = frames::name_of(&config.screen_home(screen))
+        .map_err(frames::End::from)
+        .and_then(|name| frames::Socket::connect(&name));
+    match found {
+        Ok(_) => Ok(format!("the player of screen {screen} shares it")),
+        Err(frames::End::Stranger) => Err((
+            format!("the player of screen {screen} runs as another user"),
+            "start it and vision as the same one".to_owned(),
+        )),
+        Err(error) => Err((
+            format!("nobody shares the camera of screen {screen}: {error}"),
+            "start the screen's player on this machine, with [screen.camera] in its configuration".to_owned(),
+        )),
     }
 }
 

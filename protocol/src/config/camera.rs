@@ -7,7 +7,7 @@ use serde::{Deserialize, Serialize};
 use toml::Spanned;
 
 use super::check::{Checker, ConfigError, parking};
-use super::{Config, fields};
+use super::{Config, fields, screen_camera};
 use crate::ids::{AreaId, CameraId};
 use crate::outline::{self, MOST_CORNERS};
 use crate::screen::Text;
@@ -99,7 +99,8 @@ pub struct Camera {
     pub id: CameraId,
     /// The area it sees.
     pub area: Spanned<AreaId>,
-    /// A file (looped), `/dev/video0`, `rtsp://…`, or `http://…` (one JPEG after the other).
+    /// A file (looped), `/dev/video0`, `rtsp://…`, `http://…` (one JPEG after the other), or `screen:ID`: the camera that the
+    /// player of that screen shares on this machine.
     pub source: String,
     /// Who logs in at an address, with the password in `paths.secrets/camera-ID.password`; none: nobody need.
     #[serde(default)]
@@ -218,6 +219,7 @@ fn check_cameras(config: &Config, checker: &Checker<'_>) -> Result<(), ConfigErr
             let message = format!("there is no [[area]] with id {:?}", camera.area.get_ref().as_str());
             return checker.fail(Some(camera.area.span()), "camera.area", message);
         }
+        screen_camera::check_sharing(config, camera, checker)?;
         check_pace(camera, checker)?;
         parking::check(config, camera, checker)?;
         check_heights(camera, checker)?;

@@ -124,6 +124,7 @@ pub(super) fn check(config: &Config, file: &Path, text: &str) -> Result<(), Conf
     check_booths(config, &checker)?;
     super::player::check(config, &checker)?;
     super::output::check(config, &checker)?;
+    super::screen_camera::check(config, &checker)?;
     super::vision::check(config, &checker)?;
     super::groups::check(config, &checker)?;
     super::remote::check(config, &checker)?;

@@ -14,6 +14,7 @@ mod output;
 mod people;
 mod player;
 mod remote;
+mod screen_camera;
 mod vision;
 
 use std::net::SocketAddr;
@@ -38,6 +39,7 @@ pub use output::{Output, OutputBy, PowerBy};
 pub use people::{Oidc, OidcGroup, Privacy, Staff};
 pub use player::{Player, Touch, TouchDevice};
 pub use remote::Remote;
+pub use screen_camera::{ScreenCamera, is_film, sharing_screen};
 pub use vision::Vision;
 
 /// Everything a deployment says of itself.
@@ -276,6 +278,9 @@ pub struct Screen {
     /// Its display, where `player.output` doesn't hold for it.
     #[serde(default)]
     pub output: Option<Output>,
+    /// Its camera, where `player.camera` doesn't hold for it.
+    #[serde(default)]
+    pub camera: Option<ScreenCamera>,
     /// The screens of a group show the same frames at the same moment; none: it plays alone.
     #[serde(default)]
     pub group: Option<Spanned<GroupId>>,
@@ -359,13 +364,9 @@ impl Config {
             if let Some(model) = &mut camera.model {
                 *model = fields::normal(&base.join(&*model));
             }
-            // Devices and addresses are names, not paths below the file.
-            if !camera.source.contains("://") && !Path::new(&camera.source).is_absolute() {
-                camera.source = fields::normal(&base.join(&camera.source))
-                    .to_string_lossy()
-                    .into_owned();
-            }
+            screen_camera::resolve_film(&mut camera.source, base);
         }
+        self.resolve_screen_cameras(base);
         self
     }
 

@@ -6,7 +6,7 @@ use serde::Deserialize;
 use toml::Spanned;
 
 use super::check::{Checker, ConfigError};
-use super::{Config, Output, fields};
+use super::{Config, Output, ScreenCamera, fields};
 use crate::ids::ScreenId;
 
 /// What holds for every screen's player.
@@ -29,6 +29,9 @@ pub struct Player {
     /// Its display.
     #[serde(default)]
     pub output: Output,
+    /// The camera at it, where it has one.
+    #[serde(default)]
+    pub camera: Option<ScreenCamera>,
 }
 
 /// Which touch panel is read from the kernel, and how it lies over the picture.
@@ -100,6 +103,7 @@ impl Default for Player {
             stick_keys: Vec::new(),
             touch: Touch::default(),
             output: Output::default(),
+            camera: None,
         }
     }
 }

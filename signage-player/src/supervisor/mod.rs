@@ -1,8 +1,8 @@
-//! The screen's first process: it starts the picture's process and the agent's, starts again what falls or hangs,
-//! and tells systemd that the picture lives. It opens no file, no network and no picture: there is little in it that
+//! The screen's first process: it starts the picture's process, the agent's and, where the screen has a camera, the
+//! camera's, starts again what falls or hangs, and tells systemd that the picture lives. It opens no file, no network and no picture: there is little in it that
 //! could fall.
 //!
-//! Invariant: neither of the two outlives this one, and none runs twice.
+//! Invariant: none of them outlives this one, and none runs twice.
 
 pub mod backoff;
 pub mod beat;
@@ -31,13 +31,15 @@ const STARTED_BY: &str = "MADOGUCHI_STARTED_BY";
 /// The variable by which a process that takes another one's place knows how that one fell, where something in it did.
 pub const FELL: &str = "MADOGUCHI_FELL";
 
-/// The two processes.
+/// The processes that it keeps.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, clap::ValueEnum)]
 pub enum Part {
     /// What draws.
     Picture,
     /// What speaks with the server.
     Agent,
+    /// What shares the screen's camera.
+    Camera,
 }
 
 impl Part {
@@ -47,6 +49,7 @@ impl Part {
         match self {
             Self::Picture => "signage-picture",
             Self::Agent => "signage-agent",
+            Self::Camera => "signage-camera",
         }
     }
 
@@ -54,6 +57,7 @@ impl Part {
         match self {
             Self::Picture => "picture",
             Self::Agent => "agent",
+            Self::Camera => "camera",
         }
     }
 
@@ -62,7 +66,7 @@ impl Part {
         match self {
             // Its own watchdog comes first, and says why.
             Self::Picture => Duration::from_secs(8),
-            Self::Agent => Duration::from_secs(15),
+            Self::Agent | Self::Camera => Duration::from_secs(15),
         }
     }
 
@@ -72,11 +76,11 @@ impl Part {
     }
 }
 
-/// Runs both until a signal ends it. `home`: the screen's folder; `arguments`: what this program was called with.
+/// Runs all until a signal ends it. `home`: the screen's folder; `arguments`: what this program was called with.
 ///
 /// # Errors
 /// When a player for this screen runs already, or signals can't be heard.
-pub fn run(home: &Path, arguments: &[OsString]) -> Result<()> {
+pub fn run(home: &Path, arguments: &[OsString], has_camera: bool) -> Result<()> {
     let _lock = lock(home)?;
     // One thread, this one: the children's end is bound to the thread that started them.
     let here = tokio::runtime::Builder::new_current_thread().enable_all().build()?;
@@ -85,7 +89,8 @@ pub fn run(home: &Path, arguments: &[OsString]) -> Result<()> {
         let (frames, shown) = watch::channel(0);
         let systemd = Systemd::from_env();
         shutdown.spawn(systemd.run(shown, shutdown.clone()));
-        for part in [Part::Picture, Part::Agent] {
+        let camera = has_camera.then_some(Part::Camera);
+        for part in [Part::Picture, Part::Agent].into_iter().chain(camera) {
             let keeper = Keeper {
                 part,
                 arguments: arguments.to_vec(),

@@ -14,7 +14,7 @@ use std::net::SocketAddr;
 
 use anyhow::Result;
 
-pub use picture::View;
+pub use picture::{Painter, View};
 pub use wire::Mood;
 
 /// Where the picture is, behind the camera's address.

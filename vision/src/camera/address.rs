@@ -1,6 +1,8 @@
 //! Where a camera's pictures come from.
 
 use percent_encoding::{NON_ALPHANUMERIC, percent_decode_str, utf8_percent_encode};
+use protocol::config::sharing_screen;
+use protocol::ids::{InvalidId, ScreenId};
 
 /// Schemes that are read.
 const SCHEMES: [&str; 5] = ["rtsp", "rtsps", "http", "https", "file"];
@@ -9,8 +11,13 @@ const SCHEMES: [&str; 5] = ["rtsp", "rtsps", "http", "https", "file"];
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
 pub enum AddressError {
     /// A scheme that nobody here reads.
-    #[error("source: {0}:// isn't read: expected a film, a device such as /dev/video0, rtsp://… or http://…")]
+    #[error(
+        "source: {0}:// isn't read: expected a film, a device such as /dev/video0, rtsp://…, http://… or screen:ID"
+    )]
     Scheme(String),
+    /// No screen is called so.
+    #[error("source: {0}")]
+    Screen(#[from] InvalidId),
     /// A user where there is nobody to ask for one.
     #[error("user: only cameras with an address (rtsp://…, http://…) ask for one")]
     User,
@@ -28,6 +35,8 @@ pub enum Address {
     Device(i32),
     /// RTSP (over TCP, OpenCV's default), or HTTP with one JPEG after the other.
     Network(String),
+    /// `screen:ID`: the camera that the player of a screen on this machine shares.
+    Screen(ScreenId),
 }
 
 impl std::fmt::Debug for Address {
@@ -37,6 +46,7 @@ impl std::fmt::Debug for Address {
             Self::Film(path) => f.debug_tuple("Film").field(path).finish(),
             Self::Device(number) => f.debug_tuple("Device").field(number).finish(),
             Self::Network(_) => f.write_str("Network(…)"),
+            Self::Screen(id) => f.debug_tuple("Screen").field(id).finish(),
         }
     }
 }
@@ -45,8 +55,11 @@ impl Address {
     /// As the configuration writes it.
     ///
     /// # Errors
-    /// [`AddressError::Scheme`].
+    /// [`AddressError::Scheme`], [`AddressError::Screen`].
     pub fn new(source: &str) -> Result<Self, AddressError> {
+        if let Some(screen) = sharing_screen(source)? {
+            return Ok(Self::Screen(screen));
+        }
         let device = source.strip_prefix("/dev/video").and_then(|number| number.parse().ok());
         Ok(match (device, source.split_once("://")) {
             (Some(number), _) => Self::Device(number),
@@ -119,6 +132,11 @@ mod tests {
             let address = Address::new(network).expect("read");
             assert!(matches!(address, Address::Network(_)) && address.is_live());
         }
+        let lobby = ScreenId::new("lobby").expect("valid");
+        assert_eq!(Address::new("screen:lobby"), Ok(Address::Screen(lobby)));
+        assert!(Address::new("screen:lobby").is_ok_and(|it| it.is_live()));
+        let error = Address::new("screen:../lobby").expect_err("refused").to_string();
+        assert!(error.starts_with("source: ") && error.contains("../lobby"), "{error}");
         let error = Address::new("ftp://office:secret@camera/1")
             .expect_err("refused")
             .to_string();
@@ -139,7 +157,9 @@ mod tests {
             "rtsp://%E7%AA%93%E5%8F%A3:p%40ss%3A%2F%3F%23@192.0.2.7:554/1?x=@"
         );
         assert_eq!(with_user(&source, "a", "b"), Err(AddressError::TwoUsers));
-        assert_eq!(with_user("hall.mp4", "a", "b"), Err(AddressError::User));
+        for source in ["hall.mp4", "screen:lobby"] {
+            assert_eq!(with_user(source, "a", "b"), Err(AddressError::User));
+        }
     }
 
     #[test]

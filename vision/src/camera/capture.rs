@@ -13,6 +13,7 @@ use opencv::core::{Mat, MatTraitConst as _, MatTraitConstManual as _};
 use super::address::{Address, redact};
 use super::mailbox::{Mailbox, Taken};
 use super::opencv_source::OpenCvSource;
+use super::screen_source::ScreenSource;
 use super::wire::{Head, LONGEST_REASON, Order};
 use super::{CameraError, Frame, FrameSource};
 
@@ -44,6 +45,8 @@ impl Pace {
 #[derive(Debug, Clone, Copy)]
 pub struct Beat {
     every: Duration,
+    /// So much too early is in time.
+    early: Duration,
     due: Duration,
 }
 
@@ -53,13 +56,23 @@ impl Beat {
     pub fn new(pace: Pace) -> Self {
         Self {
             every: pace.every,
+            early: Duration::ZERO,
             due: Duration::ZERO,
+        }
+    }
+
+    /// The same for a camera, whose pictures are never quite in time: of one that gives as many as are looked at none is left.
+    #[must_use]
+    pub fn of_a_camera(pace: Pace) -> Self {
+        Self {
+            early: pace.every / 4,
+            ..Self::new(pace)
         }
     }
 
     /// Whether the picture of `at` is to be looked at. If so, the next one is due a beat later.
     pub fn is_due(&mut self, at: Duration) -> bool {
-        if at < self.due {
+        if at + self.early < self.due {
             return false;
         }
         self.due += self.every;
@@ -100,13 +113,20 @@ pub fn run(input: impl Read, output: impl Write + Send + 'static) -> io::Result<
     };
     let ended = Address::new(&order.source)
         .map_err(CameraError::from)
-        .and_then(|address| OpenCvSource::open(&address, order.film_speed))
-        .and_then(|mut source| read(&mut source, &order, &posts));
+        .and_then(|address| open(&address, &order))
+        .and_then(|mut source| read(&mut *source, &order, &posts));
     if let Err(error) = ended {
         posts.put_after(Said::Failure(redact(&error.to_string(), &order.source)));
     }
     posts.close();
     writer.join().unwrap_or_else(|_| Err(io::ErrorKind::Other.into()))
+}
+
+fn open(address: &Address, order: &Order) -> Result<Box<dyn FrameSource>, CameraError> {
+    Ok(match (address, &order.screen_home) {
+        (Address::Screen(screen), Some(home)) => Box::new(ScreenSource::open(screen, home)?),
+        _ => Box::new(OpenCvSource::open(address, order.film_speed)?),
+    })
 }
 
 /// What goes out.
@@ -116,15 +136,20 @@ enum Said {
 }
 
 /// Reads until the source fails (an error) or nobody wants pictures any more.
-fn read(source: &mut impl FrameSource, order: &Order, posts: &Mailbox<Said>) -> Result<(), CameraError> {
-    let mut beat = Beat::new(Pace { every: order.every });
+fn read(source: &mut dyn FrameSource, order: &Order, posts: &Mailbox<Said>) -> Result<(), CameraError> {
+    let pace = Pace { every: order.every };
+    let mut beat = if source.is_live() {
+        Beat::of_a_camera(pace)
+    } else {
+        Beat::new(pace)
+    };
     let mut start = Instant::now();
     loop {
         let at = source.advance()?;
         if !beat.is_due(at) {
             continue;
         }
-        let mut taken = runtime::now();
+        let mut taken = source.taken().unwrap_or_else(runtime::now);
         let is_whole = order.is_at_full_speed && !source.is_live();
         if !source.is_live() && !is_whole {
             let now = Instant::now();
@@ -193,6 +218,17 @@ mod tests {
             .filter(|frame| beat.is_due(Duration::from_secs_f64(f64::from(*frame) / 7.0)))
             .count();
         assert_eq!(taken, 50);
+    }
+
+    #[test]
+    fn of_a_camera_that_gives_as_many_as_are_looked_at_none_is_left() {
+        let mut beat = Beat::of_a_camera(Pace::per_second(5.0));
+        let times = (0..50_u64).map(|number| number * 200 + [0, 15, 3, 20, 9][number as usize % 5]);
+        assert!(times.map(Duration::from_millis).all(|at| beat.is_due(at)));
+        // Three times as many are a third.
+        let mut beat = Beat::of_a_camera(Pace::per_second(5.0));
+        let taken = (0..150_u64).filter(|number| beat.is_due(Duration::from_millis(number * 1000 / 15)));
+        assert_eq!(taken.count(), 50);
     }
 
     #[test]

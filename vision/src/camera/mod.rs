@@ -11,6 +11,7 @@ pub mod freeze;
 pub mod mailbox;
 pub mod opencv_source;
 mod process;
+pub mod screen_source;
 pub mod supervise;
 pub mod wire;
 
@@ -41,7 +42,7 @@ impl std::fmt::Debug for Frame {
 #[derive(Debug, thiserror::Error)]
 pub enum CameraError {
     /// Nothing there, or it refused.
-    #[error("it can't be opened: expected a film, a device such as /dev/video0, or rtsp://…")]
+    #[error("it can't be opened: expected a film, a device such as /dev/video0, rtsp://… or screen:ID")]
     CantOpen,
     /// A film that isn't there.
     #[error("there is no file {0}")]
@@ -61,6 +62,9 @@ pub enum CameraError {
     /// An address that can't be used.
     #[error(transparent)]
     Address(#[from] address::AddressError),
+    /// What a screen's player shares can't be had.
+    #[error(transparent)]
+    Screen(#[from] screen_source::ScreenError),
     /// What its capture process said.
     #[error("{0}")]
     Said(String),
@@ -95,6 +99,11 @@ pub trait FrameSource {
     /// # Errors
     /// As [`FrameSource::advance`].
     fn picture(&mut self) -> Result<Mat, CameraError>;
+
+    /// When its reader had that picture (as [`Frame::taken`]), where that was somebody else; `None`: now.
+    fn taken(&self) -> Option<UnixMillis> {
+        None
+    }
 
     /// Whether pictures come when they come (a camera), or as fast as they are asked for (a film).
     fn is_live(&self) -> bool;

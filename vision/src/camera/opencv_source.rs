@@ -48,6 +48,8 @@ impl OpenCvSource {
             Address::Film(path) if !Path::new(path).is_file() => return Err(CameraError::NoFile(path.clone())),
             Address::Film(path) => VideoCapture::from_file(path, videoio::CAP_FFMPEG)?,
             Address::Device(number) => VideoCapture::new(*number, videoio::CAP_V4L2)?,
+            // Its player's, and not OpenCV's.
+            Address::Screen(_) => return Err(CameraError::CantOpen),
             Address::Network(url) => {
                 let limits = Vector::from_slice(&[
                     videoio::CAP_PROP_OPEN_TIMEOUT_MSEC,
@@ -67,7 +69,7 @@ impl OpenCvSource {
                 frames: 0,
                 since_start: 0,
             },
-            Address::Device(_) | Address::Network(_) => Clock::Live(Instant::now()),
+            Address::Device(_) | Address::Network(_) | Address::Screen(_) => Clock::Live(Instant::now()),
         };
         Ok(Self { capture, clock })
     }

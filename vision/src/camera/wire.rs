@@ -13,6 +13,7 @@
 //!
 //! Invariant: nobody sets memory aside for a body whose head hasn't been checked.
 
+use std::path::PathBuf;
 use std::time::Duration;
 
 use protocol::time::UnixMillis;
@@ -133,6 +134,8 @@ impl Head {
 pub struct Order {
     /// Where pictures come from, as [`super::address::Address::new`] reads it.
     pub source: String,
+    /// The screen's folder, where a screen's player shares the pictures.
+    pub screen_home: Option<PathBuf>,
     /// A film's true speed in pictures a second, where it claims another.
     pub film_speed: Option<f64>,
     /// From one picture handed on to the next.
@@ -204,6 +207,7 @@ mod tests {
     fn an_order_round_trips_and_shows_no_address() {
         let order = Order {
             source: "rtsp://office:secret@192.0.2.7/1".to_owned(),
+            screen_home: None,
             film_speed: None,
             every: Duration::from_millis(200),
             is_at_full_speed: false,

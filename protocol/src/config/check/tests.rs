@@ -328,3 +328,62 @@ fn each_fault_names_file_line_field_and_what_was_expected() {
     let redis = error(&format!("{GOOD}\n[redis]\nledger = \"localhost\"\n"));
     assert!(redis.contains("redis://"), "{redis}");
 }
+
+#[test]
+fn a_screens_camera_is_one_that_a_player_can_hold_and_who_counts_with_it_names_a_screen_that_has_one() {
+    let screen = "[[screen]]\nid = \"lobby\"\nname = { ja = \"ロビー\" }\nlayout = \"lobby.json\"\n";
+    let with = |tables: &str| GOOD.replace("[[section]]", &format!("{tables}\n[[section]]"));
+    let sharing = |source: &str, tables: &str| with(tables).replace("\"film.avi\"", &format!("{source:?}"));
+    let [lobby, paired] = ["lobby", "paired"].map(|id| ScreenId::new(id).expect("valid"));
+
+    let own =
+        format!("[player.camera]\nsource = \"/dev/video1\"\n{screen}camera = {{ source = \"hall.mp4\", width = 320 }}");
+    let config = Config::parse(Path::new("office.toml"), &sharing("screen:lobby", &own))
+        .expect("good")
+        .resolve(Path::new("/etc/madoguchi"));
+    let camera = config.camera_of(&lobby).expect("its own");
+    assert_eq!(camera.source.get_ref(), "/etc/madoguchi/hall.mp4");
+    assert_eq!((camera.width, camera.height, camera.frames_per_second), (320, 360, 5.0));
+    let camera = config.camera_of(&paired).expect("what holds for all");
+    assert_eq!((camera.source.get_ref().as_str(), camera.width), ("/dev/video1", 640));
+    assert_eq!(config.cameras[0].source, "screen:lobby", "no file of the folder");
+    assert_eq!(config.screen_home(&lobby), Path::new("/etc/run/screens/lobby"));
+    // A screen that was paired isn't in the file.
+    let for_all = "[player.camera]\nsource = \"rtsp://192.0.2.7/1\"";
+    Config::parse(Path::new("office.toml"), &sharing("screen:paired", for_all)).expect("good");
+
+    let table = |more: &str| with(&format!("{screen}camera = {{ {more} }}"));
+    for (text, field, why) in [
+        (table("source = \"\""), "screen.camera.source", "/dev/video0"),
+        (
+            table("source = \"http://u:secret@192.0.2.7\""),
+            "screen.camera.source",
+            "rtsp://",
+        ),
+        (table("source = \"screen:lobby\""), "screen.camera.source", "a film"),
+        (
+            table("source = \"a\", width = 4000"),
+            "screen.camera.width",
+            "64 to 1920",
+        ),
+        (
+            table("source = \"a\", height = 20"),
+            "screen.camera.height",
+            "36 to 1080",
+        ),
+        (
+            table("source = \"a\", frames_per_second = 60.0"),
+            "screen.camera.frames_per_second",
+            "0.1 to 30",
+        ),
+        (table("source = \"a\", speed = 1"), "screen.camera", "unknown field"),
+        (with("[player.camera]\nwidth = 640"), "player.camera", "source"),
+        (sharing("screen:lobby", screen), "camera.source", "[screen.camera]"),
+        (sharing("screen:hall", screen), "camera.source", "no [[screen]]"),
+        (sharing("screen:Lobby 1", screen), "camera.source", "Lobby 1"),
+    ] {
+        let said = error(&text);
+        assert!(said.contains(field) && said.contains(why), "{field}, {why}: {said}");
+        assert!(!said.contains("secret"), "{said}");
+    }
+}
