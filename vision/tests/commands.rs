@@ -33,12 +33,12 @@ fn folder() -> tempfile::TempDir {
     let dir = tempfile::tempdir().expect("temp");
     let path = |name: &str| dir.path().join(name).to_str().expect("a path").to_owned();
     let fourcc = VideoWriter::fourcc('M', 'J', 'P', 'G').expect("fourcc");
-    let mut writer = VideoWriter::new_def(&path("film.avi"), fourcc, 10.0, Size::new(320, 240)).expect("a writer");
+    let mut writer = VideoWriter::new_def(path("film.avi"), fourcc, 10.0, Size::new(320, 240)).expect("a writer");
     for frame in 0..90 {
         writer.write(&picture(frame)).expect("written");
     }
     writer.release().expect("released");
-    imgcodecs::imwrite_def(&path("lot.png"), &picture(40)).expect("written");
+    imgcodecs::imwrite_def(path("lot.png"), &picture(40)).expect("written");
     let camera = "[[camera]]\nid = \"a\"\narea = \"b\"\nsource = \"film.avi\"\n";
     let people = "person_heights = [[0.3, 0.3], [0.9, 0.4]]\n";
     std::fs::write(path("people.toml"), format!("{camera}{people}")).expect("written");
