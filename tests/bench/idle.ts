@@ -18,7 +18,7 @@ interface Sample {
   visionFrames: number;
 }
 
-const office = await Office.open();
+const office = await Office.open({ isWatched: false });
 const cores: Record<string, number[]> = {};
 const memory: Record<string, number[]> = {};
 const [total, playerFps, visionFps]: [number[], number[], number[]] = [[], [], []];

@@ -6,6 +6,7 @@ import { createServer } from "node:net";
 import { tmpdir } from "node:os";
 import { join, resolve } from "node:path";
 import { promisify } from "node:util";
+import { type Budget, Trace } from "./trace.ts";
 
 export const ROOT = resolve(import.meta.dirname, "../..");
 export const BIN = process.env.MADOGUCHI_BIN ?? join(ROOT, "target/debug");
@@ -56,9 +57,19 @@ export class Office {
   readonly media: string[];
   #child: ChildProcess;
   #dir: string;
+  /** Who looks at the camera worker, where there is one. */
+  readonly #trace: Trace | undefined;
+  readonly #answers: Budget;
 
-  private constructor(dir: string, url: string, config: string, media: { udp: string; control: string }[], lan: string | undefined) {
+  private constructor(
+    dir: string,
+    url: string,
+    config: string,
+    { media, lan, trace, answers }: { media: { udp: string; control: string }[]; lan: string | undefined; trace: Trace | undefined; answers: Budget },
+  ) {
     this.#dir = dir;
+    this.#trace = trace;
+    this.#answers = answers;
     this.url = url;
     this.controls = media.map((node) => node.control);
     this.media = media.map((node) => node.udp);
@@ -70,7 +81,7 @@ export class Office {
     if (!process.env.MADOGUCHI_DISPLAY) delete environment.DISPLAY;
     else environment.DISPLAY = process.env.MADOGUCHI_DISPLAY;
     delete environment.WAYLAND_DISPLAY;
-    this.#child = spawn(join(BIN, "madoguchi"), ["up", "--config", config, ...(lan ? ["--lan", lan] : [])], {
+    this.#child = spawn(join(trace?.bin ?? BIN, "madoguchi"), ["up", "--config", config, ...(lan ? ["--lan", lan] : [])], {
       stdio: ["ignore", "pipe", "pipe"],
       env: environment,
     });
@@ -84,9 +95,11 @@ export class Office {
    * it is ready. A bare one has no camera and no screen, so that nothing else takes the machine's time. `turn`: with a
    * TURN server. `encryption`: its policy, where it isn't the usual one. `moreStaff`: so many accounts beside the demo's,
    * `staff-1` and so on. `tables`: more of its configuration. `settings`: other values (TOML) of what the demo's says already.
+   * `isWatched`: whether the camera worker runs under strace, and its end fails the test when a picture could have left it.
+   * `answers`: bytes that it may answer to who sets cameras up.
    */
   static async open(
-    { lan, nodes = 1, isBare = false, turn = false, encryption, moreStaff = 0, tables, settings, more }: {
+    { lan, nodes = 1, isBare = false, turn = false, encryption, moreStaff = 0, tables, settings, more, isWatched = true, answers = { start: 0, second: 0 } }: {
       lan?: string;
       nodes?: number;
       isBare?: boolean;
@@ -96,6 +109,8 @@ export class Office {
       settings?: Record<string, string>;
       moreStaff?: number;
       more?: string;
+      isWatched?: boolean;
+      answers?: Budget;
     } = {},
   ): Promise<Office> {
     const dir = mkdtempSync(join(tmpdir(), "mg-"));
@@ -107,9 +122,10 @@ export class Office {
       udp: `127.0.0.1:${ports[2 * n]}`,
       control: `127.0.0.1:${ports[2 * n + 1]}`,
     }));
-    const text = ownConfig(dir, { web, url, media, isBare, relay: turn ? relay : undefined, encryption, moreStaff, tables, settings });
-    writeFileSync(config, text + (more ?? ""));
-    const office = new Office(dir, url, config, media, lan);
+    const text = ownConfig(dir, { web, url, media, isBare, relay: turn ? relay : undefined, encryption, moreStaff, tables, settings }) + (more ?? "");
+    writeFileSync(config, text);
+    const trace = isWatched && text.includes("[[camera]]") ? Trace.of(BIN, dir) : undefined;
+    const office = new Office(dir, url, config, { media, lan, trace, answers });
     try {
       await eventually(
         "the office is open",
@@ -121,7 +137,7 @@ export class Office {
       );
     } catch (error) {
       const words = office.lastWords();
-      await office.close();
+      await office.#end();
       throw new Error(`${error}\n${words}`);
     }
     return office;
@@ -222,13 +238,22 @@ export class Office {
     return existsSync(this.log) ? readFileSync(this.log, "utf8").split("\n").slice(-lines).join("\n") : "(no log)";
   }
 
+  /** Ends the office. Fails when a picture could have left its camera worker. */
   async close(): Promise<void> {
+    await this.#end(() => this.#trace?.judge(this.run, (readFileSync(this.config, "utf8").match(/^\[\[(area|camera)\]\]$/gm) ?? []).length, this.#answers));
+  }
+
+  async #end(look?: () => Promise<void> | undefined): Promise<void> {
     if (this.#child.exitCode === null && this.#child.signalCode === null) {
       const ended = new Promise((done) => this.#child.once("exit", done));
       this.#child.kill("SIGTERM");
       await ended;
     }
-    if (!process.env.MADOGUCHI_KEEP) rmSync(this.#dir, { recursive: true, force: true });
+    try {
+      await look?.();
+    } finally {
+      if (!process.env.MADOGUCHI_KEEP) rmSync(this.#dir, { recursive: true, force: true });
+    }
   }
 }
 

@@ -1,6 +1,6 @@
 //! A camera's own process: pace, the newest picture only, loss, hanging, healing, ending.
 
-use std::path::{Path, PathBuf};
+use std::path::Path;
 use std::time::{Duration, Instant};
 
 use opencv::core::{self, Mat, Scalar, Size};
@@ -13,12 +13,23 @@ use vision::camera::opencv_source::OpenCvSource;
 use vision::camera::supervise::{self, Loss, Plan, Post, Retry};
 use vision::camera::wire::Order;
 
+use test_trace::{Allowed, Budget, Outlet, Trace};
+
 const LIMIT: Duration = Duration::from_secs(30);
 
+/// Looks at capture processes: their pictures go to this process, and words on what is wrong.
+fn trace() -> Trace {
+    Trace::new(Allowed {
+        output: Outlet::Pictures,
+        errors: Outlet::Text(Budget::once(2_000)),
+        ..Allowed::default()
+    })
+}
+
 /// How a source is read here: at once again, and given up after two seconds.
-fn plan(source: &str) -> Plan {
+fn plan(source: &str, trace: &Trace) -> Plan {
     Plan {
-        program: PathBuf::from(env!("CARGO_BIN_EXE_vision")),
+        program: trace.of(env!("CARGO_BIN_EXE_vision")),
         camera: "hall".to_owned(),
         order: Order {
             source: source.to_owned(),
@@ -124,13 +135,14 @@ fn a_film_goes_round_and_its_clock_goes_on() {
 /// One test for all that looks for processes: tests of one file run side by side.
 #[test]
 fn a_capture_process_is_ended_started_again_and_never_left_behind() {
+    let trace = trace();
     let dir = tempfile::tempdir().expect("temp");
     // Opening a pipe that nobody writes to never comes back: a hang as real as OpenCV's.
     let pipe = dir.path().join("pipe");
     let made = std::process::Command::new("mkfifo").arg(&pipe).status();
     assert!(made.expect("mkfifo").success());
     let posts = Mailbox::default();
-    let hanging = plan(&format!("file://{}", pipe.display()));
+    let hanging = plan(&format!("file://{}", pipe.display()), &trace);
     supervise::start(hanging, posts.clone()).expect("started");
     wait_until("a process", || processes().len() == 1);
     let first = processes();
@@ -151,7 +163,7 @@ fn a_capture_process_is_ended_started_again_and_never_left_behind() {
     let path = dir.path().join("film.avi");
     film(&path);
     let posts = Mailbox::default();
-    supervise::start(plan(&path.to_string_lossy()), posts.clone()).expect("started");
+    supervise::start(plan(&path.to_string_lossy(), &trace), posts.clone()).expect("started");
     wait_for(&posts, "a picture", picture);
     let killed = std::process::Command::new("kill")
         .args(["-9", &processes()[0].to_string()])
@@ -165,10 +177,11 @@ fn a_capture_process_is_ended_started_again_and_never_left_behind() {
 
 #[test]
 fn a_camera_that_comes_late_is_found() {
+    let trace = trace();
     let dir = tempfile::tempdir().expect("temp");
     let path = dir.path().join("film.avi");
     let posts = Mailbox::default();
-    supervise::start(plan(&path.to_string_lossy()), posts.clone()).expect("started");
+    supervise::start(plan(&path.to_string_lossy(), &trace), posts.clone()).expect("started");
     assert_eq!(wait_for(&posts, "not there", loss), Loss::Gone);
     film(&path);
     wait_for(&posts, "there", picture);
@@ -177,11 +190,12 @@ fn a_camera_that_comes_late_is_found() {
 
 #[test]
 fn at_full_speed_no_picture_is_left_out_however_slow_the_counting() {
+    let trace = trace();
     let dir = tempfile::tempdir().expect("temp");
     let path = dir.path().join("film.avi");
     film(&path);
     let posts = Mailbox::default();
-    let mut plan = plan(&path.to_string_lossy());
+    let mut plan = plan(&path.to_string_lossy(), &trace);
     plan.order.is_at_full_speed = true;
     plan.order.every = Duration::ZERO;
     supervise::start(plan, posts.clone()).expect("started");
@@ -197,11 +211,12 @@ fn at_full_speed_no_picture_is_left_out_however_slow_the_counting() {
 
 #[test]
 fn a_slow_counter_gets_the_newest_picture() {
+    let trace = trace();
     let dir = tempfile::tempdir().expect("temp");
     let path = dir.path().join("film.avi");
     film(&path);
     let posts = Mailbox::default();
-    supervise::start(plan(&path.to_string_lossy()), posts.clone()).expect("started");
+    supervise::start(plan(&path.to_string_lossy(), &trace), posts.clone()).expect("started");
     let at = |post| match post {
         Post::Frame(frame) => Some(frame.at),
         Post::Lost(_) => None,

@@ -2,7 +2,6 @@
 
 use std::io::{BufRead as _, BufReader, Write as _};
 use std::net::{TcpListener, TcpStream};
-use std::path::PathBuf;
 use std::time::Duration;
 
 use opencv::core::{self, Mat, Scalar, Vector};
@@ -12,6 +11,8 @@ use vision::camera::address::with_user;
 use vision::camera::mailbox::{Mailbox, Taken};
 use vision::camera::supervise::{self, Plan, Post, Retry};
 use vision::camera::wire::Order;
+
+use test_trace::{Allowed, Budget, Outlet, Trace};
 
 /// `office:p@ss`, RFC 7617.
 const BASIC: &str = "Basic b2ZmaWNlOnBAc3M=";
@@ -58,8 +59,16 @@ fn one_jpeg_after_the_other_by_http_is_a_camera() {
     });
     let source = with_user(&format!("http://{address}/video.mjpg"), "office", "p@ss").expect("an address");
     let posts = Mailbox::default();
+    // Its pictures go to this process, and a question to the camera.
+    let trace = Trace::new(Allowed {
+        cameras: vec![address.to_string()],
+        to_cameras: Budget::once(4_000),
+        output: Outlet::Pictures,
+        errors: Outlet::Text(Budget::once(4_000)),
+        ..Allowed::default()
+    });
     let plan = Plan {
-        program: PathBuf::from(env!("CARGO_BIN_EXE_vision")),
+        program: trace.of(env!("CARGO_BIN_EXE_vision")),
         camera: "hall".to_owned(),
         order: Order {
             source,
@@ -85,4 +94,8 @@ fn one_jpeg_after_the_other_by_http_is_a_camera() {
         }
     }
     posts.close();
+    if let Some(report) = trace.end() {
+        assert!(report.bytes["output"] >= 20 * 64 * 48 * 3, "{report:?}");
+        assert!(report.bytes["camera"] > 0, "{report:?}");
+    }
 }

@@ -24,6 +24,7 @@ async fn office_with(camera: &Camera, more: &str) -> Office {
         std::fs::set_permissions(&secrets, allowed).expect("set");
         std::fs::write(secrets.join("camera-north.password"), format!("{PASSWORD}\n")).expect("written");
     }
+    office.allow_camera(camera.address());
     office.start_vision();
     office
 }

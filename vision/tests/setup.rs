@@ -16,6 +16,7 @@ use protocol::config::Overlap;
 use protocol::ids::{AreaId, CameraId, StaffId};
 use protocol::setup::{Answer, Ask, Boxes, Counted, Film, Geometry, Why};
 use store::{cameras, corrections};
+use test_trace::Budget;
 use tokio::io::{AsyncBufReadExt as _, AsyncWriteExt as _, BufReader, Lines};
 use tokio::net::UnixStream;
 use tokio::net::unix::{OwnedReadHalf, OwnedWriteHalf};
@@ -25,6 +26,12 @@ use office::{LIMIT, Office, TEXT, look_again};
 const WIDTH: i32 = 480;
 const HEIGHT: i32 = 360;
 const PER_SECOND: i32 = 10;
+
+/// A still of so few pixels takes some 12,000 bytes as PNG in base64; boxes some 300, five times a second.
+const STILL: Budget = Budget::once(16_000);
+const BOXES: Budget = Budget::new(1_000, 2_500);
+/// What a film counts, second by second.
+const COUNTED: Budget = Budget::once(4_000);
 
 fn fill(picture: &mut Mat, place: Rect, grey: f64) {
     imgproc::rectangle(picture, place, Scalar::all(grey), imgproc::FILLED, imgproc::LINE_8, 0).expect("drawn");
@@ -142,6 +149,7 @@ fn files(folder: &Path) -> Vec<std::path::PathBuf> {
 async fn a_still_of_few_pixels_comes_to_our_own_user_and_lies_nowhere() {
     let mut office = Office::new("film.avi").await;
     film(&office.dir.path().join("film.avi"), 20);
+    office.allow_answers(STILL, Some([64, 48]));
     office.start_vision();
     office
         .wait_for_report("the camera sees", |report| report.frames_counted > 0)
@@ -185,6 +193,7 @@ async fn a_still_of_few_pixels_comes_to_our_own_user_and_lies_nowhere() {
 async fn what_staff_draw_counts_at_once_and_the_camera_is_read_on() {
     let mut office = Office::new("film.avi").await;
     film(&office.dir.path().join("film.avi"), 120);
+    office.allow_answers(BOXES, None);
     office.start_vision();
     let mut watch = ask(
         &office,
@@ -244,6 +253,7 @@ async fn what_staff_draw_counts_at_once_and_the_camera_is_read_on() {
 async fn boxes_end_by_themselves() {
     let mut office = Office::new("film.avi").await;
     film(&office.dir.path().join("film.avi"), 20);
+    office.allow_answers(BOXES, None);
     office.start_vision();
     let watch = Ask::Watch {
         camera: north(),
@@ -287,6 +297,7 @@ fn left_to_south() -> Geometry {
 #[tokio::test]
 async fn who_is_seen_by_two_cameras_is_counted_twice_until_an_overlap_is_drawn_and_again_when_it_is_gone() {
     let mut office = two_cameras("sum").await;
+    office.allow_answers(BOXES, None);
     office.start_vision();
     office.wait_for("counted by both", |state| state.count == Some(2)).await;
     draw(&office, 0, Some(left_to_south())).await;
@@ -322,6 +333,7 @@ async fn who_is_seen_by_two_cameras_is_counted_twice_until_an_overlap_is_drawn_a
 #[tokio::test]
 async fn an_overlap_takes_nobody_from_the_largest_of_two_counts() {
     let mut office = two_cameras("max").await;
+    office.allow_answers(BOXES, None);
     office.start_vision();
     office
         .wait_for("the larger count", |state| state.count == Some(1))
@@ -393,6 +405,8 @@ async fn a_set_up_is_tried_on_a_film_of_the_folder_only() {
     film(&office.dir.path().join("film.avi"), 1);
     film(&films.join("walk.avi"), 8);
     std::fs::write(films.join("broken.avi"), b"no film").expect("written");
+    office.allow_answers(COUNTED, None);
+    office.reads_ours = true;
     office.start_vision();
     let trial = async |name: &str, polygon| {
         let ask = Ask::Trial {

@@ -68,10 +68,10 @@ pub async fn run(config: &Config, camera: &Camera, geometry: Geometry, film: Pat
     };
     let mut line = serde_json::to_vec(&order).map_err(|_| Why::CantCount)?;
     line.push(b'\n');
-    let mut child = Command::new("nice")
-        .args(["-n", "19"])
-        // The program that runs, also when its file has been replaced since.
-        .arg(format!("/proc/{}/exe", std::process::id()))
+    // The program that runs, also when its file has been replaced since. Its core dumps are off, so nobody but itself may follow
+    // this link (proc(5)): `nice` couldn't start it.
+    let mut child = Command::new("/proc/self/exe")
+        .arg0("vision")
         .arg("trial")
         .stdin(Stdio::piped())
         .stdout(Stdio::piped())
@@ -82,6 +82,12 @@ pub async fn run(config: &Config, camera: &Camera, geometry: Geometry, film: Pat
     let (Some(mut input), Some(output)) = (child.stdin.take(), child.stdout.take()) else {
         return Err(Why::CantCount);
     };
+    // Before it has anything to do.
+    if let Some(process) = child.id()
+        && !lower(process).await
+    {
+        tracing::warn!("renice can't lower a trial's priority: it counts beside the cameras");
+    }
     let told = async {
         tokio::io::AsyncWriteExt::write_all(&mut input, &line).await?;
         drop(input);
@@ -98,6 +104,17 @@ pub async fn run(config: &Config, camera: &Camera, geometry: Geometry, film: Pat
         Ok(Answer::Refused { why }) => Err(why),
         _ => Err(Why::CantCount),
     }
+}
+
+/// Gives a process the lowest priority. False: that can't be done.
+async fn lower(process: u32) -> bool {
+    let renice = Command::new("renice")
+        .args(["-n", "19", "-p", &process.to_string()])
+        .stdin(Stdio::null())
+        .stdout(Stdio::null())
+        .stderr(Stdio::null())
+        .status();
+    renice.await.is_ok_and(|status| status.success())
 }
 
 /// The process: reads its order from `input`, writes an [`Answer`] to `output`.

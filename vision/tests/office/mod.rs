@@ -1,7 +1,9 @@
-//! For tests: an office with the program as it runs, a real Redis behind it.
+//! For tests: an office with the program as it runs, a real Redis behind it. What the program gives to the kernel is looked
+//! at, where there is strace: a test fails when a picture could have left.
 
 #![allow(dead_code, reason = "each test file uses its part of it")]
 
+use std::path::{Path, PathBuf};
 use std::process::{Child, Command, Stdio};
 use std::time::{Duration, Instant};
 
@@ -10,6 +12,15 @@ use protocol::congestion::{AreaState, CameraReport};
 use protocol::ids::{AreaId, CameraId};
 use store::Store;
 use store::private::{PrivateRedis, Purpose};
+use test_trace::{Allowed, Budget, Door, Report, Trace};
+
+/// An observation of an area takes some 340 bytes, a camera's report some 250, every two seconds and whenever something changes.
+/// At the start Redis is told the script, and who asks.
+pub const TO_REDIS: Budget = Budget::new(8_000, 2_000);
+/// The log of an office that has every trouble.
+pub const LOG: Budget = Budget::once(32_000);
+/// A camera is asked to play, again and again where it doesn't, and told every few seconds what was received (RTCP).
+pub const TO_CAMERAS: Budget = Budget::new(16_000, 2_000);
 
 pub const LIMIT: Duration = Duration::from_secs(60);
 
@@ -24,6 +35,13 @@ pub struct Office {
     pub store: Store,
     pub redis: PrivateRedis,
     pub vision: Option<Child>,
+    /// What the program may do beside telling Redis and its log.
+    pub allowed: Allowed,
+    /// A program that is started in the worker's place.
+    pub program: PathBuf,
+    /// It reads files that this process holds open, which it can't from a user namespace: then it isn't looked at there.
+    pub reads_ours: bool,
+    trace: Option<Trace>,
 }
 
 impl Office {
@@ -40,23 +58,55 @@ impl Office {
         std::fs::write(&file, text).expect("written");
         let config = runtime::read_config(&file).expect("sound");
         let store = Store::connect(&config).await.expect("addresses");
+        let allowed = Allowed {
+            texts: vec![(dir.path().join("log"), LOG)],
+            redis: vec![socket(&redis)],
+            to_redis: TO_REDIS,
+            to_cameras: TO_CAMERAS,
+            // Nobody sets cameras up, unless a test does.
+            door: Some(Door {
+                socket: config.vision_socket(),
+                ..Door::default()
+            }),
+            ..Allowed::default()
+        };
         Self {
             dir,
             config,
             store,
             redis,
             vision: None,
+            allowed,
+            program: PathBuf::from(env!("CARGO_BIN_EXE_vision")),
+            reads_ours: false,
+            trace: None,
         }
     }
 
+    /// Lets who sets cameras up have so many bytes of answers, and a still of so many pixels.
+    pub fn allow_answers(&mut self, answers: Budget, still: Option<[u32; 2]>) {
+        let socket = self.config.vision_socket();
+        self.allowed.door = Some(Door { socket, answers, still });
+    }
+
+    /// Lets the program speak with a camera.
+    pub fn allow_camera(&mut self, address: std::net::SocketAddr) {
+        self.allowed.cameras.push(address.to_string());
+    }
+
     pub fn start_vision(&mut self) {
-        let child = Command::new(env!("CARGO_BIN_EXE_vision"))
+        let trace = (!self.reads_ours || !test_trace::is_apart()).then(|| Trace::new(Allowed::default()));
+        let program = trace
+            .as_ref()
+            .map_or(self.program.clone(), |trace| trace.of(&self.program));
+        let child = Command::new(program)
             .arg("--config")
             .arg(self.dir.path().join("office.toml"))
             .stdin(Stdio::null())
             .stderr(std::fs::File::create(self.dir.path().join("log")).expect("log"))
             .spawn();
         self.vision = Some(child.expect("vision starts"));
+        self.trace = trace;
     }
 
     pub fn log(&self) -> String {
@@ -100,11 +150,31 @@ impl Office {
 
     /// Asks the program to end as a supervisor does, gives its exit code.
     pub async fn end(&mut self) -> Option<i32> {
-        let mut child = self.vision.take().expect("running");
+        let (code, _) = self.end_and_report().await;
+        code
+    }
+
+    /// The same, with what was written where; none without strace.
+    pub async fn end_and_report(&mut self) -> (Option<i32>, Option<Report>) {
+        let child = self.vision.as_mut().expect("running");
         let pid = child.id().to_string();
         assert!(Command::new("kill").arg(&pid).status().expect("kill").success());
-        wait_for_end(&mut child).await
+        let code = wait_for_end(child).await;
+        self.vision = None;
+        (code, self.judge())
     }
+
+    /// Fails the test when a picture could have left.
+    fn judge(&mut self) -> Option<Report> {
+        let mut trace = self.trace.take()?;
+        trace.allowed = self.allowed.clone();
+        trace.end()
+    }
+}
+
+/// Where a Redis listens.
+pub fn socket(redis: &PrivateRedis) -> PathBuf {
+    Path::new(redis.url().trim_start_matches("unix://")).to_owned()
 }
 
 pub async fn wait_for_end(child: &mut Child) -> Option<i32> {
@@ -123,6 +193,10 @@ impl Drop for Office {
         if let Some(mut child) = self.vision.take() {
             let _ = child.kill();
             let _ = child.wait();
+        }
+        // One failure is enough.
+        if !std::thread::panicking() {
+            self.judge();
         }
     }
 }
