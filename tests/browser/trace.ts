@@ -1,6 +1,7 @@
 // An office's camera worker under strace: when the office is closed, `judge-trace` looks at all that it gave to the kernel, and
 // whether a picture could have been among it (docs/vision.md, "That no picture leaves it").
 import { execFile, execFileSync } from "node:child_process";
+import { createHash } from "node:crypto";
 import { constants, copyFileSync, existsSync, linkSync, mkdirSync, readdirSync, symlinkSync } from "node:fs";
 import { join } from "node:path";
 import { promisify } from "node:util";
@@ -12,6 +13,9 @@ export interface Budget {
 }
 
 const WORKER = "vision";
+
+/** The name under which a screen's player shares its camera (`frames::name_of`), as strace writes it. */
+const player = (home: string): string => `@madoguchi-camera-${createHash("sha256").update(home).digest("hex").slice(0, 32)}`;
 
 export class Trace {
   /** The folder from which the office is started: its programs, with the worker under strace among them. */
@@ -46,7 +50,8 @@ export class Trace {
   }
 
   /**
-   * Fails when a picture could have left the worker of the office whose `run` this is, with so many areas and cameras.
+   * Fails when a picture could have left the worker of the office whose `run` this is, with so many areas and cameras. Screens'
+   * cameras may be read, and are told nothing.
    * `answers`: for who sets cameras up.
    */
   async judge(run: string, tellers: number, answers: Budget): Promise<void> {
@@ -55,6 +60,7 @@ export class Trace {
       // An observation of an area takes some 340 bytes, a camera's report some 250, every two seconds and whenever something changes.
       to_redis: { start: 16_000, second: 500 * tellers },
       door: { socket: join(run, "vision/setup.sock"), answers, still: answers.start > 0 ? [64, 48] : null },
+      players: existsSync(join(run, "screens")) ? readdirSync(join(run, "screens")).map((screen) => player(join(run, "screens", screen))) : [],
       // Its log goes through the operator.
       errors: { text: { start: 32_000, second: 100 } },
     };

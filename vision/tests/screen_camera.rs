@@ -34,8 +34,15 @@ async fn office() -> Office {
     let screen = "[[screen]]\nid = \"lobby\"\nname = { ja = \"ロビー\" }\nlayout = \"lobby.json\"\n\
                   camera = { source = \"/dev/video0\" }\n";
     let mut office = Office::with(&format!("{text}{screen}")).await;
+    office.allowed.players.push(format!("@{}", name(&office)).into());
     office.start_vision();
     office
+}
+
+/// Where the screen's player shares its camera.
+fn name(office: &Office) -> String {
+    let screen = ScreenId::new("lobby").expect("valid");
+    frames::name_of(&office.config.screen_home(&screen)).expect("a name")
 }
 
 /// What a screen's player does with its camera: one person walks before it. It ends when it is dropped.
@@ -50,9 +57,7 @@ struct Player {
 
 impl Player {
     fn start(office: &Office) -> Self {
-        let screen = ScreenId::new("lobby").expect("valid");
-        let name = frames::name_of(&office.config.screen_home(&screen)).expect("a name");
-        let listener = Listener::bind(&name).expect("bound");
+        let listener = Listener::bind(&name(office)).expect("bound");
         let (is_over, is_mute, age_ms) = <(Arc<AtomicBool>, Arc<AtomicBool>, Arc<AtomicU64>)>::default();
         let (over, mute, age) = (Arc::clone(&is_over), Arc::clone(&is_mute), Arc::clone(&age_ms));
         let sharing = std::thread::spawn(move || {

@@ -91,7 +91,8 @@ pub struct Allowed {
     pub to_cameras: Budget,
     /// Where it is asked for what setting a camera up takes.
     pub door: Option<Door>,
-    /// The unix sockets of players that share their frames: connecting is allowed, and nothing may be sent there.
+    /// The unix sockets of players that share their frames, by a path or by `@` and a name that is on no disk: connecting is
+    /// allowed, and nothing may be sent there.
     pub players: Vec<PathBuf>,
     /// Its standard output, where that is a pipe.
     pub output: Outlet,

@@ -1,5 +1,7 @@
 //! A line of strace's report.
 
+use std::path::PathBuf;
+
 use crate::text::is_text;
 
 /// `1700000000.123456 name(arguments) = result`.
@@ -122,10 +124,12 @@ impl<'a> Call<'a> {
         self.descriptor().is_some_and(|(_, _, content)| is_text(content))
     }
 
-    /// The path in quotes that begins after `before`.
-    pub fn path_after(&self, before: &str) -> Option<&'a str> {
-        let (_, rest) = self.arguments.split_once(before)?;
-        rest.split_once('"').map(|(path, _)| path)
+    /// The unix address that it names: a path, or `@` and a name that is on no disk (unix(7)).
+    pub fn unix_address(&self) -> Option<PathBuf> {
+        let (_, rest) = self.arguments.split_once("sun_path=")?;
+        let mut parts = rest.split('"');
+        let kind = parts.next().filter(|kind| ["", "@"].contains(kind))?;
+        Some(format!("{kind}{}", parts.next()?).into())
     }
 
     /// The paths of a call that names files: all that stands in quotes.
@@ -147,9 +151,10 @@ pub fn pipe(to: &str) -> Option<u64> {
 
 /// `UNIX-STREAM:[12->34,"/run/a"]`, with or without other end and path.
 pub fn unix(to: &str) -> Option<Unix<'_>> {
-    let inside = to.strip_prefix("UNIX-STREAM:[")?.strip_suffix(']')?;
+    let kinds = ["UNIX-STREAM:[", "UNIX-SEQPACKET:["];
+    let inside = kinds.iter().find_map(|kind| to.strip_prefix(kind))?.strip_suffix(']')?;
     let (ends, path) = match inside.split_once(',') {
-        Some((ends, path)) => (ends, Some(path.strip_prefix('"')?.strip_suffix('"')?)),
+        Some((ends, path)) => (ends, Some(path.trim_start_matches('@').strip_prefix('"')?.strip_suffix('"')?)),
         None => (inside, None),
     };
     let own = ends.split("->").next()?.parse().ok()?;
@@ -202,11 +207,25 @@ mod tests {
     }
 
     #[test]
+    fn an_address_is_a_path_or_a_name_of_no_disk() {
+        let of = |path: &str| {
+            let line = format!("1.5 connect(3<UNIX-STREAM:[7]>, {{sa_family=AF_UNIX, sun_path={path}}}, 20) = 0");
+            call(&line).unix_address()
+        };
+        assert_eq!(of("\"/run/a\""), Some("/run/a".into()));
+        assert_eq!(of("@\"a\""), Some("@a".into()));
+        assert_eq!(of("x\"a\""), None);
+        assert_eq!(call("1.5 connect(3<TCP:[7]>, {sa_family=AF_INET}, 20) = 0").unix_address(), None);
+    }
+
+    #[test]
     fn both_ends_of_a_socket_are_known() {
         let own = |to| unix(to).map(|unix| unix.own);
         assert_eq!(own("UNIX-STREAM:[12->34]"), Some(12));
         let bound = unix("UNIX-STREAM:[12->34,\"/run/a\"]").expect("one");
         assert_eq!((bound.own, bound.path), (12, Some("/run/a")));
+        assert_eq!(own("UNIX-SEQPACKET:[12->34]"), Some(12));
+        assert_eq!(own("UNIX-SEQPACKET:[12->34,@\"a\"]"), Some(12));
         assert_eq!(own("UNIX-DGRAM:[12]"), None);
         assert_eq!(call("1.5 pipe2([3<pipe:[7]>, 4<pipe:[7]>], 0) = 0").pipes().count(), 2);
     }

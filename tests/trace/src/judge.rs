@@ -107,11 +107,11 @@ impl Known {
             "pipe" | "pipe2" if !call.is_refused() => self.pipes.extend(call.pipes()),
             "connect" if !call.is_refused() => {
                 let socket = call.descriptor().and_then(|(_, to, _)| unix(to));
-                let path = call.path_after("sun_path=\"").map(Path::new);
+                let path = call.unix_address();
                 if let (Some(socket), Some(path)) = (socket, path) {
-                    if allowed.redis.iter().any(|redis| redis == path) {
+                    if allowed.redis.contains(&path) {
                         self.redis.insert(socket.own);
-                    } else if allowed.players.iter().any(|player| player == path) {
+                    } else if allowed.players.contains(&path) {
                         self.players.insert(socket.own);
                     }
                 }
@@ -152,8 +152,8 @@ impl Report {
             // Within a folder into which files are taken.
             "rename" | "renameat" | "renameat2" => call.paths().all(|path| allowed.folder_of(path).is_some()),
             "bind" => {
-                let path = call.path_after("sun_path=\"").map(Path::new);
-                path.is_some() && path == allowed.door.as_ref().map(|door| door.socket.as_path())
+                let path = call.unix_address();
+                path.is_some() && path.as_ref() == allowed.door.as_ref().map(|door| &door.socket)
             }
             "connect" => is_harmless_connect(call, allowed),
             _ => false,
@@ -284,9 +284,9 @@ fn is_harmless_open(call: &Call<'_>, allowed: &Allowed) -> bool {
 }
 
 fn is_harmless_connect(call: &Call<'_>, allowed: &Allowed) -> bool {
-    if let Some(path) = call.path_after("sun_path=\"") {
+    if let Some(path) = call.unix_address() {
         let mut sockets = allowed.redis.iter().chain(&allowed.players);
-        return sockets.any(|socket| socket == Path::new(path));
+        return sockets.any(|socket| *socket == path);
     }
     allowed.cameras.iter().any(|address| {
         let (host, port) = address.rsplit_once(':').unwrap_or((address, ""));
