@@ -9,7 +9,7 @@ use std::time::Duration;
 use crate::allowed::{Allowed, Budget, Outlet};
 use crate::call::{Call, Line, pipe, unix};
 use crate::run::{NEVER, WRITES};
-use crate::text::{png_in, shortened};
+use crate::text::{has_spelt_out_bytes, png_in, shortened};
 
 /// A wake-up is no longer than this.
 const WAKE_UP: u64 = 8;
@@ -171,8 +171,8 @@ impl Report {
         if content.contains("SCM_RIGHTS") || content.contains("sa_family=") {
             return false;
         }
-        let small = png_in(content);
-        let (is_text, is_plain_text) = (call.is_text(), call.is_text() && small.is_none());
+        let is_text = call.is_text();
+        let is_plain_text = is_text && !has_spelt_out_bytes(content);
         let outlet = |outlet: Outlet| match outlet {
             Outlet::Nothing => false,
             Outlet::Text(_) => is_plain_text,
@@ -198,7 +198,8 @@ impl Report {
                     let most = door.and_then(|door| door.still).unwrap_or_default();
                     still[0] <= most[0] && still[1] <= most[1]
                 };
-                ("door", door.is_some() && is_text && small.is_none_or(fits))
+                let is_harmless = png_in(content).map_or(is_plain_text, |sides| is_text && fits(sides));
+                ("door", door.is_some() && is_harmless)
             } else if known.players.contains(&socket.own) {
                 return false;
             } else if known.redis.contains(&socket.own) {
@@ -264,7 +265,7 @@ impl Report {
         for entry in std::fs::read_dir(folder).into_iter().flatten().flatten() {
             let file = entry.path();
             let is_known = std::fs::read(&file).is_ok_and(|bytes| {
-                let is_text = || std::str::from_utf8(&bytes).is_ok_and(|text| png_in(text).is_none());
+                let is_text = || std::str::from_utf8(&bytes).is_ok_and(|text| !has_spelt_out_bytes(text));
                 given.contains(&bytes) || is_text()
             });
             if !is_known {

@@ -58,6 +58,17 @@ pub fn png_in(content: &str) -> Option<[u32; 2]> {
     Some(sides.unwrap_or([u32::MAX; 2]))
 }
 
+/// Text for people and programs has a space, a mark or a line's end sooner; a SHA-256 has 64 digits.
+const LONGEST_WORD: usize = 128;
+
+/// Whether bytes are spelt out in a text, in base64 (RFC 4648) or as digits: so many letters of those in a row.
+pub fn has_spelt_out_bytes(content: &str) -> bool {
+    let is_letter = |letter: char| letter.is_ascii_alphanumeric() || matches!(letter, '+' | '/' | '-' | '_' | '=');
+    content
+        .split(|letter| !is_letter(letter))
+        .any(|word| word.len() > LONGEST_WORD)
+}
+
 /// So much of a line that a fault can be found by it.
 pub fn shortened(line: &str) -> String {
     line.chars().take(200).collect()
@@ -73,6 +84,14 @@ mod tests {
         assert!(is_text(r"cut in a letter \347\252"));
         assert!(!is_text(r"\377\330\377\340\0\20JFIF"));
         assert!(!is_text(r"MDGv\1\0\0"));
+    }
+
+    #[test]
+    fn bytes_that_are_spelt_out_are_told_from_words() {
+        assert!(has_spelt_out_bytes(&format!("crop=\"{}\"", "/9j/4AAQ".repeat(20))));
+        assert!(has_spelt_out_bytes(&"ffd8ffe0".repeat(20)));
+        assert!(!has_spelt_out_bytes(&"counted 3 people, ".repeat(20)));
+        assert!(!has_spelt_out_bytes(&format!("sha256 = \"{}\"", "ffd8ffe0".repeat(8))));
     }
 
     #[test]
