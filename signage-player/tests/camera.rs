@@ -15,6 +15,7 @@ use gstreamer as gst;
 use gstreamer::prelude::*;
 use nix::sys::signal::{Signal, kill};
 use nix::unistd::Pid;
+use protocol::screen::Report;
 use test_camera::{Camera, Mood, PATH};
 
 const AGENT: &str = "signage-agent";
@@ -235,6 +236,10 @@ fn who_reads_a_camera_that_is_not_there_hears_why_and_the_process_goes_on() {
     let why = hear(&mut come(&office));
     assert!(why.contains("/dev/video99"), "{why}");
     let pid = player.part(CAMERA).expect("there");
+    let told = format!("camera: {why}");
+    wait_for("it is reported", LIMIT, || {
+        office.status().filter(|report| report.faults.contains(&told))
+    });
     // Who comes at once again hears it again.
     assert_eq!(hear(&mut come(&office)), why);
     // Longer than a process without a sign of life may live.
@@ -260,8 +265,13 @@ fn a_network_camera_that_falls_silent_or_refuses_is_told_of_without_its_password
     camera.be(Mood::Away);
     camera.drop_connections();
     let refused = hear(&mut come(&office));
+    let is_named = |report: &Report| report.faults.iter().any(|fault| fault.starts_with("camera: "));
+    wait_for("it is reported", LIMIT, || office.status().filter(is_named));
     camera.be(Mood::Well);
-    see_again(&office);
+    let _reader = see_again(&office);
+    wait_for("nothing is wrong any more", LIMIT, || {
+        office.status().filter(|report| !is_named(report))
+    });
     let log = std::fs::read_to_string(office.dir.path().join("log")).expect("a log");
     assert!(log.contains("the camera gives no pictures"), "{log}");
     for text in [&why, &refused, &log] {

@@ -91,7 +91,10 @@ fn brightness(picture: &Mat) -> i32 {
     (core::mean_def(picture).expect("mean")[0] / 40.0).round() as i32
 }
 
-/// The capture processes that this process has, by their ids.
+/// A camera of which no other test here has a process.
+const WATCHED: &str = "watched";
+
+/// The capture processes of that camera that this process has, by their ids.
 fn processes() -> Vec<i32> {
     let own = std::process::id().to_string();
     let entries = std::fs::read_dir("/proc").expect("proc").flatten();
@@ -100,7 +103,7 @@ fn processes() -> Vec<i32> {
         let read = |name| std::fs::read_to_string(format!("/proc/{id}/{name}")).unwrap_or_default();
         let stat = read("stat");
         let parent = stat.rsplit(") ").next().and_then(|rest| rest.split(' ').nth(1));
-        read("cmdline").contains("capture") && parent == Some(own.as_str())
+        read("cmdline").contains(&format!("capture\0{WATCHED}")) && parent == Some(own.as_str())
     };
     ids.filter(is_ours).collect()
 }
@@ -132,7 +135,6 @@ fn a_film_goes_round_and_its_clock_goes_on() {
     }
 }
 
-/// One test for all that looks for processes: tests of one file run side by side.
 #[test]
 fn a_capture_process_is_ended_started_again_and_never_left_behind() {
     let trace = trace();
@@ -142,7 +144,11 @@ fn a_capture_process_is_ended_started_again_and_never_left_behind() {
     let made = std::process::Command::new("mkfifo").arg(&pipe).status();
     assert!(made.expect("mkfifo").success());
     let posts = Mailbox::default();
-    let hanging = plan(&format!("file://{}", pipe.display()), &trace);
+    let watched = |source: &str| Plan {
+        camera: WATCHED.to_owned(),
+        ..plan(source, &trace)
+    };
+    let hanging = watched(&format!("file://{}", pipe.display()));
     supervise::start(hanging, posts.clone()).expect("started");
     wait_until("a process", || processes().len() == 1);
     let first = processes();
@@ -163,7 +169,7 @@ fn a_capture_process_is_ended_started_again_and_never_left_behind() {
     let path = dir.path().join("film.avi");
     film(&path);
     let posts = Mailbox::default();
-    supervise::start(plan(&path.to_string_lossy(), &trace), posts.clone()).expect("started");
+    supervise::start(watched(&path.to_string_lossy()), posts.clone()).expect("started");
     wait_for(&posts, "a picture", picture);
     let killed = std::process::Command::new("kill")
         .args(["-9", &processes()[0].to_string()])

@@ -115,6 +115,8 @@ pub enum FaultKind {
     Clock,
     /// The screens of its group aren't heard.
     Group,
+    /// The camera at the screen gives no pictures.
+    Camera,
     /// Something that this version has no word for.
     #[serde(other)]
     Other,

@@ -17,6 +17,8 @@ pub enum Source {
     Stick,
     /// The picture's process.
     Picture,
+    /// The screen's camera.
+    Camera,
 }
 
 /// Everybody's faults. Cheap to clone; all clones are one.

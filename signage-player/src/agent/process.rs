@@ -18,6 +18,7 @@ use super::reporter::Reporter;
 use super::{Agent, News, QUEUE, Settings, Ties};
 use crate::bridge::agent::End;
 use crate::cache::Cache;
+use crate::camera::note;
 use crate::player::{agent_place, control_place, home};
 use crate::stick::watch::Watch;
 use crate::supervisor::beat;
@@ -94,6 +95,9 @@ pub fn run(config: &Config, screen: &ScreenId, pair: bool) -> Result<()> {
             news: news.clone(),
             faults: faults.clone(),
         };
+        if config.camera_of(screen).is_some() {
+            shutdown.spawn(note::follow(home.clone(), faults.clone(), shutdown.clone()));
+        }
         let stored = cache.server().manifest.map(Arc::new);
         let ties = Ties { news, status, choices };
         let agent = Agent::new(settings, cache, ties, faults, clock, shutdown.clone());

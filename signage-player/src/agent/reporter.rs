@@ -162,6 +162,7 @@ impl Reporter {
                 Source::Disk => FaultKind::Storage,
                 Source::Stick => FaultKind::Item,
                 Source::Picture => FaultKind::Stage,
+                Source::Camera => FaultKind::Camera,
             };
             texts.into_iter().map(move |text| (kind, text))
         });

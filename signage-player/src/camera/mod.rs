@@ -5,10 +5,12 @@
 //!
 //! Invariant: pictures are in memory that has no name, and nowhere else; no reader waits for another one.
 
+pub mod note;
 mod pace;
 mod readers;
 mod source;
 
+use std::path::PathBuf;
 use std::time::{Duration, Instant};
 
 use anyhow::{Context, Result};
@@ -42,7 +44,8 @@ pub fn run(config: &Config, screen: &ScreenId) -> Result<()> {
         .camera_of(screen)
         .with_context(|| format!("screen {screen} has no camera: [screen.camera]"))?;
     gstreamer::init().context("GStreamer")?;
-    let name = frames::name_of(&config.screen_home(screen))?;
+    let home = config.screen_home(screen);
+    let name = frames::name_of(&home)?;
     let listener = Listener::bind(&name).context("another process shares this screen's camera")?;
     let signals = tokio::runtime::Builder::new_multi_thread()
         .worker_threads(1)
@@ -51,7 +54,7 @@ pub fn run(config: &Config, screen: &ScreenId) -> Result<()> {
     let entered = signals.enter();
     let shutdown = Shutdown::on_signals().context("signals")?;
     drop(entered);
-    let mut camera = Camera::new(wanted.clone());
+    let mut camera = Camera::new(wanted.clone(), home);
     let mut told: Option<Instant> = None;
     let mut beats = 0;
     while !shutdown.is_started() {
@@ -68,6 +71,8 @@ pub fn run(config: &Config, screen: &ScreenId) -> Result<()> {
 /// A camera, and who reads it.
 struct Camera {
     wanted: ScreenCamera,
+    /// The screen's folder.
+    home: PathBuf,
     readers: Readers,
     source: Option<Source>,
     begun: Instant,
@@ -81,11 +86,14 @@ struct Camera {
 }
 
 impl Camera {
-    fn new(wanted: ScreenCamera) -> Self {
+    fn new(wanted: ScreenCamera, home: PathBuf) -> Self {
+        // What was wrong before nobody knows any more.
+        note::set(&home, None);
         let room = wanted.width as usize * wanted.height as usize * source::FORMAT.bytes();
         let now = Instant::now();
         Self {
             wanted,
+            home,
             readers: Readers::new(room),
             source: None,
             begun: now,
@@ -113,6 +121,7 @@ impl Camera {
                 Ok(Some(frame)) => {
                     if !std::mem::take(&mut self.said).is_empty() {
                         tracing::info!("the camera is there again");
+                        note::set(&self.home, None);
                     }
                     self.readers.put(&frame, now.duration_since(self.begun), runtime::now());
                 }
@@ -145,6 +154,7 @@ impl Camera {
                 "the camera gives no pictures, next try in {:.1} s: {why}",
                 wait.as_secs_f64()
             );
+            note::set(&self.home, Some(&why));
             self.said.clone_from(&why);
         }
         self.readers.give_up(&why);

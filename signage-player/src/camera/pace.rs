@@ -47,7 +47,7 @@ mod tests {
     #[test]
     fn five_of_thirty_are_five_and_five_of_five_that_come_unsteadily_are_five() {
         let mut pace = Pace::per_second(5.0);
-        assert_eq!(taken(&mut pace, (0..300).map(|number| number * 1000 / 30)), 50);
+        assert_eq!(taken(&mut pace, (0..299).map(|number| number * 1000 / 30)), 50);
         let mut pace = Pace::per_second(5.0);
         let unsteady = (0..50).map(|number| number * 200 + [0, 15, 3, 20, 9][number as usize % 5]);
         assert_eq!(taken(&mut pace, unsteady), 50);

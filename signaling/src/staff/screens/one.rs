@@ -104,6 +104,7 @@ fn kind_word(lang: Lang, kind: FaultKind) -> &'static str {
         FaultKind::Storage => texts.text("screens.fault.storage"),
         FaultKind::Clock => texts.text("screens.fault.clock"),
         FaultKind::Group => texts.text("screens.fault.group"),
+        FaultKind::Camera => texts.text("screens.fault.camera"),
         FaultKind::Other => texts.text("screens.fault.other"),
     }
 }
