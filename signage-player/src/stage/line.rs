@@ -1,5 +1,5 @@
-//! One pipeline to one sink: `appsrc ! videoconvertscale ! [size] ! sink`. The stage has one at any time; when a display
-//! comes or goes, another one takes its place.
+//! One pipeline to one sink: `appsrc ! videoconvertscale ! [size] ! sink`, or by GL `appsrc ! glupload ! glcolorconvert ! sink`.
+//! The stage has one at any time; when a display comes or goes, another one takes its place.
 
 use std::sync::Arc;
 use std::sync::atomic::{AtomicU64, Ordering};
@@ -10,6 +10,8 @@ use gstreamer::prelude::*;
 use gstreamer_app as gst_app;
 
 use super::display::choice::Kind;
+use super::gl;
+use super::gl::trial::Trial;
 use super::probe::Seen;
 use super::turn::Turn;
 use super::window;
@@ -53,10 +55,20 @@ pub(super) struct Common {
     pub(super) events: Sender,
 }
 
+/// What makes frames fit for a sink.
+#[derive(Debug, Clone)]
+pub(super) enum Way {
+    /// The processor. With a size, in pixels: the one that the sink must be given, with the picture in its middle.
+    Processor(Option<(u32, u32)>),
+    /// GL.
+    Gl(Arc<Trial>),
+}
+
 /// A running pipeline. Dropped, it ends; that may take as long as its sink likes.
 pub(super) struct Line {
     /// Of the display that it goes to; `None`: nowhere.
     pub(super) kind: Option<Kind>,
+    way: Way,
     pipeline: gst::Pipeline,
     source: gst_app::AppSrc,
     sink: gst::Element,
@@ -64,8 +76,7 @@ pub(super) struct Line {
 }
 
 impl Line {
-    /// Starts one. `size`: what the sink must be given, in pixels; `frames`: what it will be sent; `made`: hears the X11
-    /// window that the sink makes.
+    /// Starts one. `frames`: what it will be sent; `made`: hears the X11 window that the sink makes, where it says so.
     ///
     /// # Errors
     /// When GStreamer lacks an element, or the sink doesn't start.
@@ -73,7 +84,7 @@ impl Line {
         common: &Common,
         kind: Option<Kind>,
         sink: gst::Element,
-        size: Option<(u32, u32)>,
+        way: Way,
         frames: &gst::Caps,
         made: impl Fn(u32) + Send + Sync + 'static,
     ) -> Result<Self> {
@@ -85,20 +96,12 @@ impl Line {
             .max_bytes(0)
             .leaky_type(gst_app::AppLeakyType::Downstream)
             .build();
-        let scale = gst::ElementFactory::make("videoconvertscale").build()?;
-        let mut elements = vec![source.clone().upcast(), scale.clone()];
-        if let Some((width, height)) = size {
-            let side = |pixels: u32| i32::try_from(pixels).unwrap_or(i32::MAX);
-            let caps = gst::Caps::builder("video/x-raw")
-                .field("width", side(width))
-                .field("height", side(height))
-                .field("pixel-aspect-ratio", gst::Fraction::new(1, 1));
-            elements.push(
-                gst::ElementFactory::make("capsfilter")
-                    .property("caps", caps.build())
-                    .build()?,
-            );
-        }
+        let between = match &way {
+            Way::Processor(size) => by_processor(*size)?,
+            Way::Gl(_) => gl::elements()?,
+        };
+        let mut elements = vec![source.clone().upcast()];
+        elements.extend(between.iter().cloned());
         elements.push(sink.clone());
         let pipeline = gst::Pipeline::new();
         pipeline.add_many(&elements)?;
@@ -106,7 +109,14 @@ impl Line {
 
         count_frames(&sink, &common.counters)?;
         look_at_frames(&source, &common.seen)?;
-        window::forward(&scale, common.events.clone(), common.turn)?;
+        let window = match &way {
+            Way::Processor(_) => None,
+            Way::Gl(trial) => {
+                count_for(&sink, trial)?;
+                Some(gl::window_size(&sink))
+            }
+        };
+        window::forward(&between, window, common.events.clone(), common.turn)?;
         let bus = pipeline.bus().context("the pipeline has no bus")?;
         bus.set_sync_handler(move |_, message| {
             if let Some(window) = window_of(message) {
@@ -121,6 +131,7 @@ impl Line {
         pipeline.set_base_time(nanoseconds(tick::nanos(common.base)));
         let line = Self {
             kind,
+            way,
             pipeline,
             source,
             sink,
@@ -141,7 +152,12 @@ impl Line {
             .property("sync", true)
             .property("enable-last-sample", false)
             .build()?;
-        Self::start(common, None, sink, None, frames, |_| {})
+        Self::start(common, None, sink, Way::Processor(None), frames, |_| {})
+    }
+
+    /// Whether GL is in it.
+    pub(super) fn is_by_gl(&self) -> bool {
+        matches!(self.way, Way::Gl(_))
     }
 
     /// Where the frames end.
@@ -184,7 +200,25 @@ impl Drop for Line {
     fn drop(&mut self) {
         let _ = self.pipeline.set_state(gst::State::Null);
         self.bus.unset_sync_handler();
+        if let Way::Gl(trial) = &self.way {
+            trial.end();
+        }
     }
+}
+
+/// The elements by which the processor makes frames fit.
+fn by_processor(size: Option<(u32, u32)>) -> Result<Vec<gst::Element>> {
+    let mut elements = vec![gst::ElementFactory::make("videoconvertscale").build()?];
+    if let Some((width, height)) = size {
+        let side = |pixels: u32| i32::try_from(pixels).unwrap_or(i32::MAX);
+        let caps = gst::Caps::builder("video/x-raw")
+            .field("width", side(width))
+            .field("height", side(height))
+            .field("pixel-aspect-ratio", gst::Fraction::new(1, 1));
+        let filter = gst::ElementFactory::make("capsfilter").property("caps", caps.build());
+        elements.push(filter.build()?);
+    }
+    Ok(elements)
 }
 
 pub(super) fn nanoseconds(nanos: i64) -> gst::ClockTime {
@@ -205,6 +239,16 @@ fn count_frames(sink: &gst::Element, counters: &Arc<Counters>) -> Result<()> {
     let pad = sink.static_pad("sink").context("the sink has no pad")?;
     pad.add_probe(gst::PadProbeType::BUFFER, move |_, _| {
         counters.left.fetch_add(1, Ordering::Relaxed);
+        gst::PadProbeReturn::Ok
+    });
+    Ok(())
+}
+
+fn count_for(sink: &gst::Element, trial: &Arc<Trial>) -> Result<()> {
+    let trial = Arc::clone(trial);
+    let pad = sink.static_pad("sink").context("the sink has no pad")?;
+    pad.add_probe(gst::PadProbeType::BUFFER, move |_, _| {
+        trial.count();
         gst::PadProbeReturn::Ok
     });
     Ok(())
@@ -268,7 +312,15 @@ mod tests {
             .caps(&gst::Caps::builder("video/x-raw").field("format", "BGRx").build())
             .build();
         let sink: gst::Element = display.clone().upcast();
-        let line = Line::start(&common, Some(Kind::Kms), sink, Some((128, 128)), &frames, |_| {}).expect("started");
+        let line = Line::start(
+            &common,
+            Some(Kind::Kms),
+            sink,
+            Way::Processor(Some((128, 128))),
+            &frames,
+            |_| {},
+        )
+        .expect("started");
         let mut frame = gst::Buffer::from_mut_slice(vec![255_u8; 64 * 32 * 4]);
         frame.get_mut().expect("ours").set_pts(gst::ClockTime::ZERO);
         line.push(frame);

@@ -18,6 +18,8 @@ use super::canvas::{Canvas, Region};
 use super::capture::{self, Capture};
 use super::display::choice::Kind;
 use super::display::seeker::{self, Displays, News, Word};
+use super::gl::Gl;
+use super::gl::trial::Trials;
 pub use super::line::Counters;
 use super::line::{Common, Line, nanoseconds};
 use super::power::Power;
@@ -59,11 +61,12 @@ pub struct Output {
     /// What was told of it last.
     is_dark: bool,
     power: Option<Power>,
-    faults: [Faults; 2],
+    faults: [Faults; 3],
 }
 
 impl Output {
-    /// Starts it, by `clock`. Touches in a window are sent to `events`. `capture`: only where it goes nowhere.
+    /// Starts it, by `clock`. Touches in a window are sent to `events`. `capture`: only where it goes nowhere; `trials`: what is
+    /// known of this screen's GL.
     ///
     /// # Errors
     /// When GStreamer lacks an element. A display that isn't there is no error: it is looked for, and `faults` says so.
@@ -73,6 +76,7 @@ impl Output {
         events: Sender,
         capture: Option<&Capture>,
         clock: Arc<Clock>,
+        trials: Trials,
     ) -> Result<Self> {
         gst::init().context("GStreamer")?;
         let turn = Turn::of_degrees(*wanted.rotate.get_ref());
@@ -86,7 +90,7 @@ impl Output {
             seen: Arc::default(),
             events,
         };
-        let faults = [Faults::default(), Faults::default()];
+        let faults = [Faults::default(), Faults::default(), Faults::default()];
         let line = Line::nowhere(&common, &frames)?;
         if let Some(capture) = capture {
             // The machine's own clock, which all players on it have in common, and nobody steers.
@@ -110,6 +114,7 @@ impl Output {
                 output.common.clone(),
                 output.frames.clone(),
                 output.faults[0].clone(),
+                Gl::new(*wanted.gl.get_ref(), trials, output.faults[2].clone()),
             )?;
             let first = displays.news.recv_timeout(FIRST);
             output.displays = Some(displays);
