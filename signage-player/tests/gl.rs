@@ -8,7 +8,7 @@ use std::path::PathBuf;
 use std::process::Stdio;
 
 use bad_decoder::driver::HANGS;
-use common::display::{Desk, Weston, has, x_display};
+use common::display::{Desk, Weston, has, x_display, xvfb};
 use common::office::{LIMIT, Office, Running, frames_at_least};
 use common::shown::{GREEN, WHITE, fault, no_fault, office, play};
 use common::wait_for;
@@ -233,6 +233,48 @@ fn a_compositor_shows_the_picture_and_who_wants_gl_there_is_told() {
     let _player = play(office.command(&[]), weston.environment());
     weston.shows(BLUE, (50, 130));
     fault(&office, "only X11's windows are drawn by GL");
+}
+
+#[test]
+fn a_window_by_gl_is_the_x_servers_also_where_there_is_a_compositor() {
+    if !has_gl() {
+        return;
+    }
+    let Some(weston) = Weston::start((640, 360)) else {
+        return;
+    };
+    let Some((_xvfb, display)) = x_display((640, 360)) else {
+        return;
+    };
+    let office = office("by = \"x11\"\ngl = \"on\"", "");
+    let environment = weston
+        .environment()
+        .into_iter()
+        .chain([("DISPLAY", display.clone().into())]);
+    let _player = play(office.command(&[]), environment);
+    waits_for(&Desk::of(&display), "the button", BLUE, (50, 130));
+    no_fault(&office);
+}
+
+#[test]
+fn an_x_server_that_ends_with_the_first_frames_is_no_fault_of_gls() {
+    if !has_gl() {
+        return;
+    }
+    let Some((xvfb_before, display)) = x_display((640, 360)) else {
+        return;
+    };
+    let office = office("by = \"x11\"\ngl = \"on\"", "");
+    let told = Told::play(&office, &display, &[]);
+    waits_for(&Desk::of(&display), "the button", BLUE, (50, 130));
+    assert!(told.is_by_gl());
+    drop(xvfb_before);
+    fault(&office, "no display by X11");
+    let mut command = xvfb(&[&display], (640, 360));
+    let _xvfb = Running(command.stderr(Stdio::null()).spawn().expect("Xvfb starts again"));
+    waits_for(&Desk::of(&display), "the button again", BLUE, (50, 130));
+    no_fault(&office);
+    assert!(told.is_by_gl());
 }
 
 #[test]

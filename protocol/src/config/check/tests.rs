@@ -142,7 +142,7 @@ fn a_display_is_one_that_can_be_and_a_touch_panel_hangs_as_its_display_does() {
         ),
         ("cec = \"/dev/cec1\"", "player.output.cec", "power = \"cec\""),
         ("cec = \"cec1\"\npower = \"cec\"", "player.output.cec", "/dev/cec0"),
-        ("gl = true", "player.output.gl", "expected string"),
+        ("gl = true", "player.output.gl", "wanted string"),
         ("gl = \"mesa\"", "player.output.gl", "expected one of `auto`"),
         ("gl = \"on\"\nby = \"kms\"", "player.output.gl", "by = \"x11\""),
         ("hdr = true", "player.output", "unknown field"),

@@ -163,14 +163,13 @@ impl Trial {
     /// Tells the disk how far it has come. Called now and then; may wait for the disk.
     pub fn attend(&self) {
         let frames = self.frames.load(Ordering::Relaxed);
-        let is_at = |phase| self.shared.lock().phase == phase;
-        if frames >= PROVEN && is_at(Phase::Shown) {
-            self.shared.told(self.shared.set(|record| record.late = 0));
-            self.frames.store(FIRST, Ordering::Relaxed);
-        } else if frames >= FIRST && is_at(Phase::First) {
-            let shown = |record: &mut Record| (record.phase, record.early) = (Phase::Shown, 0);
-            self.shared.told(self.shared.set(shown));
-        }
+        let record = self.shared.lock().clone();
+        let change: fn(&mut Record) = match record.phase {
+            Phase::First if frames >= FIRST => |record| (record.phase, record.early) = (Phase::Shown, 0),
+            Phase::Shown if frames >= PROVEN && record.late > 0 => |record| record.late = 0,
+            _ => return,
+        };
+        self.shared.told(self.shared.set(change));
     }
 
     /// It has ended, as it should.
@@ -304,8 +303,15 @@ mod tests {
         let again = trials.begin().expect("noted");
         (0..FIRST).for_each(|_| again.count());
         again.attend();
-        assert_eq!(fall(), None, "it had shown the picture");
-        again.attend();
+        for _ in 0..2 {
+            assert_eq!(fall(), None, "it had shown the picture");
+            again.attend();
+            fs::write(
+                dir.path().join(FILE),
+                serde_json::to_vec(&*again.shared.lock()).expect("json"),
+            )
+            .expect("written");
+        }
         trial.end();
         assert_eq!(fall(), None, "ended");
         fs::write(dir.path().join(FILE), "{").expect("written");
@@ -314,5 +320,23 @@ mod tests {
         Trials::open(Path::new("/proc/nowhere"), None)
             .begin()
             .expect_err("a disk that takes nothing");
+    }
+
+    #[test]
+    fn an_hour_of_frames_clears_what_was_held_against_it() {
+        let dir = tempfile::tempdir().expect("temp");
+        let file = dir.path().join(FILE);
+        let held = Record {
+            boot: boot_id(),
+            late: 2,
+            ..Record::default()
+        };
+        fs::write(&file, serde_json::to_vec(&held).expect("json")).expect("written");
+        let trial = Trials::open(dir.path(), None).begin().expect("noted");
+        for (frames, late) in [(FIRST, 2), (PROVEN - FIRST - 1, 2), (1, 0)] {
+            (0..frames).for_each(|_| trial.count());
+            trial.attend();
+            assert_eq!((read(&file).phase, read(&file).late), (Phase::Shown, late));
+        }
     }
 }
