@@ -36,6 +36,11 @@ impl Counters {
         self.left.load(Ordering::Relaxed)
     }
 
+    /// A frame has.
+    pub(super) fn leave(&self) {
+        self.left.fetch_add(1, Ordering::Relaxed);
+    }
+
     /// Ticks that passed without a frame.
     #[must_use]
     pub fn skipped(&self) -> u64 {
@@ -112,7 +117,7 @@ impl Line {
         let window = match &way {
             Way::Processor(_) => None,
             Way::Gl(trial) => {
-                count_for(&sink, trial)?;
+                gl::spare(between.first().context("no elements")?, trial, &common.counters)?;
                 Some(gl::window_size(&sink))
             }
         };
@@ -165,8 +170,11 @@ impl Line {
         &self.sink
     }
 
-    /// Sends a frame.
-    pub(super) fn push(&self, frame: gst::Buffer) {
+    /// Sends a frame. `standing`: for how many frames the picture has been the same.
+    pub(super) fn push(&self, mut frame: gst::Buffer, standing: u32) {
+        if self.is_by_gl() && gl::is_needless(standing) {
+            frame.make_mut().set_flags(gst::BufferFlags::GAP);
+        }
         // Fails only while the pipeline is being stopped or is in error, which `fault` tells.
         let _ = self.source.push_buffer(frame);
     }
@@ -238,17 +246,7 @@ fn count_frames(sink: &gst::Element, counters: &Arc<Counters>) -> Result<()> {
     let counters = Arc::clone(counters);
     let pad = sink.static_pad("sink").context("the sink has no pad")?;
     pad.add_probe(gst::PadProbeType::BUFFER, move |_, _| {
-        counters.left.fetch_add(1, Ordering::Relaxed);
-        gst::PadProbeReturn::Ok
-    });
-    Ok(())
-}
-
-fn count_for(sink: &gst::Element, trial: &Arc<Trial>) -> Result<()> {
-    let trial = Arc::clone(trial);
-    let pad = sink.static_pad("sink").context("the sink has no pad")?;
-    pad.add_probe(gst::PadProbeType::BUFFER, move |_, _| {
-        trial.count();
+        counters.leave();
         gst::PadProbeReturn::Ok
     });
     Ok(())
@@ -323,7 +321,7 @@ mod tests {
         .expect("started");
         let mut frame = gst::Buffer::from_mut_slice(vec![255_u8; 64 * 32 * 4]);
         frame.get_mut().expect("ours").set_pts(gst::ClockTime::ZERO);
-        line.push(frame);
+        line.push(frame, 0);
         let sample = display.pull_sample().expect("a frame");
         assert_eq!(sample.caps().and_then(size_of), Some((128, 128)));
         let map = sample.buffer().expect("pixels").map_readable().expect("read");

@@ -57,6 +57,8 @@ pub struct Output {
     displays: Option<Displays>,
     slots: Vec<Slot>,
     shown: Option<usize>,
+    /// For how many frames it has been the same.
+    standing: u32,
     next_tick: u64,
     /// What was told of it last.
     is_dark: bool,
@@ -101,6 +103,7 @@ impl Output {
             displays: None,
             slots: slots(canvas),
             shown: None,
+            standing: 0,
             next_tick: 0,
             is_dark: false,
             power: Power::of(wanted, seeker::kind(wanted.by), faults[1].clone()),
@@ -250,13 +253,18 @@ impl Output {
             return;
         };
         self.shown = Some(index);
+        self.standing = if current.is_some() {
+            self.standing.saturating_add(1)
+        } else {
+            0
+        };
         // The copy shares the slot's memory and has its own timestamp.
         let mut frame = self.slots[index].buffer.copy();
         if let Some(frame) = frame.get_mut() {
             frame.set_pts(gst::ClockTime::try_from(at).ok());
             frame.set_duration(gst::ClockTime::try_from(PERIOD).ok());
         }
-        self.line.push(frame);
+        self.line.push(frame, self.standing);
     }
 
     /// Goes on with another size.

@@ -18,7 +18,8 @@ use protocol::config::GlBy;
 
 use super::display::choice::Kind;
 use super::display::{drm, ready};
-use super::line::{Common, Line, Way};
+use super::line::{Common, Counters, Line, Way};
+use super::output::RATE;
 use crate::faults::Faults;
 use gpu::{Gpu, NoGpu};
 use trial::{Trial, Trials};
@@ -195,6 +196,34 @@ pub(super) fn elements() -> Result<Vec<gst::Element>> {
     Ok(vec![make("glupload")?, make("glcolorconvert")?])
 }
 
+/// Whether a frame that is the same as the one before, for the `standing`th time, needs no upload: GL keeps the picture. The
+/// first ones are sent all the same, as a sink may drop one that is late, and then two a second, for whatever the window has been through.
+pub(super) fn is_needless(standing: u32) -> bool {
+    standing > 2 && !standing.is_multiple_of(RATE / 2)
+}
+
+/// Counts what comes to the first element, and spares it what is marked as needless ([`gst::BufferFlags::GAP`]). It has left
+/// as others do.
+///
+/// # Errors
+/// When the element has no pad.
+pub(super) fn spare(first: &gst::Element, trial: &Arc<Trial>, counters: &Arc<Counters>) -> Result<()> {
+    let (trial, counters) = (Arc::clone(trial), Arc::clone(counters));
+    let pad = first.static_pad("sink").context("GL's elements have no pads")?;
+    pad.add_probe(gst::PadProbeType::BUFFER, move |_, info| {
+        trial.count();
+        if info
+            .buffer()
+            .is_some_and(|it| it.flags().contains(gst::BufferFlags::GAP))
+        {
+            counters.leave();
+            return gst::PadProbeReturn::Drop;
+        }
+        gst::PadProbeReturn::Ok
+    });
+    Ok(())
+}
+
 /// How large the window of a sink of GL's is, in pixels; `None` until it is there.
 pub(super) type WindowSize = Arc<Mutex<Option<(u32, u32)>>>;
 
@@ -272,5 +301,46 @@ mod tests {
             );
             assert!(!gl.is_wanted(Kind::X11, true));
         }
+    }
+
+    #[test]
+    fn a_picture_that_stands_is_sent_three_times_and_then_twice_a_second_and_each_new_one_at_once() {
+        let sent: Vec<u32> = (0..=60).filter(|standing| !is_needless(*standing)).collect();
+        assert_eq!(sent, [0, 1, 2, 15, 30, 45, 60]);
+    }
+
+    #[test]
+    fn what_is_needless_is_not_uploaded_and_counts_as_shown() {
+        gst::init().expect("GStreamer");
+        let pipeline = gst::Pipeline::new();
+        let source = gstreamer_app::AppSrc::builder().format(gst::Format::Time).build();
+        // In the upload's place: what comes there is counted without GL.
+        let upload = gst::ElementFactory::make("identity").build().expect("identity");
+        let sink = gstreamer_app::AppSink::builder().sync(false).build();
+        let all = [source.upcast_ref(), &upload, sink.upcast_ref::<gst::Element>()];
+        pipeline.add_many(all).expect("added");
+        gst::Element::link_many(all).expect("linked");
+        let trial = Arc::new(Trials::default().begin().expect("begun"));
+        let counters = Arc::<Counters>::default();
+        spare(&upload, &trial, &counters).expect("a pad");
+        pipeline.set_state(gst::State::Playing).expect("plays");
+        for (at, flags) in [
+            (0, gst::BufferFlags::empty()),
+            (1, gst::BufferFlags::GAP),
+            (2, gst::BufferFlags::empty()),
+        ] {
+            let mut frame = gst::Buffer::with_size(4).expect("memory");
+            let ours = frame.get_mut().expect("ours");
+            ours.set_flags(flags);
+            ours.set_pts(gst::ClockTime::from_seconds(at));
+            source.push_buffer(frame).expect("taken");
+        }
+        source.end_of_stream().expect("ended");
+        let came = std::iter::from_fn(|| sink.pull_sample().ok());
+        let at: Vec<u64> = came
+            .filter_map(|it| it.buffer()?.pts().map(gst::ClockTime::seconds))
+            .collect();
+        pipeline.set_state(gst::State::Null).expect("stopped");
+        assert_eq!((at, counters.left()), (vec![0, 2], 1));
     }
 }
