@@ -31,6 +31,7 @@ use crate::sound::ducking::Ducking;
 use crate::stage::Stage;
 use crate::stage::canvas::{Canvas, Region};
 use crate::stage::capture::Capture;
+use crate::stage::gl::trial::Trials;
 use crate::stage::output::{Output, PERIOD, hears_touches};
 use crate::sync::clock::{Clock, Skew};
 use crate::sync::{self, Group};
@@ -100,6 +101,7 @@ pub fn run(config: &Config, screen: &ScreenId, how: &How) -> Result<()> {
     let plays = Plays::default();
     let fell = std::env::var(supervisor::FELL).ok();
     let quarantine = Quarantine::open(cache.dir(), fell.as_deref(), runtime::now());
+    let trials = Trials::open(cache.dir(), fell.as_deref());
     let group = Group::default();
     let settings = process::settings(config, screen, how.pair);
     let office = Office {
@@ -140,6 +142,7 @@ pub fn run(config: &Config, screen: &ScreenId, how: &How) -> Result<()> {
         events.clone(),
         how.capture.as_ref(),
         Arc::clone(&clock),
+        trials,
     )?;
     group.set_base(output.base());
     watchdog::start(output.counters())?;

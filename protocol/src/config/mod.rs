@@ -35,7 +35,7 @@ pub use check::parking::{LONGEST_NAME, MOST_BAYS};
 pub use fields::{bytes_of, duration_of};
 pub use letters::{Line, Mail, MailTls, Sms};
 pub use media::{Media, MediaNode, Turn};
-pub use output::{Output, OutputBy, PowerBy};
+pub use output::{GlBy, Output, OutputBy, PowerBy};
 pub use people::{Oidc, OidcGroup, Privacy, Staff};
 pub use player::{Player, Touch, TouchDevice};
 pub use remote::Remote;

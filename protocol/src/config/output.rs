@@ -27,6 +27,9 @@ pub struct Output {
     /// Whether a window fills its display; else it has the layout's size.
     #[serde(default = "yes")]
     pub full_screen: bool,
+    /// Whether a window's pictures are converted and scaled by GL.
+    #[serde(default = "gl")]
+    pub gl: Spanned<GlBy>,
     /// How the display is switched when the layout is off.
     #[serde(default = "power")]
     pub power: Spanned<PowerBy>,
@@ -52,6 +55,19 @@ pub enum OutputBy {
     None,
 }
 
+/// Whether GL takes a picture to its window: there is a way by GL for X11 only.
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub enum GlBy {
+    /// Where there is a GPU.
+    #[default]
+    Auto,
+    /// Also without one: then Mesa's software driver does it.
+    On,
+    /// Never.
+    Off,
+}
+
 /// How a display is switched.
 #[derive(Debug, Clone, Copy, Default, PartialEq, Eq, Deserialize)]
 #[serde(rename_all = "snake_case")]
@@ -71,6 +87,10 @@ fn straight() -> Spanned<u16> {
     Spanned::new(0..0, 0)
 }
 
+fn gl() -> Spanned<GlBy> {
+    Spanned::new(0..0, GlBy::Auto)
+}
+
 fn power() -> Spanned<PowerBy> {
     Spanned::new(0..0, PowerBy::Auto)
 }
@@ -86,6 +106,7 @@ impl Default for Output {
             connector: None,
             rotate: straight(),
             full_screen: true,
+            gl: gl(),
             power: power(),
             cec: None,
         }
@@ -113,6 +134,12 @@ fn check_one(output: &Output, place: &str, checker: &Checker<'_>) -> Result<(), 
         if let Some(message) = fault {
             return checker.fail(Some(connector.span()), &format!("{place}.connector"), message);
         }
+    }
+    if *output.gl.get_ref() == GlBy::On && !matches!(output.by, OutputBy::Auto | OutputBy::X11) {
+        let message =
+            "only X11's windows are drawn by GL, expected by = \"x11\" beside it, or \"auto\" or \"off\" here"
+                .to_owned();
+        return checker.fail(Some(output.gl.span()), &format!("{place}.gl"), message);
     }
     let power = *output.power.get_ref();
     if power == PowerBy::Dpms && matches!(output.by, OutputBy::Wayland | OutputBy::None) {

@@ -78,7 +78,7 @@ impl Quarantine {
     /// so. A disk that can't be written is only told: then all is known for as long as the process lives.
     #[must_use]
     pub fn open(dir: &Path, fell: Option<&str>, now: UnixMillis) -> Self {
-        let boot = fs::read_to_string(BOOT_ID).unwrap_or_default().trim().to_owned();
+        let boot = boot_id();
         let marks: Marks = read(&dir.join(MARKS));
         let mut state = State {
             book: read(&dir.join(BOOK)),
@@ -170,6 +170,12 @@ impl Quarantine {
         drop(state);
         self.0.write();
     }
+}
+
+/// Which start of the machine this is; empty where the system doesn't say.
+#[must_use]
+pub fn boot_id() -> String {
+    fs::read_to_string(BOOT_ID).unwrap_or_default().trim().to_owned()
 }
 
 /// The key of a content's file: its name, which in the cache is its hash.

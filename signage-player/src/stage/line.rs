@@ -1,5 +1,5 @@
-//! One pipeline to one sink: `appsrc ! videoconvertscale ! [size] ! sink`. The stage has one at any time; when a display
-//! comes or goes, another one takes its place.
+//! One pipeline to one sink: `appsrc ! videoconvertscale ! [size] ! sink`, or by GL `appsrc ! glupload ! glcolorconvert ! sink`.
+//! The stage has one at any time; when a display comes or goes, another one takes its place.
 
 use std::sync::Arc;
 use std::sync::atomic::{AtomicU64, Ordering};
@@ -10,6 +10,8 @@ use gstreamer::prelude::*;
 use gstreamer_app as gst_app;
 
 use super::display::choice::Kind;
+use super::gl;
+use super::gl::trial::Trial;
 use super::probe::Seen;
 use super::turn::Turn;
 use super::window;
@@ -34,6 +36,11 @@ impl Counters {
         self.left.load(Ordering::Relaxed)
     }
 
+    /// A frame has.
+    pub(super) fn leave(&self) {
+        self.left.fetch_add(1, Ordering::Relaxed);
+    }
+
     /// Ticks that passed without a frame.
     #[must_use]
     pub fn skipped(&self) -> u64 {
@@ -53,10 +60,20 @@ pub(super) struct Common {
     pub(super) events: Sender,
 }
 
+/// What makes frames fit for a sink.
+#[derive(Debug, Clone)]
+pub(super) enum Way {
+    /// The processor. With a size, in pixels: the one that the sink must be given, with the picture in its middle.
+    Processor(Option<(u32, u32)>),
+    /// GL.
+    Gl(Arc<Trial>),
+}
+
 /// A running pipeline. Dropped, it ends; that may take as long as its sink likes.
 pub(super) struct Line {
     /// Of the display that it goes to; `None`: nowhere.
     pub(super) kind: Option<Kind>,
+    way: Way,
     pipeline: gst::Pipeline,
     source: gst_app::AppSrc,
     sink: gst::Element,
@@ -64,8 +81,7 @@ pub(super) struct Line {
 }
 
 impl Line {
-    /// Starts one. `size`: what the sink must be given, in pixels; `frames`: what it will be sent; `made`: hears the X11
-    /// window that the sink makes.
+    /// Starts one. `frames`: what it will be sent; `made`: hears the X11 window that the sink makes, where it says so.
     ///
     /// # Errors
     /// When GStreamer lacks an element, or the sink doesn't start.
@@ -73,7 +89,7 @@ impl Line {
         common: &Common,
         kind: Option<Kind>,
         sink: gst::Element,
-        size: Option<(u32, u32)>,
+        way: Way,
         frames: &gst::Caps,
         made: impl Fn(u32) + Send + Sync + 'static,
     ) -> Result<Self> {
@@ -85,20 +101,12 @@ impl Line {
             .max_bytes(0)
             .leaky_type(gst_app::AppLeakyType::Downstream)
             .build();
-        let scale = gst::ElementFactory::make("videoconvertscale").build()?;
-        let mut elements = vec![source.clone().upcast(), scale.clone()];
-        if let Some((width, height)) = size {
-            let side = |pixels: u32| i32::try_from(pixels).unwrap_or(i32::MAX);
-            let caps = gst::Caps::builder("video/x-raw")
-                .field("width", side(width))
-                .field("height", side(height))
-                .field("pixel-aspect-ratio", gst::Fraction::new(1, 1));
-            elements.push(
-                gst::ElementFactory::make("capsfilter")
-                    .property("caps", caps.build())
-                    .build()?,
-            );
-        }
+        let between = match &way {
+            Way::Processor(size) => by_processor(*size)?,
+            Way::Gl(_) => gl::elements()?,
+        };
+        let mut elements = vec![source.clone().upcast()];
+        elements.extend(between.iter().cloned());
         elements.push(sink.clone());
         let pipeline = gst::Pipeline::new();
         pipeline.add_many(&elements)?;
@@ -106,7 +114,14 @@ impl Line {
 
         count_frames(&sink, &common.counters)?;
         look_at_frames(&source, &common.seen)?;
-        window::forward(&scale, common.events.clone(), common.turn)?;
+        let window = match &way {
+            Way::Processor(_) => None,
+            Way::Gl(trial) => {
+                gl::spare(between.first().context("no elements")?, trial, &common.counters)?;
+                Some(gl::window_size(&sink))
+            }
+        };
+        window::forward(&between, window, common.events.clone(), common.turn)?;
         let bus = pipeline.bus().context("the pipeline has no bus")?;
         bus.set_sync_handler(move |_, message| {
             if let Some(window) = window_of(message) {
@@ -121,6 +136,7 @@ impl Line {
         pipeline.set_base_time(nanoseconds(tick::nanos(common.base)));
         let line = Self {
             kind,
+            way,
             pipeline,
             source,
             sink,
@@ -141,7 +157,12 @@ impl Line {
             .property("sync", true)
             .property("enable-last-sample", false)
             .build()?;
-        Self::start(common, None, sink, None, frames, |_| {})
+        Self::start(common, None, sink, Way::Processor(None), frames, |_| {})
+    }
+
+    /// Whether GL is in it.
+    pub(super) fn is_by_gl(&self) -> bool {
+        matches!(self.way, Way::Gl(_))
     }
 
     /// Where the frames end.
@@ -149,8 +170,11 @@ impl Line {
         &self.sink
     }
 
-    /// Sends a frame.
-    pub(super) fn push(&self, frame: gst::Buffer) {
+    /// Sends a frame. `standing`: for how many frames the picture has been the same.
+    pub(super) fn push(&self, mut frame: gst::Buffer, standing: u32) {
+        if self.is_by_gl() && gl::is_needless(standing) {
+            frame.make_mut().set_flags(gst::BufferFlags::GAP);
+        }
         // Fails only while the pipeline is being stopped or is in error, which `fault` tells.
         let _ = self.source.push_buffer(frame);
     }
@@ -184,7 +208,25 @@ impl Drop for Line {
     fn drop(&mut self) {
         let _ = self.pipeline.set_state(gst::State::Null);
         self.bus.unset_sync_handler();
+        if let Way::Gl(trial) = &self.way {
+            trial.end();
+        }
     }
+}
+
+/// The elements by which the processor makes frames fit.
+fn by_processor(size: Option<(u32, u32)>) -> Result<Vec<gst::Element>> {
+    let mut elements = vec![gst::ElementFactory::make("videoconvertscale").build()?];
+    if let Some((width, height)) = size {
+        let side = |pixels: u32| i32::try_from(pixels).unwrap_or(i32::MAX);
+        let caps = gst::Caps::builder("video/x-raw")
+            .field("width", side(width))
+            .field("height", side(height))
+            .field("pixel-aspect-ratio", gst::Fraction::new(1, 1));
+        let filter = gst::ElementFactory::make("capsfilter").property("caps", caps.build());
+        elements.push(filter.build()?);
+    }
+    Ok(elements)
 }
 
 pub(super) fn nanoseconds(nanos: i64) -> gst::ClockTime {
@@ -204,7 +246,7 @@ fn count_frames(sink: &gst::Element, counters: &Arc<Counters>) -> Result<()> {
     let counters = Arc::clone(counters);
     let pad = sink.static_pad("sink").context("the sink has no pad")?;
     pad.add_probe(gst::PadProbeType::BUFFER, move |_, _| {
-        counters.left.fetch_add(1, Ordering::Relaxed);
+        counters.leave();
         gst::PadProbeReturn::Ok
     });
     Ok(())
@@ -268,10 +310,18 @@ mod tests {
             .caps(&gst::Caps::builder("video/x-raw").field("format", "BGRx").build())
             .build();
         let sink: gst::Element = display.clone().upcast();
-        let line = Line::start(&common, Some(Kind::Kms), sink, Some((128, 128)), &frames, |_| {}).expect("started");
+        let line = Line::start(
+            &common,
+            Some(Kind::Kms),
+            sink,
+            Way::Processor(Some((128, 128))),
+            &frames,
+            |_| {},
+        )
+        .expect("started");
         let mut frame = gst::Buffer::from_mut_slice(vec![255_u8; 64 * 32 * 4]);
         frame.get_mut().expect("ours").set_pts(gst::ClockTime::ZERO);
-        line.push(frame);
+        line.push(frame, 0);
         let sample = display.pull_sample().expect("a frame");
         assert_eq!(sample.caps().and_then(size_of), Some((128, 128)));
         let map = sample.buffer().expect("pixels").map_readable().expect("read");

@@ -6,6 +6,7 @@
 pub mod canvas;
 pub mod capture;
 pub mod display;
+pub mod gl;
 mod line;
 pub mod output;
 pub mod power;

@@ -18,6 +18,8 @@ use super::canvas::{Canvas, Region};
 use super::capture::{self, Capture};
 use super::display::choice::Kind;
 use super::display::seeker::{self, Displays, News, Word};
+use super::gl::Gl;
+use super::gl::trial::Trials;
 pub use super::line::Counters;
 use super::line::{Common, Line, nanoseconds};
 use super::power::Power;
@@ -55,15 +57,18 @@ pub struct Output {
     displays: Option<Displays>,
     slots: Vec<Slot>,
     shown: Option<usize>,
+    /// For how many frames it has been the same.
+    standing: u32,
     next_tick: u64,
     /// What was told of it last.
     is_dark: bool,
     power: Option<Power>,
-    faults: [Faults; 2],
+    faults: [Faults; 3],
 }
 
 impl Output {
-    /// Starts it, by `clock`. Touches in a window are sent to `events`. `capture`: only where it goes nowhere.
+    /// Starts it, by `clock`. Touches in a window are sent to `events`. `capture`: only where it goes nowhere; `trials`: what is
+    /// known of this screen's GL.
     ///
     /// # Errors
     /// When GStreamer lacks an element. A display that isn't there is no error: it is looked for, and `faults` says so.
@@ -73,6 +78,7 @@ impl Output {
         events: Sender,
         capture: Option<&Capture>,
         clock: Arc<Clock>,
+        trials: Trials,
     ) -> Result<Self> {
         gst::init().context("GStreamer")?;
         let turn = Turn::of_degrees(*wanted.rotate.get_ref());
@@ -86,7 +92,7 @@ impl Output {
             seen: Arc::default(),
             events,
         };
-        let faults = [Faults::default(), Faults::default()];
+        let faults = [Faults::default(), Faults::default(), Faults::default()];
         let line = Line::nowhere(&common, &frames)?;
         if let Some(capture) = capture {
             // The machine's own clock, which all players on it have in common, and nobody steers.
@@ -97,6 +103,7 @@ impl Output {
             displays: None,
             slots: slots(canvas),
             shown: None,
+            standing: 0,
             next_tick: 0,
             is_dark: false,
             power: Power::of(wanted, seeker::kind(wanted.by), faults[1].clone()),
@@ -110,6 +117,7 @@ impl Output {
                 output.common.clone(),
                 output.frames.clone(),
                 output.faults[0].clone(),
+                Gl::new(*wanted.gl.get_ref(), trials, output.faults[2].clone()),
             )?;
             let first = displays.news.recv_timeout(FIRST);
             output.displays = Some(displays);
@@ -245,13 +253,18 @@ impl Output {
             return;
         };
         self.shown = Some(index);
+        self.standing = if current.is_some() {
+            self.standing.saturating_add(1)
+        } else {
+            0
+        };
         // The copy shares the slot's memory and has its own timestamp.
         let mut frame = self.slots[index].buffer.copy();
         if let Some(frame) = frame.get_mut() {
             frame.set_pts(gst::ClockTime::try_from(at).ok());
             frame.set_duration(gst::ClockTime::try_from(PERIOD).ok());
         }
-        self.line.push(frame);
+        self.line.push(frame, self.standing);
     }
 
     /// Goes on with another size.

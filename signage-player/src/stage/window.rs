@@ -8,6 +8,7 @@ use gstreamer as gst;
 use gstreamer::prelude::*;
 use gstreamer_video::NavigationEvent;
 
+use super::gl::WindowSize;
 use super::line::size_at;
 use super::turn::Turn;
 use crate::event::{Event, Sender};
@@ -16,24 +17,32 @@ use crate::touch::{Contact, POINTER, Phase, Spot};
 /// So many fingers in a window are followed.
 const FINGERS: usize = 16;
 
-/// Sends what the pointer and fingers in the window behind `scale` do to `events`. What the stage doesn't take is lost: the
-/// visitor presses again. `turn`: how the display hangs.
+/// Sends what the pointer and fingers do in the window behind `between`, which is what makes frames fit for it, to `events`.
+/// What the stage doesn't take is lost: the visitor presses again. `window`: by GL, its size; `turn`: how the display hangs.
 ///
 /// # Errors
-/// When the element has no pads.
-pub(super) fn forward(scale: &gst::Element, events: Sender, turn: Turn) -> Result<()> {
-    let pad = |name| scale.static_pad(name).context("the scaler has no pads");
-    let (given, shown) = (pad("sink")?.downgrade(), pad("src")?);
+/// When the elements have no pads.
+pub(super) fn forward(between: &[gst::Element], window: Option<WindowSize>, events: Sender, turn: Turn) -> Result<()> {
+    let pad = |element: Option<&gst::Element>, name| {
+        let pad = element.and_then(|element| element.static_pad(name));
+        pad.context("nothing before the sink")
+    };
+    let (given, shown) = (pad(between.first(), "sink")?.downgrade(), pad(between.last(), "src")?);
     // Sinks send from one thread of theirs; the lock is never waited for.
     let fingers = std::sync::Mutex::new(Fingers::default());
     shown.add_probe(gst::PadProbeType::EVENT_UPSTREAM, move |shown, info| {
         if let Some(event) = info.event()
             && let Ok(event) = NavigationEvent::parse(event)
             && let Some(frame) = given.upgrade().and_then(|given| size_at(&given))
-            && let Some(window) = size_at(shown)
+            && let Some(shown) = size_at(shown)
             && let Ok(mut fingers) = fingers.lock()
         {
-            for contact in fingers.take(&event, |at| within(frame, window, at)) {
+            let window = window.as_ref().and_then(|it| *it.lock().ok()?);
+            let place = |at| match window {
+                Some(window) => uncut(frame, window, within(frame, shown, at)),
+                None => within(frame, shown, at),
+            };
+            for contact in fingers.take(&event, place) {
                 let (id, phase, at) = contact;
                 let (x, y) = turn.to_picture(at);
                 let spot = Spot { x, y };
@@ -55,6 +64,15 @@ fn within(frame: (u32, u32), window: (u32, u32), (x, y): (f64, f64)) -> (f64, f6
         (at - (side(window) - length) / 2.0) / length
     };
     (share(x, frame.0, window.0), share(y, frame.1, window.1))
+}
+
+/// The same by GL, whose sink scales, and says places in the picture's own pixels: one on a bar is told as lying on the
+/// picture's edge, where nothing else can be told from it. It lies beside the picture.
+fn uncut(frame: (u32, u32), window: (u32, u32), (x, y): (f64, f64)) -> (f64, f64) {
+    let wide = u64::from(window.0) * u64::from(frame.1);
+    let high = u64::from(window.1) * u64::from(frame.0);
+    let uncut = |at: f64, has_bars: bool| if has_bars && at <= 0.0 { -1.0 } else { at };
+    (uncut(x, wide > high), uncut(y, high > wide))
 }
 
 /// A contact, what it does, and where on the frame, in shares of its sides.
@@ -131,6 +149,11 @@ mod tests {
         assert_eq!(at(0.0, 180.0), (0.0, 0.0));
         assert_eq!(within(frame, (1280, 720), (640.0, 180.0)), (0.5, 0.25));
         assert_eq!(within(frame, frame, (64.0, 36.0)), (0.1, 0.1));
+
+        assert_eq!(uncut(frame, window, (0.0, 0.0)), (0.0, -1.0), "bars above and below");
+        assert_eq!(uncut(frame, (1280, 360), (0.0, 0.0)), (-1.0, 0.0), "bars beside");
+        assert_eq!(uncut(frame, (1280, 720), (0.0, 0.0)), (0.0, 0.0), "none");
+        assert_eq!(uncut(frame, window, (0.25, 0.75)), (0.25, 0.75));
 
         let mut fingers = Fingers::default();
         let mut take = |name, x, y| fingers.take(&pointer(name, x, y), |at| within(frame, window, at));

@@ -33,6 +33,9 @@ const MEMORY: [(&str, &str); 3] = [
     ("MALLOC_TRIM_THRESHOLD_", "131072"),
 ];
 
+/// By what GStreamer's GL makes windows. The picture's are X11's (`stage/gl/`), also where a Wayland compositor is there too.
+const WINDOWS: (&str, &str) = ("GST_GL_WINDOW", "x11");
+
 /// How a process's life went.
 enum Ended {
     Fell(ExitStatus),
@@ -74,12 +77,8 @@ impl Keeper {
 
     async fn live(&self, shutdown: &Shutdown, fell: Option<String>) -> Result<Ended> {
         let mut command = Command::new(program()?);
-        command.envs(
-            MEMORY
-                .iter()
-                .filter(|(variable, _)| std::env::var_os(variable).is_none())
-                .copied(),
-        );
+        let set = MEMORY.into_iter().chain([WINDOWS]);
+        command.envs(set.filter(|(variable, _)| std::env::var_os(variable).is_none()));
         let mut child = command
             .env_remove(FELL)
             .envs(fell.map(|how| (FELL, how)))

@@ -6,7 +6,7 @@ use std::process::{Command, Stdio};
 
 use x11rb::connection::Connection as _;
 use x11rb::protocol::randr::{ConnectionExt as _, MonitorInfo};
-use x11rb::protocol::xproto::{ConnectionExt as _, ImageFormat};
+use x11rb::protocol::xproto::{ClientMessageEvent, ConnectionExt as _, EventMask, ImageFormat};
 use x11rb::rust_connection::RustConnection;
 
 use super::office::{LIMIT, Running, Shot};
@@ -81,6 +81,28 @@ impl Desk {
             .get_image(ImageFormat::Z_PIXMAP, self.root, x, y, 1, 1, u32::MAX);
         let data = image.expect("asked").reply().expect("an image").data;
         [data[2], data[1], data[0]]
+    }
+
+    /// All that it shows: its pixels' blue, green and red, with a byte that says nothing (Z pixmap of depth 24).
+    pub fn picture(&self, (width, height): (u16, u16)) -> Vec<u8> {
+        let image = self
+            .connection
+            .get_image(ImageFormat::Z_PIXMAP, self.root, 0, 0, width, height, u32::MAX);
+        image.expect("asked").reply().expect("an image").data
+    }
+
+    /// Asks the one window on it to close, as a window manager does (ICCCM, WM_DELETE_WINDOW).
+    pub fn close_window(&self) {
+        let atom = |name: &[u8]| {
+            let asked = self.connection.intern_atom(false, name).expect("asked");
+            asked.reply().expect("an atom").atom
+        };
+        let tree = self.connection.query_tree(self.root).expect("asked").reply();
+        let window = *tree.expect("windows").children.last().expect("a window");
+        let words = [atom(b"WM_DELETE_WINDOW"), x11rb::CURRENT_TIME, 0, 0, 0];
+        let wish = ClientMessageEvent::new(32, window, atom(b"WM_PROTOCOLS"), words);
+        let sent = self.connection.send_event(false, window, EventMask::NO_EVENT, wish);
+        sent.expect("asked").check().expect("sent");
     }
 
     /// Makes a part of the server's picture a monitor.

@@ -6,6 +6,7 @@ pub mod live;
 pub mod office;
 pub mod panel;
 pub mod server;
+pub mod shown;
 pub mod wall;
 pub mod whep;
 

@@ -2,6 +2,8 @@
 //! a hole do. It knows its files by their first bytes, [`MAGIC`].
 //!
 //! A program that isn't told of it by `GST_PLUGIN_PATH` knows no such files: nothing for tests is in the player itself.
+//!
+//! It is also a GL driver that ends its process as soon as it is asked for ([`driver`]), for who names it to libglvnd.
 
 use gst::glib;
 use gstreamer as gst;
@@ -124,4 +126,24 @@ mod plugin {
         "https://example.invalid/",
         "2026-11-29"
     );
+}
+
+pub mod driver {
+    //! As a vendor's EGL (libglvnd's interface between libEGL and drivers): a file that names this library goes to
+    //! `__EGL_VENDOR_LIBRARY_FILENAMES`.
+
+    /// The variable with which it never answers instead.
+    pub const HANGS: &str = "MADOGUCHI_BAD_DRIVER_HANGS";
+
+    /// What libEGL calls first in a driver.
+    #[expect(unsafe_code, reason = "libglvnd looks for this name")]
+    #[unsafe(no_mangle)]
+    pub extern "C" fn __egl_Main() {
+        if std::env::var_os(HANGS).is_none() {
+            std::process::abort();
+        }
+        loop {
+            std::thread::park();
+        }
+    }
 }

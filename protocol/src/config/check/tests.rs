@@ -2,7 +2,7 @@
 
 use std::net::IpAddr;
 
-use super::super::{OutputBy, PowerBy};
+use super::super::{GlBy, OutputBy, PowerBy};
 use super::*;
 use crate::ids::ScreenId;
 
@@ -114,6 +114,7 @@ fn a_display_is_one_that_can_be_and_a_touch_panel_hangs_as_its_display_does() {
     ));
     assert_eq!((output.by, *output.rotate.get_ref(), rotate), (OutputBy::Kms, 90, 90));
     assert!(output.full_screen && *output.power.get_ref() == PowerBy::Auto);
+    assert_eq!(*output.gl.get_ref(), GlBy::Auto);
     // Its own table takes the place of the other one, whole; and a panel's own word counts.
     let own = format!(
         "[player.output]\nby = \"kms\"\nrotate = 90\n{screen}output = {{ rotate = 270 }}\ntouch = {{ rotate = 180 }}"
@@ -141,7 +142,10 @@ fn a_display_is_one_that_can_be_and_a_touch_panel_hangs_as_its_display_does() {
         ),
         ("cec = \"/dev/cec1\"", "player.output.cec", "power = \"cec\""),
         ("cec = \"cec1\"\npower = \"cec\"", "player.output.cec", "/dev/cec0"),
-        ("gl = true", "player.output", "unknown field"),
+        ("gl = true", "player.output.gl", "wanted string"),
+        ("gl = \"mesa\"", "player.output.gl", "expected one of `auto`"),
+        ("gl = \"on\"\nby = \"kms\"", "player.output.gl", "by = \"x11\""),
+        ("hdr = true", "player.output", "unknown field"),
     ] {
         let text = with(&format!("[player.output]\n{output}"));
         let said = error(&text);

@@ -25,7 +25,7 @@ use choice::Kind;
 pub struct Opened {
     /// What takes it, opened.
     pub sink: gst::Element,
-    /// The size that it must have there, in pixels; none: any.
+    /// The size that the picture must have there, in pixels; none: any.
     pub size: Option<(u32, u32)>,
     /// By what it is known that the display is still there.
     pub watch: Watch,
@@ -53,6 +53,12 @@ impl Watch {
             Self::Kms(card) => card.look().map(|()| None),
         }
     }
+
+    /// Whether its window is looked for: soon it is there.
+    #[must_use]
+    pub fn is_waiting(&self) -> bool {
+        matches!(self, Self::X11(window) if window.is_waiting())
+    }
 }
 
 /// Opens the display of a kind that the office wants. `picture`: the size of what it will be given, in pixels.
@@ -63,7 +69,7 @@ pub fn open(kind: Kind, wanted: &Output, picture: (u32, u32)) -> Result<Opened> 
     let connector = wanted.connector.as_ref().map(|it| it.get_ref().as_str());
     match kind {
         Kind::Wayland => wayland::open(connector, wanted.full_screen),
-        Kind::X11 => x11::open(connector, wanted.full_screen),
+        Kind::X11 => x11::open(x11::Window::open(connector, wanted.full_screen)?),
         Kind::Kms => kms::open(Path::new(drm::FOLDER), connector, picture),
     }
 }
@@ -75,7 +81,7 @@ pub fn variable(name: &str) -> Option<OsString> {
 }
 
 /// A sink, opened: its display takes it.
-fn ready(name: &str, set: impl FnOnce(&gst::Element) -> Result<()>) -> Result<gst::Element> {
+pub(super) fn ready(name: &str, set: impl FnOnce(&gst::Element) -> Result<()>) -> Result<gst::Element> {
     let sink = gst::ElementFactory::make(name)
         .build()
         .with_context(|| format!("GStreamer has no {name}"))?;

@@ -10,14 +10,17 @@ use gstreamer as gst;
 use protocol::config::{Output, OutputBy, PowerBy};
 
 use super::choice::{Around, Kind, LOOKED_FOR, choose};
-use super::{Opened, Watch, drm, kms, open, variable};
+use super::{Opened, Watch, drm, kms, open, variable, x11};
 use crate::faults::Faults;
-use crate::stage::line::{Common, Line, size_of};
+use crate::stage::gl::Gl;
+use crate::stage::line::{Common, Line, Way, size_of};
 
 /// From one try at a display to the next.
 const RETRY: Duration = Duration::from_secs(1);
 /// How often it is looked whether a display is still there.
 const LOOK_EVERY: Duration = Duration::from_millis(500);
+/// The same while a window is looked for.
+const LOOK_FOR_WINDOW: Duration = Duration::from_millis(20);
 /// How long a line's end is waited for before its display is tried anew.
 const END_LIMIT: Duration = Duration::from_secs(3);
 
@@ -75,6 +78,7 @@ struct Seeker {
     /// Its own end, for the windows of its lines.
     tell: SyncSender<Word>,
     faults: Faults,
+    gl: Gl,
     is_dark: bool,
     state: State,
     has_said: bool,
@@ -93,11 +97,17 @@ pub(in crate::stage) fn kind(by: OutputBy) -> Option<Kind> {
     choose(by, around)
 }
 
-/// Starts looking. What is wrong is in `faults`.
+/// Starts looking. What is wrong is in `faults`, and in those of `gl`.
 ///
 /// # Errors
 /// When there is no thread.
-pub(in crate::stage) fn start(wanted: &Output, common: Common, frames: gst::Caps, faults: Faults) -> Result<Displays> {
+pub(in crate::stage) fn start(
+    wanted: &Output,
+    common: Common,
+    frames: gst::Caps,
+    faults: Faults,
+    gl: Gl,
+) -> Result<Displays> {
     let (news, heard) = sync_channel(NEWS);
     let (tell, words) = sync_channel(WORDS);
     let frames = Arc::new(Mutex::new(frames));
@@ -109,6 +119,7 @@ pub(in crate::stage) fn start(wanted: &Output, common: Common, frames: gst::Caps
         words,
         tell: tell.clone(),
         faults,
+        gl,
         is_dark: false,
         state: State::Looking,
         has_said: false,
@@ -138,6 +149,7 @@ impl Seeker {
             }
             let wait = match self.state {
                 State::Looking => RETRY,
+                State::Shown(ref watch) if watch.is_waiting() => LOOK_FOR_WINDOW,
                 _ => LOOK_EVERY,
             };
             match self.words.recv_timeout(wait) {
@@ -156,7 +168,7 @@ impl Seeker {
         };
         match self.open(kind) {
             Ok((line, watch)) => {
-                tracing::info!(by = kind.name(), "the picture goes to a display");
+                tracing::info!(by = kind.name(), gl = line.is_by_gl(), "the picture goes to a display");
                 self.has_said = true;
                 self.faults.set(Vec::new());
                 self.state = State::Shown(watch);
@@ -178,15 +190,38 @@ impl Seeker {
         self.news.send(News::Nothing).map_err(|_| Gone)
     }
 
-    fn open(&self, kind: Kind) -> Result<(Line, Watch)> {
+    fn open(&mut self, kind: Kind) -> Result<(Line, Watch)> {
         let frames = self.frames.lock().unwrap_or_else(PoisonError::into_inner).clone();
         let picture = size_of(&frames).context("frames without a size")?;
+        if let Some(opened) = self.open_by_gl(kind, &frames)? {
+            return Ok(opened);
+        }
         let Opened { sink, size, watch } = open(kind, &self.wanted, picture)?;
         let tell = self.tell.clone();
         // What isn't heard is looked at again when the window changes.
         let made = move |window| drop(tell.try_send(Word::Made(window)));
-        let line = Line::start(&self.common, Some(kind), sink, size, &frames, made)?;
+        let line = Line::start(&self.common, Some(kind), sink, Way::Processor(size), &frames, made)?;
         Ok((line, watch))
+    }
+
+    /// A display that GL is wanted for, where it does what it should.
+    fn open_by_gl(&mut self, kind: Kind, frames: &gst::Caps) -> Result<Option<(Line, Watch)>> {
+        if kind != Kind::X11 {
+            self.gl.is_wanted(kind, false);
+            return Ok(None);
+        }
+        let connector = self.wanted.connector.as_ref().map(|it| it.get_ref().as_str());
+        let window = x11::Window::open(connector, self.wanted.full_screen)?;
+        if !self.gl.is_wanted(kind, window.is_direct()) {
+            return Ok(None);
+        }
+        match self.gl.start(&self.common, frames) {
+            Ok(line) => Ok(Some((line, Watch::X11(Box::new(window.looked_for()))))),
+            Err(error) => {
+                self.gl.give_up(&format!("{error:#}"));
+                Ok(None)
+            }
+        }
     }
 
     /// Looks whether the display that is shown is still there.
@@ -194,6 +229,7 @@ impl Seeker {
         let State::Shown(watch) = &mut self.state else {
             return Ok(());
         };
+        self.gl.attend();
         match watch.look() {
             Ok(fault) => self.faults.set(fault.into_iter().collect()),
             Err(error) => {
@@ -201,6 +237,13 @@ impl Seeker {
                 self.leave();
                 return self.news.send(News::Leave).map_err(|_| Gone);
             }
+        }
+        if let State::Shown(Watch::X11(window)) = &self.state
+            && window.is_missing()
+        {
+            self.gl.give_up("its window isn't found on the X server");
+            self.leave();
+            return self.news.send(News::Leave).map_err(|_| Gone);
         }
         if self.is_to_be_off() {
             self.leave();
@@ -258,8 +301,12 @@ impl Seeker {
             Watch::Kms(card) if was_told && self.is_dark && card.look().is_ok() => Some(card.clone()),
             _ => None,
         };
+        let is_by_gl = line.is_by_gl();
         end(line, Some(watch));
-        if let Some(card) = kept {
+        if let (true, Some(fault)) = (is_by_gl, &fault) {
+            // Looked for anew at once, without.
+            self.gl.give_up(fault);
+        } else if let Some(card) = kept {
             self.switched(card.switch(true));
             self.state = State::Off(card);
         } else if let Some(fault) = fault {

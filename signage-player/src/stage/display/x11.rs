@@ -4,8 +4,9 @@
 use anyhow::{Context, Result, bail};
 use x11rb::connection::{Connection as _, RequestConnection as _};
 use x11rb::protocol::randr::{ConnectionExt as _, X11_EXTENSION_NAME};
+use x11rb::protocol::res::{ClientIdMask, ClientIdSpec, ConnectionExt as _};
 use x11rb::protocol::xproto::{
-    AtomEnum, ClientMessageEvent, ConfigureWindowAux, ConnectionExt as _, EventMask, StackMode,
+    AtomEnum, ClientMessageEvent, ConfigureWindowAux, ConnectionExt as _, EventMask, MapState, StackMode,
 };
 use x11rb::rust_connection::RustConnection;
 
@@ -13,6 +14,15 @@ use super::{Opened, Watch, ready, variable};
 
 /// The sinks, in the order in which they are tried: an X server without the XVideo extension doesn't take the first.
 const SINKS: [&str; 2] = ["xvimagesink", "ximagesink"];
+
+/// The extensions by which an X server lets programs draw by its GPU: Mesa's, NVIDIA's own.
+const DIRECT: [&str; 2] = ["DRI3", "NV-GLX"];
+
+/// So often a sink's window is looked for: ten seconds, as `seeker` does it.
+const LOOKS: u32 = 500;
+
+/// How deep a window manager puts windows into its own.
+const DEPTH: u32 = 4;
 
 /// `_NET_WM_STATE_ADD` (EWMH).
 const ADD: u32 = 1;
@@ -56,12 +66,28 @@ pub struct Window {
     /// None: it stays as the sink made it.
     fills: bool,
     id: Option<u32>,
+    /// Its sink doesn't say which it is: it is this process's.
+    is_looked_for: bool,
+    /// How often it was looked for.
+    looks: u32,
     /// What it was laid over last.
     over: Option<Monitor>,
 }
 
 impl Window {
-    fn new(connector: Option<&str>, fills: bool) -> Result<Self> {
+    /// Connects to the X server that `DISPLAY` names. A monitor that isn't there yet is told before a window comes up on
+    /// another one.
+    ///
+    /// # Errors
+    /// When the X server, or the monitor, isn't there.
+    pub fn open(connector: Option<&str>, full_screen: bool) -> Result<Self> {
+        let display = name();
+        let window = Self::connect(connector, full_screen).with_context(|| format!("the X server at {display:?}"))?;
+        choose(&window.monitors()?, connector)?;
+        Ok(window)
+    }
+
+    fn connect(connector: Option<&str>, fills: bool) -> Result<Self> {
         let (connection, screen) = RustConnection::connect(None)?;
         let root = connection.setup().roots.get(screen).context("no screen")?.root;
         Ok(Self {
@@ -70,8 +96,77 @@ impl Window {
             connector: connector.map(str::to_owned),
             fills: fills || connector.is_some(),
             id: None,
+            is_looked_for: false,
+            looks: 0,
             over: None,
         })
+    }
+
+    /// Whether the X server lets programs draw by a GPU.
+    #[must_use]
+    pub fn is_direct(&self) -> bool {
+        let has = |name| matches!(self.connection.extension_information(name), Ok(Some(_)));
+        DIRECT.into_iter().any(has)
+    }
+
+    /// The same, of a sink that doesn't say which window it has made.
+    #[must_use]
+    pub fn looked_for(self) -> Self {
+        Self {
+            is_looked_for: true,
+            ..self
+        }
+    }
+
+    /// Whether it is still looked for.
+    #[must_use]
+    pub fn is_waiting(&self) -> bool {
+        self.is_looked_for && self.fills && self.id.is_none()
+    }
+
+    /// Whether it was looked for too often: the X server can't say whose it is, as across containers.
+    #[must_use]
+    pub fn is_missing(&self) -> bool {
+        self.is_waiting() && self.looks >= LOOKS
+    }
+
+    /// The window that this process shows (X-Resource 1.2, QueryClientIds).
+    fn find(&self) -> Result<Option<u32>> {
+        let own = self.connection.setup();
+        let all = ClientIdSpec {
+            client: 0,
+            mask: ClientIdMask::LOCAL_CLIENT_PID,
+        };
+        let ids = self.connection.res_query_client_ids(&[all])?.reply();
+        let ids = ids.context("the X server doesn't say whose windows are whose (X-Resource)")?;
+        let is_ours = |value: &&x11rb::protocol::res::ClientIdValue| {
+            value.value.first() == Some(&std::process::id()) && value.spec.client != own.resource_id_base
+        };
+        let ours: Vec<u32> = ids.ids.iter().filter(is_ours).map(|it| it.spec.client).collect();
+        let mut level = vec![self.root];
+        for _ in 0..DEPTH {
+            let mut next = Vec::new();
+            for window in level {
+                // What has gone meanwhile has no children.
+                let Ok(tree) = self.connection.query_tree(window)?.reply() else {
+                    continue;
+                };
+                next.extend(tree.children);
+            }
+            for window in &next {
+                let is_its = ours.contains(&(window & !own.resource_id_mask));
+                if is_its && self.is_mapped(*window)? {
+                    return Ok(Some(*window));
+                }
+            }
+            level = next;
+        }
+        Ok(None)
+    }
+
+    fn is_mapped(&self, window: u32) -> Result<bool> {
+        let attributes = self.connection.get_window_attributes(window)?.reply();
+        Ok(attributes.is_ok_and(|it| it.map_state != MapState::UNMAPPED))
     }
 
     /// The sink has made its window.
@@ -84,6 +179,10 @@ impl Window {
     /// # Errors
     /// When there is no such monitor, or the X server doesn't answer.
     pub fn look(&mut self) -> Result<()> {
+        if self.is_waiting() {
+            self.looks += 1;
+            self.id = self.find()?;
+        }
         let Some(id) = self.id.filter(|_| self.fills) else {
             return Ok(());
         };
@@ -152,14 +251,14 @@ impl Window {
     }
 }
 
-pub(super) fn open(connector: Option<&str>, full_screen: bool) -> Result<Opened> {
-    let display = variable("DISPLAY").unwrap_or_default();
-    let display = display.to_string_lossy();
-    let window = Window::new(connector, full_screen).with_context(|| format!("the X server at {display:?}"))?;
-    // A display that isn't there yet is told before a window comes up on another one.
-    choose(&window.monitors()?, connector)?;
+/// What `DISPLAY` says.
+fn name() -> String {
+    variable("DISPLAY").unwrap_or_default().to_string_lossy().into_owned()
+}
+
+pub(super) fn open(window: Window) -> Result<Opened> {
     let sink = SINKS.iter().find_map(|name| ready(name, |_| Ok(())).ok());
-    let sink = sink.with_context(|| format!("the X server at {display:?} takes no pictures"))?;
+    let sink = sink.with_context(|| format!("the X server at {:?} takes no pictures", name()))?;
     Ok(Opened {
         sink,
         size: None,
