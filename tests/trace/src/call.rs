@@ -154,7 +154,10 @@ pub fn unix(to: &str) -> Option<Unix<'_>> {
     let kinds = ["UNIX-STREAM:[", "UNIX-SEQPACKET:["];
     let inside = kinds.iter().find_map(|kind| to.strip_prefix(kind))?.strip_suffix(']')?;
     let (ends, path) = match inside.split_once(',') {
-        Some((ends, path)) => (ends, Some(path.trim_start_matches('@').strip_prefix('"')?.strip_suffix('"')?)),
+        Some((ends, path)) => (
+            ends,
+            Some(path.trim_start_matches('@').strip_prefix('"')?.strip_suffix('"')?),
+        ),
         None => (inside, None),
     };
     let own = ends.split("->").next()?.parse().ok()?;
@@ -215,7 +218,10 @@ mod tests {
         assert_eq!(of("\"/run/a\""), Some("/run/a".into()));
         assert_eq!(of("@\"a\""), Some("@a".into()));
         assert_eq!(of("x\"a\""), None);
-        assert_eq!(call("1.5 connect(3<TCP:[7]>, {sa_family=AF_INET}, 20) = 0").unix_address(), None);
+        assert_eq!(
+            call("1.5 connect(3<TCP:[7]>, {sa_family=AF_INET}, 20) = 0").unix_address(),
+            None
+        );
     }
 
     #[test]
