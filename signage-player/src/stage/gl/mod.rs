@@ -72,7 +72,6 @@ fn choose(by: GlBy, kind: Kind, around: &Around) -> Choice {
                 let why = "the X server doesn't let programs draw by it (it has no DRI3)";
                 return Choice::Processor(format!("{}: {why}", gpu.driver));
             }
-            Err(error @ NoGpu::Closed { .. }) => return Choice::Fault(error.to_string()),
             Err(error) => return Choice::Processor(error.to_string()),
         }
     }
@@ -275,15 +274,18 @@ mod tests {
         for kind in [Kind::Wayland, Kind::X11, Kind::Kms] {
             assert_eq!(of(GlBy::Off, kind, &here), "processor");
         }
-        let closed = Around {
-            gpu: Err(NoGpu::Closed {
-                node: "renderD128".into(),
-                driver: "i915".into(),
-                why: "no".into(),
-            }),
+        let off = Around {
+            off: Some("it fell".into()),
             ..here
         };
-        assert_eq!(of(GlBy::Auto, Kind::X11, &closed), "fault", "somebody can mend that");
+        for (by, choice) in [(GlBy::Auto, "fault"), (GlBy::On, "fault"), (GlBy::Off, "processor")] {
+            assert_eq!(of(by, Kind::X11, &off), choice);
+        }
+        let gone = Around {
+            off: off.off,
+            ..around(false, true)
+        };
+        assert_eq!(of(GlBy::Auto, Kind::X11, &gone), "processor", "nobody wants it there");
     }
 
     #[test]
