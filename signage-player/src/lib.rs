@@ -27,6 +27,7 @@ pub mod live;
 pub mod place;
 pub mod player;
 pub mod quarantine;
+mod rtsp;
 pub mod scene;
 pub mod schedule;
 pub mod sound;

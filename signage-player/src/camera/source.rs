@@ -11,6 +11,7 @@ use gstreamer_video as gst_video;
 use protocol::config::{ScreenCamera, is_film};
 
 use super::pace::Pace;
+use crate::rtsp::over_tcp;
 
 /// How pictures lie: what cameras' readers work with.
 pub(super) const FORMAT: Format = Format::Bgr;
@@ -22,10 +23,8 @@ pub(super) type Frame = gst_video::VideoFrame<gst_video::video_frame::Readable>;
 const STALL: Duration = Duration::from_secs(5);
 /// and one that has just been opened, after so long.
 const FIRST: Duration = Duration::from_secs(15);
-/// What a network's camera sends is put in order for so long.
-const LATENCY_MS: u32 = 200;
-/// A network's camera must answer within this time, in microseconds.
-const ANSWER_US: u64 = 8_000_000;
+/// A network's camera must answer within this time.
+const ANSWER_LIMIT: Duration = Duration::from_secs(8);
 /// Of a device's modes those up to this size are taken, or up to what is wanted where that is larger.
 const MODE: (u32, u32) = (1280, 720);
 
@@ -224,16 +223,7 @@ fn by_uri(pipeline: &gst::Pipeline, source: &str, is_film: bool) -> Result<gst::
     };
     let decode = make("uridecodebin")?;
     decode.set_property("uri", uri);
-    decode.connect("source-setup", false, |values| {
-        let source = values.get(1)?.get::<gst::Element>().ok()?;
-        if source.has_property("protocols") {
-            // One connection through every wall, and no picture that lacks what a datagram carried.
-            source.set_property_from_str("protocols", "tcp");
-            source.set_property("latency", LATENCY_MS);
-            source.set_property("tcp-timeout", ANSWER_US);
-        }
-        None
-    });
+    over_tcp(&decode, ANSWER_LIMIT);
     pipeline.add(&decode).map_err(|error| error.to_string())?;
     Ok(decode)
 }

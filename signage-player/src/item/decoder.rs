@@ -15,6 +15,7 @@ use super::{Fault, Frame, PREPARE_LIMIT};
 use crate::live::whep::Session;
 use crate::quarantine::Mark;
 use crate::quarantine::book::Phase;
+use crate::rtsp::over_tcp;
 use crate::sound::Sound;
 
 /// Decoded frames that wait to be shown. When full, the decoder waits.
@@ -26,11 +27,8 @@ const MAX_SIDE: i32 = 8192;
 /// The same of a video, whose every frame must be decoded in time.
 const MAX_VIDEO_SIDE: i32 = 4096;
 
-/// How much a live picture is held back so that its packets come in order, in milliseconds.
-const LATENCY_MS: u32 = 200;
-
-/// How long a live picture's server may be silent, in microseconds.
-const LIVE_TIMEOUT_US: u64 = 5_000_000;
+/// How long a live picture's server may be silent.
+const LIVE_LIMIT: Duration = Duration::from_secs(5);
 
 /// The element that makes it quieter.
 const VOLUME: &str = "loudness";
@@ -97,16 +95,7 @@ impl Decoder {
     pub fn open_live(url: &str, zone: (u32, u32)) -> Result<Self, Fault> {
         let decode = make("uridecodebin", Sound::None)?;
         decode.set_property("uri", url);
-        decode.connect("source-setup", false, |values| {
-            let source = values.get(1)?.get::<gst::Element>().ok()?;
-            if source.has_property("protocols") {
-                // One connection through every wall, and no picture that lacks what a datagram carried.
-                source.set_property_from_str("protocols", "tcp");
-                source.set_property("latency", LATENCY_MS);
-                source.set_property("tcp-timeout", LIVE_TIMEOUT_US);
-            }
-            None
-        });
+        over_tcp(&decode, LIVE_LIMIT);
         let pipeline = gst::Pipeline::new();
         pipeline.add(&decode).map_err(|error| error.to_string())?;
         let decoder = Self::run(&pipeline, &decode, zone, Frames::Newest, None)?;
