@@ -14,6 +14,7 @@ use protocol::congestion::{AreaState, CameraReport, CameraStatus, Level};
 use protocol::ids::{CameraId, ScreenId};
 use protocol::setup::{Answer, Ask};
 use test_camera::{Painter, View};
+use test_trace::Budget;
 use tokio::io::{AsyncBufReadExt as _, AsyncWriteExt as _, BufReader};
 use tokio::net::UnixStream;
 
@@ -186,7 +187,8 @@ async fn a_player_that_gives_nothing_is_left_and_what_it_says_is_in_the_log() {
 
 #[tokio::test]
 async fn it_is_set_up_in_the_browser_as_other_cameras_are() {
-    let office = office().await;
+    let mut office = office().await;
+    office.allow_answers(Budget::once(16_000), Some([64, 48]));
     let _player = Player::start(&office);
     office.wait_for("one person", counts(1)).await;
     let camera = CameraId::new("north").expect("valid");
