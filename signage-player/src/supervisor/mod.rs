@@ -1,6 +1,6 @@
 //! The screen's first process: it starts the picture's process, the agent's and, where the screen has a camera, the
-//! camera's, starts again what falls or hangs, and tells systemd that the picture lives. It opens no file, no network and no picture: there is little in it that
-//! could fall.
+//! camera's, starts again what falls or hangs, and tells systemd that the picture lives. It opens no file, no network and no
+//! picture: there is little in it that could fall.
 //!
 //! Invariant: none of them outlives this one, and none runs twice.
 
