@@ -4,7 +4,7 @@
 
 mod common;
 
-use common::booking::{after, bookings, desk, links, number_in, take};
+use common::booking::{after, bookings, desk, number_in, take};
 use common::browser::{Browser, csrf_of};
 use common::office::{Office, office_id, trail};
 use std::time::Duration;
@@ -82,12 +82,7 @@ async fn web_and_telephone_share_what_there_is() {
     let second = resident.form(&time).await;
     let refused = second.send(&mut resident, &[("name", "太郎")]).await;
     assert_eq!(refused.status(), 409, "the web's share is one of two");
-    let (_, days) = resident.text("/book/sodan/days").await;
-    let day = links(&days, "/book/sodan/times")[2]
-        .split_once("day=")
-        .unwrap()
-        .1
-        .to_owned();
+    let day = resident.third_day("sodan").await;
     let found = desk(&mut staff, &format!("booking=sodan&day={day}")).await;
     assert!(found.times.contains(&form.at), "the other is the telephone's");
     assert_eq!(take(&mut staff, &found, "sodan", &form.at, "次郎").await.status(), 200);
@@ -113,12 +108,7 @@ async fn the_days_list_shows_and_does_what_staff_need() {
             &[("name", "予約 花子"), ("telephone", "090-1234-5678"), ("q-age", "三歳")],
         )
         .await;
-    let (_, days) = resident.text("/book/sodan/days").await;
-    let day = links(&days, "/book/sodan/times")[2]
-        .split_once("day=")
-        .unwrap()
-        .1
-        .to_owned();
+    let day = resident.third_day("sodan").await;
     let today = format!("/staff/today?day={day}");
     let (_, list) = staff.text(&today).await;
     for words in [
@@ -218,11 +208,11 @@ async fn is_told_booked(staff: &mut Browser, response: reqwest::Response) -> boo
 async fn what_the_desk_is_told_is_so_also_where_redis_dies_in_the_middle() {
     let mut office = office().await;
     let mut staff = office.staff("hanako").await;
+    let day = office.browser().third_day("madoguchi").await;
     let mut sending = Vec::new();
     for n in 0..12 {
-        let found = desk(&mut staff, "booking=madoguchi").await;
-        // The latest, which are there at any hour.
-        let at = found.times[found.times.len() - 12 + n].clone();
+        let found = desk(&mut staff, &format!("booking=madoguchi&day={day}")).await;
+        let at = found.times[n].clone();
         let mut own = staff.clone();
         sending.push(tokio::spawn(async move {
             tokio::time::sleep(Duration::from_millis(3) * n as u32).await;

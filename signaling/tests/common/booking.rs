@@ -79,12 +79,18 @@ impl Form {
 }
 
 impl Browser {
-    /// Goes from the list of days to the form of the first free time from the third day on.
-    pub async fn choose(&mut self, service: &str) -> Form {
+    /// The third day on offer, which has all its times at any hour: late in the evening today has hardly any left.
+    pub async fn third_day(&mut self, service: &str) -> String {
         let (status, days) = self.text(&format!("/book/{service}/days")).await;
         assert_eq!(status, 200);
-        let day = links(&days, &format!("/book/{service}/times"))[2].clone();
-        let (_, times) = self.text(&day).await;
+        let link = &links(&days, &format!("/book/{service}/times"))[2];
+        link.split_once("day=").unwrap().1.to_owned()
+    }
+
+    /// Goes from the list of days to the form of the third day's first free time.
+    pub async fn choose(&mut self, service: &str) -> Form {
+        let day = self.third_day(service).await;
+        let (_, times) = self.text(&format!("/book/{service}/times?day={day}")).await;
         let time = links(&times, &format!("/book/{service}/details"))[0].clone();
         self.form(&time).await
     }
