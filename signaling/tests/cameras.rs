@@ -411,6 +411,13 @@ async fn a_doors_count_is_set_right_when_the_worker_takes_it_and_never_later() {
     assert!(page.contains("返事がなく"), "{page}");
     let left = store::corrections::take(&office.store.live, &office_id(), &hall).await;
     assert_eq!(left.unwrap(), None, "nobody takes it when it isn't true any more");
+    let lost = serde_json::from_value(json!({ "frames_counted": 9, "is_alive": false, "status": "lost", "losses": 1 }));
+    let door = CameraId::new("door").unwrap();
+    let reported = store::cameras::report(&office.store.live, &office_id(), &door, &lost.unwrap()).await;
+    reported.unwrap();
+    let (status, _, page) = correct(&mut admin, "hall", "12").await;
+    assert_eq!(status, 400);
+    assert!(page.contains("入口のカメラが今は数えられない"), "{page}");
     assert!(trail(&office, "hall").await.is_empty());
 
     let (live, area) = (office.store.live.clone(), hall.clone());

@@ -123,6 +123,7 @@ impl Publisher {
     /// Publishes until `readings` ends, and then the last word once more.
     pub async fn run(mut self, mut readings: watch::Receiver<Readings>) {
         let mut due = Due::default();
+        let mut is_word_left = false;
         let mut tick = tokio::time::interval(TICK);
         tick.set_missed_tick_behavior(tokio::time::MissedTickBehavior::Delay);
         loop {
@@ -130,12 +131,19 @@ impl Publisher {
                 changed = readings.changed() => changed.is_ok(),
                 _ = tick.tick() => true,
                 () = self.word.notified() => {
-                    self.hear().await;
+                    is_word_left = true;
                     true
                 }
             };
-            let now = runtime::now();
-            let news = self.state.news(&readings.borrow_and_update(), now);
+            let mut now = runtime::now();
+            let mut news = self.state.news(&readings.borrow_and_update(), now);
+            // Left where it lies while it wouldn't hold: who left it withdraws it soon, and knows then that it wasn't taken.
+            if is_word_left && self.state.holds_words() {
+                is_word_left = false;
+                self.hear().await;
+                now = runtime::now();
+                news = self.state.news(&readings.borrow_and_update(), now);
+            }
             if !is_open {
                 let _ = tokio::time::timeout(LAST_WORD, self.tell(&mut due, news)).await;
                 return;

@@ -397,6 +397,31 @@ async fn what_staff_say_of_a_doors_area_holds_at_once_and_is_taken_once() {
 }
 
 #[tokio::test]
+async fn a_word_waits_until_the_door_is_watched() {
+    let mut office = Office::with(&format!("{}{DOOR}", TEXT.replace("SOURCE", "film.avi"))).await;
+    office.start_vision();
+    office
+        .wait_for_report("there is no film", |report| !report.is_alive)
+        .await;
+    let (live, id) = (&office.store.live, &office.config.office.id);
+    let square = AreaId::new("square").expect("valid");
+    corrections::leave(live, id, &square, 5).await.expect("left");
+    // Longer than a worker that takes it needs.
+    tokio::time::sleep(Duration::from_secs(1)).await;
+    assert!(corrections::withdraw(live, id, &square).await.expect("asked"), "it lies there");
+    film(&office.dir.path().join("film.avi"), 60);
+    let end = Instant::now() + Duration::from_secs(90);
+    // What is left again and again, as by somebody who tries again, is taken as soon as it holds.
+    corrections::leave(live, id, &square, 7).await.expect("left");
+    while corrections::is_waiting(live, id, &square).await.expect("asked") {
+        assert!(Instant::now() < end, "{}", office.log());
+        corrections::leave(live, id, &square, 7).await.expect("left");
+        look_again().await;
+    }
+    office.wait_for("what was said", |state| state.count == Some(7)).await;
+}
+
+#[tokio::test]
 async fn a_set_up_is_tried_on_a_film_of_the_folder_only() {
     let vision = "[vision]\nfilms = \"films\"\n";
     let mut office = Office::with(&format!("{}{vision}", TEXT.replace("SOURCE", "film.avi"))).await;

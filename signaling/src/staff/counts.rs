@@ -89,6 +89,19 @@ fn has_doors(app: &App, area: &AreaId) -> bool {
     cameras_of(app, area).any(is_door)
 }
 
+/// Whether all of an area's doors are watched, by their cameras' last words. The camera worker takes no word on who is there while
+/// one isn't.
+async fn are_doors_watched(app: &App, area: &AreaId) -> Result<bool, Refusal> {
+    for door in cameras_of(app, area).filter(|camera| is_door(camera)) {
+        let report = store::cameras::last_report(&app.store.live, &app.config.office.id, &door.id).await?;
+        // No report: no camera worker, rather than a camera that can't tell.
+        if report.is_some_and(|report| !report.is_alive) {
+            return Ok(false);
+        }
+    }
+    Ok(true)
+}
+
 /// What a camera says beside the area's count.
 fn facts(lang: Lang, camera: &Camera, report: &CameraReport) -> Vec<(&'static str, String)> {
     let texts = lang.catalogue();
@@ -224,7 +237,12 @@ async fn correct(
         return shown(&visitor, &staff, None, Some("counts.error.number")).await;
     };
     if !is_taken(app, area, people).await? {
-        return shown(&visitor, &staff, None, Some("counts.error.silent")).await;
+        let why = if are_doors_watched(app, &id).await? {
+            "counts.error.silent"
+        } else {
+            "counts.error.blind"
+        };
+        return shown(&visitor, &staff, None, Some(why)).await;
     }
     let who = Who::Staff(staff.account.id.clone());
     crate::audit::write(app, Event::new(who, What::AreaCorrected, &id).with(people)).await;

@@ -32,6 +32,8 @@ pub struct AreaWatch {
     crossed: BTreeMap<CameraId, Crossings>,
     /// `None`: it has no doors that are watched.
     doors: Option<Doors>,
+    /// Whether each door's camera could tell at the last look.
+    are_doors_watched: bool,
     /// A door wasn't watched for a while.
     is_adrift: bool,
     emptied_on: Option<Date>,
@@ -60,6 +62,7 @@ impl AreaWatch {
             queues: BTreeMap::new(),
             crossed: BTreeMap::new(),
             doors: has_doors.then(Doors::new),
+            are_doors_watched: false,
             // Who is inside when the program starts nobody has counted; at night nobody is.
             is_adrift: true,
             emptied_on: None,
@@ -67,13 +70,19 @@ impl AreaWatch {
         }
     }
 
-    /// Somebody who is there says how many there are. Returns whether that is of use: the area is counted at doors.
+    /// Whether somebody's word on how many people are there would hold now: all doors are watched. While one isn't, who passes
+    /// it makes the word untrue, and nobody notices.
+    #[must_use]
+    pub const fn holds_words(&self) -> bool {
+        self.doors.is_some() && self.are_doors_watched
+    }
+
+    /// Somebody who is there says how many there are. Returns whether that is of use ([`Self::holds_words`]).
     pub fn correct(&mut self, people: u32, now: UnixMillis) -> bool {
-        let Some(doors) = &mut self.doors else {
+        let Some(doors) = self.doors.as_mut().filter(|_| self.are_doors_watched) else {
             return false;
         };
         doors.take(Event::Told(people), now);
-        // A door that isn't watched right now makes it unknown again at once.
         self.is_adrift = false;
         true
     }
@@ -121,7 +130,7 @@ impl AreaWatch {
             })
             .collect();
         let seen = join(&self.area.join, &words);
-        let are_doors_watched = (self.cameras.iter())
+        self.are_doors_watched = (self.cameras.iter())
             .filter(|(_, role)| *role == CameraRole::Entrance)
             .all(|(camera, _)| fresh(camera).is_some_and(|reading| reading.count.is_some()));
         for (camera, role, crossed) in &crossed {
@@ -143,12 +152,12 @@ impl AreaWatch {
                     doors.take(Event::Crossed { came_in, went_out }, now);
                 }
                 doors.take(Event::Hall(seen), now);
-                self.is_adrift |= !are_doors_watched;
+                self.is_adrift |= !self.are_doors_watched;
                 if is_closing {
                     doors.take(Event::Closed, now);
                 }
                 if is_closing || seen == Some(doors.inside()) {
-                    self.is_adrift = !are_doors_watched;
+                    self.is_adrift = !self.are_doors_watched;
                 }
                 (!self.is_adrift).then_some(doors.inside())
             }
@@ -317,9 +326,12 @@ mod tests {
         assert!(watch.correct(7, at(1)));
         let news = say(&mut watch, Some(0), [3, 0], 2);
         assert_eq!((news.count, news.cameras[0].1.corrections), (Some(8), Some(5)));
+        assert!(watch.holds_words());
         assert_eq!(say(&mut watch, None, [3, 0], 3).count, None);
-        watch.correct(7, at(4));
-        assert_eq!(say(&mut watch, None, [3, 0], 5).count, None, "nobody watches the door");
+        assert!(!watch.holds_words() && !watch.correct(7, at(4)), "nobody watches the door");
+        assert_eq!(say(&mut watch, Some(0), [3, 0], 5).count, None);
+        assert!(watch.correct(6, at(6)), "it is watched again");
+        assert_eq!(say(&mut watch, Some(0), [3, 1], 7).count, Some(5));
         let mut hall = super::tests::watch(Join::Max, &[("hall", CameraRole::Area)]);
         assert!(!hall.correct(7, at(0)), "a hall's camera counts by itself");
     }
