@@ -408,7 +408,10 @@ async fn a_word_waits_until_the_door_is_watched() {
     corrections::leave(live, id, &square, 5).await.expect("left");
     // Longer than a worker that takes it needs.
     tokio::time::sleep(Duration::from_secs(1)).await;
-    assert!(corrections::withdraw(live, id, &square).await.expect("asked"), "it lies there");
+    assert!(
+        corrections::withdraw(live, id, &square).await.expect("asked"),
+        "it lies there"
+    );
     film(&office.dir.path().join("film.avi"), 60);
     let end = Instant::now() + Duration::from_secs(90);
     // What is left again and again, as by somebody who tries again, is taken as soon as it holds.

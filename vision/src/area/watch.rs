@@ -328,7 +328,10 @@ mod tests {
         assert_eq!((news.count, news.cameras[0].1.corrections), (Some(8), Some(5)));
         assert!(watch.holds_words());
         assert_eq!(say(&mut watch, None, [3, 0], 3).count, None);
-        assert!(!watch.holds_words() && !watch.correct(7, at(4)), "nobody watches the door");
+        assert!(
+            !watch.holds_words() && !watch.correct(7, at(4)),
+            "nobody watches the door"
+        );
         assert_eq!(say(&mut watch, Some(0), [3, 0], 5).count, None);
         assert!(watch.correct(6, at(6)), "it is watched again");
         assert_eq!(say(&mut watch, Some(0), [3, 1], 7).count, Some(5));
