@@ -18,6 +18,7 @@ use crate::area::join::Shared;
 use crate::camera::Frame;
 use crate::camera::capture::{Beat, Pace};
 use crate::cpu::cpu_time;
+use crate::detect::Sight;
 use crate::detect::choose::detector_for;
 use crate::duties::scene_of;
 use crate::line::{Crossings, Gate, Line};
@@ -25,6 +26,7 @@ use crate::occupancy::Occupancy;
 use crate::score::mot::{Boxes, Row};
 use crate::score::{self, Following};
 use crate::truth::{Score, Scorer, Truth};
+use crate::view::{View, Viewer};
 
 /// Reads a `[[camera]]` table from a TOML file: an office's, or one that has only cameras. `id`: which one;
 /// none: the first. What it leaves to other cameras goes where the file says that its area's count isn't their sum: it is left
@@ -88,7 +90,7 @@ pub struct Task<'a> {
 /// What was counted, and at what cost.
 #[derive(Debug, Clone, PartialEq, Serialize)]
 pub struct Outcome {
-    /// The count after each frame looked at, `(frame from 1, count)`.
+    /// The count after each frame looked at, `(frame from 1, count)`; none where a worker would say that it can't tell.
     pub counts: Vec<(u64, Option<u32>)>,
     /// Against the truth, where there is one.
     pub score: Option<Score>,
@@ -134,6 +136,7 @@ pub fn count_film(task: &Task<'_>) -> Result<Outcome> {
     let shared = Shared::of(camera).with_context(named)?;
     let mut occupancy = Occupancy::new(scene.area.clone(), camera.median_of);
     let mut detector = detector_for(camera, scene).with_context(named)?;
+    let mut viewer = Viewer::default();
     let mut scorer = Scorer::default();
     let mut gates: Vec<Gate> = Vec::new();
     let (mut counts, mut told) = (Vec::new(), Boxes::default());
@@ -146,9 +149,20 @@ pub fn count_film(task: &Task<'_>) -> Result<Outcome> {
             let lines = task.lines.iter();
             gates.extend(lines.map(|line| Gate::new(line.by_heights(heights, height))));
         }
-        let mut sight = detector.detect(&picture)?;
-        shared.leave_out(&mut sight);
-        let count = occupancy.see(&sight, at);
+        // As a worker does: what it wouldn't look at isn't looked at here.
+        let view = viewer.judge(&picture)?;
+        let count = match view {
+            View::Clear => {
+                let mut sight = detector.detect(&picture)?;
+                shared.leave_out(&mut sight);
+                occupancy.see(&sight, at)
+            }
+            View::Jump => occupancy.see(&Sight::Settling, at),
+            View::Dark | View::Covered | View::Turned => {
+                occupancy.forget();
+                None
+            }
+        };
         counts.push((frame, count));
         if !task.frames.contains(&frame) {
             continue;
@@ -156,7 +170,7 @@ pub fn count_film(task: &Task<'_>) -> Result<Outcome> {
         if let Some(people) = &people {
             scorer.add(count, people.people(frame));
         }
-        for track in detector.tracks() {
+        for track in detector.tracks().iter().filter(|_| view == View::Clear) {
             let feet = track.place.foot();
             // Who is only believed to go on hasn't crossed anything.
             for gate in gates.iter_mut().filter(|_| track.is_seen) {

@@ -2,6 +2,9 @@
 
 use std::path::{Path, PathBuf};
 
+use opencv::core::{Mat, MatTraitConst as _};
+use opencv::prelude::{VideoCaptureTrait as _, VideoWriterTrait as _};
+use opencv::videoio::{self, VideoCapture, VideoWriter};
 use protocol::config::Effort;
 use vision::count::{Task, count_film, crossings, read_camera};
 use vision::line::{Crossings, Line};
@@ -128,6 +131,39 @@ fn real_models_count_a_short_piece_of_the_film_well_enough() {
         assert!(following.mota >= mota, "{name} {effort:?}: {following:?}");
         assert_eq!(score.unknown, 0);
     }
+}
+
+#[test]
+fn where_a_worker_could_not_tell_a_counted_film_does_not_either() {
+    let Some(film) = film() else { return };
+    let dir = tempfile::tempdir().expect("a folder");
+    let dusk = dir.path().join("dusk.avi");
+    let mut from = VideoCapture::from_file(film.to_str().expect("UTF-8"), videoio::CAP_FFMPEG).expect("opened");
+    let code = VideoWriter::fourcc('M', 'J', 'P', 'G').expect("code");
+    let (mut picture, mut writer) = (Mat::default(), None);
+    for frame in 1..=160 {
+        assert!(from.read(&mut picture).expect("read"), "the film is long enough");
+        let mut lit = Mat::default();
+        let light = if frame > 120 { 0.06 } else { 1.0 };
+        picture.convert_to(&mut lit, -1, light, 0.0).expect("lit");
+        let writer = writer.get_or_insert_with(|| {
+            let size = lit.size().expect("size");
+            VideoWriter::new(dusk.to_str().expect("UTF-8"), code, 7.0, size, true).expect("opened")
+        });
+        writer.write(&lit).expect("written");
+    }
+    drop(writer);
+    let task = Task {
+        film: &dusk,
+        camera: &read_camera(&here().join("tests/vtest.toml"), None).expect("the camera's table"),
+        truth: None,
+        frames: 1..=160,
+        at_pace: false,
+        lines: &[],
+    };
+    let counts = count_film(&task).expect("counted").counts;
+    assert!(counts[60..120].iter().all(|(_, count)| count.is_some()), "{counts:?}");
+    assert!(counts[121..].iter().all(|(_, count)| count.is_none()), "{counts:?}");
 }
 
 #[test]

@@ -221,6 +221,73 @@ fn furniture_that_is_moved_is_no_turn() {
     assert!(all(&views, View::Clear), "{views:?}");
 }
 
+/// Somebody in front of the camera: a textured ellipse from the lower edge, so wide and so high (shares of the picture).
+fn somebody(picture: &mut Mat, middle: f64, width: f64, height: f64, clothes: &mut Random) {
+    let size = picture.size().expect("size");
+    let (w, h) = (f64::from(size.width), f64::from(size.height));
+    let round = |value: f64| value.round() as i32;
+    let middle = Point::new(round(w * middle), round(h * (1.0 - height / 2.0)));
+    for ring in 0..6 {
+        let share = 1.0 - f64::from(ring) / 7.0;
+        let axes = Size::new(round(w * width / 2.0 * share), round(h * height / 2.0 * share));
+        let grey = Scalar::all(30.0 + clothes.below(190) as f64);
+        imgproc::ellipse(
+            picture,
+            middle,
+            axes,
+            0.0,
+            0.0,
+            360.0,
+            grey,
+            imgproc::FILLED,
+            imgproc::LINE_8,
+            0,
+        )
+        .expect("drawn");
+    }
+}
+
+#[test]
+fn whoever_stands_close_to_the_camera_does_not_turn_it() {
+    for seed in 0..6 {
+        for (width, height) in [(0.3, 0.8), (0.5, 1.0), (0.7, 1.0)] {
+            let (mut camera, mut room) = (Camera::new(), Room::new(seed));
+            camera.show(60, || room.picture(1.0));
+            let views = camera.show(150, || {
+                let mut picture = room.picture(1.0);
+                somebody(&mut picture, 0.45, width, height, &mut Random::new(seed + 7));
+                picture
+            });
+            assert!(all(&views, View::Clear), "room {seed}, {width}x{height}: {views:?}");
+            let left = camera.show(30, || room.picture(1.0));
+            assert!(all(&left, View::Clear), "room {seed}, {width}x{height}, left: {left:?}");
+        }
+    }
+}
+
+#[test]
+fn a_hall_that_fills_up_is_not_turned_and_one_that_is_turned_when_full_is() {
+    let Some(mut film) = film() else { return };
+    let mut camera = Camera::new();
+    camera.show(60, || next(&mut film));
+    let mut places = Random::new(3);
+    let mut people = Vec::new();
+    let crowded = |picture: &Mat, people: &[(f64, u64)]| {
+        let mut picture = picture.clone();
+        for (middle, clothes) in people {
+            somebody(&mut picture, *middle, 0.14, 0.6, &mut Random::new(*clothes));
+        }
+        picture
+    };
+    for person in 0..14 {
+        people.push((0.05 + 0.9 * places.below(1000) as f64 / 1000.0, person));
+        let views = camera.show(25, || crowded(&next(&mut film), &people));
+        assert!(all(&views, View::Clear), "{} people: {views:?}", people.len());
+    }
+    let views = camera.show(60, || moved(&crowded(&next(&mut film), &people), 0.25, 0.0));
+    assert!(all(&views[25..], View::Turned), "{views:?}");
+}
+
 #[test]
 fn a_street_scene_is_clear_from_its_first_picture_to_its_last() {
     let Some(mut film) = film() else { return };

@@ -63,7 +63,7 @@ export function sizeOf(file: string): [number, number] {
 
 const pictures = (folder: string) => (existsSync(folder) ? readdirSync(folder).toSorted().map((name) => join(folder, name)) : []);
 
-/** Looks at the second sequence, which nothing was fitted to, and at the empty lot; without a model, and with `yolox`. */
+/** Looks at the second sequence, to which nothing was fitted, though it was looked at while rules were chosen, and at the empty lot; without a model, and with `yolox`. */
 export function measureLots(vision: string, folder: string, work: string, yolox: string | undefined): Figures | undefined {
   const truths = pictures(join(folder, "sequence2/bounding_boxes"));
   const first = truths[0];
