@@ -31,7 +31,7 @@ export async function measureSixCameras(bin: string, work: string, models: Model
     const url = await firstLine(camera);
     camera.stdin.write(`rate ${PER_SECOND}\nsize ${WIDTH}x${HEIGHT}\npeople 3\n`);
     const config = join(work, "six.toml");
-    writeFileSync(config, office(url, port, models));
+    writeFileSync(config, office(port, models, (perSecond) => `source = "${url}"\nframes_per_second = ${perSecond.toFixed(1)}\n`));
     const vision = spawn(join(bin, "vision"), ["--config", config], { stdio: ["ignore", "ignore", "inherit"] });
     ended.push(end(vision));
     const ask = (...words: string[]) => execFileSync("redis-cli", ["-p", String(port), ...words], { encoding: "utf8" }).trim().split("\n");
@@ -53,10 +53,7 @@ export async function measureSixCameras(bin: string, work: string, models: Model
     const ages = ask("KEYS", "*:observations").flatMap((key) => agesOf(ask("XRANGE", key, String(begun.wall), "+")));
     const lost = ask("KEYS", "mg:*camera*").filter((key) => !/"status":"seeing"/.test(ask("GET", key).join("")));
     if (lost.length > 0) say(`not seeing at the end: ${lost.join(", ")}`);
-    // The first and the last fifth: a sample alone says little.
-    const fifth = Math.max(1, Math.floor(memory.length / 5));
-    const mean = (values: number[]) => values.reduce((sum, value) => sum + value, 0) / values.length;
-    const [before, after] = [mean(memory.slice(0, fifth)), mean(memory.slice(-fifth))];
+    const [before, after] = firstAndLast(memory);
     return {
       cores: round(cores, 3),
       frame_to_redis_ms: { p50: percentile(ages, 0.5), p95: percentile(ages, 0.95), p99: percentile(ages, 0.99), max: Math.max(...ages) },
@@ -73,11 +70,14 @@ export async function measureSixCameras(bin: string, work: string, models: Model
   }
 }
 
-/** Cameras: entrance, three of a hall, a queue, a car park. */
-function office(url: string, port: number, models: Models): string {
+/**
+ * Cameras: entrance, three of a hall, a queue, a car park. `source` writes the lines that say where a camera's pictures come from, for
+ * so many looks a second.
+ */
+export function office(port: number, models: Models, source: (perSecond: number) => string): string {
   const people = `model = ${JSON.stringify(models.fastest)}\nperson_heights = [[0.4, 0.2], [0.9, 0.4]]\n`;
   const camera = (id: string, area: string, perSecond: number, more: string) =>
-    `[[camera]]\nid = "${id}"\narea = "${area}"\nsource = "${url}"\nframes_per_second = ${perSecond.toFixed(1)}\n${more}`;
+    `[[camera]]\nid = "${id}"\narea = "${area}"\n${source(perSecond)}${more}`;
   const area = (id: string, more = "") =>
     `[[area]]\nid = "${id}"\nname = { ja = "${id}" }\ncapacity = 40\nmoderate_from = 10\nbusy_from = 20\nstale_after = "40s"\n${more}`;
   // Forty bays in four rows, each a 14th of the picture wide.
@@ -105,6 +105,13 @@ function office(url: string, port: number, models: Models): string {
   ].join("");
 }
 
+/** The means of the first and the last fifth: a sample alone says little. */
+export function firstAndLast(samples: number[]): [number, number] {
+  const fifth = Math.max(1, Math.floor(samples.length / 5));
+  const mean = (values: number[]) => values.reduce((sum, value) => sum + value, 0) / values.length;
+  return [mean(samples.slice(0, fifth)), mean(samples.slice(-fifth))];
+}
+
 /** Milliseconds from a picture to its entry, of a stream's plain reply: id, then source, at and count with their values. */
 function agesOf(lines: string[]): number[] {
   const ages: number[] = [];
@@ -116,10 +123,10 @@ function agesOf(lines: string[]): number[] {
   return ages;
 }
 
-type Ask = (...words: string[]) => string[];
+export type Ask = (...words: string[]) => string[];
 
 /** How many pictures each camera has counted. */
-function looksOf(ask: Ask): Record<string, number> {
+export function looksOf(ask: Ask): Record<string, number> {
   const reports = ask("KEYS", "mg:*camera*").filter((key) => key !== "");
   return Object.fromEntries(
     reports.map((key) => {
@@ -157,12 +164,12 @@ function ticks(pid: number): number {
   return Number(fields[11]) + Number(fields[12]);
 }
 
-function residentMb(root: number): number {
+export function residentMb(root: number): number {
   const pages = processesOf(root).map((pid) => Number(readFileSync(`/proc/${pid}/statm`, "utf8").split(" ")[1]));
   return (pages.reduce((sum, one) => sum + one, 0) * PAGE_BYTES) / (1 << 20);
 }
 
-function freePort(): Promise<number> {
+export function freePort(): Promise<number> {
   return new Promise((take) => {
     const server = createServer().listen(0, "127.0.0.1", () => {
       const address = server.address();
@@ -179,11 +186,11 @@ function firstLine(child: ChildProcess): Promise<string> {
 }
 
 /** Ends a process and waits until it has ended. */
-const end = (child: ChildProcess) => () =>
+export const end = (child: ChildProcess) => () =>
   new Promise<void>((done) => {
     if (child.exitCode !== null || child.signalCode !== null) return done();
     child.once("exit", () => done());
     child.kill();
   });
 
-const rest = (seconds: number) => new Promise<void>((done) => setTimeout(done, seconds * 1000));
+export const rest = (seconds: number) => new Promise<void>((done) => setTimeout(done, seconds * 1000));
