@@ -5,7 +5,7 @@
 mod common;
 
 use std::collections::{BTreeMap, VecDeque};
-use std::sync::atomic::{AtomicU64, Ordering};
+use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
 use std::sync::{Arc, Mutex};
 use std::time::Duration;
 
@@ -54,6 +54,8 @@ struct Office {
     /// What the screen says.
     heard: mpsc::UnboundedSender<ScreenFrame>,
     connections: AtomicU64,
+    /// On its first connection it hears nothing, and goes on speaking.
+    is_deaf: AtomicBool,
     /// Ends all connections.
     gone: tokio::sync::Notify,
 }
@@ -118,14 +120,29 @@ async fn connect(State(office): State<Arc<Office>>, headers: HeaderMap, upgrade:
 }
 
 async fn converse(office: Arc<Office>, mut socket: WebSocket) {
-    office.connections.fetch_add(1, Ordering::SeqCst);
+    let number = office.connections.fetch_add(1, Ordering::SeqCst);
+    let is_deaf = || number == 0 && office.is_deaf.load(Ordering::SeqCst);
+    let mut speak = tokio::time::interval(Duration::from_millis(200));
     loop {
         let message = tokio::select! {
             () = office.gone.notified() => return,
             message = socket.next() => message,
+            _ = speak.tick() => {
+                if is_deaf() {
+                    let areas = vec![AreaState::unknown(common::area("lobby-1f"), 12)];
+                    let text = serde_json::to_string(&ToScreen::Areas { areas }).expect("json");
+                    if socket.send(Message::Text(text.into())).await.is_err() {
+                        return;
+                    }
+                }
+                continue;
+            }
         };
         let Some(Ok(message)) = message else { return };
         let Message::Text(text) = message else { continue };
+        if is_deaf() {
+            continue;
+        }
         let frame: ScreenFrame = serde_json::from_str(&text).expect("a screen's frame");
         let mut answers = Vec::new();
         match &frame {
@@ -181,6 +198,7 @@ impl Set {
             manifest: Mutex::new(Some(manifest("first", contents))),
             heard: heard_in,
             connections: AtomicU64::new(0),
+            is_deaf: AtomicBool::new(false),
             gone: tokio::sync::Notify::new(),
         });
         let listener = tokio::net::TcpListener::bind("127.0.0.1:0").await.expect("a port");
@@ -469,6 +487,26 @@ async fn a_server_that_was_gone_is_found_again_and_told_how_the_screen_is() {
     set.serving = serve(listener, Arc::clone(&set.office));
     next(&mut events, welcome).await;
     assert!(set.office.connections.load(Ordering::SeqCst) > before);
+    shutdown.start();
+    assert!(shutdown.finished(LIMIT).await);
+}
+
+#[tokio::test]
+async fn a_server_that_speaks_but_hears_nothing_is_left_for_a_new_connection() {
+    let set = Set::new(&[]).await;
+    let (mut events, shutdown) = set.start();
+    let welcome = |news: News| matches!(news, News::Said(ToScreen::Welcome { .. })).then_some(());
+    next(&mut events, welcome).await;
+    set.office.is_deaf.store(true, Ordering::SeqCst);
+    let areas = |news: News| matches!(news, News::Said(ToScreen::Areas { .. })).then_some(());
+    // It goes on being heard ...
+    for _ in 0..10 {
+        next(&mut events, areas).await;
+    }
+    assert_eq!(set.office.connections.load(Ordering::SeqCst), 1);
+    // ... and is left all the same.
+    next(&mut events, welcome).await;
+    assert_eq!(set.office.connections.load(Ordering::SeqCst), 2);
     shutdown.start();
     assert!(shutdown.finished(LIMIT).await);
 }

@@ -31,6 +31,13 @@ fn a_live_picture_is_shown_in_its_turn_and_whatever_ends_it_is_an_end() {
     screen.moves();
     assert_eq!(screen.scene.faults(), Vec::<String>::new());
 
+    // It is in the proof of play, by its name; a URL may have a password in it.
+    let (_, play) = std::iter::successors(screen.plays.after(0), |(number, _)| screen.plays.after(*number))
+        .find(|(_, play)| play.content == "camera")
+        .expect("a play of it");
+    assert_eq!((play.sha256.as_str(), play.is_whole), ("", true));
+    assert!(play.shown_ms > 0);
+
     // It falls silent in the middle.
     camera.be(Mood::Mute);
     screen.play("the silence is noticed", |scene, _, _| !scene.faults().is_empty());

@@ -231,4 +231,38 @@ fn what_was_shown_reaches_the_server_even_if_it_was_away_and_the_agent_died() {
         "{health:?}"
     );
     assert_eq!((health.layout.as_str(), health.page.as_str()), ("two", "home"));
+    assert!(!health.gstreamer.is_empty() && !health.system.is_empty(), "{health:?}");
+}
+
+#[test]
+fn a_fault_that_came_and_went_while_the_network_was_away_is_told_when_it_is_back() {
+    let server = Server::start();
+    let office = server.office("");
+    let [a, b] = [1, 2].map(|seed| noise(seed, SIZE));
+    server.hold(&a.file);
+    // The server says it has both, and lacks one.
+    server.want(pictures("two", SIZE, &[("a.png", &a.file), ("b.png", &b.file)]));
+    server.told.answer.store(503, std::sync::atomic::Ordering::SeqCst);
+    let player = office.start();
+    let journal = office.home().join("faults.jsonl");
+    let lines = || std::fs::read_to_string(&journal).unwrap_or_default().lines().count();
+    wait_for("the fault on the disk", LIMIT, || (lines() >= 1).then_some(()));
+    // It goes, and the agent with it, before anybody heard of it.
+    server.hold(&b.file);
+    server.want(pictures(
+        "two and more",
+        SIZE,
+        &[("a.png", &a.file), ("b.png", &b.file)],
+    ));
+    wait_for("its end on the disk", LIMIT, || (lines() >= 2).then_some(()));
+    player.signal_part(AGENT, Signal::SIGKILL);
+    server.told.answer.store(204, std::sync::atomic::Ordering::SeqCst);
+    let report = wait_for("a report", LIMIT, || {
+        server.told.reports.lock().expect("lock").first().cloned()
+    });
+    let of_b: Vec<_> = report.changes.iter().filter(|it| it.about == "b.png").collect();
+    assert!(of_b[0].until.is_none(), "{of_b:?}");
+    assert!(of_b.iter().any(|it| it.until >= Some(it.since)), "{of_b:?}");
+    assert_eq!(report.faults, [], "it is over");
+    wait_for("the journal to be empty", LIMIT, || (lines() == 0).then_some(()));
 }

@@ -16,7 +16,7 @@ use data_encoding::BASE64;
 use protocol::ids::ScreenId;
 use protocol::screen::bundle;
 use protocol::screen::pairing::{Ask, Denied, Offer, Paired, Why};
-use protocol::screen::report::{self, Fault, FaultKind, Health, Play, Report};
+use protocol::screen::report::{self, Change, Fault, FaultKind, Health, Play, Report};
 use protocol::screen::{Manifest, Notice, ScreenFrame, ToScreen, Urgency, VERSION};
 use protocol::time::UnixMillis;
 use reqwest::Method;
@@ -484,6 +484,8 @@ fn report(plays: Vec<Play>) -> Report {
             frames: 1000,
             dropped: 3,
             memory_bytes: Some(300 << 20),
+            gstreamer: "1.22.0".into(),
+            system: "Debian GNU/Linux 12 (bookworm), Linux 6.1.0".into(),
             ..Health::default()
         },
         faults: vec![Fault {
@@ -493,6 +495,22 @@ fn report(plays: Vec<Play>) -> Report {
             since: UnixMillis(1_795_532_390_000),
             count: 3,
         }],
+        changes: vec![
+            Change {
+                kind: FaultKind::Fetch,
+                about: "夏祭り.mp4".into(),
+                what: "the server doesn't answer".into(),
+                since: UnixMillis(1_795_532_300_000),
+                until: None,
+            },
+            Change {
+                kind: FaultKind::Fetch,
+                about: "夏祭り.mp4".into(),
+                what: "the server doesn't answer".into(),
+                since: UnixMillis(1_795_532_300_000),
+                until: Some(UnixMillis(1_795_532_340_000)),
+            },
+        ],
         plays,
     }
 }
@@ -552,9 +570,13 @@ async fn reports_are_shown_and_what_was_played_is_a_file() {
         "300.0 MB",
         "壊れた動画.mp4",
         "再生できない",
+        "Debian GNU/Linux 12 (bookworm), Linux 6.1.0, GStreamer 1.22.0",
+        "終わった異常",
     ] {
         assert!(page.contains(text), "{text}: {page}");
     }
+    // It came and went, was told twice, and is one line.
+    assert_eq!(page.matches("夏祭り.mp4").count(), 1, "{page}");
     let days = [("from", "2026-11-24"), ("until", "2026-11-25")];
     let (status, _, csv) = admin.submit(&page, &format!("{one}/plays"), &days).await;
     assert_eq!(status, 200);

@@ -190,6 +190,10 @@ pub(crate) fn screen_condition(office: &OfficeId, id: &ScreenId) -> String {
     format!("mg:{{{office}:screen:{id}}}:condition")
 }
 
+pub(crate) fn screen_changes(office: &OfficeId, id: &ScreenId) -> String {
+    format!("mg:{{{office}:screen:{id}}}:changes")
+}
+
 pub(crate) fn screen_picture(office: &OfficeId, id: &ScreenId) -> String {
     format!("mg:{{{office}:screen:{id}}}:picture")
 }

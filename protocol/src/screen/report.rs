@@ -4,8 +4,8 @@
 //! 204 kept; 400 or 422 not a report (don't send it again); 401 or 403 the token doesn't hold (pair anew);
 //! 413 too large (send fewer plays at once); 429 and 503 keep it and try again after `Retry-After`.
 //!
-//! `health` and `faults` are states: each report replaces what the one before said. `plays` are events: a
-//! player keeps them until a report with them was answered by 204. The same play may come twice: it counts
+//! `health` and `faults` are states: each report replaces what the one before said. `plays` and `changes` are events: a
+//! player keeps them until a report with them was answered by 204. The same one may come twice: it counts
 //! once, as long as all its fields are the same.
 
 use serde::{Deserialize, Serialize};
@@ -21,6 +21,8 @@ pub const MAX_BYTES: usize = 256 * 1024;
 pub const MAX_PLAYS: usize = 500;
 /// The most faults in one report: the newest of more.
 pub const MAX_FAULTS: usize = 50;
+/// The most faults' changes in one report.
+pub const MAX_CHANGES: usize = 100;
 /// The longest text in any field, in bytes of UTF-8.
 pub const MAX_FIELD: usize = 500;
 
@@ -34,6 +36,9 @@ pub struct Report {
     /// What is wrong now; what isn't named is all right again.
     #[serde(default)]
     pub faults: Vec<Fault>,
+    /// What faults have come and gone since the last report, in their order: also those that are over by now.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub changes: Vec<Change>,
     /// What was shown since the last report, in any order. None while the machine's clock was never set.
     #[serde(default)]
     pub plays: Vec<Play>,
@@ -46,6 +51,12 @@ pub struct Health {
     pub at: UnixMillis,
     /// The player's version, such as `0.1.0`.
     pub player: String,
+    /// GStreamer's version, such as `1.22.0`; empty: not told.
+    #[serde(default, skip_serializing_if = "String::is_empty")]
+    pub gstreamer: String,
+    /// The machine's system and its kernel, such as `Debian GNU/Linux 12 (bookworm), Linux 6.1.0`; empty: not told.
+    #[serde(default, skip_serializing_if = "String::is_empty")]
+    pub system: String,
     /// The layout on show, by its name.
     pub layout: String,
     /// The page of it on show.
@@ -62,10 +73,10 @@ pub struct Health {
     /// For how many milliseconds nothing has moved on the screen by now.
     #[serde(default)]
     pub still_ms: u64,
-    /// Thousandths of one core that the player's processes took since the last report.
+    /// Thousandths of one core that all of the player's processes took since the last report, those of live pictures too.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub cpu_permille: Option<u32>,
-    /// Resident memory of the player's processes, in bytes.
+    /// Resident memory of all of the player's processes, in bytes.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub memory_bytes: Option<u64>,
     /// Free bytes where the player keeps its contents.
@@ -97,8 +108,24 @@ pub struct Fault {
     pub count: u32,
 }
 
+/// A fault came, or went.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Change {
+    /// Of what kind.
+    pub kind: FaultKind,
+    /// What it is about, as in [`Fault`].
+    pub about: String,
+    /// What happened, as in [`Fault`].
+    pub what: String,
+    /// When it came, by the player's clock.
+    pub since: UnixMillis,
+    /// When it went, by the player's clock; `None`: it came.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub until: Option<UnixMillis>,
+}
+
 /// Where something is wrong.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, Serialize, Deserialize)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
 #[serde(rename_all = "snake_case")]
 pub enum FaultKind {
     /// A content couldn't be played.
@@ -135,9 +162,9 @@ pub struct Play {
     pub page: String,
     /// The zone.
     pub zone: String,
-    /// The content's name in the manifest.
+    /// The content's name in the manifest; a live picture's own name.
     pub content: String,
-    /// The content's SHA-256: 64 lower-case hexadecimal digits.
+    /// The content's SHA-256: 64 lower-case hexadecimal digits; empty: it was live, and has none.
     pub sha256: String,
     /// Whether it was seen to its own end: false where it broke off or the page was changed.
     pub is_whole: bool,
@@ -163,10 +190,13 @@ impl Report {
             return fail("version", format!("{} is not known, expected {VERSION}", self.version));
         }
         check_count("faults", self.faults.len(), MAX_FAULTS)?;
+        check_count("changes", self.changes.len(), MAX_CHANGES)?;
         check_count("plays", self.plays.len(), MAX_PLAYS)?;
         let health = &self.health;
         for (field, text) in [
             ("player", &health.player),
+            ("gstreamer", &health.gstreamer),
+            ("system", &health.system),
             ("layout", &health.layout),
             ("page", &health.page),
         ] {
@@ -175,6 +205,11 @@ impl Report {
         for (at, fault) in self.faults.iter().enumerate() {
             for (field, text) in [("about", &fault.about), ("what", &fault.what)] {
                 check_text(&format!("faults[{at}].{field}"), text)?;
+            }
+        }
+        for (at, change) in self.changes.iter().enumerate() {
+            for (field, text) in [("about", &change.about), ("what", &change.what)] {
+                check_text(&format!("changes[{at}].{field}"), text)?;
             }
         }
         for (at, play) in self.plays.iter().enumerate() {
@@ -186,10 +221,10 @@ impl Report {
             ] {
                 check_text(&format!("plays[{at}].{field}"), text)?;
             }
-            if !super::is_sha256(&play.sha256) {
+            if !play.sha256.is_empty() && !super::is_sha256(&play.sha256) {
                 return fail(
                     &format!("plays[{at}].sha256"),
-                    "expected 64 lower-case hexadecimal digits".to_owned(),
+                    "expected 64 lower-case hexadecimal digits, or nothing for a live picture".to_owned(),
                 );
             }
         }
@@ -246,6 +281,13 @@ mod tests {
                 since: UnixMillis(500),
                 count: 3,
             }],
+            changes: vec![Change {
+                kind: FaultKind::Fetch,
+                about: "c.mp4".into(),
+                what: "no answer".into(),
+                since: UnixMillis(300),
+                until: Some(UnixMillis(400)),
+            }],
             plays: vec![play()],
         }
     }
@@ -275,6 +317,12 @@ mod tests {
         let mut wrong = report();
         wrong.plays[0].sha256 = "A".repeat(64);
         assert_eq!(field_of(wrong), "plays[0].sha256");
+        let mut wordy = report();
+        wordy.changes[0].what = "w".repeat(MAX_FIELD + 1);
+        assert_eq!(field_of(wordy), "changes[0].what");
+        let mut live = report();
+        live.plays[0].sha256.clear();
+        assert_eq!(live.check(), Ok(()));
     }
 
     #[test]

@@ -1,5 +1,6 @@
 //! How the machine is doing, as the kernel tells (proc(5), sysfs). What it doesn't tell is left out.
 
+use std::collections::BTreeSet;
 use std::fs;
 use std::path::Path;
 
@@ -11,7 +12,10 @@ use crate::cache::Cache;
 use crate::cache::room::free_bytes;
 use crate::stage::output::RATE;
 
-/// The picture and the agent use so much by now, all threads together.
+/// So many processes are looked at, at most.
+const MOST_PROCESSES: usize = 256;
+
+/// All processes use so much by now, all threads together.
 #[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
 struct Usage {
     /// Processors' time in ticks.
@@ -35,6 +39,39 @@ pub struct Told<'a> {
     pub layout: String,
     /// This machine's clock minus the server's, in milliseconds.
     pub clock_offset_ms: Option<i64>,
+    /// What it runs on.
+    pub versions: &'a Versions,
+}
+
+/// What the player runs on.
+#[derive(Debug, Clone, Default, PartialEq, Eq)]
+pub struct Versions {
+    /// GStreamer's, such as `1.22.0`.
+    pub gstreamer: String,
+    /// The system's and the kernel's.
+    pub system: String,
+}
+
+impl Versions {
+    /// Looks.
+    #[must_use]
+    pub fn read() -> Self {
+        let (major, minor, micro, _) = gstreamer::version();
+        let read = |file: &str| fs::read_to_string(file).unwrap_or_default();
+        Self {
+            gstreamer: format!("{major}.{minor}.{micro}"),
+            system: system(&read("/etc/os-release"), &read("/proc/sys/kernel/osrelease")),
+        }
+    }
+}
+
+/// Of os-release(5) and of the kernel's own word, as far as they are there.
+fn system(os_release: &str, kernel: &str) -> String {
+    let name = os_release.lines().find_map(|line| line.strip_prefix("PRETTY_NAME="));
+    let name = name.map(|name| name.trim().trim_matches(['"', '\'']).to_owned());
+    let kernel = Some(kernel.trim()).filter(|it| !it.is_empty());
+    let both = name.into_iter().chain(kernel.map(|it| format!("Linux {it}")));
+    super::short(&both.collect::<Vec<_>>().join(", "))
 }
 
 impl Watch {
@@ -51,6 +88,8 @@ impl Watch {
         Health {
             at: now,
             player: env!("CARGO_PKG_VERSION").to_owned(),
+            gstreamer: told.versions.gstreamer.clone(),
+            system: told.versions.system.clone(),
             layout: told.layout,
             page: report.page.clone(),
             uptime_s: report.frames / u64::from(RATE),
@@ -76,10 +115,8 @@ fn ticks_per_second() -> u64 {
         .unwrap_or(100)
 }
 
-/// Of all children of the process that keeps this one: the picture, the agent, and what they have started.
+/// Of the process that keeps this one, and of all that came of it: the picture, the agent, the camera, live pictures.
 fn usage() -> Option<Usage> {
-    let keeper = nix::unistd::getppid();
-    let children = fs::read_to_string(format!("/proc/{keeper}/task/{keeper}/children")).ok()?;
     let page = u64::try_from(
         nix::unistd::sysconf(nix::unistd::SysconfVar::PAGE_SIZE)
             .ok()
@@ -87,7 +124,7 @@ fn usage() -> Option<Usage> {
     )
     .ok()?;
     let mut sum = Usage::default();
-    for pid in children.split_whitespace() {
+    for pid in descendants(nix::unistd::getppid().as_raw()) {
         let stat = fs::read_to_string(format!("/proc/{pid}/stat")).unwrap_or_default();
         if let Some(usage) = usage_of(&stat, page) {
             sum.ticks += usage.ticks;
@@ -95,6 +132,25 @@ fn usage() -> Option<Usage> {
         }
     }
     (sum != Usage::default()).then_some(sum)
+}
+
+/// A process and all that came of it. The kernel tells children by the thread that started them.
+fn descendants(first: i32) -> BTreeSet<i32> {
+    let (mut found, mut next) = (BTreeSet::new(), vec![first]);
+    while let Some(pid) = next.pop().filter(|_| found.len() < MOST_PROCESSES) {
+        if !found.insert(pid) {
+            continue;
+        }
+        let threads = fs::read_dir(format!("/proc/{pid}/task"))
+            .into_iter()
+            .flatten()
+            .flatten();
+        for thread in threads {
+            let children = fs::read_to_string(thread.path().join("children")).unwrap_or_default();
+            next.extend(children.split_whitespace().filter_map(|it| it.parse::<i32>().ok()));
+        }
+    }
+    found
 }
 
 /// Of `/proc/PID/stat`: user and system time with ended children's, and resident pages.
@@ -140,6 +196,48 @@ mod tests {
     }
 
     #[test]
+    fn the_system_is_named_with_its_kernel_as_far_as_it_tells() {
+        let debian = "ID=debian\nPRETTY_NAME=\"Debian GNU/Linux 12 (bookworm)\"\n";
+        assert_eq!(
+            system(debian, "6.1.0-18-amd64\n"),
+            "Debian GNU/Linux 12 (bookworm), Linux 6.1.0-18-amd64"
+        );
+        assert_eq!(system("", "6.1.0\n"), "Linux 6.1.0");
+        assert_eq!(system("", ""), "");
+    }
+
+    #[test]
+    fn children_of_children_count_whatever_thread_started_them() {
+        // A shell that has a child of its own, started by a thread that isn't the first.
+        let start = || {
+            let mut shell = std::process::Command::new("sh");
+            shell
+                .args(["-c", "sleep 600 & echo $!; wait"])
+                .stdout(std::process::Stdio::piped());
+            let mut child = shell.spawn().expect("starts");
+            let mut line = String::new();
+            let output = child.stdout.take().expect("piped");
+            std::io::BufRead::read_line(&mut std::io::BufReader::new(output), &mut line).expect("read");
+            (child, line.trim().parse::<i32>().expect("a process"))
+        };
+        let (hold, held) = std::sync::mpsc::channel::<()>();
+        let (tell, told) = std::sync::mpsc::channel();
+        let thread = std::thread::spawn(move || {
+            tell.send(start()).expect("heard");
+            // Its children are this thread's as long as it lives.
+            let _ = held.recv();
+        });
+        let (mut child, grandchild) = told.recv().expect("told");
+        let found = descendants(i32::try_from(std::process::id()).expect("small"));
+        drop(hold);
+        thread.join().expect("ends");
+        let ended = std::process::Command::new("kill").arg(grandchild.to_string()).status();
+        assert!(ended.expect("kill runs").success());
+        child.wait().expect("ends");
+        assert!(found.contains(&grandchild) && found.contains(&i32::try_from(child.id()).expect("small")));
+    }
+
+    #[test]
     fn the_hottest_sensor_counts_and_broken_ones_do_not() {
         let dir = tempfile::tempdir().expect("temp");
         assert_eq!(hottest(dir.path()), None);
@@ -164,9 +262,12 @@ mod tests {
             picture: &picture,
             layout: "lobby".into(),
             clock_offset_ms: None,
+            versions: &Versions::read(),
         };
         let health = watch.look(&cache, told, UnixMillis(5));
         assert_eq!((health.uptime_s, health.page.as_str()), (10, "home"));
+        assert!(health.gstreamer.starts_with("1."), "{}", health.gstreamer);
+        assert!(health.system.contains("Linux"), "{}", health.system);
         assert!(
             health.disk_free_bytes.is_some() && health.cpu_permille.is_none(),
             "a share takes two looks"

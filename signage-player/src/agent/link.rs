@@ -23,7 +23,7 @@ use crate::event::Status;
 const CONNECT_LIMIT: Duration = Duration::from_secs(15);
 const REPORT_EVERY: Duration = Duration::from_secs(10);
 const PING_EVERY: Duration = Duration::from_secs(5);
-/// A server unheard for so long is gone.
+/// A server that answers nothing for so long is gone, or doesn't hear this screen.
 const SILENCE: Duration = Duration::from_secs(16);
 /// The largest frame that is taken, in bytes.
 const MAX_FRAME: usize = 4 << 20;
@@ -48,6 +48,37 @@ pub(super) struct Ended {
     /// Whether it had come so far that the server said welcome.
     pub(super) was_welcome: bool,
     pub(super) reason: Error,
+}
+
+/// What proves that both ways are open: an answer. Frames that come by themselves say nothing of the way there.
+struct Trips {
+    /// When the oldest question was sent that has no answer yet.
+    asked_at: Option<Instant>,
+    /// When the last answer came; at first, when the connection was made.
+    answered_at: Instant,
+}
+
+impl Trips {
+    fn begun(now: Instant) -> Self {
+        Self {
+            asked_at: None,
+            answered_at: now,
+        }
+    }
+
+    fn asked(&mut self, now: Instant) {
+        self.asked_at.get_or_insert(now);
+    }
+
+    /// How long the round trip took; `None`: nothing is known to have been asked.
+    fn answered(&mut self, now: Instant) -> Option<Duration> {
+        self.answered_at = now;
+        Some(now.saturating_duration_since(self.asked_at.take()?))
+    }
+
+    fn is_broken(&self, now: Instant) -> bool {
+        now.saturating_duration_since(self.answered_at) > SILENCE
+    }
 }
 
 impl Link {
@@ -99,18 +130,14 @@ impl Link {
         if choices.borrow_and_update().is_some() {
             choices.mark_changed();
         }
-        let mut heard_at = Instant::now();
-        let mut asked_at = None;
+        let mut trips = Trips::begun(Instant::now());
         loop {
             tokio::select! {
-                message = socket.next() => {
-                    heard_at = Instant::now();
-                    match message.context("the server closed the connection")?? {
-                        Message::Text(text) => self.take(text.as_str(), was_welcome, &mut asked_at).await?,
-                        Message::Close(frame) => bail!("the server closed the connection: {frame:?}"),
-                        _ => {}
-                    }
-                }
+                message = socket.next() => match message.context("the server closed the connection")?? {
+                    Message::Text(text) => self.take(text.as_str(), was_welcome, &mut trips).await?,
+                    Message::Close(frame) => bail!("the server closed the connection: {frame:?}"),
+                    _ => {}
+                },
                 changed = choices.changed(), if *was_welcome => {
                     changed.context("the way from the picture is gone")?;
                     let choices = choices.borrow_and_update().clone();
@@ -118,10 +145,11 @@ impl Link {
                 }
                 _ = reports.tick(), if *was_welcome => send(&mut socket, &self.report()).await?,
                 _ = pings.tick() => {
-                    if heard_at.elapsed() > SILENCE {
-                        bail!("the server is silent for {} s", SILENCE.as_secs());
+                    let now = Instant::now();
+                    if trips.is_broken(now) {
+                        bail!("the server hasn't answered for {} s", SILENCE.as_secs());
                     }
-                    asked_at = Some(Instant::now());
+                    trips.asked(now);
                     send(&mut socket, &ScreenFrame::Ping).await?;
                 }
             }
@@ -135,7 +163,7 @@ impl Link {
         ScreenFrame::Report { report }
     }
 
-    async fn take(&self, text: &str, was_welcome: &mut bool, asked_at: &mut Option<Instant>) -> Result<()> {
+    async fn take(&self, text: &str, was_welcome: &mut bool, trips: &mut Trips) -> Result<()> {
         let frame: ToScreen = match serde_json::from_str(text) {
             Ok(frame) => frame,
             Err(error) => {
@@ -168,8 +196,8 @@ impl Link {
                 Ok(())
             }
             ToScreen::Pong { now } => {
-                if let (Some(asked_at), Some(theirs)) = (asked_at.take(), now) {
-                    self.clock.measured(asked_at.elapsed(), theirs, runtime::now());
+                if let (Some(took), Some(theirs)) = (trips.answered(Instant::now()), now) {
+                    self.clock.measured(took, theirs, runtime::now());
                 }
                 self.tell(frame).await
             }
@@ -231,4 +259,23 @@ async fn send(socket: &mut Socket, frame: &ScreenFrame) -> Result<()> {
         .await
         .context("the server doesn't take what is sent")??;
     Ok(())
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn only_answers_prove_the_link_and_a_late_one_is_measured_from_its_own_question() {
+        let start = Instant::now();
+        let at = |seconds| start + Duration::from_secs(seconds);
+        let mut trips = Trips::begun(start);
+        assert!(!trips.is_broken(at(16)));
+        assert!(trips.is_broken(at(17)), "nothing was ever answered");
+        trips.asked(at(5));
+        trips.asked(at(10));
+        assert_eq!(trips.answered(at(12)), Some(Duration::from_secs(7)));
+        assert_eq!(trips.answered(at(12)), None, "whose answer this is isn't known");
+        assert!(!trips.is_broken(at(28)) && trips.is_broken(at(29)));
+    }
 }

@@ -8,6 +8,7 @@ pub mod faults;
 pub mod fetch;
 pub mod health;
 pub mod journal;
+pub mod known;
 mod link;
 mod look;
 pub mod pairing;
@@ -21,6 +22,7 @@ use std::time::Duration;
 
 use anyhow::{Context, Result};
 use protocol::ids::ScreenId;
+use protocol::screen::report::MAX_FIELD;
 use protocol::screen::{Choices, Manifest, ToScreen, VERSION};
 use runtime::Shutdown;
 use tokio::sync::{mpsc, watch};
@@ -72,6 +74,11 @@ impl Settings {
             _ => Ok(self.screen.clone()),
         }
     }
+}
+
+/// As much of a text as a report's field takes.
+fn short(text: &str) -> String {
+    text[..text.floor_char_boundary(MAX_FIELD)].to_owned()
 }
 
 /// What the agent has for the picture.

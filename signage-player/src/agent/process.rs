@@ -12,7 +12,8 @@ use tokio::sync::{mpsc, watch};
 
 use super::clock::ServerClock;
 use super::faults::{Faults, Source};
-use super::journal::Journal;
+use super::journal::{self, Journal};
+use super::known::Known;
 use super::pairing::Pairing;
 use super::reporter::Reporter;
 use super::{Agent, News, QUEUE, Settings, Ties};
@@ -68,7 +69,9 @@ pub fn run(config: &Config, screen: &ScreenId, pair: bool) -> Result<()> {
             cache: cache.clone(),
             status: status.clone(),
             faults: faults.clone(),
-            journal: Journal::open(&home.join("plays.jsonl")),
+            journal: Journal::open(&home.join("plays.jsonl"), journal::PLAYS),
+            changes: Journal::open(&home.join("faults.jsonl"), journal::CHANGES),
+            known: Known::open(&home.join("faults.json")),
             plays: played,
             clock: clock.clone(),
         };

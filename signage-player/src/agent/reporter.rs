@@ -1,5 +1,5 @@
-//! Sends reports: health and faults as they are, and what was shown, which is kept until the server has it
-//! ([`protocol::screen::report`]).
+//! Sends reports: health and faults as they are; what was shown, and what faults came and went, which is kept until the server
+//! has it ([`protocol::screen::report`]).
 
 use std::collections::BTreeMap;
 use std::sync::Arc;
@@ -7,8 +7,7 @@ use std::time::Duration;
 
 use anyhow::Result;
 use protocol::screen::InGroup;
-use protocol::screen::report::{Fault, FaultKind, MAX_FAULTS, MAX_FIELD, MAX_PLAYS, Play, Report, VERSION};
-use protocol::time::UnixMillis;
+use protocol::screen::report::{Change, FaultKind, MAX_CHANGES, MAX_FAULTS, MAX_PLAYS, Play, Report, VERSION};
 use reqwest::StatusCode;
 use reqwest::header::RETRY_AFTER;
 use runtime::Shutdown;
@@ -18,9 +17,10 @@ use tokio::time::{Instant, MissedTickBehavior, interval};
 
 use super::clock::ServerClock;
 use super::faults::{Faults, Source};
-use super::health::{Told, Watch};
+use super::health::{Told, Versions, Watch};
 use super::journal::Journal;
-use super::{Settings, tls, wait_before};
+use super::known::Known;
+use super::{Settings, short, tls, wait_before};
 use crate::bridge::agent::ToNote;
 use crate::cache::Cache;
 use crate::event::Status;
@@ -28,6 +28,8 @@ use crate::schedule::NO_CLOCK;
 
 /// How often faults are compared with those of before.
 const LOOK_EVERY: Duration = Duration::from_secs(2);
+/// After its start the picture, and what is fetched, may take so long until all is told that is wrong.
+const SETTLES_IN: Duration = Duration::from_secs(60);
 /// How often a report is sent.
 const SEND_EVERY: Duration = Duration::from_secs(60);
 /// A server that doesn't know reports is asked again after so long.
@@ -48,7 +50,11 @@ pub struct Reporter {
     /// What is wrong on the network's side.
     pub faults: Faults,
     /// What was shown, until somebody has it.
-    pub journal: Journal,
+    pub journal: Journal<Play>,
+    /// What faults came and went, until somebody has it.
+    pub changes: Journal<Change>,
+    /// What is wrong.
+    pub known: Known,
     /// What was shown just now.
     pub plays: mpsc::Receiver<ToNote>,
     /// How this machine's clock stands to the server's.
@@ -73,9 +79,9 @@ impl Reporter {
     pub async fn run(mut self, shutdown: Shutdown) {
         let mut look = interval(LOOK_EVERY);
         look.set_missed_tick_behavior(MissedTickBehavior::Delay);
-        let mut known = BTreeMap::new();
+        let (settled_at, versions) = (Instant::now() + SETTLES_IN, Versions::read());
         let mut watch = Watch::default();
-        let mut sending: Option<JoinHandle<(Sent, Vec<Play>)>> = None;
+        let mut sending: Option<JoinHandle<(Sent, Report)>> = None;
         let (mut send_at, mut most, mut attempt) = (Instant::now() + LOOK_EVERY * 2, MAX_PLAYS, 0);
         loop {
             tokio::select! {
@@ -87,23 +93,27 @@ impl Reporter {
                     }
                     None => return,
                 },
-                _ = look.tick() => self.note_faults(&mut known, runtime::now()),
+                _ = look.tick() => {
+                    let changes = self.known.note(&self.told(), runtime::now(), Instant::now() >= settled_at);
+                    changes.into_iter().for_each(|change| self.changes.add(change));
+                }
                 () = tokio::time::sleep_until(send_at), if sending.is_none() => {
-                    let report = self.report(&known, &mut watch, most);
+                    let report = self.report(&versions, &mut watch, most);
                     sending = Some(tokio::spawn(send(Arc::clone(&self.settings), report)));
                 }
-                (sent, plays) = ended(&mut sending) => {
+                (sent, report) = ended(&mut sending) => {
                     sending = None;
                     let wait = match sent {
                         Sent::Kept => {
-                            self.journal.taken(&plays);
+                            self.taken(report.as_ref());
                             (most, attempt) = (MAX_PLAYS, 0);
                             // What gathered while nobody was there goes at once.
-                            if self.journal.count() >= MAX_PLAYS { Duration::ZERO } else { SEND_EVERY }
+                            let is_much = self.journal.count() >= MAX_PLAYS || self.changes.count() >= MAX_CHANGES;
+                            if is_much { Duration::ZERO } else { SEND_EVERY }
                         }
                         Sent::Refused(status) => {
                             tracing::warn!("the server doesn't understand a report ({status}): it is not sent again");
-                            self.journal.taken(&plays);
+                            self.taken(report.as_ref());
                             SEND_EVERY
                         }
                         Sent::TooLarge if most > 1 => {
@@ -112,7 +122,7 @@ impl Reporter {
                         }
                         Sent::TooLarge => {
                             // One that is too large alone would hold up all others.
-                            self.journal.taken(&plays);
+                            self.taken(report.as_ref());
                             SEND_EVERY
                         }
                         Sent::Unknown => UNKNOWN_FOR,
@@ -127,27 +137,36 @@ impl Reporter {
         }
     }
 
-    fn report(&self, known: &BTreeMap<String, Fault>, watch: &mut Watch, most: usize) -> Report {
+    fn report(&self, versions: &Versions, watch: &mut Watch, most: usize) -> Report {
         let picture = self.status.borrow().clone();
         let layout = self.cache.current().manifest;
         let told = Told {
             picture: &picture,
             layout: layout.map_or_else(|| "standby".to_owned(), |manifest| short(&manifest.layout.name)),
             clock_offset_ms: self.clock.offset_ms(),
+            versions,
         };
-        let mut faults: Vec<Fault> = known.values().cloned().collect();
-        faults.sort_by_key(|fault| std::cmp::Reverse(fault.since));
+        let mut faults = self.known.faults();
         faults.truncate(MAX_FAULTS);
         Report {
             version: VERSION,
             health: watch.look(&self.cache, told, runtime::now()),
             faults,
+            changes: self.changes.oldest(most.min(MAX_CHANGES)),
             plays: self.journal.oldest(most),
         }
     }
 
-    /// Faults keep the time at which they came; those that are over go.
-    fn note_faults(&self, known: &mut BTreeMap<String, Fault>, now: UnixMillis) {
+    /// Somebody has what was in this report.
+    fn taken(&mut self, report: Option<&Report>) {
+        if let Some(report) = report {
+            self.journal.taken(&report.plays);
+            self.changes.taken(&report.changes);
+        }
+    }
+
+    /// All that is told to be wrong now.
+    fn told(&self) -> BTreeMap<String, FaultKind> {
         let items = self.status.borrow().faults.clone();
         let kind_of = |text: &String| match text.as_str() {
             NO_CLOCK => FaultKind::Clock,
@@ -168,48 +187,27 @@ impl Reporter {
         });
         let group = self.status.borrow().group.as_ref().and_then(InGroup::fault);
         let others = others.chain(group.map(|text| (FaultKind::Group, text)));
-        let all: BTreeMap<String, FaultKind> = items.chain(others).map(|(kind, text)| (text, kind)).collect();
-        known.retain(|text, _| all.contains_key(text));
-        for (text, kind) in all {
-            known.entry(text).or_insert_with_key(|text| fault_of(text, kind, now));
-        }
+        items.chain(others).map(|(kind, text)| (text, kind)).collect()
     }
 }
 
-/// `a.png: why` as a fault; of others, the screen itself is at fault.
-fn fault_of(text: &str, kind: FaultKind, since: UnixMillis) -> Fault {
-    let (about, what) = text.split_once(": ").unwrap_or(("screen", text));
-    Fault {
-        kind,
-        about: short(about),
-        what: short(what),
-        since,
-        count: 1,
-    }
-}
-
-/// As much of a text as a field takes.
-fn short(text: &str) -> String {
-    let mut end = text.len().min(MAX_FIELD);
-    while !text.is_char_boundary(end) {
-        end -= 1;
-    }
-    text[..end].to_owned()
-}
-
-async fn ended(sending: &mut Option<JoinHandle<(Sent, Vec<Play>)>>) -> (Sent, Vec<Play>) {
+/// What became of a report, and which it was; without one, none may be taken as kept.
+async fn ended(sending: &mut Option<JoinHandle<(Sent, Report)>>) -> (Sent, Option<Report>) {
     match sending {
-        Some(task) => task.await.unwrap_or((Sent::Later(None), Vec::new())),
+        Some(task) => match task.await {
+            Ok((sent, report)) => (sent, Some(report)),
+            Err(_) => (Sent::Later(None), None),
+        },
         None => std::future::pending().await,
     }
 }
 
-async fn send(settings: Arc<Settings>, report: Report) -> (Sent, Vec<Play>) {
+async fn send(settings: Arc<Settings>, report: Report) -> (Sent, Report) {
     let sent = post(&settings, &report).await.unwrap_or_else(|error| {
         tracing::debug!("a report can't be sent: {error:#}");
         Sent::Later(None)
     });
-    (sent, report.plays)
+    (sent, report)
 }
 
 async fn post(settings: &Settings, report: &Report) -> Result<Sent> {
@@ -251,17 +249,5 @@ mod tests {
         ] {
             assert_eq!(sent(StatusCode::from_u16(status).expect("known"), minute), expected);
         }
-    }
-
-    #[test]
-    fn a_fault_names_its_item_and_fits_its_field() {
-        let fault = fault_of("b.png: the file is empty", FaultKind::Item, UnixMillis(7));
-        assert_eq!(
-            (fault.about.as_str(), fault.what.as_str()),
-            ("b.png", "the file is empty")
-        );
-        let long = fault_of(&"窓".repeat(1000), FaultKind::Other, UnixMillis(7));
-        assert_eq!(long.about, "screen");
-        assert!(long.what.len() <= MAX_FIELD && long.what.len() > MAX_FIELD - 3);
     }
 }

@@ -10,6 +10,9 @@ use tokio::sync::Notify;
 /// So many wait for the agent: some hours of a full playlist. When full, the oldest is lost.
 pub const WAITING: usize = 4096;
 
+/// A live picture's hash: it has none, and is known by its name.
+pub const LIVE: &str = "";
+
 /// 2020: a clock that says less was never set.
 const CLOCK_SET: UnixMillis = UnixMillis(1_577_836_800_000);
 
@@ -39,8 +42,8 @@ impl Plays {
         }
     }
 
-    /// An item was on show in a zone, from when to when by the time of day. What isn't known by its hash, and what was
-    /// shown while the clock was not set, is no proof of anything. Takes some microseconds.
+    /// An item was on show in a zone, from when to when by the time of day. What isn't known by its hash, or as
+    /// [`LIVE`], and what was shown while the clock was not set, is no proof of anything. Takes some microseconds.
     pub fn shown(
         &self,
         zone: &str,
@@ -125,6 +128,7 @@ mod tests {
         let on_page = plays.on_page("lobby", "home");
         on_page.shown("main", "a.png", None, span(CLOCK_SET.0), true);
         on_page.shown("main", "a.png", Some("00"), span(5), true);
+        on_page.shown("main", "the hall", Some(LIVE), span(5), true);
         assert_eq!(plays.after(0), None);
         on_page.shown("main", "a.png", Some("00"), span(CLOCK_SET.0), true);
         let (_, play) = plays.after(0).expect("one");
@@ -132,6 +136,10 @@ mod tests {
             (play.layout.as_str(), play.page.as_str(), play.shown_ms),
             ("lobby", "home", 8_000)
         );
+        plays.noted(1);
+        on_page.shown("main", "the hall", Some(LIVE), span(CLOCK_SET.0), false);
+        let (_, play) = plays.after(1).expect("one");
+        assert_eq!((play.content.as_str(), play.sha256.as_str()), ("the hall", ""));
     }
 
     #[test]

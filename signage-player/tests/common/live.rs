@@ -74,6 +74,8 @@ pub struct Screen {
     begun: Instant,
     /// By how much the time of day is ahead.
     pub ahead: Duration,
+    /// Proof of what was on show.
+    pub plays: signage_player::bridge::plays::Plays,
     _dir: tempfile::TempDir,
 }
 
@@ -103,12 +105,14 @@ impl Screen {
         );
         let layout: Layout = serde_json::from_str(&layout).expect("a layout");
         let kit = Kit { live, ..kit() };
+        let plays = kit.plays.clone();
         Self {
             scene: Scene::build(Arc::new(layout), &kit).expect("a scene"),
             data,
             canvas: Canvas::new(width, height, [255, 0, 255]),
             begun: Instant::now(),
             ahead: Duration::ZERO,
+            plays,
             _dir: dir,
         }
     }

@@ -258,6 +258,44 @@ pub fn compare(one: &[Seen], other: &[Seen]) -> (Vec<f64>, usize) {
     (differences, missed)
 }
 
+/// By how many milliseconds each frame was shown earlier on one screen than on another one, where both were keeping up: the
+/// [`CALM`] frames before it came one after the other, each in its time.
+pub fn compare_calm(one: &[Seen], other: &[Seen]) -> Vec<f64> {
+    let (one, other) = (calm(one), calm(other));
+    let differences = one.iter().filter_map(|seen| {
+        let same = other.iter().filter(|it| (it.film, it.frame) == (seen.film, seen.frame));
+        let near = same
+            .map(|it| it.at - seen.at)
+            .min_by(|a, b| a.abs().total_cmp(&b.abs()));
+        near.filter(|difference| difference.abs() < 2_000.0)
+    });
+    differences.collect()
+}
+
+/// So many frames in time, one after the other, say that a screen is keeping up.
+const CALM: usize = 10;
+/// Two frames are in time when they are at most so far apart: one and a half of their length, in milliseconds.
+const IN_TIME: f64 = 50.0;
+
+/// First sights of frames that a screen showed while it kept up.
+fn calm(seen: &[Seen]) -> Vec<Seen> {
+    let firsts = firsts(seen);
+    let is_next = |pair: &[Seen]| {
+        let (before, now) = (pair[0], pair[1]);
+        let follows = if before.film == now.film {
+            now.frame == before.frame + 1
+        } else {
+            now.frame == 0
+        };
+        follows && now.at - before.at < IN_TIME
+    };
+    firsts
+        .windows(CALM + 1)
+        .filter(|window| window.windows(2).all(is_next))
+        .map(|window| window[CALM])
+        .collect()
+}
+
 fn firsts(seen: &[Seen]) -> Vec<Seen> {
     let mut firsts: Vec<Seen> = seen.to_vec();
     firsts.dedup_by_key(|it| (it.film, it.frame));

@@ -52,7 +52,11 @@ pub(super) async fn take(
         return Ok(refused(&error.field, &error.to_string()));
     }
     let Report {
-        health, faults, plays, ..
+        health,
+        faults,
+        changes,
+        plays,
+        ..
     } = report;
     // First what must not be lost: a player that hears of no success sends it again.
     if !plays.is_empty() {
@@ -68,6 +72,7 @@ pub(super) async fn take(
             Err(_) => return Err(Fault::Internal.into()),
         }
     }
+    screens::keep_changes(&app.store.ledger, &app.config.office.id, &screen, &changes).await?;
     let condition = Condition {
         at: runtime::now(),
         health,

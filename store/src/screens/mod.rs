@@ -14,7 +14,7 @@ use std::sync::LazyLock;
 use std::time::Duration;
 
 use protocol::ids::{OfficeId, ScreenId, StaffId};
-use protocol::screen::report::{Fault, Health};
+use protocol::screen::report::{Change, Fault, Health};
 use protocol::screen::{Manifest, Report, When};
 use protocol::time::UnixMillis;
 use redis::Script;
@@ -326,6 +326,56 @@ pub async fn condition(live: &Db, office: &OfficeId, id: &ScreenId) -> Result<Op
     let key = keys::screen_condition(office, id);
     let json: Option<String> = live.run(redis::cmd("GET").arg(&key)).await?;
     json.map(|json| from_json(&key, &json)).transpose()
+}
+
+/// So many comings and goings of a screen's faults are kept. When full, the oldest goes.
+pub const CHANGES: usize = 200;
+
+/// Keeps what faults of a screen came and went; each once, however often it is told. At most [`CHANGES`].
+///
+/// # Errors
+/// [`StoreError::Unavailable`].
+pub async fn keep_changes(ledger: &Db, office: &OfficeId, id: &ScreenId, changes: &[Change]) -> Result<()> {
+    if changes.is_empty() {
+        return Ok(());
+    }
+    let key = keys::screen_changes(office, id);
+    let mut add = redis::cmd("ZADD");
+    add.arg(&key);
+    for change in changes {
+        add.arg(change.until.unwrap_or(change.since).0)
+            .arg(to_json(&key, change)?);
+    }
+    ledger.run::<()>(&add).await?;
+    let mut trim = redis::cmd("ZREMRANGEBYRANK");
+    trim.arg(&key).arg(0).arg(-1 - CHANGES as i64);
+    ledger.run(&trim).await
+}
+
+/// What faults of a screen came and went lately, the newest first, at most `most`; one that came and went is one, with both
+/// times.
+///
+/// # Errors
+/// [`StoreError::Unavailable`], [`StoreError::Corrupt`].
+pub async fn changes(ledger: &Db, office: &OfficeId, id: &ScreenId, most: usize) -> Result<Vec<Change>> {
+    let key = keys::screen_changes(office, id);
+    let all: Vec<String> = ledger
+        .run(redis::cmd("ZREVRANGE").arg(&key).arg(0).arg(CHANGES as i64 - 1))
+        .await?;
+    let mut changes: Vec<Change> = Vec::new();
+    for json in &all {
+        let change: Change = from_json(&key, json)?;
+        // The same one's coming and going.
+        let is_same = |it: &Change| {
+            (it.since, it.kind, &it.about, &it.what) == (change.since, change.kind, &change.about, &change.what)
+        };
+        match changes.iter_mut().find(|it| is_same(it)) {
+            Some(told) => told.until = told.until.or(change.until),
+            None => changes.push(change),
+        }
+    }
+    changes.truncate(most);
+    Ok(changes)
 }
 
 /// Keeps a screen's report until the next one, or until it is late.

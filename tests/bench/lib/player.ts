@@ -28,6 +28,15 @@ export interface Shown {
   spots: Buffer[];
 }
 
+/** What a process says, or this where it has just ended. */
+function gone<T>(ask: () => T, otherwise: T): T {
+  try {
+    return ask();
+  } catch {
+    return otherwise;
+  }
+}
+
 const pixels = (spot: Spot) => Math.ceil(spot.width / spot.step) * Math.ceil(spot.height / spot.step);
 
 /** Screens that show the same frames, as one of them knows it (protocol::screen::Group). */
@@ -140,14 +149,20 @@ export class Player {
     return JSON.parse(execFileSync(join(BIN, "signage-player"), [...this.#arguments(), "--status"], { encoding: "utf8" }));
   }
 
-  /** The player's three processes: the one that keeps, the picture, the agent. */
+  /** All of the player's processes: the one that keeps, the picture, the agent, and what they have started. */
   #processes(): number[] {
-    const children = readFileSync(`/proc/${this.pid}/task/${this.pid}/children`, "utf8").trim();
-    return [this.pid, ...children.split(" ").filter(Boolean).map(Number)];
+    const found = [this.pid];
+    for (const pid of found) {
+      // The kernel tells children by the thread that started them; one may have ended since.
+      const ofThread = (thread: string) => gone(() => readFileSync(`/proc/${pid}/task/${thread}/children`, "utf8"), "");
+      const children = gone(() => readdirSync(`/proc/${pid}/task`), []).map(ofThread).join(" ");
+      found.push(...children.split(" ").filter(Boolean).map(Number));
+    }
+    return found;
   }
 
   #sum(of: (pid: number) => number): number {
-    return this.#processes().reduce((sum, pid) => sum + of(pid), 0);
+    return this.#processes().reduce((sum, pid) => sum + gone(() => of(pid), 0), 0);
   }
 
   /** Core-seconds used by now: the processes and their ended children (proc(5), fields 14 to 17). */
@@ -161,6 +176,11 @@ export class Player {
 
   residentMb(): number {
     return this.#sum((pid) => (Number(readFileSync(`/proc/${pid}/statm`, "utf8").split(" ")[1]) * PAGE_BYTES) / 1e6);
+  }
+
+  /** The most that each process has had resident since its start (VmHWM, proc(5)), summed: never less than all had at once. */
+  peakMb(): number {
+    return this.#sum((pid) => (Number(/^VmHWM:\s*(\d+) kB$/m.exec(readFileSync(`/proc/${pid}/status`, "utf8"))?.[1] ?? 0) * 1024) / 1e6);
   }
 
   openFiles(): number {

@@ -1,89 +1,55 @@
 // Two screens of one group: films whose frames carry their numbers, and by how much the same frame was shown earlier on one.
 //
 // Judged from captured frames alone, by the machine's monotonic clock, which both have in common and which neither steers.
-import { execFileSync } from "node:child_process";
 import { createSocket } from "node:dgram";
-import { join } from "node:path";
 import { eventually } from "../../browser/office.ts";
-import { type Group, Home, Player, type Shown, type Spot } from "./player.ts";
+import { FRAME_MS } from "./captures.ts";
+import { numbered, numberOf, numberSpots } from "./film.ts";
+import { type Group, Home, Player, type Shown } from "./player.ts";
 import { say } from "./report.ts";
 
 const [WIDTH, HEIGHT] = [640, 360];
-/** A number is so many squares in two rows, the lowest bit first; black is 0. */
-const BITS = 16;
-const SIDE = 80;
-/** Of these, the film's own number. */
-const FILM_BITS = 3;
 /** Frames of each film. */
 const FILMS = [300, 210, 120];
-const FRAME_MS = 1000 / 30;
-/** After a screen's first frame its clock is given so long until it counts. */
-const SETTLING_MS = 10_000;
-
-const corner = (bit: number) => ({ x: (bit % 8) * SIDE, y: Math.floor(bit / 8) * SIDE * 2 });
-const SPOTS: Spot[] = Array.from({ length: BITS }, (_, bit) => ({ x: corner(bit).x + SIDE / 2, y: corner(bit).y + SIDE / 2, width: 1, height: 1, step: 1 }));
+/** So many frames in a row within one frame of the other's: a screen is in step. */
+const IN_STEP = 10;
+const SPOTS = numberSpots();
 
 const rest = (seconds: number) => new Promise<void>((wake) => setTimeout(wake, seconds * 1000));
-
-/** Encodes a film whose frames carry its number and theirs. */
-function film(dir: string, number: number, frames: number): string {
-  const file = join(dir, `film-${number}.mp4`);
-  const raw = Buffer.alloc(frames * WIDTH * HEIGHT, 128);
-  for (let frame = 0; frame < frames; frame++) {
-    const value = (frame << FILM_BITS) | number;
-    for (let bit = 0; bit < BITS; bit++) {
-      const { x, y } = corner(bit);
-      for (let row = y; row < y + SIDE; row++) {
-        const at = (frame * HEIGHT + row) * WIDTH + x;
-        raw.fill((value >> bit) & 1 ? 235 : 16, at, at + SIDE);
-      }
-    }
-  }
-  const source = `fdsrc fd=0 ! rawvideoparse format=gray8 width=${WIDTH} height=${HEIGHT} framerate=30/1`;
-  const encode = "videoconvert ! video/x-raw,format=I420 ! x264enc pass=quant quantizer=18 key-int-max=60 ! mp4mux faststart=true";
-  execFileSync("gst-launch-1.0", ["-q", ...`${source} ! ${encode} ! filesink location=${file}`.split(" ")], { input: raw });
-  return file;
-}
 
 /** A frame at its first sight. */
 interface Sight {
   at: number;
-  /** The film's number and the frame's. */
-  number: number;
+  film: number;
+  frame: number;
 }
 
 /** What a screen showed, from one start to its end. */
-interface Life {
+export interface Life {
   from: number;
   to: number;
   sights: Sight[];
 }
 
+const isSame = (a: Sight | undefined, b: Sight) => a?.film === b.film && a.frame === b.frame;
+
 function life(shown: Shown[]): Life {
   const sights: Sight[] = [];
   for (const { at, spots } of shown) {
     const number = numberOf(spots);
-    if (number !== undefined && number !== sights.at(-1)?.number) sights.push({ at, number });
+    if (number && !isSame(sights.at(-1), { at, ...number })) sights.push({ at, ...number });
   }
   return { from: sights[0]?.at ?? 0, to: shown.at(-1)?.at ?? 0, sights };
 }
 
-function numberOf(spots: Buffer[]): number | undefined {
-  let number = 0;
-  for (const [bit, pixel] of spots.entries()) {
-    const green = pixel[1] ?? 0;
-    if (green > 70 && green < 186) return undefined;
-    if (green >= 186) number |= 1 << bit;
-  }
-  return number;
-}
-
 /** For each frame of `one`, when the other showed the same one: the difference in milliseconds, or undefined. */
 function differences(one: Life, other: Life, from: number, to: number): { at: number; off: number | undefined }[] {
-  const byNumber = new Map<number, number[]>();
-  for (const { at, number } of other.sights) byNumber.set(number, [...(byNumber.get(number) ?? []), at]);
-  const of = ({ at, number }: Sight) => {
-    const offs = (byNumber.get(number) ?? []).map((there) => Math.abs(there - at)).filter((off) => off < 2000);
+  const byNumber = new Map<string, number[]>();
+  const name = ({ film, frame }: Sight) => `${film} ${frame}`;
+  for (const sight of other.sights) byNumber.set(name(sight), [...(byNumber.get(name(sight)) ?? []), sight.at]);
+  const of = (sight: Sight) => {
+    const { at } = sight;
+    const offs = (byNumber.get(name(sight)) ?? []).map((there) => Math.abs(there - at)).filter((off) => off < 2000);
     return { at, off: offs.length > 0 ? Math.min(...offs) : undefined };
   };
   return one.sights.filter(({ at }) => at > from && at < to - 100).map(of);
@@ -103,20 +69,31 @@ function layout(files: string[]): object {
   return { version: 2, name: "wall", width: WIDTH, height: HEIGHT, pages: [{ name: "home", background: "#ffffff", zones: [zone] }] };
 }
 
+/** The worst of what one screen showed by itself. */
+export interface Flow {
+  /** The longest time without another frame. */
+  longestStill: number;
+  /** From a frame to the next one of the same film: the largest step, forwards or back. */
+  largestStep: number;
+}
+
 /** What two screens of a group did in so many seconds. */
 export interface Together {
-  /** By how much a frame was off, settled. */
+  /** By how much a frame was off, from when a screen was in step on. */
   settled: number[];
-  /** The same in the first ten seconds of a screen. */
+  /** The same before that. */
   settling: number[];
-  /** Settled frames that only one of both showed. */
+  /** From when both showed something until they were in step, for each start of one. */
+  settlesIn: number[];
+  /** Frames in step that only one of both showed, whichever. */
   missed: number;
-  /** From the first frame of a screen that was started anew until ten frames in a row were within one frame. */
+  /** From the first frame of a screen that was started anew until it was in step. */
   rejoined: number[];
-  /** The longest time without another frame on the one that stayed, around the leader's end. */
+  /** On either screen, over all the time that it ran. */
   longestStill: number;
-  /** From a frame to the next one of the same film on the one that stayed: the largest step. */
   largestStep: number;
+  /** The same on the one that stayed, around the leader's end. */
+  takeover: Flow;
 }
 
 /**
@@ -129,7 +106,7 @@ export async function together(seconds: number): Promise<Together> {
   for (const name of names) addresses[name] = await freeAddress();
   const homes = names.map((name) => new Home(name));
   const [left, right] = homes as [Home, Home];
-  const files = FILMS.map((frames, number) => film(left.dir, number, frames));
+  const files = FILMS.map((frames, number) => numbered(left.dir, number, frames, HEIGHT));
   for (const home of homes) {
     const others = Object.fromEntries(Object.entries(addresses).filter(([name]) => name !== home.screen));
     const group: Group = { name: "wall", screen: home.screen, address: addresses[home.screen] ?? "", others, key: "5a".repeat(32) };
@@ -164,18 +141,43 @@ export async function together(seconds: number): Promise<Together> {
   return judge(lives.left, lives.right);
 }
 
-function judge(lefts: Life[], rights: Life[]): Together {
-  const [settled, settling, rejoined]: [number[], number[], number[]] = [[], [], []];
-  let missed = 0;
+/** When two screens are in step that both show something from `begin` on: the last of so many frames in a row that were; undefined: never. */
+function inStep(of: { at: number; off: number | undefined }[]): number | undefined {
+  let row = 0;
+  const last = of.find(({ off }) => {
+    row = off !== undefined && off <= FRAME_MS ? row + 1 : 0;
+    return row === IN_STEP;
+  });
+  return last?.at;
+}
+
+/** What a screen showed by itself, as far as it is within these times. */
+function flow(sights: Sight[], from: number, to: number): Flow {
+  const within = sights.filter(({ at }) => at >= from && at <= to);
+  let [longestStill, largestStep] = [0, 0];
+  for (let n = 1; n < within.length; n++) {
+    const [before, now] = [within[n - 1], within[n]];
+    if (!before || !now) continue;
+    longestStill = Math.max(longestStill, now.at - before.at);
+    // A film that begins anew is another one.
+    const isNext = before.film === now.film && now.frame > 0;
+    if (isNext) largestStep = Math.max(largestStep, Math.abs(now.frame - before.frame));
+  }
+  return { longestStill, largestStep };
+}
+
+/** Judges two screens by what they showed between their starts and ends; the one on the left led first, and was killed. */
+export function judge(lefts: Life[], rights: Life[]): Together {
+  const of: Together = { settled: [], settling: [], settlesIn: [], missed: 0, rejoined: [], longestStill: 0, largestStep: 0, takeover: { longestStill: 0, largestStep: 0 } };
   for (const left of lefts) {
     for (const right of rights) {
       const [begin, end] = [Math.max(left.from, right.from), Math.min(left.to, right.to)];
-      for (const { at, off } of differences(left, right, begin, end)) {
-        if (at - begin < SETTLING_MS) {
-          if (off !== undefined) settling.push(off);
-        } else if (off === undefined) missed += 1;
-        else settled.push(off);
-      }
+      if (begin >= end) continue;
+      const [there, back] = [differences(left, right, begin - 1, end), differences(right, left, begin - 1, end)];
+      const settled = inStep(there) ?? Number.POSITIVE_INFINITY;
+      of.settlesIn.push(settled - begin);
+      for (const { at, off } of there) if (off !== undefined) (at > settled ? of.settled : of.settling).push(off);
+      of.missed += [...there, ...back].filter(({ at, off }) => at > settled && off === undefined).length;
     }
   }
   const [first, back] = lefts as [Life, Life];
@@ -184,23 +186,14 @@ function judge(lefts: Life[], rights: Life[]): Together {
     [again, first],
     [back, again],
   ] as const) {
-    const all = differences(joiner, there, joiner.from - 1, Math.min(joiner.to, there.to));
-    let row = 0;
-    const joined = all.find(({ off }) => {
-      row = off !== undefined && off <= FRAME_MS ? row + 1 : 0;
-      return row === 10;
-    });
-    rejoined.push(joined ? joined.at - joiner.from : Number.POSITIVE_INFINITY);
+    const joined = inStep(differences(joiner, there, joiner.from - 1, Math.min(joiner.to, there.to)));
+    of.rejoined.push((joined ?? Number.POSITIVE_INFINITY) - joiner.from);
   }
-  // Around the leader's end, on the one that stayed.
-  const around = again.sights.filter(({ at }) => at > first.to - 3000 && at < first.to + 10_000);
-  let [longestStill, largestStep] = [0, 0];
-  for (let n = 1; n < around.length; n++) {
-    const [before, now] = [around[n - 1], around[n]];
-    if (!before || !now) continue;
-    longestStill = Math.max(longestStill, now.at - before.at);
-    const film = (sight: Sight) => sight.number & ((1 << FILM_BITS) - 1);
-    if (film(before) === film(now)) largestStep = Math.max(largestStep, (now.number >> FILM_BITS) - (before.number >> FILM_BITS));
+  for (const { sights, from, to } of [...lefts, ...rights]) {
+    const { longestStill, largestStep } = flow(sights, from, to);
+    [of.longestStill, of.largestStep] = [Math.max(of.longestStill, longestStill), Math.max(of.largestStep, largestStep)];
   }
-  return { settled, settling, missed, rejoined, longestStill, largestStep };
+  // On the one that stayed.
+  of.takeover = flow(again.sights, first.to - 3000, first.to + 10_000);
+  return of;
 }

@@ -16,7 +16,7 @@ use protocol::time::UnixMillis;
 
 use super::fallback::Fallback;
 use super::{Place, View};
-use crate::bridge::plays::Plays;
+use crate::bridge::plays::{LIVE, Plays};
 use crate::event::Library;
 use crate::item::{Frame, Item, Preparing, Request, Turn};
 use crate::live::Processes;
@@ -136,8 +136,11 @@ impl Playlist {
     /// Proof that the item on show was on show until `now`.
     fn record(&self, now: UnixMillis, is_whole: bool) {
         if let Some(running) = &self.current {
-            let sha256 = self.choice.sha256(running.index);
-            let content = self.choice.items()[running.index].name();
+            let item = &self.choice.items()[running.index];
+            let (content, sha256) = match item {
+                Listed::Live { name, .. } => (name.as_str(), Some(LIVE)),
+                file => (file.name(), self.choice.sha256(running.index)),
+            };
             let span = (running.since, now);
             self.plays.shown(&self.zone, content, sha256, span, is_whole);
         }

@@ -5,7 +5,7 @@ use axum::extract::{Path, Query};
 use axum::http::header;
 use axum::response::{IntoResponse, Redirect, Response};
 use protocol::ids::ScreenId;
-use protocol::screen::report::FaultKind;
+use protocol::screen::report::{Change, FaultKind};
 use protocol::screen::{InGroup, Role};
 use serde::Deserialize;
 use store::audit::{Event, What, Who};
@@ -48,6 +48,8 @@ struct ScreenPage {
     published: Option<String>,
     facts: Vec<(&'static str, String)>,
     faults: Vec<FaultRow>,
+    /// The newest of those that are over.
+    past: Vec<PastRow>,
     picture_at: Option<String>,
     layouts: Vec<LayoutChoice>,
     entries: Vec<Entry>,
@@ -74,6 +76,18 @@ struct FaultRow {
     since: String,
     count: u32,
 }
+
+/// A fault that is over.
+struct PastRow {
+    kind: &'static str,
+    about: String,
+    what: String,
+    since: String,
+    until: String,
+}
+
+/// So many faults that are over are shown.
+const PAST: usize = 20;
 
 /// `?done=changed`
 #[derive(Deserialize)]
@@ -109,6 +123,16 @@ fn kind_word(lang: Lang, kind: FaultKind) -> &'static str {
     }
 }
 
+fn past_row(app: &App, lang: Lang, change: Change) -> Option<PastRow> {
+    Some(PastRow {
+        kind: kind_word(lang, change.kind),
+        until: time_word(app, change.until?),
+        since: time_word(app, change.since),
+        about: change.about,
+        what: change.what,
+    })
+}
+
 /// What a player says of itself, as far as it does.
 fn facts(app: &App, lang: Lang, condition: &Condition) -> Vec<(&'static str, String)> {
     let (texts, health) = (lang.catalogue(), &condition.health);
@@ -133,6 +157,15 @@ fn facts(app: &App, lang: Lang, condition: &Condition) -> Vec<(&'static str, Str
                 .replace("{n}", &health.frames.to_string()),
         ),
     ];
+    let versions = [health.system.as_str(), &health.gstreamer].map(str::trim);
+    if let [system, gstreamer] = versions
+        && !gstreamer.is_empty()
+    {
+        facts.push((
+            texts.text("screens.health.versions"),
+            format!("{system}, GStreamer {gstreamer}"),
+        ));
+    }
     if let Some(permille) = health.cpu_permille {
         let percent = format!("{}.{} %", permille / 10, permille % 10);
         facts.push((texts.text("screens.health.cpu"), percent));
@@ -252,6 +285,7 @@ async fn render(visitor: &Visitor, staff: &LoggedIn, id: &ScreenId, said: Said) 
     let state = one.state(seen.as_ref(), runtime::now());
     // How it is may be unknown while `live` is away; what it shall show is not.
     let condition = screens::condition(store, office, id).await.ok().flatten();
+    let past = screens::changes(&app.store.ledger, office, id, screens::CHANGES).await?;
     let picture_at = screens::picture_at(store, office, id).await.ok().flatten();
     let files = store::screens::files::all(&app.store.ledger, office).await?;
     let kept = one.record.as_ref().map(|record| &record.draft);
@@ -302,6 +336,11 @@ async fn render(visitor: &Visitor, staff: &LoggedIn, id: &ScreenId, said: Said) 
                 since: time_word(app, fault.since),
                 count: fault.count,
             })
+            .collect(),
+        past: past
+            .into_iter()
+            .filter_map(|it| past_row(app, lang, it))
+            .take(PAST)
             .collect(),
         picture_at: picture_at.map(|at| time_word(app, at)),
         layouts: playlist::layout_choices(app, &draft, one.orientation).await,
