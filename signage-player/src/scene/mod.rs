@@ -4,6 +4,7 @@
 //! zone reports as changed is painted anew together with everything that overlaps it, and nothing else.
 
 pub mod data;
+pub mod fit;
 mod hands;
 mod hint;
 pub mod layer;
@@ -66,6 +67,7 @@ pub struct Kit {
 }
 
 struct ZoneView {
+    name: String,
     rect: Rect,
     on_touch: Option<Action>,
     view: Box<dyn View>,
@@ -111,6 +113,7 @@ impl Scene {
                 let view = widgets::build(zone, &layout, background, &kit)
                     .with_context(|| format!("page {:?}, zone {:?}", page.name, zone.name))?;
                 zones.push(ZoneView {
+                    name: zone.name.clone(),
                     rect: zone.rect,
                     on_touch: zone.on_touch.clone(),
                     view,
@@ -220,11 +223,21 @@ impl Scene {
         self.language
     }
 
-    /// What couldn't be played, by name.
+    /// What couldn't be played, by name, and which zones' texts were cut.
     #[must_use]
     pub fn faults(&self) -> Vec<String> {
         let zones = self.pages.iter().flat_map(|page| &page.zones);
-        let mut faults: Vec<String> = zones.flat_map(|zone| zone.view.faults()).collect();
+        let of_zone = |zone: &ZoneView| {
+            let mut faults = zone.view.faults();
+            if zone.view.is_cut() {
+                let name = &zone.name;
+                faults.push(format!(
+                    "{name}: the text doesn't fit and is cut; shorten it or give the zone more room"
+                ));
+            }
+            faults
+        };
+        let mut faults: Vec<String> = zones.flat_map(of_zone).collect();
         faults.sort();
         faults.dedup();
         faults

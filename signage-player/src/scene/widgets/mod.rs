@@ -66,6 +66,11 @@ pub trait View {
         false
     }
 
+    /// Whether what it says now had to be cut.
+    fn is_cut(&self) -> bool {
+        false
+    }
+
     /// What it couldn't play, by name, and why.
     fn faults(&self) -> Vec<String> {
         Vec::new()
@@ -189,3 +194,6 @@ pub fn build(zone: &Zone, layout: &Layout, ground: Color, kit: &Kit) -> Result<B
         Widget::Avatar { rig, greeting } => Box::new(avatar::Avatar::new(place, rig, &greeting.ja, kit)?),
     })
 }
+
+#[cfg(test)]
+mod tests;
