@@ -3,6 +3,7 @@
 pub mod avatar;
 pub mod banner;
 pub mod board;
+mod board_line;
 pub mod button;
 mod card;
 pub mod clock;
@@ -65,6 +66,14 @@ pub trait View {
     fn is_busy(&self, _now: &Moment) -> bool {
         false
     }
+
+    /// Whether it has nothing of its own to show, and something stands in.
+    fn has_stand_in(&self) -> bool {
+        false
+    }
+
+    /// Whether another zone's stand-in says all, so that its own needn't.
+    fn keep_quiet(&mut self, _is_quiet: bool) {}
 
     /// Whether what it says now had to be cut.
     fn is_cut(&self) -> bool {
