@@ -10,11 +10,12 @@ use std::time::Duration;
 
 use common::{WALL, area, data, moment, scene};
 use protocol::congestion::{AreaState, Level, Trend};
-use protocol::screen::{Language, LotState, Notice, QueueState, Remote, Text, Urgency};
+use protocol::screen::{BoardArea, Language, Layout, LotState, Notice, QueueState, Remote, Text, Urgency};
 use protocol::time::UnixMillis;
 use signage_player::control::png;
 use signage_player::event::Snapshot;
 use signage_player::scene::data::{Data, Moment};
+use signage_player::scene::{Kit, Scene};
 use signage_player::stage::canvas::{Canvas, Region};
 use signage_player::touch::Phase;
 
@@ -541,4 +542,102 @@ fn what_lies_over_the_pages() {
     scene.contact(1, Phase::Up, (100.0, 200.0), &moment(Duration::from_millis(100)));
     assert_eq!(scene.page(), "zei");
     draw(&mut scene, &held, 24_000, "over-held-and-hint");
+}
+
+/// 91 letters.
+const FIRE: &str = "1階で火災が発生しました。係員の指示に従って、落ち着いて避難してください。エレベーターは使わず、階段を使ってください。\
+    避難したあとは建物に戻らないでください。車いすの方は係員にお声がけください。";
+
+#[test]
+fn long_texts_end_in_dots_and_urgent_ones_are_whole() {
+    let mut long = data();
+    let said: String = FIRE.chars().cycle().take(200).collect();
+    long.hear_notices(vec![notice(&said, Urgency::Normal)], WALL);
+    let notices = r#""widget":{"type":"notices","title":{"ja":"お知らせ"}}"#;
+    check("notices-long", (400, 260), notices, &long, &[0]);
+    let text = "南区役所からのお知らせです。".repeat(9);
+    let label = format!(r##""widget":{{"type":"label","text":{{"ja":"{text}"}},"size":40,"color":"#0017c1"}}"##);
+    check("label-long", (480, 100), &label, &data(), &[0]);
+    let rich = RICH.replace("DIRECTION", r#""direction":"vertical","#);
+    check_on(LARGE, "rich-upright-long", (480, 300), &rich, &data(), &[0]);
+    let mut urgent = data();
+    urgent.hear_notices(vec![notice(FIRE, Urgency::Urgent)], WALL);
+    check_on(LARGE, "banner-urgent-large", (1280, 720), notices, &urgent, &[0]);
+    let large_upright = Screen {
+        text_percent: 200,
+        ..UPRIGHT
+    };
+    check_on(
+        large_upright,
+        "banner-urgent-large-portrait",
+        (720, 1280),
+        notices,
+        &urgent,
+        &[0],
+    );
+    let mut parts = data();
+    parts.hear_notices(vec![notice(&FIRE.repeat(8), Urgency::Urgent)], WALL);
+    check("banner-parts", (1280, 720), notices, &parts, &[0, 90_000]);
+}
+
+/// What stands in for playlists with nothing to play, in these zones of one page.
+fn check_stand_in(name: &str, screen: Screen, zones: &[(u32, u32, u32, u32)], areas: usize) {
+    let (width, height) = screen.size;
+    let zone = |(index, (x, y, width, height)): (usize, &(u32, u32, u32, u32))| {
+        format!(
+            r#"{{"name":"zone-{index}","rect":{{"x":{x},"y":{y},"width":{width},"height":{height}}},
+            "widget":{{"type":"playlist","items":[{{"type":"video","content":"none.mp4"}}]}}}}"#
+        )
+    };
+    let zones: Vec<String> = zones.iter().enumerate().map(zone).collect();
+    let layout = format!(
+        r##"{{"version":2,"name":"golden","width":{width},"height":{height},"languages":["{}"],"text_percent":{},
+        "pages":[{{"name":"home","background":"#f4f6fb","zones":[{}]}}]}}"##,
+        screen.language,
+        screen.text_percent,
+        zones.join(",")
+    );
+    let layout: Layout = serde_json::from_str(&layout).expect("a layout");
+    let labels = ["1階ロビー", "子育て", "駐車場"];
+    let area = |(at, label): (usize, &str)| BoardArea {
+        area: area(["lobby-1f", "kosodate", "parking"][at]),
+        label: label.into(),
+    };
+    let kit = Kit {
+        areas: labels.into_iter().enumerate().map(area).take(areas).collect(),
+        ..common::kit()
+    };
+    let mut scene = Scene::build(std::sync::Arc::new(layout), &kit).expect("a scene");
+    let mut data = data();
+    data.hear_areas(
+        vec![
+            state("lobby-1f", Level::Moderate, Some(7), 0),
+            state("kosodate", Level::Free, Some(2), 0),
+        ],
+        WALL,
+    );
+    let mut canvas = Canvas::new(width, height, [0, 0, 0]);
+    for millis in [0, 1_900, 2_100] {
+        scene.draw(
+            &mut canvas,
+            &moment(Duration::from_millis(millis)),
+            &data,
+            &mut Region::default(),
+        );
+    }
+    compare(name, screen.size, &canvas);
+}
+
+#[test]
+fn where_nothing_can_be_played_name_clock_and_board_stand_in() {
+    let wide = Screen::default();
+    check_stand_in("stand-in", wide, &[(24, 132, 832, 468)], 2);
+    check_stand_in("stand-in-whole", wide, &[(0, 0, 1280, 720)], 3);
+    check_stand_in("stand-in-low", wide, &[(24, 24, 500, 260)], 1);
+    check_stand_in("stand-in-flat", wide, &[(24, 24, 1232, 84)], 2);
+    check_stand_in("stand-in-large", LARGE, &[(24, 24, 900, 420)], 2);
+    check_stand_in("stand-in-portrait", UPRIGHT, &[(0, 0, 720, 1280)], 3);
+    check_stand_in("stand-in-vi", speaking("vi"), &[(24, 24, 500, 260)], 1);
+    let two = [(24, 24, 832, 500), (880, 24, 376, 240), (880, 284, 376, 240)];
+    check_stand_in("stand-in-three-zones", wide, &two, 1);
 }

@@ -368,11 +368,25 @@ fn fifty_thousand_letters_roll_by_and_a_playlist_without_an_item_is_refused() {
             Err(error) => panic!("{widget}: {error}"),
         };
         let mut scene = Scene::build(std::sync::Arc::new(layout), &common::kit()).expect("built");
-        let mut ticks = 0;
-        play(&mut scene, &data(), |_, _| {
-            ticks += 1;
-            ticks > 10
-        });
+        let mut canvas = Canvas::new(128, 72, [255, 255, 255]);
+        for tick in 0..=10 {
+            let now = common::moment(Duration::from_millis(tick * 500));
+            scene.draw(&mut canvas, &now, &data(), &mut Region::default());
+        }
+        let is_inked = |x: u32, y: u32| canvas.color_at(x, y).is_some_and(|color| color[1] < 128);
+        let has_ink = |rows: std::ops::Range<u32>| rows.clone().any(|y| (0..128).any(|x| is_inked(x, y)));
+        assert!(has_ink(0..72), "{widget} shows nothing");
+        let faults = scene.faults();
+        if matches!(widget, "rich_text" | "label") {
+            // It begins at the top, no line is halved at the bottom, and staff are told.
+            assert!(has_ink(0..20) && !has_ink(71..72), "{widget}");
+            assert!(
+                faults.len() == 1 && faults[0].starts_with("main: the text doesn't fit"),
+                "{widget}: {faults:?}"
+            );
+        } else {
+            assert!(faults.is_empty(), "{widget} shows all of it by and by: {faults:?}");
+        }
     }
     let empty = protocol::screen::Layout::parse(
         r##"{"version":2,"name":"t","width":128,"height":72,"pages":[{"name":"home","background":"#ffffff","zones":[

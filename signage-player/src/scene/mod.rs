@@ -4,6 +4,7 @@
 //! zone reports as changed is painted anew together with everything that overlaps it, and nothing else.
 
 pub mod data;
+pub mod fit;
 mod hands;
 mod hint;
 pub mod layer;
@@ -21,7 +22,7 @@ use std::path::PathBuf;
 use std::sync::Arc;
 
 use anyhow::{Context, Result};
-use protocol::screen::{Action, BoardArea, Language, Layout, Rect, Text, Urgency, When, parse_color};
+use protocol::screen::{Action, BoardArea, Language, Layout, Page, Rect, Text, Urgency, When, Widget, parse_color};
 
 use crate::bridge::plays::Plays;
 use crate::live::Processes;
@@ -66,6 +67,7 @@ pub struct Kit {
 }
 
 struct ZoneView {
+    name: String,
     rect: Rect,
     on_touch: Option<Action>,
     view: Box<dyn View>,
@@ -105,12 +107,15 @@ impl Scene {
             let kit = Kit {
                 plays: kit.plays.on_page(&layout.name, &page.name),
                 group: kit.group.on_page(&page.name),
+                // A stand-in doesn't say what stands beside it.
+                areas: if has_board(page) { Vec::new() } else { kit.areas.clone() },
                 ..kit.clone()
             };
             for zone in &page.zones {
                 let view = widgets::build(zone, &layout, background, &kit)
                     .with_context(|| format!("page {:?}, zone {:?}", page.name, zone.name))?;
                 zones.push(ZoneView {
+                    name: zone.name.clone(),
                     rect: zone.rect,
                     on_touch: zone.on_touch.clone(),
                     view,
@@ -156,6 +161,7 @@ impl Scene {
         if self.is_new {
             page.zones.iter_mut().for_each(|zone| zone.view.shown(now));
         }
+        quieten(&mut page.zones);
         for zone in &mut page.zones {
             if let Some(part) = zone.view.draw(now, data) {
                 changed.add(placed(part, zone.rect));
@@ -220,11 +226,21 @@ impl Scene {
         self.language
     }
 
-    /// What couldn't be played, by name.
+    /// What couldn't be played, by name, and which zones' texts were cut.
     #[must_use]
     pub fn faults(&self) -> Vec<String> {
         let zones = self.pages.iter().flat_map(|page| &page.zones);
-        let mut faults: Vec<String> = zones.flat_map(|zone| zone.view.faults()).collect();
+        let of_zone = |zone: &ZoneView| {
+            let mut faults = zone.view.faults();
+            if zone.view.is_cut() {
+                let name = &zone.name;
+                faults.push(format!(
+                    "{name}: the text doesn't fit and is cut; shorten it or give the zone more room"
+                ));
+            }
+            faults
+        };
+        let mut faults: Vec<String> = zones.flat_map(of_zone).collect();
         faults.sort();
         faults.dedup();
         faults
@@ -234,6 +250,23 @@ impl Scene {
     pub fn leave(&mut self, now: &Moment) {
         let zones = &mut self.pages[self.current].zones;
         zones.iter_mut().for_each(|zone| zone.view.hidden(now));
+    }
+}
+
+fn has_board(page: &Page) -> bool {
+    let is_board = |widget: &Widget| matches!(widget, Widget::CongestionBoard { .. });
+    page.zones.iter().any(|zone| is_board(&zone.widget))
+}
+
+/// Of several stand-ins the largest says all.
+fn quieten(zones: &mut [ZoneView]) {
+    let area = |zone: &ZoneView| u64::from(zone.rect.width) * u64::from(zone.rect.height);
+    let standing = zones.iter().enumerate().filter(|(_, zone)| zone.view.has_stand_in());
+    let Some((largest, _)) = standing.max_by_key(|(at, zone)| (area(zone), std::cmp::Reverse(*at))) else {
+        return;
+    };
+    for (at, zone) in zones.iter_mut().enumerate() {
+        zone.view.keep_quiet(at != largest);
     }
 }
 

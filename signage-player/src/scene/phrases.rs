@@ -1,4 +1,4 @@
-//! Where the lines of short Japanese texts end: between phrases (文節), as a sign writer would set them, not within
+//! Where the lines of Japanese texts end: between phrases (文節), as a sign writer would set them, not within
 //! 「ありま／せん」.
 //!
 //! Without a dictionary. What is read as a phrase's end: a mark that closes; a particle or an ending (hiragana) before a word in
@@ -6,14 +6,15 @@
 //! never cut otherwise, but where it doesn't fit into a line at all, when lines break as they can (the marks put in, U+2060, only
 //! take breaks away that needn't be).
 
+use std::ops::Range;
+
+use super::markup::Marked;
+
 /// No break here (UAX #14, WJ).
 const JOINER: char = '\u{2060}';
 
-/// Longer texts are read, not glanced at: their lines are filled.
-const LONGEST: usize = 120;
-
 /// A phrase that is longer is no phrase: it may break as it can.
-const LONGEST_PHRASE: usize = 12;
+const LONGEST_PHRASE: usize = 16;
 
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 enum Script {
@@ -61,6 +62,8 @@ fn ends(letters: &[char], at: usize) -> bool {
         (_, Script::Closes) | (Script::Opens, _) => false,
         // A bracket's particle stays with it.
         (Script::Closes, Script::Hiragana) => !"」』）】〕".contains(before),
+        // What stands in round brackets after a word says more of it: 30日（月）.
+        (_, Script::Opens) if after == '（' && a.is_word() => false,
         (Script::Closes, _) | (_, Script::Opens) => true,
         (Script::Hiragana, _) if before == 'を' => true,
         (Script::Hiragana, Script::Hiragana) => is_request || is_honorific && "はがにでともへのや".contains(before),
@@ -70,42 +73,112 @@ fn ends(letters: &[char], at: usize) -> bool {
     }
 }
 
-/// The text with a mark wherever a line mustn't end.
-#[must_use]
-pub fn kept(text: &str) -> String {
-    let letters: Vec<char> = text.chars().collect();
-    if letters.len() > LONGEST {
-        return text.to_owned();
-    }
-    let mut kept = String::with_capacity(text.len() * 2);
+/// After which letters a line mustn't end.
+fn joined(letters: &[char]) -> Vec<bool> {
+    let mut joined = vec![false; letters.len()];
     let mut begin = 0;
     for at in 0..letters.len() {
         let is_end = at + 1 == letters.len()
             || letters[at].is_whitespace()
             || letters[at + 1].is_whitespace()
-            || ends(&letters, at);
+            || ends(letters, at);
         if is_end {
-            join(&letters[begin..=at], &mut kept);
+            if at - begin < LONGEST_PHRASE {
+                let is_known = |pair: &[char]| pair.iter().all(|letter| Script::of(*letter) == Script::Other);
+                for (offset, pair) in letters[begin..=at].windows(2).enumerate() {
+                    joined[begin + offset] = !is_known(pair);
+                }
+            }
             begin = at + 1;
+        }
+    }
+    joined
+}
+
+/// The text with a mark wherever a line mustn't end.
+#[must_use]
+pub fn kept(text: &str) -> String {
+    let letters: Vec<char> = text.chars().collect();
+    let mut kept = String::with_capacity(text.len() * 2);
+    for (letter, is_joined) in letters.iter().zip(joined(&letters)) {
+        kept.push(*letter);
+        if is_joined {
+            kept.push(JOINER);
         }
     }
     kept
 }
 
-fn join(phrase: &[char], kept: &mut String) {
-    let is_phrase = phrase.len() <= LONGEST_PHRASE;
-    for (at, letter) in phrase.iter().enumerate() {
-        kept.push(*letter);
-        let is_between = |next: &char| Script::of(*letter) != Script::Other || Script::of(*next) != Script::Other;
-        if is_phrase && phrase.get(at + 1).is_some_and(is_between) {
-            kept.push(JOINER);
+/// The same for a text with readings and bold parts, which move with their words. What has a reading isn't broken either.
+#[must_use]
+pub fn kept_in(marked: &Marked) -> Marked {
+    let letters: Vec<char> = marked.text.chars().filter(|letter| !is_mark(*letter)).collect();
+    let mut joined = joined(&letters).into_iter();
+    let mut text = String::with_capacity(marked.text.len() * 2);
+    // Where each letter of the source has gone.
+    let mut places = vec![0; marked.text.len() + 1];
+    for (at, letter) in marked.text.char_indices() {
+        places[at] = text.len();
+        let is_joined = if is_mark(letter) {
+            true
+        } else {
+            text.push(letter);
+            joined.next().unwrap_or(false)
+        };
+        if is_joined && !text.ends_with(JOINER) {
+            text.push(JOINER);
         }
     }
+    places[marked.text.len()] = text.len();
+    let moved = |range: &Range<usize>| {
+        let start = places[range.start];
+        start..text[..places[range.end]].trim_end_matches(JOINER).len().max(start)
+    };
+    let readings = marked.readings.iter();
+    Marked {
+        readings: readings.map(|(range, word)| (moved(range), word.clone())).collect(),
+        bold: marked.bold.iter().map(moved).collect(),
+        text,
+    }
+}
+
+/// Whether it is one of the marks that are put in.
+#[must_use]
+pub fn is_mark(letter: char) -> bool {
+    letter == JOINER
+}
+
+/// At which byte a page ends that has room for `most` letters of a text, at least one: after the last sentence on it,
+/// else the last mark, blank or phrase, unless half of the page stayed free for that.
+#[must_use]
+pub fn page_end(text: &str, most: usize) -> usize {
+    let letters: Vec<char> = text.chars().take(most + 2).collect();
+    let bytes = |count: usize| letters[..count].iter().map(|letter| letter.len_utf8()).sum();
+    if letters.len() <= most {
+        return text.len();
+    }
+    let is_sentence =
+        |at: &usize| matches!(letters[at - 1], '。' | '！' | '？' | '.' | '!' | '?') && !is_amid(&letters, *at);
+    let is_mark =
+        |at: &usize| matches!(letters[at - 1], '、' | '，' | ',' | ';' | '；') || letters[at - 1].is_whitespace();
+    let is_phrase = |at: &usize| letters.len() > *at && ends(&letters, at - 1);
+    let ats = || (most / 2 + 1..=most).rev();
+    let end = ats()
+        .find(is_sentence)
+        .or_else(|| ats().find(is_mark))
+        .or_else(|| ats().find(is_phrase));
+    bytes(end.unwrap_or(most))
+}
+
+/// Whether a Latin word or number goes on there (`9.30`).
+fn is_amid(letters: &[char], at: usize) -> bool {
+    letters[at - 1].is_ascii() && letters.get(at).is_some_and(|next| !next.is_whitespace())
 }
 
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::scene::markup;
 
     fn phrases(text: &str) -> Vec<String> {
         let kept = kept(text);
@@ -141,6 +214,10 @@ mod tests {
                 "落ち着いて、受付を済ませ、順番に",
                 vec!["落ち着いて、", "受付を", "済ませ、", "順番に"],
             ),
+            (
+                "申し込みは、11月30日（月）までです。",
+                vec!["申し込みは、", "11月30日（月）までです。"],
+            ),
             ("「お知らせ」をご覧ください", vec!["「お知らせ」を", "ご覧ください"]),
         ] {
             assert_eq!(phrases(text), expected);
@@ -148,7 +225,34 @@ mod tests {
     }
 
     #[test]
-    fn nothing_but_marks_is_added_and_long_texts_and_other_letters_stay_as_they_are() {
+    fn readings_and_bold_parts_move_with_their_words() {
+        let marked = kept_in(&markup::read(
+            "[子育|こそだ]ての*ご[相談|そうだん]*は、[窓口|まどぐち]へ",
+        ));
+        let word = |range: &Range<usize>| marked.text[range.clone()].replace(JOINER, "");
+        let words: Vec<String> = marked.readings.iter().map(|(range, _)| word(range)).collect();
+        assert_eq!(words, ["子育", "相談", "窓口"]);
+        assert_eq!(word(&marked.bold[0]), "ご相談");
+        let lines: Vec<String> = kept("子育てのご相談は、窓口へ")
+            .split(JOINER)
+            .map(str::to_owned)
+            .collect();
+        assert_eq!(marked.text.split(JOINER).collect::<Vec<_>>(), lines, "as without them");
+    }
+
+    #[test]
+    fn a_page_ends_with_a_sentence_or_where_a_phrase_does() {
+        let page = |text: &str, most: usize| text[..page_end(text, most)].to_owned();
+        assert_eq!(page("火事です。外へ出てください。", 8), "火事です。");
+        assert_eq!(page("火事です。外へ出てください。", 14), "火事です。外へ出てください。");
+        assert_eq!(page("係員の指示に従ってください", 7), "係員の指示に");
+        assert_eq!(page("Leave by 9.30 from the hall", 16), "Leave by 9.30 ");
+        assert_eq!(page("ああああ", 2), "ああ");
+        assert_eq!(page("あ", 1), "あ");
+    }
+
+    #[test]
+    fn nothing_but_marks_is_added_and_what_has_no_phrases_stays_as_it_is() {
         for text in [
             "大雨警報が出ています。\n避難してください。",
             "Window 3 is open.",
@@ -160,7 +264,7 @@ mod tests {
         assert_eq!(kept("Window 3 is open."), "Window 3 is open.");
         let long = "あいうえお".repeat(30);
         assert_eq!(kept(&long), long);
-        let no_phrase = "あいうえおかきくけこさしすせそ";
+        let no_phrase = "あいうえおかきくけこさしすせそたちつてと";
         assert_eq!(kept(no_phrase), no_phrase, "it may break anywhere");
     }
 }

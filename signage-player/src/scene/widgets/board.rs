@@ -12,16 +12,16 @@ use crate::scene::{palette, words};
 
 /// What one row says.
 #[derive(Debug, Clone, PartialEq, Eq)]
-struct Row {
-    label: String,
-    level: Level,
+pub(super) struct Row {
+    pub(super) label: String,
+    pub(super) level: Level,
     people: String,
 }
 
 /// What the whole board says.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Face {
-    rows: Vec<Row>,
+    pub(super) rows: Vec<Row>,
     age: String,
 }
 
@@ -97,7 +97,16 @@ fn draw_flat_row(cr: &Context, row: &Row, card: &Card, place: (f64, f64, f64, f6
     draw_level(cr, row.level, card, badge)
 }
 
-fn draw_level(cr: &Context, level: Level, card: &Card, place: (f64, f64, f64, f64)) -> Result<(), cairo::Error> {
-    let said = format!("{} {}", level.mark(), words::level(level, card.language));
-    draw_badge(cr, &said, palette::level(level), card, place)
+pub(super) fn draw_level(
+    cr: &Context,
+    level: Level,
+    card: &Card,
+    place: (f64, f64, f64, f64),
+) -> Result<(), cairo::Error> {
+    draw_badge(cr, &said(level, card.language), palette::level(level), card, place)
+}
+
+/// A level's mark and words.
+pub(super) fn said(level: Level, language: Language) -> String {
+    format!("{} {}", level.mark(), words::level(level, language))
 }

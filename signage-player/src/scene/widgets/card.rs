@@ -1,5 +1,7 @@
 //! What boards look like: a white card with a title above, rows, and how old the news is below.
 
+use std::cell::Cell;
+
 use anyhow::Result;
 use cairo::Context;
 use protocol::screen::{Language, Rect, Text};
@@ -32,6 +34,7 @@ pub struct CardView<C: Content> {
     title: Text,
     language: Language,
     content: C,
+    is_cut: bool,
 }
 
 impl<C: Content> CardView<C> {
@@ -46,6 +49,7 @@ impl<C: Content> CardView<C> {
             title: title.clone(),
             language: place.language,
             content,
+            is_cut: false,
         })
     }
 }
@@ -59,17 +63,24 @@ impl<C: Content> View for CardView<C> {
             height,
             unit: self.unit,
             language: self.language,
+            is_cut: Cell::new(self.is_cut),
         };
         let title = self.title.in_language(self.language);
-        self.picture.show((self.language, face), |cr, (_, face)| {
+        let changed = self.picture.show((self.language, face), |cr, (_, face)| {
             card.draw_paper(cr)?;
             let top = card.draw_title(cr, title);
             C::draw(cr, &card, top, face)
-        })
+        });
+        self.is_cut = card.is_cut.get();
+        changed
     }
 
     fn paint(&self, canvas: &mut Canvas, clip: Rect, at: (i64, i64)) {
         self.picture.paint(canvas, clip, at);
+    }
+
+    fn is_cut(&self) -> bool {
+        self.is_cut
     }
 
     fn set_language(&mut self, language: Language) {
@@ -78,7 +89,7 @@ impl<C: Content> View for CardView<C> {
 }
 
 /// A card's measures.
-#[derive(Debug, Clone, Copy)]
+#[derive(Debug)]
 pub struct Card {
     /// Pixels.
     pub(super) width: f64,
@@ -88,6 +99,8 @@ pub struct Card {
     pub(super) unit: f64,
     /// Whose letters.
     pub(super) language: Language,
+    /// What it says doesn't fit.
+    pub(super) is_cut: Cell<bool>,
 }
 
 impl Card {

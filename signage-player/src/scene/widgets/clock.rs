@@ -1,6 +1,7 @@
 //! Time and date, the date with the Japanese era (和暦).
 
 use anyhow::Result;
+use cairo::Context;
 use jiff::Zoned;
 use jiff::civil::{Date, Weekday, date};
 use protocol::screen::{Language, Rect};
@@ -9,7 +10,7 @@ use protocol::time::UnixMillis;
 use super::{Faced, Place, View};
 use crate::scene::data::{Data, Moment};
 use crate::scene::palette;
-use crate::scene::text::{Style, Words};
+use crate::scene::text::{Fit, Style, Words};
 use crate::scene::words;
 use crate::stage::canvas::Canvas;
 
@@ -141,36 +142,72 @@ impl Clock {
     }
 
     fn show(&mut self, date: String, time: String) -> Option<Rect> {
-        let (width, height) = self.picture.size();
-        let unit = self.unit;
-        let language = self.language;
-        let bold = |color| Style::bold(unit, color, language);
+        let size = self.picture.size();
+        let style = Style::bold(self.unit, palette::INK, self.language);
         self.picture.show((date, time), |cr, (date, time)| {
-            if width > height * 4.0 {
-                let time_sizes = [height * 0.62, height * 0.5, unit * 1.4, unit];
-                let time = Words::fitted(cr, time, bold(palette::INK), width * 0.55, &time_sizes);
-                time.draw_right(cr, width, height / 2.0);
-                let rest = width - time.width() - unit;
-                let date_sizes = [height * 0.34, height * 0.28, unit * 1.15, unit];
-                let date = Words::fitted(cr, date, bold(palette::SOFT_INK), rest, &date_sizes);
-                date.draw_right(cr, rest, height / 2.0);
-            } else {
-                let time_sizes = [height * 0.46, height * 0.36, height * 0.28, unit];
-                Words::fitted(cr, time, bold(palette::INK), width, &time_sizes).draw_centered(
-                    cr,
-                    width / 2.0,
-                    height * 0.36,
-                );
-                let date_sizes = [height * 0.2, unit * 1.15, unit];
-                Words::fitted(cr, date, bold(palette::SOFT_INK), width, &date_sizes).draw_centered(
-                    cr,
-                    width / 2.0,
-                    height * 0.78,
-                );
-            }
+            draw(cr, date, time, style, size);
             Ok(())
         })
     }
+}
+
+/// The date's and the time's letters where there is little room: smaller than all others rather than cut.
+const SHARES: [f64; 7] = [1.4, 1.15, 1.0, 0.85, 0.7, 0.55, 0.4];
+
+fn draw(cr: &Context, date: &str, time: &str, style: Style, (width, height): (f64, f64)) {
+    let unit = style.size;
+    let soft = Style {
+        color: palette::SOFT_INK,
+        ..style
+    };
+    let is_wide = width > height * 4.0;
+    let small = SHARES.map(|share| unit * share);
+    if time.is_empty() {
+        let sizes = [&[height * 0.5, height * 0.4], small.as_slice()].concat();
+        let said = Words::fitted(cr, date, soft, width, &sizes);
+        if is_wide {
+            said.draw_right(cr, width, height / 2.0);
+        } else {
+            said.draw_centered(cr, width / 2.0, height / 2.0);
+        }
+        return;
+    }
+    if is_wide || height < unit * 2.4 {
+        let set = |time_size: f64, date_size: f64| {
+            let time = Words::new(cr, time, style.sized(time_size), Fit::Free);
+            let date = Words::new(cr, date, soft.sized(date_size), Fit::Free);
+            (time.width() + unit.min(height) + date.width() <= width).then_some((time, date))
+        };
+        let large = [(0.62, 0.34), (0.62, 0.28), (0.5, 0.34), (0.5, 0.28)].map(|(time, date)| {
+            let time = (height * time).max(unit);
+            (time, (height * date).max(unit).min(time))
+        });
+        let all = large.into_iter().chain(small.map(|size| (size, size.min(unit * 1.15))));
+        let all = all.map(|(time, date)| (time.min(height * 0.8), date.min(height * 0.8)));
+        if let Some((time, date)) = all.filter_map(|(time, date)| set(time, date)).next() {
+            let top = (height - time.height()) / 2.0;
+            let left = width - time.width();
+            time.draw(cr, left, top);
+            // Both stand on one line.
+            date.draw_right_on(cr, left - unit.min(height), top + time.baseline());
+            return;
+        }
+    }
+    let time_sizes = [&[height * 0.46, height * 0.36, height * 0.28], &small[2..]].concat();
+    Words::fitted(cr, time, style, width, &time_sizes).draw_centered(cr, width / 2.0, height * 0.36);
+    let date_sizes = [&[height * 0.2], &small[1..]].concat();
+    Words::fitted(cr, date, soft, width, &date_sizes).draw_centered(cr, width / 2.0, height * 0.78);
+}
+
+/// What a clock says: the date and the time; of a clock that was never set that it is being set, and no time. `None` outside of
+/// all calendars.
+pub(super) fn said(now: &Moment, data: &Data, language: Language) -> Option<(String, String)> {
+    let zoned = zoned(now.wall, data)?;
+    // The machine's clock starts at the epoch, or at its firmware's date, until somebody sets it.
+    if zoned.year() < FIRST_YEAR {
+        return Some((words::no_clock(language).to_owned(), String::new()));
+    }
+    Some((date_in(&zoned, language), time_in(&zoned, language)))
 }
 
 impl View for Clock {
@@ -179,12 +216,8 @@ impl View for Clock {
         if self.second.replace(second) == Some(second) {
             return None;
         }
-        let zoned = zoned(now.wall, data)?;
-        // The machine's clock starts at the epoch, or at its firmware's date, until somebody sets it.
-        if zoned.year() < FIRST_YEAR {
-            return self.show(words::no_clock(self.language).to_owned(), "--:--".to_owned());
-        }
-        self.show(date_in(&zoned, self.language), time_in(&zoned, self.language))
+        let (date, time) = said(now, data, self.language)?;
+        self.show(date, time)
     }
 
     fn paint(&self, canvas: &mut Canvas, clip: Rect, at: (i64, i64)) {

@@ -1,6 +1,7 @@
 //! Standing text.
 
 use anyhow::Result;
+use cairo::Context;
 use protocol::screen::{Language, Rect, Text, parse_color};
 
 use super::{Faced, Place, View};
@@ -14,6 +15,7 @@ pub struct Label {
     picture: Faced<Language>,
     text: Text,
     style: Style,
+    is_cut: bool,
 }
 
 impl Label {
@@ -30,24 +32,37 @@ impl Label {
                 parse_color(color).unwrap_or(palette::INK),
                 place.language,
             ),
+            is_cut: false,
         })
     }
 }
 
+/// Draws a label into `size` from the origin on. Gives whether it had to be cut.
+pub(super) fn draw(cr: &Context, said: &str, style: Style, size: (f64, f64)) -> bool {
+    let sizes = [1.0, 0.9, 0.8, 0.7].map(|share| style.size * share);
+    let words = Words::boxed(cr, said, style, size, &sizes);
+    words.draw_in(cr, (0.0, 0.0), size.1);
+    words.is_cut()
+}
+
 impl View for Label {
     fn draw(&mut self, _now: &Moment, _data: &Data) -> Option<Rect> {
-        let (width, height) = self.picture.size();
+        let size = self.picture.size();
         let style = self.style;
         let said = self.text.in_language(style.language);
+        let is_cut = &mut self.is_cut;
         self.picture.show(style.language, |cr, _| {
-            let sizes = [1.0, 0.9, 0.8, 0.7].map(|share| style.size * share);
-            Words::boxed(cr, said, style, (width, height), &sizes).draw_left(cr, 0.0, height / 2.0);
+            *is_cut = draw(cr, said, style, size);
             Ok(())
         })
     }
 
     fn paint(&self, canvas: &mut Canvas, clip: Rect, at: (i64, i64)) {
         self.picture.paint(canvas, clip, at);
+    }
+
+    fn is_cut(&self) -> bool {
+        self.is_cut
     }
 
     fn set_language(&mut self, language: Language) {

@@ -5,7 +5,7 @@ use std::time::Duration;
 
 use anyhow::Result;
 use cairo::{Context, LineCap, LineJoin};
-use protocol::screen::{Language, Plan, Rect};
+use protocol::screen::{Language, Plan, Rect, Room};
 
 use super::{Faced, Place, View};
 use crate::scene::data::{Data, Moment};
@@ -19,6 +19,9 @@ use crate::stage::canvas::Canvas;
 const STEP: Duration = Duration::from_millis(100);
 /// How far a step goes, as a share of the smallest letters.
 const STEP_UNITS: f64 = 0.5;
+
+/// How large labels may be, in the smallest letters.
+const LABELS: [f64; 6] = [1.9, 1.7, 1.5, 1.3, 1.15, 1.0];
 
 /// How large the walker is: its radius as a share of the smallest letters.
 const WALKER_UNITS: f64 = 0.5;
@@ -92,6 +95,7 @@ impl FloorMap {
         );
         text::rounded(cr, self.corner.0, self.corner.1, width, height, self.unit * 0.4);
         cr.fill()?;
+        let size = self.label_size(cr, language);
         for room in &self.plan.rooms {
             let is_goal = room.door.is_some() && room.door == self.route_to;
             let x = self.corner.0 + f64::from(room.rect.x) * self.scale;
@@ -107,13 +111,35 @@ impl FloorMap {
             cr.set_line_width(self.unit / 10.0);
             cr.stroke()?;
             let ink = if is_goal { palette::WHITE } else { palette::INK };
-            let style = Style::bold(self.unit, ink, language);
+            let style = Style::bold(size, ink, language);
             let said = room.label.in_language(language);
-            let room_width = width - self.unit * 0.4;
-            let words = Words::new(cr, said, style, Fit::Box(room_width, height)).centered();
+            let words = Words::boxed(cr, said, style, self.label_room(room), &[size]).centered();
             words.draw_centered(cr, x + width / 2.0, y + height / 2.0);
         }
         Ok(())
+    }
+
+    /// The room for a label, in pixels.
+    fn label_room(&self, room: &Room) -> (f64, f64) {
+        let (width, height) = (f64::from(room.rect.width), f64::from(room.rect.height));
+        (
+            width * self.scale - self.unit * 0.6,
+            height * self.scale - self.unit * 0.4,
+        )
+    }
+
+    /// The largest letters in which all rooms' labels fit: they are all as large.
+    fn label_size(&self, cr: &Context, language: Language) -> f64 {
+        let sizes = LABELS.map(|share| self.unit * share);
+        let fits = |size: &f64| {
+            let style = Style::bold(*size, palette::INK, language);
+            self.plan.rooms.iter().all(|room| {
+                let (width, height) = self.label_room(room);
+                let words = Words::new(cr, room.label.in_language(language), style, Fit::Free);
+                words.width() <= width && words.height() <= height
+            })
+        };
+        sizes.into_iter().find(fits).unwrap_or(self.unit)
     }
 
     fn draw_way(&self, cr: &Context) -> Result<(), cairo::Error> {
@@ -129,8 +155,28 @@ impl FloorMap {
             self.way[1..].iter().for_each(|(x, y)| cr.line_to(*x, *y));
             cr.stroke()?;
         }
-        disc(cr, *goal, self.unit * 0.6, palette::BLUE)?;
-        disc(cr, *goal, self.unit * 0.3, palette::WHITE)
+        self.draw_arrow(cr, *goal)
+    }
+
+    /// The way's end: an arrow that points at the door.
+    fn draw_arrow(&self, cr: &Context, (x, y): (f64, f64)) -> Result<(), cairo::Error> {
+        let [.., from, _] = self.way.as_slice() else {
+            return Ok(());
+        };
+        let angle = (y - from.1).atan2(x - from.0);
+        cr.save()?;
+        cr.translate(x, y);
+        cr.rotate(angle);
+        cr.move_to(self.unit * 0.4, 0.0);
+        cr.line_to(-self.unit * 0.9, -self.unit * 0.85);
+        cr.line_to(-self.unit * 0.9, self.unit * 0.85);
+        cr.close_path();
+        cr.restore()?;
+        text::set_color(cr, palette::WHITE);
+        cr.set_line_width(self.unit * 0.3);
+        cr.stroke_preserve()?;
+        text::set_color(cr, palette::BLUE);
+        cr.fill()
     }
 
     /// Lets the walker make its steps. Gives the part of the zone in which it was and is.

@@ -3,6 +3,7 @@
 pub mod avatar;
 pub mod banner;
 pub mod board;
+mod board_line;
 pub mod button;
 mod card;
 pub mod clock;
@@ -63,6 +64,19 @@ pub trait View {
 
     /// Whether it would be rude to leave the page now.
     fn is_busy(&self, _now: &Moment) -> bool {
+        false
+    }
+
+    /// Whether it has nothing of its own to show, and something stands in.
+    fn has_stand_in(&self) -> bool {
+        false
+    }
+
+    /// Whether another zone's stand-in says all, so that its own needn't.
+    fn keep_quiet(&mut self, _is_quiet: bool) {}
+
+    /// Whether what it says now had to be cut.
+    fn is_cut(&self) -> bool {
         false
     }
 
@@ -189,3 +203,6 @@ pub fn build(zone: &Zone, layout: &Layout, ground: Color, kit: &Kit) -> Result<B
         Widget::Avatar { rig, greeting } => Box::new(avatar::Avatar::new(place, rig, &greeting.ja, kit)?),
     })
 }
+
+#[cfg(test)]
+mod tests;

@@ -48,7 +48,8 @@ impl Content for Notices {
         let room = bottom - top;
         let sizes = [1.6, 1.4, 1.2, 1.1, 1.0].map(|share| card.unit * share);
         let words = Words::boxed(cr, &face.said, card.bold(palette::INK), (card.inner(), room), &sizes);
-        words.draw_left(cr, card.margin(), top + room / 2.0);
+        words.draw_in(cr, (card.margin(), top), room);
+        card.is_cut.set(words.is_cut());
         Ok(())
     }
 }

@@ -36,6 +36,9 @@ const AHEAD: Duration = Duration::from_secs(4);
 /// A zone is empty for so long before the office's name and the time stand in.
 const PATIENCE: Duration = Duration::from_secs(2);
 
+/// So long before that it is settled which of several zones says all.
+const SETTLING: Duration = Duration::from_millis(200);
+
 /// What a playlist is made of.
 #[derive(Debug)]
 pub struct Lists {
@@ -319,6 +322,16 @@ impl View for Playlist {
 
     fn is_opaque(&self) -> bool {
         true
+    }
+
+    fn has_stand_in(&self) -> bool {
+        // A little before it is seen: what it says is settled by then.
+        let soon = self.drawn_at + SETTLING;
+        self.empty_since.is_some_and(|since| self.shows_fallback(soon, since))
+    }
+
+    fn keep_quiet(&mut self, is_quiet: bool) {
+        self.fallback.set_quiet(is_quiet);
     }
 
     fn set_language(&mut self, language: Language) {

@@ -8,7 +8,7 @@ use qrcodegen::{QrCode, QrCodeEcc};
 use super::{Faced, Place, View};
 use crate::scene::data::{Data, Moment};
 use crate::scene::palette;
-use crate::scene::text::{self, Fit, Style, Words};
+use crate::scene::text::{self, Style, Words};
 use crate::stage::canvas::Canvas;
 
 /// Modules of white around the code.
@@ -54,7 +54,8 @@ pub(super) fn draw(
     let margin = style.size * 0.5;
     let words = caption.map(|said| {
         let room = (height * 0.3).max(style.size * 1.5);
-        Words::new(cr, said, style, Fit::Box(width - margin * 2.0, room)).centered()
+        let sizes = [1.5, 1.35, 1.2, 1.1, 1.0].map(|share| style.size * share);
+        Words::caption(cr, said, style, (width - margin * 2.0, room), &sizes).centered()
     });
     let below = words.as_ref().map_or(0.0, |words| words.height() + margin);
     let modules = f64::from(code.size() + QUIET * 2);

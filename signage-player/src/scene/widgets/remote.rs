@@ -9,7 +9,7 @@ use super::{Faced, Place, View, qr};
 use crate::scene::data::{Control, Data, Moment};
 use crate::scene::palette;
 use crate::scene::remote::draw_phone;
-use crate::scene::text::{self, Fit, Style, Words};
+use crate::scene::text::{self, Style, Words};
 use crate::scene::words;
 use crate::stage::canvas::Canvas;
 
@@ -42,7 +42,8 @@ fn draw_words(cr: &Context, said: &str, style: Style, (width, height): (f64, f64
     text::set_color(cr, palette::WHITE);
     cr.fill()?;
     let margin = style.size * 0.7;
-    let words = Words::new(cr, said, style, Fit::Box(width - margin * 2.0, height * 0.5)).centered();
+    let sizes = [1.3, 1.15, 1.0].map(|share| style.size * share);
+    let words = Words::boxed(cr, said, style, (width - margin * 2.0, height * 0.5), &sizes).centered();
     let room = height - words.height() - margin * 3.0;
     let phone = room.min(width * 0.6).max(0.0);
     if phone > style.size {
