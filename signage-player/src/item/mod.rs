@@ -92,6 +92,11 @@ pub trait Item {
         Duration::ZERO
     }
 
+    /// Whether it is a film: its picture is to move.
+    fn is_film(&self) -> bool {
+        false
+    }
+
     /// Makes no sound any more.
     fn mute(&mut self) {}
 

@@ -152,6 +152,10 @@ impl Item for Video {
         now.saturating_sub(self.moved.max(due))
     }
 
+    fn is_film(&self) -> bool {
+        true
+    }
+
     fn mute(&mut self) {
         self.is_muted = true;
     }

@@ -81,6 +81,8 @@ pub struct Playlist {
     stuck: Vec<Running>,
     /// Since when nothing plays.
     ended_at: Option<Duration>,
+    /// Of a film: at how many ticks it was up to date.
+    film: Option<u64>,
     picture: Picture,
     is_drawn: bool,
     drawn_at: Duration,
@@ -115,6 +117,7 @@ impl Playlist {
             spares: Vec::new(),
             stuck: Vec::new(),
             ended_at: None,
+            film: None,
             picture,
             is_drawn: false,
             drawn_at: Duration::ZERO,
@@ -227,6 +230,17 @@ impl Playlist {
         self.picture.clear()
     }
 
+    /// Counts the ticks at which a film's picture is the one that is due. At one that has ended none is any more.
+    fn count_film(&mut self, now: Duration) {
+        if !self.picture.is_there() {
+            self.film = None;
+        } else if let Some(running) = &self.current {
+            let is_due = running.item.late(now).is_zero();
+            let counted = self.film.unwrap_or(0) + u64::from(is_due);
+            self.film = running.item.is_film().then_some(counted);
+        }
+    }
+
     fn whole(&self) -> Rect {
         Rect {
             x: 0,
@@ -255,6 +269,7 @@ impl View for Playlist {
             is_changed |= self.swap(now);
         }
         is_changed |= self.clear_standing(now, sight.is_none());
+        self.count_film(now.at);
         is_changed |= self.picture.step(now.at);
         is_changed |= self.fall_back(now, data);
         let is_first = !std::mem::replace(&mut self.is_drawn, true);
@@ -303,7 +318,14 @@ impl View for Playlist {
         }
     }
 
+    fn film(&self) -> Option<u64> {
+        self.film
+    }
+
     fn faults(&self) -> Vec<String> {
+        if self.choice.items().is_empty() {
+            return vec![format!("{}: the playlist has no item", self.zone)];
+        }
         self.choice.faults(self.wall, &self.time_zone)
     }
 }
