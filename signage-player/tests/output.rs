@@ -11,6 +11,8 @@ use common::display::{Desk, Weston, x_display, xvfb};
 use common::office::{LIMIT, Running, frames_at_least, hash};
 use common::shown::{GREEN, WHITE, fault, no_fault, office, play};
 use common::wait_for;
+use nix::sys::signal::{Signal, kill};
+use nix::unistd::Pid;
 use protocol::screen::Report;
 use signage_player::scene::palette::BLUE;
 
@@ -90,6 +92,29 @@ fn a_turned_picture_fills_a_compositors_output_too() {
     // 270: the panel's top left is the picture's bottom left.
     weston.shows(BLUE, (359 - 130, 50));
     weston.shows(WHITE, (1, 638));
+}
+
+#[test]
+fn a_display_that_alone_is_stuck_is_told_of_and_the_picture_begins_anew_and_is_back_with_it() {
+    let Some((xvfb, display)) = x_display((640, 360)) else {
+        return;
+    };
+    let office = office("", "");
+    let player = play(office.command(&[]), [("DISPLAY", display.clone().into())]);
+    let shows = || Desk::of(&display).color_at(50, 130) == BLUE;
+    wait_for("the button", LIMIT, || shows().then_some(()));
+    let picture = wait_for("the picture's process", LIMIT, || player.part("signage-picture"));
+    // The server answers nobody: the sink waits for it, and all else runs on.
+    let server = Pid::from_raw(i32::try_from(xvfb.0.id()).expect("a process"));
+    kill(server, Signal::SIGSTOP).expect("stopped");
+    fault(&office, "no frame comes to the display");
+    let again = wait_for("another process", LIMIT, || {
+        player.part("signage-picture").filter(|pid| *pid != picture)
+    });
+    kill(server, Signal::SIGCONT).expect("goes on");
+    wait_for("the button again", LIMIT, || shows().then_some(()));
+    no_fault(&office);
+    assert_eq!(player.part("signage-picture"), Some(again));
 }
 
 #[test]

@@ -55,16 +55,41 @@ impl Layout {
         Ok(layout)
     }
 
-    /// Checks what the types can't: sizes, names, targets of actions, zones inside the picture.
+    /// Checks what the types can't: sizes, names, targets of actions, zones inside the picture, and that there is something
+    /// to show in each.
     ///
     /// # Errors
     /// [`LayoutError`] that names the first page, zone and field at fault.
     pub fn check(&self) -> Result<(), LayoutError> {
-        self.check_all().map_err(|(place, what)| LayoutError {
+        self.named(self.check_all().and_then(|()| self.check_filled()))
+    }
+
+    /// The same for who has to play it all the same: a zone that has nothing to show is no reason to show none of the others.
+    ///
+    /// # Errors
+    /// As [`Layout::check`].
+    pub fn check_to_play(&self) -> Result<(), LayoutError> {
+        self.named(self.check_all())
+    }
+
+    fn named(&self, checked: Checked) -> Result<(), LayoutError> {
+        checked.map_err(|(place, what)| LayoutError {
             layout: self.name.clone(),
             place,
             what,
         })
+    }
+
+    fn check_filled(&self) -> Checked {
+        for page in &self.pages {
+            for zone in &page.zones {
+                let place = format!("page {:?}, zone {:?}", page.name, zone.name);
+                if let Widget::Playlist { items, lists, .. } = &zone.widget {
+                    check_items(&place, items, lists)?;
+                }
+            }
+        }
+        Ok(())
     }
 
     fn check_all(&self) -> Checked {
@@ -199,18 +224,22 @@ fn check_when(place: &str, when: &When) -> Checked {
     when.check().map_err(|what| (place.to_owned(), what))
 }
 
-fn check_playlist(place: &str, items: &[Item], lists: &[Programme]) -> Checked {
+fn check_items(place: &str, items: &[Item], lists: &[Programme]) -> Checked {
     if items.is_empty() {
         return fail(place, "the playlist has no item");
     }
+    match lists.iter().find(|list| list.items.is_empty()) {
+        Some(list) => fail(&format!("{place}, list {:?}", list.name), "the list has no item"),
+        None => Ok(()),
+    }
+}
+
+fn check_playlist(place: &str, items: &[Item], lists: &[Programme]) -> Checked {
     let mut names = HashSet::new();
     for list in lists {
         let place = format!("{place}, list {:?}", list.name);
         if !names.insert(&list.name) {
             return fail(&place, "there are two lists of this name");
-        }
-        if list.items.is_empty() {
-            return fail(&place, "the list has no item");
         }
         check_when(&place, &list.when)?;
     }

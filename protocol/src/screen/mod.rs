@@ -113,6 +113,9 @@ pub struct Report {
     /// How long nothing has moved on the screen by now.
     #[serde(default)]
     pub still_ms: u64,
+    /// The longest that a film on show has stood still since the start, where its frames were due.
+    #[serde(default)]
+    pub film_still_ms: u64,
     /// Items that couldn't be played, by name, and why.
     #[serde(default)]
     pub faults: Vec<String>,

@@ -186,7 +186,7 @@ impl Link {
                 self.tell(frame).await
             }
             ToScreen::Manifest { manifest } => {
-                match manifest.layout.check() {
+                match manifest.layout.check_to_play() {
                     Ok(()) => {
                         self.faults.set(Source::Manifest, missing(&manifest));
                         self.wanted.send_replace(Some(Arc::new(manifest)));

@@ -141,7 +141,7 @@ impl End {
         while let Some(message) = lines::read(&mut input).await? {
             let event = match message {
                 ToPicture::Show { manifest } => {
-                    manifest.layout.check()?;
+                    manifest.layout.check_to_play()?;
                     self.shelf.show(*manifest)
                 }
                 ToPicture::Look => Event::Library(self.shelf.library()),

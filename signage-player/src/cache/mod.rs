@@ -122,7 +122,11 @@ impl Cache {
         let Some(stick) = read_json::<FromStick>(&file)? else {
             return Ok(None);
         };
-        stick.manifest.layout.check().map_err(|error| named(&file, &error))?;
+        stick
+            .manifest
+            .layout
+            .check_to_play()
+            .map_err(|error| named(&file, &error))?;
         Ok(Some(stick))
     }
 
@@ -298,7 +302,7 @@ fn read_sound(file: &Path) -> Result<Option<Manifest>, String> {
     let Some(manifest) = read_json::<Manifest>(file)? else {
         return Ok(None);
     };
-    manifest.layout.check().map_err(|error| named(file, &error))?;
+    manifest.layout.check_to_play().map_err(|error| named(file, &error))?;
     Ok(Some(manifest))
 }
 

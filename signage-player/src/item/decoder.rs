@@ -11,7 +11,7 @@ use gstreamer::prelude::*;
 use gstreamer_app as gst_app;
 use gstreamer_video as gst_video;
 
-use super::{Fault, Frame, PREPARE_LIMIT};
+use super::{Fault, Frame, PREPARE_LIMIT, probe};
 use crate::live::whep::Session;
 use crate::quarantine::Mark;
 use crate::quarantine::book::Phase;
@@ -68,12 +68,18 @@ pub struct Timed {
 }
 
 impl Decoder {
-    /// Opens a file and begins to decode its first frame, to be shown in a zone of that size. `mark` stays until the
-    /// pipeline is gone. Takes some milliseconds.
+    /// Opens a file and begins to decode its first frame, to be shown in a zone of that size. `kind`: which kind of picture
+    /// it is (`image/png`), if it is one ([`super::probe`]). `mark` stays until the pipeline is gone. Takes some milliseconds.
     ///
     /// # Errors
     /// When GStreamer lacks an element or refuses the file at once.
-    pub fn open(path: &Path, zone: (u32, u32), sound: Sound, mark: Mark) -> Result<Self, Fault> {
+    pub fn open(
+        path: &Path,
+        kind: Option<&'static str>,
+        zone: (u32, u32),
+        sound: Sound,
+        mark: Mark,
+    ) -> Result<Self, Fault> {
         let told = |error: gst::glib::BoolError| error.to_string();
         let location = path.to_str().ok_or("the file's name is not UTF-8")?;
         let source = gst::ElementFactory::make("filesrc")
@@ -84,6 +90,7 @@ impl Decoder {
         let pipeline = gst::Pipeline::new();
         pipeline.add_many([&source, &decode]).map_err(told)?;
         source.link(&decode).map_err(told)?;
+        refuse_other_kinds(&decode, kind);
         Self::run(&pipeline, &decode, zone, Frames::All, Some(mark))
     }
 
@@ -292,22 +299,54 @@ fn timed(sample: &gst::Sample, skipped: Duration) -> Option<Timed> {
     })
 }
 
-/// Ends the pipeline before a decoder is made for a video that is too large: it would take the memory and the
+/// Ends the pipeline before a decoder is made for a picture or a video that is too large: it would take the memory and the
 /// time of everything else.
 fn refuse_large(decode: &gst::Element) {
-    decode.connect("autoplug-continue", false, |values| {
+    before_decoder(decode, |caps| {
+        let side = |name: &str| caps.get::<i32>(name).unwrap_or(0);
+        let (width, height) = (side("width"), side("height"));
+        if caps.name().starts_with("video/") && width.max(height) > MAX_VIDEO_SIDE {
+            return Err(format!(
+                "{width}x{height} pixels are too many for a video: at most {MAX_VIDEO_SIDE} on a side, best the zone's own size"
+            ));
+        }
+        if caps.name().starts_with("image/") {
+            let pixels = |side: i32| u64::from(side.unsigned_abs());
+            return probe::check(pixels(width), pixels(height));
+        }
+        Ok(())
+    });
+}
+
+/// Ends the pipeline where GStreamer takes a file for another kind of picture than the one whose size was read.
+fn refuse_other_kinds(decode: &gst::Element, kind: Option<&'static str>) {
+    // The first is the file itself; what is in a film may be a picture.
+    let is_in_it = AtomicBool::new(false);
+    before_decoder(decode, move |caps| {
+        let name = caps.name();
+        let is_in_it = is_in_it.swap(true, Ordering::AcqRel);
+        if !is_in_it && name.starts_with("image/") && kind != Some(name.as_str()) {
+            return Err(format!(
+                "it is {name}, and {} by its first bytes",
+                kind.unwrap_or("no picture")
+            ));
+        }
+        Ok(())
+    });
+}
+
+/// Asks before anything is made for what a file holds, by its caps. The first fault ends the pipeline.
+fn before_decoder(
+    decode: &gst::Element,
+    is_fine: impl Fn(&gst::StructureRef) -> Result<(), Fault> + Send + Sync + 'static,
+) {
+    decode.connect("autoplug-continue", false, move |values| {
         let decode = values.first()?.get::<gst::Element>().ok()?;
         let caps = values.get(2)?.get::<gst::Caps>().ok()?;
-        let structure = caps.structure(0)?;
-        let is_video = structure.name().starts_with("video/");
-        let side = |name: &str| structure.get::<i32>(name).unwrap_or(0);
-        let (width, height) = (side("width"), side("height"));
-        if is_video && width.max(height) > MAX_VIDEO_SIDE {
-            gst::element_error!(
-                decode,
-                gst::StreamError::Failed,
-                ["{width}x{height} pixels are too many for a video: at most {MAX_VIDEO_SIDE} on a side, best the zone's own size"]
-            );
+        if let Err(fault) = is_fine(caps.structure(0)?) {
+            gst::element_error!(decode, gst::StreamError::Failed, ("{fault}"));
+            // It is as good as decoded: no decoder is looked for.
+            return Some(false.to_value());
         }
         Some(true.to_value())
     });
@@ -334,12 +373,12 @@ fn connect(pipeline: &gst::Pipeline, decode: &gst::Element, sink: &gst_app::AppS
             Ok(())
         };
         if let Err(fault) = linked {
-            gst::element_error!(decode, gst::StreamError::Failed, ["{fault}"]);
+            gst::element_error!(decode, gst::StreamError::Failed, ("{fault}"));
         }
     });
     decode.connect_no_more_pads(move |decode| {
         if !has_picture.load(Ordering::Acquire) {
-            gst::element_error!(decode, gst::StreamError::WrongType, ["there is no picture in it"]);
+            gst::element_error!(decode, gst::StreamError::WrongType, ("there is no picture in it"));
         }
     });
 }
@@ -455,7 +494,7 @@ mod tests {
         let quarantine = Quarantine::open(dir.path(), None, protocol::time::UnixMillis(0));
         let mark = quarantine.case("tone").begin();
         // Where there is no device, GStreamer's sink throws the samples away at their time.
-        let mut decoder = Decoder::open(&file, (64, 48), Sound::Device, mark).expect("opened");
+        let mut decoder = Decoder::open(&file, None, (64, 48), Sound::Device, mark).expect("opened");
         let wait = |what: &str, is_so: &mut dyn FnMut() -> bool| {
             let limit = Instant::now() + Duration::from_secs(60);
             while !is_so() {

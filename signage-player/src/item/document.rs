@@ -92,7 +92,7 @@ fn draw(file: &Path, page: u32, size: (u32, u32), folder: &Path, case: &Case) ->
     command.args(["-png", "-singlefile", "-f", &page, "-l", &page, "-scale-to", &side]);
     run(command.arg(file).arg(&target))?;
     let picture = target.with_extension("png");
-    let opened = Decoder::open(&picture, size, Sound::None, case.begin());
+    let opened = Decoder::open(&picture, Some("image/png"), size, Sound::None, case.begin());
     // The decoder holds the open file: its name is no longer needed.
     let _ = std::fs::remove_file(&picture);
     opened
@@ -140,11 +140,10 @@ fn run(command: &mut Command) -> Result<String, Fault> {
 struct Coming {
     opening: mpsc::Receiver<Result<Decoder, Fault>>,
     decoder: Option<Decoder>,
-    since: Duration,
 }
 
 impl Coming {
-    fn frame(&mut self, now: Duration) -> Result<Option<Frame>, Fault> {
+    fn frame(&mut self) -> Result<Option<Frame>, Fault> {
         if self.decoder.is_none() {
             match self.opening.try_recv() {
                 Ok(decoder) => self.decoder = Some(decoder?),
@@ -159,9 +158,6 @@ impl Coming {
             if let Some(fault) = decoder.fault() {
                 return Err(fault);
             }
-        }
-        if now.saturating_sub(self.since) > LIMIT + PREPARE_LIMIT {
-            return Err("a page doesn't come".to_owned());
         }
         Ok(None)
     }
@@ -197,7 +193,7 @@ impl Document {
         }
     }
 
-    fn prepare_next(&mut self, now: Duration) {
+    fn prepare_next(&mut self) {
         if self.next.is_some() || self.page >= self.pages.count {
             return;
         }
@@ -211,11 +207,7 @@ impl Document {
             // The sender is gone with the thread; `frame` tells.
             tracing::warn!("no thread for a page: {error}");
         }
-        self.next = Some(Coming {
-            opening,
-            decoder: None,
-            since: now,
-        });
+        self.next = Some(Coming { opening, decoder: None });
     }
 }
 
@@ -236,14 +228,18 @@ impl Item for Document {
     }
 
     fn turn(&mut self, now: Duration) -> Turn {
-        self.prepare_next(now);
+        self.prepare_next();
         if now < self.page_ends {
             return Turn::Same;
         }
         let Some(next) = &mut self.next else {
             return Turn::Over(Ok(()));
         };
-        match next.frame(now) {
+        match next.frame() {
+            Ok(None) if now >= self.page_ends + PREPARE_LIMIT => {
+                let late = PREPARE_LIMIT.as_secs();
+                Turn::Over(Err(format!("page {}: it is {late} s late", self.page + 1)))
+            }
             Ok(None) => Turn::Same,
             Ok(Some(frame)) => {
                 self.next = None;

@@ -87,6 +87,19 @@ pub trait Item {
     /// How long it still plays, where that is known.
     fn remaining(&self, now: Duration) -> Option<Duration>;
 
+    /// For how long at `now` a new picture has been due and hasn't come; 0 for what doesn't move.
+    fn late(&self, _now: Duration) -> Duration {
+        Duration::ZERO
+    }
+
+    /// Whether it is a film: its picture is to move.
+    fn is_film(&self) -> bool {
+        false
+    }
+
+    /// Makes no sound any more.
+    fn mute(&mut self) {}
+
     /// Stands still.
     fn pause(&mut self, now: Duration);
 
@@ -122,6 +135,7 @@ pub struct Preparing {
     ducking: Ducking,
     opening: mpsc::Receiver<Result<Opened, Fault>>,
     item: Option<Box<dyn Item>>,
+    is_there: bool,
 }
 
 impl Preparing {
@@ -144,7 +158,20 @@ impl Preparing {
             ducking,
             opening,
             item: None,
+            is_there: false,
         }
+    }
+
+    /// Whether its first frame was there when [`Preparing::poll`] was called last.
+    #[must_use]
+    pub fn is_there(&self) -> bool {
+        self.is_there
+    }
+
+    /// How long ago it was begun.
+    #[must_use]
+    pub fn age(&self, now: Duration) -> Duration {
+        now.saturating_sub(self.since)
     }
 
     /// Whether its first frame is there.
@@ -162,6 +189,7 @@ impl Preparing {
         if let Some(item) = &mut self.item
             && item.is_ready()?
         {
+            self.is_there = true;
             return Ok(true);
         }
         if now.saturating_sub(self.since) > PREPARE_LIMIT {
@@ -192,7 +220,7 @@ fn open(request: &Request) -> Result<Opened, Fault> {
         return Crossing::open(url, request.size, &request.live).map(Opened::Live);
     }
     let path = request.path.as_deref().ok_or("it has no file")?;
-    probe::look(path, matches!(request.listed, Listed::Picture { .. }))?;
+    let kind = probe::look(path, matches!(request.listed, Listed::Picture { .. }))?;
     if let Listed::Document { page_ms, .. } = request.listed {
         let pages = document::Pages::open(path, request.size, request.case.clone())?;
         let page = pages.at(request.from, Duration::from_millis(page_ms));
@@ -201,7 +229,7 @@ fn open(request: &Request) -> Result<Opened, Fault> {
     }
     let is_video = matches!(request.listed, Listed::Video { .. });
     let sound = if is_video { request.sound } else { Sound::None };
-    let mut decoder = Decoder::open(path, request.size, sound, request.case.begin())?;
+    let mut decoder = Decoder::open(path, kind, request.size, sound, request.case.begin())?;
     if is_video && !request.from.is_zero() {
         decoder.seek(request.from)?;
     }

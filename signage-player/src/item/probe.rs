@@ -1,73 +1,82 @@
-//! A look at a file before anything opens it: empty files, and pictures whose few bytes unfold to more than
-//! there is memory for (a "picture bomb"), are told apart by their first bytes.
+//! A look at a file before anything opens it: empty files, and pictures whose few bytes unfold to more than there is memory
+//! for (a "picture bomb"), are told apart by what they say of themselves.
 
 use std::fs::File;
-use std::io::{BufReader, Read, Seek, SeekFrom};
+use std::io::{BufReader, Read as _, Seek as _};
 use std::path::Path;
+
+use imagesize::ImageType;
 
 use super::Fault;
 
 /// The most pixels that a picture may have: 8K (7680 x 4320) and some more.
 pub const MAX_PIXELS: u64 = 40_000_000;
+/// A JPEG's size must stand in so many first bytes: previews, profiles and comments come before it.
+const JPEG_HEAD: u64 = 4 << 20;
 
-/// Looks at a file.
+/// Looks at a file. Gives GStreamer's name of the kind of picture that it is (`image/png`), where it is one: a decoder of
+/// another kind would see other pixels in it.
 ///
 /// # Errors
-/// When it can't be read, is empty, or is a picture with more than [`MAX_PIXELS`] pixels.
-pub fn look(path: &Path, is_picture: bool) -> Result<(), Fault> {
-    let file = File::open(path).map_err(|error| format!("it can't be read: {error}"))?;
+/// When it can't be read, is empty, is a picture with more than [`MAX_PIXELS`] pixels, or should be a picture and is none of
+/// a kind that is shown.
+pub fn look(path: &Path, is_picture: bool) -> Result<Option<&'static str>, Fault> {
+    let unread = |error: std::io::Error| format!("it can't be read: {error}");
+    let file = File::open(path).map_err(unread)?;
     if file.metadata().is_ok_and(|file| file.len() == 0) {
         return Err("the file is empty".to_owned());
     }
-    if !is_picture {
-        return Ok(());
-    }
-    // What isn't understood here is left to the decoder to refuse.
-    match size(BufReader::new(file)) {
-        Some((width, height)) if u64::from(width) * u64::from(height) > MAX_PIXELS => Err(format!(
-            "{width}x{height} pixels are too many: at most {} million",
-            MAX_PIXELS / 1_000_000
-        )),
-        _ => Ok(()),
-    }
+    let mut file = BufReader::new(file);
+    let kind = imagesize::reader_type(&mut file).ok().and_then(named);
+    let Some((kind, name)) = kind else {
+        return if is_picture {
+            Err("it is no picture of a kind that is shown: PNG, JPEG, WebP, GIF, BMP, TIFF".to_owned())
+        } else {
+            Ok(None)
+        };
+    };
+    file.rewind().map_err(unread)?;
+    let size = if kind == ImageType::Jpeg {
+        let mut head = Vec::new();
+        file.take(JPEG_HEAD).read_to_end(&mut head).map_err(unread)?;
+        imagesize::blob_size(&head)
+    } else {
+        imagesize::reader_size(&mut file)
+    };
+    let size = size.map_err(|error| format!("it doesn't say how many pixels it has ({error})"))?;
+    check(size.width as u64, size.height as u64)?;
+    Ok(Some(name))
 }
 
-/// Width and height of a PNG (ISO/IEC 15948 §11.2.2) or JPEG (ITU-T T.81 §B.2.2).
-fn size(mut file: impl Read + Seek) -> Option<(u32, u32)> {
-    let mut head = [0; 24];
-    file.read_exact(&mut head).ok()?;
-    if head.starts_with(b"\x89PNG\r\n\x1a\n") {
-        let number = |at: usize| Some(u32::from_be_bytes(head.get(at..at + 4)?.try_into().ok()?));
-        return Some((number(16)?, number(20)?));
+/// Whether a picture has no more pixels than are shown.
+///
+/// # Errors
+/// When it has.
+pub(super) fn check(width: u64, height: u64) -> Result<(), Fault> {
+    if width.saturating_mul(height) > MAX_PIXELS {
+        return Err(format!(
+            "{width}x{height} pixels are too many: at most {} million",
+            MAX_PIXELS / 1_000_000
+        ));
     }
-    if !head.starts_with(&[0xff, 0xd8]) {
-        return None;
-    }
-    file.seek(SeekFrom::Start(2)).ok()?;
-    // A JPEG has some ten segments before its frame; one with thousands is none that we show.
-    for _ in 0..1000 {
-        let mut marker = [0; 4];
-        file.read_exact(&mut marker).ok()?;
-        let length = u16::from_be_bytes([marker[2], marker[3]]);
-        if marker[0] != 0xff || length < 2 {
-            return None;
-        }
-        let is_frame = matches!(marker[1], 0xc0..=0xcf) && !matches!(marker[1], 0xc4 | 0xc8 | 0xcc);
-        if is_frame {
-            let mut frame = [0; 5];
-            file.read_exact(&mut frame).ok()?;
-            let side = |high, low| u32::from(u16::from_be_bytes([high, low]));
-            return Some((side(frame[3], frame[4]), side(frame[1], frame[2])));
-        }
-        file.seek(SeekFrom::Current(i64::from(length) - 2)).ok()?;
-    }
-    None
+    Ok(())
+}
+
+fn named(kind: ImageType) -> Option<(ImageType, &'static str)> {
+    let name = match kind {
+        ImageType::Png => "image/png",
+        ImageType::Jpeg => "image/jpeg",
+        ImageType::Webp => "image/webp",
+        ImageType::Gif => "image/gif",
+        ImageType::Bmp => "image/bmp",
+        ImageType::Tiff => "image/tiff",
+        _ => return None,
+    };
+    Some((kind, name))
 }
 
 #[cfg(test)]
 mod tests {
-    use std::io::Cursor;
-
     use super::*;
 
     fn png(width: u32, height: u32) -> Vec<u8> {
@@ -77,40 +86,61 @@ mod tests {
         bytes
     }
 
+    /// A JPEG with so many comments before its size.
+    fn jpeg(comments: usize, (width, height): (u16, u16)) -> Vec<u8> {
+        let mut bytes = vec![0xff, 0xd8];
+        bytes.extend([0xff, 0xfe, 0, 4, 1, 1].repeat(comments));
+        bytes.extend([0xff, 0xc2, 0, 11, 8]);
+        bytes.extend(height.to_be_bytes());
+        bytes.extend(width.to_be_bytes());
+        bytes.extend([1, 1, 0x11, 0]);
+        bytes
+    }
+
+    fn seen(bytes: &[u8], is_picture: bool) -> Result<Option<&'static str>, Fault> {
+        let dir = tempfile::tempdir().expect("temp");
+        let file = dir.path().join("a");
+        std::fs::write(&file, bytes).expect("written");
+        look(&file, is_picture)
+    }
+
     #[test]
-    fn a_picture_tells_its_size_by_its_first_bytes() {
-        assert_eq!(size(Cursor::new(png(30_000, 20_000))), Some((30_000, 20_000)));
-        let jpeg = [
-            &[0xff, 0xd8, 0xff, 0xe0, 0, 4, 1, 1][..],
-            &[0xff, 0xc2, 0, 11, 8, 0x10, 0x00, 0x20, 0x00, 1, 1, 0x11, 0, 0, 0, 0, 0],
-        ]
-        .concat();
-        assert_eq!(size(Cursor::new(jpeg)), Some((8192, 4096)));
+    fn a_picture_tells_its_kind_and_its_size() {
+        assert_eq!(seen(&png(7680, 4320), true), Ok(Some("image/png")));
+        assert_eq!(seen(&jpeg(1001, (4096, 2048)), true), Ok(Some("image/jpeg")));
+        for bomb in [png(30_000, 20_000), jpeg(1001, (30_000, 20_000))] {
+            let said = seen(&bomb, true).expect_err("a bomb");
+            assert!(said.starts_with("30000x20000 pixels are too many"), "{said}");
+            assert_eq!(seen(&bomb, false), Err(said), "also where a film should be");
+        }
+        let endless = jpeg(1 << 20, (100, 100));
+        assert!(
+            seen(&endless, true)
+                .expect_err("its size is too far behind")
+                .contains("how many pixels")
+        );
     }
 
     #[test]
     fn any_bytes_are_looked_at_without_harm() {
         for bytes in [
-            &b""[..],
-            &[0xff, 0xd8],
+            &[0xff, 0xd8][..],
             &[0xff; 64],
             &[0xff, 0xd8, 0xff, 0xe0, 0, 0],
+            b"BM",
+            b"II*\0\xff\xff\xff\xff",
             b"%PDF-1.7 and so on and on",
+            b"<svg xmlns='http://www.w3.org/2000/svg' width='9' height='9'/>",
         ] {
-            assert_eq!(size(Cursor::new(bytes.to_vec())), None);
+            assert!(seen(bytes, true).is_err(), "{bytes:?}");
         }
+        assert_eq!(seen(b"%PDF-1.7 and so on and on", false), Ok(None));
     }
 
     #[test]
-    fn bombs_and_empty_files_are_refused() {
+    fn what_is_empty_or_gone_is_said_so() {
+        assert!(seen(b"", false).expect_err("empty").contains("empty"));
         let dir = tempfile::tempdir().expect("temp");
-        let file = dir.path().join("a.png");
-        std::fs::write(&file, png(60_000, 60_000)).expect("written");
-        assert!(look(&file, true).expect_err("a bomb").contains("60000x60000"));
-        std::fs::write(&file, png(7680, 4320)).expect("written");
-        assert_eq!(look(&file, true), Ok(()));
-        std::fs::write(&file, b"").expect("written");
-        assert!(look(&file, false).expect_err("empty").contains("empty"));
         assert!(look(&dir.path().join("none"), false).is_err());
     }
 }

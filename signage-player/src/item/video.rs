@@ -27,8 +27,9 @@ pub struct Video {
     stated: Option<Duration>,
     /// When the frame on show ends, from the start.
     ends: Duration,
-    /// When the last frame came, by the stage's clock.
+    /// Until when there was a frame to show, or none due, by the stage's clock.
     moved: Duration,
+    is_muted: bool,
 }
 
 impl Video {
@@ -46,6 +47,7 @@ impl Video {
             stated: None,
             ends: Duration::ZERO,
             moved: Duration::ZERO,
+            is_muted: false,
         }
     }
 
@@ -115,7 +117,8 @@ impl Item for Video {
     }
 
     fn turn(&mut self, now: Duration) -> Turn {
-        self.decoder.set_gain(self.ducking.gain(now));
+        let gain = if self.is_muted { 0.0 } else { self.ducking.gain(now) };
+        self.decoder.set_gain(gain);
         if let Some(timed) = self.due(now) {
             return Turn::Frame(self.show(timed, now));
         }
@@ -130,7 +133,7 @@ impl Item for Video {
             let is_over = self.shown(now) + PERIOD / 2 >= self.ends;
             return if is_over { Turn::Over(self.end()) } else { Turn::Same };
         }
-        if now.saturating_sub(self.moved) >= STALL {
+        if self.late(now) >= STALL {
             return Turn::Over(Err(format!("no new picture for {} s", STALL.as_secs())));
         }
         Turn::Same
@@ -138,6 +141,23 @@ impl Item for Video {
 
     fn remaining(&self, now: Duration) -> Option<Duration> {
         Some(self.stated?.saturating_sub(self.shown(now)))
+    }
+
+    fn late(&self, now: Duration) -> Duration {
+        if self.paused.is_some() || self.decoder.is_at_end() {
+            return Duration::ZERO;
+        }
+        // The frame on show is there until it ends.
+        let due = self.started + self.ends.saturating_sub(self.skipped);
+        now.saturating_sub(self.moved.max(due))
+    }
+
+    fn is_film(&self) -> bool {
+        true
+    }
+
+    fn mute(&mut self) {
+        self.is_muted = true;
     }
 
     fn seat(&mut self, now: Duration, position: Duration) {

@@ -97,9 +97,9 @@ impl Scene {
     /// Builds all widgets of a layout.
     ///
     /// # Errors
-    /// When the layout is not sound, or a widget can't be made.
+    /// When the layout can't be played, or a widget can't be made.
     pub fn build(layout: Arc<Layout>, kit: &Kit) -> Result<Self> {
-        layout.check()?;
+        layout.check_to_play()?;
         let mut pages = Vec::with_capacity(layout.pages.len());
         for page in &layout.pages {
             let background = parse_color(&page.background).unwrap_or(palette::WHITE);
@@ -224,6 +224,23 @@ impl Scene {
     #[must_use]
     pub fn language(&self) -> Language {
         self.language
+    }
+
+    /// Of each film on show its zone's number on the page, and how far it is ([`View::film`]).
+    #[must_use]
+    pub fn films(&self) -> Vec<(usize, u64)> {
+        if self.is_dark {
+            return Vec::new();
+        }
+        let zones = self.pages[self.current].zones.iter().enumerate();
+        zones.filter_map(|(zone, it)| Some((zone, it.view.film()?))).collect()
+    }
+
+    /// The name of a zone of the page on show, by its number; empty: there is none.
+    #[must_use]
+    pub fn zone_name(&self, zone: usize) -> &str {
+        let zones = &self.layout.pages[self.current].zones;
+        zones.get(zone).map_or("", |it| it.name.as_str())
     }
 
     /// What couldn't be played, by name, and which zones' texts were cut.

@@ -3,11 +3,13 @@
 
 use std::sync::Arc;
 use std::sync::atomic::{AtomicU64, Ordering};
+use std::time::Duration;
 
 use anyhow::{Context, Result};
 use gstreamer as gst;
 use gstreamer::prelude::*;
 use gstreamer_app as gst_app;
+use gstreamer_video as gst_video;
 
 use super::display::choice::Kind;
 use super::gl;
@@ -112,12 +114,16 @@ impl Line {
         pipeline.add_many(&elements)?;
         gst::Element::link_many(&elements)?;
 
-        count_frames(&sink, &common.counters)?;
-        look_at_frames(&source, &common.seen)?;
+        look_at_sink(&sink, &common.counters, &common.seen)?;
         let window = match &way {
             Way::Processor(_) => None,
             Way::Gl(trial) => {
-                gl::spare(between.first().context("no elements")?, trial, &common.counters)?;
+                gl::spare(
+                    between.first().context("no elements")?,
+                    trial,
+                    &common.counters,
+                    &common.seen,
+                )?;
                 Some(gl::window_size(&sink))
             }
         };
@@ -239,33 +245,37 @@ fn window_of(message: &gst::MessageRef) -> Option<u32> {
     u32::try_from(structure.get::<u64>("window-handle").ok()?).ok()
 }
 
-fn count_frames(sink: &gst::Element, counters: &Arc<Counters>) -> Result<()> {
+/// Looks at each frame that goes into the sink. Of one that doesn't return from a frame, the next is none.
+fn look_at_sink(sink: &gst::Element, counters: &Arc<Counters>, seen: &Arc<Seen>) -> Result<()> {
     if sink.has_property("enable-last-sample") {
         sink.set_property("enable-last-sample", false);
     }
-    let counters = Arc::clone(counters);
+    let (counters, seen) = (Arc::clone(counters), Arc::clone(seen));
     let pad = sink.static_pad("sink").context("the sink has no pad")?;
-    pad.add_probe(gst::PadProbeType::BUFFER, move |_, _| {
+    pad.add_probe(gst::PadProbeType::BUFFER, move |pad, info| {
         counters.leave();
+        if let Some(buffer) = info.buffer() {
+            let at = buffer.pts().unwrap_or_default().into();
+            seen.arrive(at);
+            look_at_pixels(pad, buffer, &seen, at);
+        }
         gst::PadProbeReturn::Ok
     });
     Ok(())
 }
 
-/// Looks at each frame that the stage gives away.
-fn look_at_frames(source: &gst_app::AppSrc, seen: &Arc<Seen>) -> Result<()> {
-    let pad = source.static_pad("src").context("the source has no pad")?;
-    let seen = Arc::clone(seen);
-    pad.add_probe(gst::PadProbeType::BUFFER, move |pad, info| {
-        if let (Some(size), Some(buffer)) = (size_at(pad), info.buffer())
-            && let Ok(map) = buffer.map_readable()
-        {
-            let at = buffer.pts().unwrap_or_default().into();
-            seen.look(map.as_slice(), size, at);
-        }
-        gst::PadProbeReturn::Ok
-    });
-    Ok(())
+/// Looks at a frame's pixels, where they are in the system's memory.
+pub(super) fn look_at_pixels(pad: &gst::Pad, buffer: &gst::BufferRef, seen: &Seen, at: Duration) {
+    let Some(caps) = pad.current_caps() else { return };
+    let is_ours = caps
+        .features(0)
+        .is_some_and(|it| it.contains(gst::CAPS_FEATURE_MEMORY_SYSTEM_MEMORY));
+    if is_ours
+        && let Ok(info) = gst_video::VideoInfo::from_caps(&caps)
+        && let Ok(frame) = gst_video::VideoFrameRef::from_buffer_ref_readable(buffer, &info)
+    {
+        seen.look(&frame, at);
+    }
 }
 
 /// How large the frames are that pass a pad, in pixels.

@@ -49,6 +49,8 @@ pub struct Stage {
     told_at: Duration,
     changed: Region,
     panels: Faults,
+    /// What was wrong with the picture at the display, for the log.
+    picture: Faults,
     /// What a phone may press, and what that followed from.
     choices: watch::Sender<Option<Choices>>,
     standing: Option<Standing>,
@@ -80,6 +82,7 @@ impl Stage {
             told_at: Duration::ZERO,
             changed: Region::default(),
             panels,
+            picture: Faults::default(),
             choices,
             standing: None,
         }
@@ -101,7 +104,7 @@ impl Stage {
             self.changed.clear();
             self.scene.draw(&mut self.canvas, &now, &self.data, &mut self.changed);
             self.output.set_dark(self.scene.is_dark());
-            self.output.push(&self.canvas, &self.changed, at);
+            self.output.push(&self.canvas, &self.changed, at, self.scene.films());
             self.tell_choices();
             self.tell(at);
             self.output.attend(&self.canvas)?;
@@ -217,13 +220,18 @@ impl Stage {
         let mut faults = self.scene.faults();
         faults.extend(self.panels.all());
         faults.extend(self.output.faults());
+        let seen = self.output.seen();
+        let of_picture = seen.faults(at, |zone| self.scene.zone_name(zone).to_owned());
+        self.picture.set(of_picture.clone());
+        faults.extend(of_picture);
         let report = Report {
             page: self.scene.page().to_owned(),
             frames: self.output.counters().left(),
             dropped: self.output.dropped(),
             faults,
-            black: self.output.seen().black(),
-            still_ms: u64::try_from(self.output.seen().still().as_millis()).unwrap_or(u64::MAX),
+            black: seen.black(),
+            still_ms: u64::try_from(seen.still().as_millis()).unwrap_or(u64::MAX),
+            film_still_ms: u64::try_from(seen.longest().as_millis()).unwrap_or(u64::MAX),
             group: self.kit.group.report(),
         };
         self.status.send_replace(report);

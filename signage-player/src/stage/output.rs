@@ -23,7 +23,7 @@ use super::gl::trial::Trials;
 pub use super::line::Counters;
 use super::line::{Common, Line, nanoseconds};
 use super::power::Power;
-use super::probe::Seen;
+use super::probe::{Seen, Shown};
 use super::turn::Turn;
 use crate::event::Sender;
 use crate::faults::Faults;
@@ -60,7 +60,9 @@ pub struct Output {
     /// For how many frames it has been the same.
     standing: u32,
     next_tick: u64,
-    /// What was told of it last.
+    /// Black is what is meant.
+    is_meant_dark: bool,
+    /// What displays were told of that last.
     is_dark: bool,
     power: Option<Power>,
     faults: [Faults; 3],
@@ -105,6 +107,7 @@ impl Output {
             shown: None,
             standing: 0,
             next_tick: 0,
+            is_meant_dark: false,
             is_dark: false,
             power: Power::of(wanted, seeker::kind(wanted.by), faults[1].clone()),
             common,
@@ -183,7 +186,7 @@ impl Output {
 
     /// From now on black is what is meant, or isn't: a display that can be switched is.
     pub fn set_dark(&mut self, is_dark: bool) {
-        self.common.seen.expect_dark(is_dark);
+        self.is_meant_dark = is_dark;
         if let Some(power) = &mut self.power {
             power.set_off(is_dark);
         }
@@ -242,8 +245,9 @@ impl Output {
         tick_time(self.next_tick)
     }
 
-    /// Sends the canvas, of which `changed` differs from the last time, to be shown at `at`.
-    pub fn push(&mut self, canvas: &Canvas, changed: &Region, at: Duration) {
+    /// Sends the canvas, of which `changed` differs from the last time, to be shown at `at`. `films`: which zones' films are on
+    /// it, and how far each is ([`Shown`]).
+    pub fn push(&mut self, canvas: &Canvas, changed: &Region, at: Duration, films: Vec<(usize, u64)>) {
         for slot in &mut self.slots {
             slot.missing.add_all(changed);
         }
@@ -264,6 +268,11 @@ impl Output {
             frame.set_pts(gst::ClockTime::try_from(at).ok());
             frame.set_duration(gst::ClockTime::try_from(PERIOD).ok());
         }
+        self.common.seen.send(Shown {
+            at,
+            is_dark: self.is_meant_dark,
+            films,
+        });
         self.line.push(frame, self.standing);
     }
 

@@ -56,7 +56,7 @@ pub fn open(folder: &Path, keys: &[Vec<u8>], newest: Option<u64>) -> Result<Foun
     if newest.is_some_and(|newest| bundle.made_at.0 < newest) {
         bail!("it is older than what came before: somebody may have put an old stick in");
     }
-    bundle.manifest.layout.check()?;
+    bundle.manifest.layout.check_to_play()?;
     let (mut files, mut faults) = (std::collections::BTreeMap::new(), Vec::new());
     for (name, content) in bundle.manifest.contents {
         let by_hash =

@@ -105,7 +105,7 @@ pub fn import(folder: &Path, cache: &Cache, keys: &[Vec<u8>], trust: Trust, budg
         group: None,
         bundle_key: None,
     };
-    manifest.layout.check()?;
+    manifest.layout.check_to_play()?;
     let stored = cache.store_stick(manifest.clone(), found.made_at, mark);
     stored.context("the screen's disk doesn't take it")?;
     Ok(Imported { manifest, faults })

@@ -1,5 +1,6 @@
 //! A GStreamer plugin with a decoder that ends its process (abort(3)) with the first buffer that it gets, as decoders with
-//! a hole do. It knows its files by their first bytes, [`MAGIC`].
+//! a hole do. It knows its files by their first bytes, [`MAGIC`]. Of other files ([`Stall`]) it gives some frames, and then none
+//! for a while, or for ever.
 //!
 //! A program that isn't told of it by `GST_PLUGIN_PATH` knows no such files: nothing for tests is in the player itself.
 //!
@@ -17,14 +18,21 @@ pub const FILE: &str = "libbad_decoder.so";
 
 const CAPS: &str = "application/x-madoguchi-abort";
 
+mod stall;
+
+pub use stall::Stall;
+
 mod imp {
-    use std::sync::LazyLock;
+    use std::sync::{LazyLock, Mutex};
 
     use super::*;
 
-    /// The decoder's state: none.
+    /// The decoder's state.
     #[derive(Default)]
-    pub struct BadDecoder;
+    pub struct BadDecoder {
+        /// Of its film, once that is known.
+        length: Mutex<Option<gst::ClockTime>>,
+    }
 
     #[glib::object_subclass]
     impl ObjectSubclass for BadDecoder {
@@ -40,12 +48,50 @@ mod imp {
             for template in Self::pad_templates() {
                 let mut pad = gst::Pad::builder_from_template(template);
                 if template.direction() == gst::PadDirection::Sink {
-                    pad = pad.chain_function(|_, _, _| std::process::abort());
+                    pad = pad.chain_function(chain).event_function(event);
+                } else {
+                    pad = pad.query_function(query);
                 }
                 let added = element.add_pad(&pad.build());
                 debug_assert!(added.is_ok(), "a new element has no pad yet");
             }
         }
+    }
+
+    fn chain(
+        pad: &gst::Pad,
+        parent: Option<&gst::Object>,
+        buffer: gst::Buffer,
+    ) -> Result<gst::FlowSuccess, gst::FlowError> {
+        let of = parent.and_then(|it| it.downcast_ref::<super::BadDecoder>());
+        let bytes = buffer.map_readable().map_err(|_| gst::FlowError::Error)?;
+        let (Some(of), Some(stall)) = (of, Stall::read(&bytes)) else {
+            std::process::abort()
+        };
+        *of.imp().length.lock().map_err(|_| gst::FlowError::Error)? = Some(stall.length());
+        let out = of.static_pad("src").ok_or(gst::FlowError::Error)?;
+        let done = stall.play(&out);
+        let _ = pad;
+        done
+    }
+
+    /// The file's own segment is of bytes: frames have another one.
+    fn event(pad: &gst::Pad, parent: Option<&gst::Object>, event: gst::Event) -> bool {
+        let is_ours = matches!(event.type_(), gst::EventType::Segment | gst::EventType::Caps);
+        is_ours || gst::Pad::event_default(pad, parent, event)
+    }
+
+    fn query(pad: &gst::Pad, parent: Option<&gst::Object>, query: &mut gst::QueryRef) -> bool {
+        let of = parent.and_then(|it| it.downcast_ref::<super::BadDecoder>());
+        let length = of.and_then(|it| *it.imp().length.lock().ok()?);
+        if let gst::QueryViewMut::Duration(asked) = query.view_mut()
+            && asked.format() == gst::Format::Time
+            && let Some(length) = length
+        {
+            asked.set(length);
+            return true;
+        }
+        gst::Pad::query_default(pad, parent, query)
     }
 
     impl GstObjectImpl for BadDecoder {}
@@ -99,7 +145,7 @@ fn plugin_init(plugin: &gst::Plugin) -> Result<(), glib::BoolError> {
         Some("abort"),
         Some(&caps.clone()),
         move |find| {
-            if find.peek(0, 16) == Some(MAGIC) {
+            if matches!(find.peek(0, 16), Some(head) if head == MAGIC || head == stall::MAGIC) {
                 find.suggest(gst::TypeFindProbability::Maximum, &caps);
             }
         },

@@ -80,6 +80,12 @@ pub trait View {
         false
     }
 
+    /// Where a film is on show: a number that has grown if its picture is the one that is due; `None`: nothing there moves by
+    /// itself.
+    fn film(&self) -> Option<u64> {
+        None
+    }
+
     /// What it couldn't play, by name, and why.
     fn faults(&self) -> Vec<String> {
         Vec::new()

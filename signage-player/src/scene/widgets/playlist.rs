@@ -1,9 +1,10 @@
 //! Videos and pictures, one after the other, for ever; which of them, and which list, its schedule says.
 //!
-//! Invariant: what was shown last stays until something else is ready; before anything was ready, and
-//! when nothing can be played, the zone has the office's colour. It is never black.
+//! Invariant: no film stands still at its end because of what comes next: whatever is ready first follows ([`coming`]). Before
+//! anything was ready, and when nothing is or can be played, the office's name and the time stand in. It is never black.
 
 mod choice;
+mod coming;
 mod picture;
 mod together;
 
@@ -27,11 +28,9 @@ use crate::sound::Sound;
 use crate::sound::ducking::Ducking;
 use crate::stage::canvas::Canvas;
 use choice::Choice;
+use coming::Spare;
 use picture::Picture;
 use together::Together;
-
-/// The next item is prepared when the one on show has so much left.
-const AHEAD: Duration = Duration::from_secs(4);
 
 /// A zone is empty for so long before the office's name and the time stand in.
 const PATIENCE: Duration = Duration::from_secs(2);
@@ -79,6 +78,14 @@ pub struct Playlist {
     pictured: Option<usize>,
     current: Option<Running>,
     next: Option<(usize, Preparing)>,
+    /// What may stand in for it: two at most.
+    spares: Vec<Spare>,
+    /// What was left because it gave no frames, until it is known whether they would have come.
+    stuck: Vec<Running>,
+    /// Since when nothing plays.
+    ended_at: Option<Duration>,
+    /// Of a film: at how many ticks it was up to date.
+    film: Option<u64>,
     picture: Picture,
     is_drawn: bool,
     drawn_at: Duration,
@@ -110,6 +117,10 @@ impl Playlist {
             pictured: None,
             current: None,
             next: None,
+            spares: Vec::new(),
+            stuck: Vec::new(),
+            ended_at: None,
+            film: None,
             picture,
             is_drawn: false,
             drawn_at: Duration::ZERO,
@@ -149,16 +160,14 @@ impl Playlist {
         }
     }
 
-    /// Looks what is to be shown at this minute. What is being prepared and isn't of the most important list is given up.
+    /// Looks what is to be shown at this minute.
     fn look_at_the_clock(&mut self, moment: &Moment, data: &Data) {
         let time = data.time(moment.wall);
         if !self.choice.look_at_the_clock(time, |time| data.civil(time)) {
             return;
         }
         self.is_due_new = true;
-        if let Some((index, _)) = self.next.take_if(|(index, _)| self.choice.level(*index) != Some(0)) {
-            self.choice.go_on_at(index, false);
-        }
+        self.give_up_lesser();
     }
 
     /// Whether `next` comes before the end of what is on show.
@@ -167,33 +176,9 @@ impl Playlist {
         self.choice.goes_before(next, running)
     }
 
-    /// Begins to prepare the next item when it is time.
-    fn prepare(&mut self, moment: &Moment, library: &Library) {
-        let now = moment.at;
-        if self.next.is_some() {
-            return;
-        }
-        let is_time = self.current.as_ref().is_none_or(|running| {
-            let is_ending = running.item.remaining(now).is_none_or(|remaining| remaining < AHEAD);
-            is_ending || !self.choice.is_due(running.index)
-        });
-        // Another list may have begun, which waits for no end.
-        let is_due_new = std::mem::take(&mut self.is_due_new);
-        if !is_time && !is_due_new {
-            return;
-        }
-        let found = self.choice.next(moment.wall, library);
-        if let Some(index) = found.filter(|index| is_time || self.goes_before(*index)) {
-            self.open(index, Duration::ZERO, now, library);
-        }
-    }
-
     /// Begins to prepare an item, to be shown from `from` on, if its content is there.
-    fn open(&mut self, index: usize, from: Duration, now: Duration, library: &Library) {
-        let Some((path, case)) = self.choice.find(index, library) else {
-            return;
-        };
-        self.choice.go_on_at(index, true);
+    fn begin(&mut self, index: usize, from: Duration, now: Duration, library: &Library) -> Option<(usize, Preparing)> {
+        let (path, case) = self.choice.find(index, library)?;
         let request = Request {
             listed: self.choice.items()[index].clone(),
             case,
@@ -204,38 +189,14 @@ impl Playlist {
             ducking: self.ducking.clone(),
             live: self.live.clone(),
         };
-        self.next = Some((index, Preparing::begin(request, now)));
-    }
-
-    /// Swaps the next item in once the one on show is over. Gives whether the picture changed.
-    fn swap(&mut self, moment: &Moment) -> bool {
-        let now = moment.at;
-        let Some((index, mut preparing)) = self.next.take() else {
-            return self.clear(moment, true);
-        };
-        match preparing.poll(now) {
-            Ok(true) if self.goes_before(index) => {
-                self.record(moment.wall, false);
-                let Some(mut item) = preparing.into_item() else {
-                    return false;
-                };
-                let first = item.start(now);
-                self.show(index, item, first, moment)
-            }
-            Ok(_) => {
-                self.next = Some((index, preparing));
-                false
-            }
-            Err(fault) => {
-                self.choice.note(index, Err(fault), moment.wall);
-                false
-            }
-        }
+        Some((index, Preparing::begin(request, now)))
     }
 
     /// An item that was started is on show from now on. Gives whether the picture changed.
     fn show(&mut self, index: usize, item: Box<dyn Item>, first: Option<Frame>, moment: &Moment) -> bool {
         self.pictured = Some(index);
+        self.ended_at = None;
+        self.choice.plays(index);
         self.current = Some(Running {
             index,
             item,
@@ -275,6 +236,17 @@ impl Playlist {
         self.picture.clear()
     }
 
+    /// Counts the ticks at which a film's picture is the one that is due. At one that has ended none is any more.
+    fn count_film(&mut self, now: Duration) {
+        if !self.picture.is_there() {
+            self.film = None;
+        } else if let Some(running) = &self.current {
+            let is_due = running.item.late(now).is_zero();
+            let counted = self.film.unwrap_or(0) + u64::from(is_due);
+            self.film = running.item.is_film().then_some(counted);
+        }
+    }
+
     fn whole(&self) -> Rect {
         Rect {
             x: 0,
@@ -294,12 +266,16 @@ impl View for Playlist {
         }
         self.look_at_the_clock(now, data);
         let mut is_changed = self.advance(now);
-        if let Some(sight) = self.look_at_group(now.at) {
-            is_changed |= self.play_together(now, &sight, &data.library);
+        self.look_at_stuck(now);
+        let sight = self.look_at_group(now.at);
+        if let Some(sight) = &sight {
+            is_changed |= self.play_together(now, sight, &data.library);
         } else {
             self.prepare(now, &data.library);
             is_changed |= self.swap(now);
         }
+        is_changed |= self.clear_standing(now, sight.is_none());
+        self.count_film(now.at);
         is_changed |= self.picture.step(now.at);
         is_changed |= self.fall_back(now, data);
         let is_first = !std::mem::replace(&mut self.is_drawn, true);
@@ -346,9 +322,8 @@ impl View for Playlist {
     }
 
     fn hidden(&mut self, now: &Moment) {
-        if let Some((index, _)) = self.next.take() {
-            self.choice.go_on_at(index, false);
-        }
+        self.give_up();
+        self.stuck.clear();
         self.record(now.wall, false);
         if self.together.leave() {
             // The others play on without it; it will join them where they are then.
@@ -359,7 +334,14 @@ impl View for Playlist {
         }
     }
 
+    fn film(&self) -> Option<u64> {
+        self.film
+    }
+
     fn faults(&self) -> Vec<String> {
+        if self.choice.items().is_empty() {
+            return vec![format!("{}: the playlist has no item", self.zone)];
+        }
         self.choice.faults(self.wall, &self.time_zone)
     }
 }

@@ -18,8 +18,9 @@ use protocol::config::GlBy;
 
 use super::display::choice::Kind;
 use super::display::{drm, ready};
-use super::line::{Common, Counters, Line, Way};
+use super::line::{Common, Counters, Line, Way, look_at_pixels};
 use super::output::RATE;
+use super::probe::Seen;
 use crate::faults::Faults;
 use gpu::{Gpu, NoGpu};
 use trial::{Trial, Trials};
@@ -206,16 +207,25 @@ pub(super) fn is_needless(standing: u32) -> bool {
 ///
 /// # Errors
 /// When the element has no pad.
-pub(super) fn spare(first: &gst::Element, trial: &Arc<Trial>, counters: &Arc<Counters>) -> Result<()> {
-    let (trial, counters) = (Arc::clone(trial), Arc::clone(counters));
+pub(super) fn spare(
+    first: &gst::Element,
+    trial: &Arc<Trial>,
+    counters: &Arc<Counters>,
+    seen: &Arc<Seen>,
+) -> Result<()> {
+    let (trial, counters, seen) = (Arc::clone(trial), Arc::clone(counters), Arc::clone(seen));
     let pad = first.static_pad("sink").context("GL's elements have no pads")?;
-    pad.add_probe(gst::PadProbeType::BUFFER, move |_, info| {
+    pad.add_probe(gst::PadProbeType::BUFFER, move |pad, info| {
         trial.count();
-        if info
-            .buffer()
-            .is_some_and(|it| it.flags().contains(gst::BufferFlags::GAP))
-        {
+        let Some(buffer) = info.buffer() else {
+            return gst::PadProbeReturn::Ok;
+        };
+        let at = buffer.pts().unwrap_or_default().into();
+        // Behind this one they are in the GPU's memory.
+        look_at_pixels(pad, buffer, &seen, at);
+        if buffer.flags().contains(gst::BufferFlags::GAP) {
             counters.leave();
+            seen.arrive(at);
             // Not `Drop`: the buffer is let go of here, and GStreamer 1.22 would complain that it has none to let go of.
             return gst::PadProbeReturn::Handled;
         }
@@ -340,7 +350,7 @@ mod tests {
         gst::Element::link_many(all).expect("linked");
         let trial = Arc::new(Trials::default().begin().expect("begun"));
         let counters = Arc::<Counters>::default();
-        spare(&upload, &trial, &counters).expect("a pad");
+        spare(&upload, &trial, &counters, &Arc::default()).expect("a pad");
         pipeline.set_state(gst::State::Playing).expect("plays");
         for (at, flags) in [
             (0, gst::BufferFlags::empty()),

@@ -23,6 +23,8 @@ pub(super) struct Choice {
     due_at: Option<Option<u64>>,
     /// Each item's file by its name, as it was when it was looked for last: in the cache, the content's hash.
     keys: Vec<Option<String>>,
+    /// Which have been on show, and haven't failed since.
+    good: Vec<bool>,
     /// Where the search for the next item begins.
     cursor: usize,
     quarantine: Quarantine,
@@ -33,6 +35,7 @@ impl Choice {
         let (schedule, items) = Schedule::new(lists.items, lists.programmes, &lists.closed);
         Self {
             keys: items.iter().map(|_| None).collect(),
+            good: vec![false; items.len()],
             items,
             schedule,
             due: Due::default(),
@@ -82,17 +85,38 @@ impl Choice {
 
     /// The next item, of the most important list that has one which can be played.
     pub(super) fn next(&mut self, now: UnixMillis, library: &Library) -> Option<usize> {
+        self.first(now, library, |_, _| true)
+    }
+
+    /// The same besides those, and of those that didn't fail last time.
+    pub(super) fn next_sound(&mut self, now: UnixMillis, library: &Library, besides: &[usize]) -> Option<usize> {
+        self.first(now, library, |choice, index| {
+            !besides.contains(&index) && !choice.has_failed(index)
+        })
+    }
+
+    /// The next one that has been on show here before.
+    pub(super) fn again(&mut self, now: UnixMillis, library: &Library) -> Option<usize> {
+        self.first(now, library, |choice, index| choice.good[index])
+    }
+
+    fn first(&mut self, now: UnixMillis, library: &Library, is_wanted: impl Fn(&Self, usize) -> bool) -> Option<usize> {
         let count = self.items.len();
         for level in 0..self.due.levels.len() {
             let mut turns = self.due.levels[level].clone();
             turns.sort_by_key(|index| (index + count - self.cursor) % count);
             for index in turns {
-                if self.is_playable(index, now, library) {
+                if is_wanted(self, index) && self.is_playable(index, now, library) {
                     return Some(index);
                 }
             }
         }
         None
+    }
+
+    /// It is on show.
+    pub(super) fn plays(&mut self, index: usize) {
+        self.good[index] = true;
     }
 
     /// The search goes on at this item; at the one after it, once it is `taken`.
@@ -124,6 +148,12 @@ impl Choice {
         key.is_some_and(|key| self.quarantine.is_aside(key, now))
     }
 
+    /// Whether it has failed since it was played last.
+    fn has_failed(&self, index: usize) -> bool {
+        let key = self.keys[index].as_ref();
+        key.is_some_and(|key| self.quarantine.record(key).is_some())
+    }
+
     /// Whether all that is due has failed too often.
     pub(super) fn is_hopeless(&self, now: UnixMillis) -> bool {
         let mut due = self.due.levels.iter().flatten();
@@ -131,7 +161,8 @@ impl Choice {
     }
 
     /// How an item's turn went.
-    pub(super) fn note(&self, index: usize, result: Result<(), Fault>, now: UnixMillis) {
+    pub(super) fn note(&mut self, index: usize, result: Result<(), Fault>, now: UnixMillis) {
+        self.good[index] &= result.is_ok();
         let Some(key) = &self.keys[index] else { return };
         match result {
             Ok(()) => self.quarantine.played(key),

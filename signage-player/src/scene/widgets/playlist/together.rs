@@ -4,6 +4,7 @@ use std::time::Duration;
 
 use protocol::time::UnixMillis;
 
+use super::coming::HICCUP;
 use super::{Playlist, Running};
 use crate::event::Library;
 use crate::item::Fault;
@@ -94,13 +95,14 @@ impl Playlist {
                 let index = wanted.entry.item as usize;
                 self.choice.go_on_at(index, true);
                 if self.choice.is_playable(index, moment.wall, library) {
-                    self.open(index, tick::duration(wanted.from), moment.at, library);
+                    self.next = self.begin(index, tick::duration(wanted.from), moment.at, library);
                 }
             }
             None if self.together.part.due().is_none() && self.next.is_none() => {
                 self.together.opening = None;
                 if let Some(index) = self.choice.next(moment.wall, library) {
-                    self.open(index, Duration::ZERO, moment.at, library);
+                    self.choice.go_on_at(index, true);
+                    self.next = self.begin(index, Duration::ZERO, moment.at, library);
                 }
             }
             None => {}
@@ -115,9 +117,7 @@ impl Playlist {
         if std::mem::replace(&mut self.together.is_in, true) {
             return;
         }
-        if let Some((index, _)) = self.next.take() {
-            self.choice.go_on_at(index, false);
-        }
+        self.give_up();
         if let Some(running) = &mut self.current {
             let at = tick::count(now);
             let begun = tick::count(running.begun);
@@ -154,7 +154,8 @@ impl Playlist {
             let soon = sight.tick + SOON;
             return (is_lost && decides).then(|| self.entry(now, soon, library)).flatten();
         }
-        let is_over = self.current.is_none() || self.gives_way(now, library);
+        let is_stuck = |running: &Running| running.item.late(moment.at) >= HICCUP;
+        let is_over = self.current.as_ref().is_none_or(is_stuck) || self.gives_way(now, library);
         let shown = self.together.shown.as_mut()?;
         // Over: where nobody knew when, or it broke off, the next one comes soon.
         let soon = at + SOON;
@@ -262,6 +263,13 @@ impl Playlist {
 
     /// The group goes on: what is on show has had its turn.
     fn end_current(&mut self, moment: &Moment) {
+        if self
+            .current
+            .as_ref()
+            .is_some_and(|it| it.item.late(moment.at) >= HICCUP)
+        {
+            return self.leave_current(moment);
+        }
         if let Some(Running { index, item, .. }) = &self.current {
             let index = *index;
             let left = item.remaining(moment.at).map_or(0, tick::count);
