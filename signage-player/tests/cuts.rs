@@ -4,6 +4,7 @@
 
 mod common;
 
+use std::collections::BTreeMap;
 use std::path::{Path, PathBuf};
 use std::process::Command;
 use std::sync::atomic::Ordering;
@@ -17,6 +18,11 @@ use rand::{RngExt, SeedableRng};
 
 const SIZE: (u32, u32) = (320, 240);
 
+/// The least that a configuration may give the contents, in bytes.
+const BUDGET: u64 = 10_000_000;
+/// Two of these a round are more than that long before the twentieth.
+const LARGE: (u32, u32) = (640, 480);
+
 /// Waits until exactly one of these pictures is on show, every pixel of it.
 fn see(office: &Office, any_of: &[&Noise]) {
     let look = || {
@@ -28,14 +34,14 @@ fn see(office: &Office, any_of: &[&Noise]) {
     wait_for("a whole picture", LIMIT, look);
 }
 
-fn manifest_of(name: &str, noises: &[Noise]) -> protocol::screen::Manifest {
+fn manifest_of(name: &str, size: (u32, u32), noises: &[Noise]) -> protocol::screen::Manifest {
     let named = noises
         .iter()
         .enumerate()
         .map(|(at, it)| (format!("{at}.png"), it.file.as_slice()));
     let named: Vec<(String, &[u8])> = named.collect();
     let named: Vec<(&str, &[u8])> = named.iter().map(|(name, bytes)| (name.as_str(), *bytes)).collect();
-    pictures(name, SIZE, &named)
+    pictures(name, size, &named)
 }
 
 fn has_part(office: &Office) -> bool {
@@ -47,14 +53,16 @@ fn has_part(office: &Office) -> bool {
         .any(|file| file.file_name().to_string_lossy().ends_with(".part"))
 }
 
-fn stored_bytes(office: &Office) -> u64 {
+/// What is stored, by its name, in bytes.
+fn stored(office: &Office) -> BTreeMap<String, u64> {
     let files = std::fs::read_dir(office.home().join("content"))
         .expect("there")
         .flatten();
-    files
-        .into_iter()
-        .map(|file| file.metadata().map_or(0, |about| about.len()))
-        .sum()
+    let about = |file: std::fs::DirEntry| {
+        let size = file.metadata().map_or(0, |about| about.len());
+        (file.file_name().to_string_lossy().into_owned(), size)
+    };
+    files.map(about).collect()
 }
 
 #[test]
@@ -67,21 +75,23 @@ fn cut_at_any_moment_it_starts_again_with_a_whole_picture_and_sound_files() {
     let mut chance = StdRng::seed_from_u64(7);
     let server = Server::start();
     let office = server.office("[player]\ndisk_budget = \"10MB\"");
-    let first = [noise(1, SIZE), noise(2, SIZE)];
+    let first = [noise(1, LARGE), noise(2, LARGE)];
     first.iter().for_each(|it| server.hold(&it.file));
-    server.want(manifest_of("first", &first));
-    server.told.pace_ms.store(6, Ordering::SeqCst);
+    server.want(manifest_of("first", LARGE, &first));
+    server.told.pace_ms.store(2, Ordering::SeqCst);
     let mut held: Vec<Noise> = first.to_vec();
     let mut cut_downloads = 0;
+    // All that was ever stored, whole or not.
+    let mut ever: BTreeMap<String, u64> = BTreeMap::new();
     for round in 1..=rounds {
         let mut player = office.start();
         see(&office, &held.iter().collect::<Vec<_>>());
         assert_eq!(office.spoilt(), Vec::<String>::new(), "round {round}");
         // Something else is wanted; the cut comes at any moment of it being fetched, stored and swapped in.
-        let next = [noise(round * 2 + 1, SIZE), noise(round * 2 + 2, SIZE)];
+        let next = [noise(round * 2 + 1, LARGE), noise(round * 2 + 2, LARGE)];
         next.iter().for_each(|it| server.hold(&it.file));
         let before = server.told.requests.load(Ordering::SeqCst);
-        server.want(manifest_of(&format!("round {round}"), &next));
+        server.want(manifest_of(&format!("round {round}"), LARGE, &next));
         if chance.random_bool(0.8) {
             wait_for("the first request", LIMIT, || {
                 (server.told.requests.load(Ordering::SeqCst) > before).then_some(())
@@ -90,7 +100,13 @@ fn cut_at_any_moment_it_starts_again_with_a_whole_picture_and_sound_files() {
         std::thread::sleep(Duration::from_millis(chance.random_range(0..400)));
         player.kill();
         cut_downloads += u32::from(has_part(&office));
-        assert!(stored_bytes(&office) <= 10_000_000, "round {round}: within the budget");
+        let here = stored(&office);
+        let bytes: u64 = here.values().sum();
+        assert!(bytes <= BUDGET, "round {round}: {bytes} bytes");
+        for (name, size) in here {
+            let size_of = ever.entry(name.trim_end_matches(".part").to_owned()).or_insert(0);
+            *size_of = size.max(*size_of);
+        }
         assert_eq!(office.spoilt(), Vec::<String>::new(), "round {round}");
         // The old ones until the new ones are whole, and then the new ones.
         held.truncate(2);
@@ -103,7 +119,9 @@ fn cut_at_any_moment_it_starts_again_with_a_whole_picture_and_sound_files() {
     });
     assert_eq!(office.spoilt(), Vec::<String>::new());
     assert!(cut_downloads > 0, "some cuts hit a download");
-    eprintln!("{cut_downloads} of {rounds} cuts left a part of a download");
+    let total: u64 = ever.values().sum();
+    assert!(total > BUDGET, "{total} bytes came in all: nothing had to go");
+    eprintln!("{cut_downloads} of {rounds} cuts left a part of a download; {total} bytes came in all");
     assert!(player.terminate().success());
 }
 

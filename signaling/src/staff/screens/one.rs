@@ -157,14 +157,9 @@ fn facts(app: &App, lang: Lang, condition: &Condition) -> Vec<(&'static str, Str
                 .replace("{n}", &health.frames.to_string()),
         ),
     ];
-    let versions = [health.system.as_str(), &health.gstreamer].map(str::trim);
-    if let [system, gstreamer] = versions
-        && !gstreamer.is_empty()
-    {
-        facts.push((
-            texts.text("screens.health.versions"),
-            format!("{system}, GStreamer {gstreamer}"),
-        ));
+    if !health.gstreamer.is_empty() {
+        let versions = format!("{}, GStreamer {}", health.system, health.gstreamer);
+        facts.push((texts.text("screens.health.versions"), versions));
     }
     if let Some(permille) = health.cpu_permille {
         let percent = format!("{}.{} %", permille / 10, permille % 10);
