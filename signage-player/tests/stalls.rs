@@ -129,6 +129,8 @@ struct Seen {
     order: Vec<On>,
     /// The most ticks at which one same picture of the numbered film was on.
     stood: u32,
+    /// The most ticks at which the scene itself said that a film isn't up to date.
+    held: u32,
 }
 
 /// Plays in real time until `done` says so.
@@ -136,6 +138,7 @@ fn play(scene: &mut Scene, data: &Data, mut done: impl FnMut(&Seen, &[String]) -
     let mut canvas = Canvas::new(SIZE.0, SIZE.1, [255, 0, 255]);
     let mut seen = Seen::default();
     let (mut last, mut same) = ([0; 3], 0);
+    let (mut films, mut held) = (Vec::new(), 0);
     let start = Instant::now();
     let mut tick = 0;
     while !done(&seen, &scene.faults()) {
@@ -150,6 +153,14 @@ fn play(scene: &mut Scene, data: &Data, mut done: impl FnMut(&Seen, &[String]) -
         assert!(color.iter().any(|it| *it > 12), "black: {seen:?}");
         same = if color == last { same + 1 } else { 1 };
         last = color;
+        let shown = scene.films();
+        held = if !shown.is_empty() && shown == films {
+            held + 1
+        } else {
+            0
+        };
+        films = shown;
+        seen.held = seen.held.max(held);
         let now = on(color);
         if seen.order.last() != Some(&now) {
             seen.order.push(now);
@@ -234,6 +245,8 @@ fn a_film_that_stops_gives_way_and_is_named() {
     // Its own frames, and then a second at most.
     assert!(most <= 20 + STANDS, "it was on for {most} ticks: {seen:?}");
     assert!(seen.order.contains(&On::Film) && seen.stood <= STANDS, "{seen:?}");
+    // From its last frame on until something else took its place.
+    assert!((13..=STANDS).contains(&seen.held), "{seen:?}");
 }
 
 #[test]

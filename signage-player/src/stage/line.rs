@@ -114,7 +114,12 @@ impl Line {
         pipeline.add_many(&elements)?;
         gst::Element::link_many(&elements)?;
 
-        look_at_sink(&sink, &common.counters, &common.seen)?;
+        // A bare display's memory is slow to read: frames are looked at before they are written there.
+        let is_read_there = kind != Some(Kind::Kms);
+        look_at_sink(&sink, &common.counters, &common.seen, is_read_there)?;
+        if !is_read_there {
+            look_at_source(&source, &common.seen)?;
+        }
         let window = match &way {
             Way::Processor(_) => None,
             Way::Gl(trial) => {
@@ -246,7 +251,7 @@ fn window_of(message: &gst::MessageRef) -> Option<u32> {
 }
 
 /// Looks at each frame that goes into the sink. Of one that doesn't return from a frame, the next is none.
-fn look_at_sink(sink: &gst::Element, counters: &Arc<Counters>, seen: &Arc<Seen>) -> Result<()> {
+fn look_at_sink(sink: &gst::Element, counters: &Arc<Counters>, seen: &Arc<Seen>, has_pixels: bool) -> Result<()> {
     if sink.has_property("enable-last-sample") {
         sink.set_property("enable-last-sample", false);
     }
@@ -257,7 +262,22 @@ fn look_at_sink(sink: &gst::Element, counters: &Arc<Counters>, seen: &Arc<Seen>)
         if let Some(buffer) = info.buffer() {
             let at = buffer.pts().unwrap_or_default().into();
             seen.arrive(at);
-            look_at_pixels(pad, buffer, &seen, at);
+            if has_pixels {
+                look_at_pixels(pad, buffer, &seen, at);
+            }
+        }
+        gst::PadProbeReturn::Ok
+    });
+    Ok(())
+}
+
+/// Looks at the pixels of each frame that the stage gives away.
+fn look_at_source(source: &gst_app::AppSrc, seen: &Arc<Seen>) -> Result<()> {
+    let pad = source.static_pad("src").context("the source has no pad")?;
+    let seen = Arc::clone(seen);
+    pad.add_probe(gst::PadProbeType::BUFFER, move |pad, info| {
+        if let Some(buffer) = info.buffer() {
+            look_at_pixels(pad, buffer, &seen, buffer.pts().unwrap_or_default().into());
         }
         gst::PadProbeReturn::Ok
     });

@@ -112,11 +112,14 @@ impl Seen {
         state.films = films;
     }
 
-    /// Looks at a frame in the system's memory that is shown at `at`, after [`Seen::arrive`].
+    /// Looks at a frame in the system's memory that is shown at `at`.
     pub(super) fn look(&self, frame: &gst_video::VideoFrameRef<&gst::BufferRef>, at: Duration) {
         let (sum, is_black) = points(frame);
         let mut state = self.state();
-        if is_black && !state.is_dark {
+        // It may still be on its way.
+        let shown = state.on_the_way.iter().find(|shown| shown.at == at);
+        let is_dark = shown.map_or(state.is_dark, |shown| shown.is_dark);
+        if is_black && !is_dark {
             state.black += 1;
             state.black_since.get_or_insert(at);
         } else {

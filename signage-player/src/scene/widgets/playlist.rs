@@ -324,6 +324,7 @@ impl View for Playlist {
     fn hidden(&mut self, now: &Moment) {
         self.give_up();
         self.stuck.clear();
+        self.ended_at = None;
         self.record(now.wall, false);
         if self.together.leave() {
             // The others play on without it; it will join them where they are then.
