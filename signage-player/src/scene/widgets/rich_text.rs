@@ -153,7 +153,11 @@ impl<'a> Page<'a> {
     }
 
     fn is_too_small(&self) -> bool {
-        fit::is_too_small(&self.layout, self.style.size, (self.room.0, self.room.1 - self.top))
+        let (length, depth) = (self.room.0, self.room.1 - self.top);
+        let end = self.kept.end();
+        let mut shown = self.readings.iter().filter(|reading| reading.base.end <= end);
+        shown.any(|reading| reading.length() > length)
+            || fit::is_too_small(&self.layout, self.style.size, (length, depth))
     }
 
     fn draw(&self, cr: &Context) -> Result<(), cairo::Error> {

@@ -102,6 +102,11 @@ pub(super) fn space(list: &AttrList, readings: &[Reading<'_>], end: usize) {
 }
 
 impl Reading<'_> {
+    /// Along its line, in pixels.
+    pub(super) fn length(&self) -> f64 {
+        pixels(self.layout.size().0)
+    }
+
     /// Draws it above its word in `layout`, which begins at `top`; its line is `length` pixels long.
     pub(super) fn draw(&self, cr: &Context, layout: &Layout, style: Style, top: f64, length: f64) {
         let at = |at: usize| layout.index_to_pos(i32::try_from(at).unwrap_or(i32::MAX));
