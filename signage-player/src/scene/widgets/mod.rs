@@ -10,6 +10,7 @@ mod fallback;
 pub mod label;
 pub mod language_chooser;
 pub mod map;
+mod mark;
 pub mod notices;
 pub mod parking;
 pub mod playlist;
