@@ -3,7 +3,8 @@
 use crate::{judge, stored};
 
 /// A stored picture, what stands in it, and where: left, top, right, bottom.
-const CONTENTS: [(&str, &str, [usize; 4]); 3] = [
+const CONTENTS: [(&str, &str, [usize; 4]); 4] = [
+    ("board-three", "a level's words", [192, 80, 342, 112]),
     ("waiting-en", "how many wait", [20, 126, 150, 153]),
     ("over-held-and-hint", "the seconds left", [60, 622, 106, 680]),
     ("rich-lying", "a reading", [242, 118, 258, 133]),
