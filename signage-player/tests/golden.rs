@@ -1,9 +1,17 @@
-//! Each widget's picture against a stored one. Tolerance: at most 0.5 % of the pixels may differ by more
-//! than 40 of 255 in a channel (another version of the font's rasteriser moves edges, not letters).
+//! Each widget's picture against a stored one, by a [`judge`]; and contact sheets ([`sheets`]) of each widget in each language,
+//! in a wide and an upright zone, with letters of 100 and 200 %.
 //! `UPDATE_GOLDEN=1 cargo test -p signage-player --test golden` draws them anew.
 #![allow(clippy::expect_used)]
 
 mod common;
+#[path = "golden/judge.rs"]
+mod judge;
+#[path = "golden/missed.rs"]
+mod missed;
+#[path = "golden/screens.rs"]
+mod screens;
+#[path = "golden/sheets.rs"]
+mod sheets;
 
 use std::path::PathBuf;
 use std::time::Duration;
@@ -18,9 +26,6 @@ use signage_player::scene::data::{Data, Moment};
 use signage_player::scene::{Kit, Scene};
 use signage_player::stage::canvas::{Canvas, Region};
 use signage_player::touch::Phase;
-
-const CHANNEL_TOLERANCE: u8 = 40;
-const PIXEL_TOLERANCE: f64 = 0.005;
 
 fn check(name: &str, size: (u32, u32), widget: &str, data: &Data, at: &[u64]) {
     check_on(Screen::default(), name, size, widget, data, at);
@@ -95,40 +100,44 @@ fn compare(name: &str, (width, height): (u32, u32), canvas: &Canvas) {
         .chunks_exact(canvas.width() as usize * 4)
         .take(height as usize);
     let pixels: Vec<u8> = rows.flat_map(|row| row[..width as usize * 4].to_vec()).collect();
-    let file = PathBuf::from(env!("CARGO_MANIFEST_DIR"))
+    compare_pixels(name, (width, height), pixels);
+}
+
+/// A stored picture's file.
+fn stored_at(name: &str) -> PathBuf {
+    PathBuf::from(env!("CARGO_MANIFEST_DIR"))
         .join("tests/golden")
-        .join(format!("{name}.png"));
+        .join(format!("{name}.png"))
+}
+
+/// A stored picture as BGRx without gaps, and its size.
+fn stored(name: &str) -> ((u32, u32), Vec<u8>) {
+    let file = std::fs::File::open(stored_at(name)).expect("the golden picture; UPDATE_GOLDEN=1 draws it");
+    let mut stored = cairo::ImageSurface::create_from_png(&mut std::io::BufReader::new(file)).expect("a PNG");
+    let (width, height, stride) = (stored.width() as usize, stored.height(), stored.stride() as usize);
+    let data = stored.data().expect("its pixels");
+    let rows = data.chunks_exact(stride).flat_map(|row| row[..width * 4].to_vec());
+    ((width as u32, height as u32), rows.collect())
+}
+
+/// A picture against the stored one of that name.
+fn compare_pixels(name: &str, (width, height): (u32, u32), pixels: Vec<u8>) {
     if std::env::var_os("UPDATE_GOLDEN").is_some() {
-        std::fs::write(&file, png(Snapshot { width, height, pixels }).expect("png")).expect("written");
+        let bytes = png(Snapshot { width, height, pixels }).expect("png");
+        std::fs::write(stored_at(name), bytes).expect("written");
         return;
     }
-    let stored = std::fs::File::open(&file).expect("the golden picture; UPDATE_GOLDEN=1 draws it");
-    let mut stored = cairo::ImageSurface::create_from_png(&mut std::io::BufReader::new(stored)).expect("a PNG");
-    assert_eq!(
-        (stored.width(), stored.height()),
-        (width as i32, height as i32),
-        "{name}"
-    );
-    let stride = stored.stride() as usize;
-    let stored = stored.data().expect("its pixels");
-    let differs = |(index, pixel): (usize, &[u8])| {
-        let (x, y) = (index % width as usize, index / width as usize);
-        let other = &stored[y * stride + x * 4..][..3];
-        pixel[..3]
-            .iter()
-            .zip(other)
-            .any(|(a, b)| a.abs_diff(*b) > CHANNEL_TOLERANCE)
+    let (size, stored) = stored(name);
+    assert_eq!(size, (width, height), "{name}");
+    let picture = |pixels| judge::Picture {
+        pixels,
+        width: width as usize,
     };
-    let different = pixels.chunks_exact(4).enumerate().filter(|it| differs(*it)).count();
-    let share = different as f64 / f64::from(width * height);
-    if share > PIXEL_TOLERANCE {
+    let worst = judge::worst(picture(&stored), picture(&pixels));
+    if !worst.is_the_same() {
         let seen = std::env::temp_dir().join(format!("{name}-differs.png"));
         std::fs::write(&seen, png(Snapshot { width, height, pixels }).expect("png")).expect("written");
-        panic!(
-            "{name}: {:.2} % of the pixels differ; drawn now: {}",
-            share * 100.0,
-            seen.display()
-        );
+        panic!("{name}: {worst:?}; drawn now: {}", seen.display());
     }
 }
 

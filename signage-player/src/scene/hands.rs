@@ -186,7 +186,7 @@ impl Scene {
         let whole = canvas_rect(&self.layout);
         let shown = hands.presses.shown(now.at).map(|target| target.rect);
         let shown = shown.filter(|rect| *rect != whole);
-        let unit = f64::from(whole.width.min(whole.height)) / 30.0;
+        let unit = f64::from(whole.width.min(whole.height)) / 30.0 * f64::from(self.layout.text_percent) / 100.0;
         let face = shown.map(|rect| ((), rect));
         if let Some(part) = hands.pressed.show(face, |cr, ()| draw_pressed(cr, shown, unit)) {
             changed.add(part);
@@ -269,12 +269,16 @@ fn zone_target(zone: &ZoneView, x: f64, y: f64) -> Option<Target> {
 fn draw_pressed(cr: &cairo::Context, rect: Option<Rect>, unit: f64) -> Result<(), cairo::Error> {
     let Some(rect) = rect else { return Ok(()) };
     let (width, height) = (f64::from(rect.width), f64::from(rect.height));
-    text::rounded(cr, 0.0, 0.0, width, height, unit * 0.7);
-    cr.set_source_rgba(0.0, 0.0, 0.0, 0.35);
-    cr.fill()?;
     let line = unit / 4.0;
-    text::rounded(cr, line / 2.0, line / 2.0, width - line, height - line, unit * 0.7);
+    // A little less round than buttons and cards: nothing of them looks out at the corners.
+    let radius = unit * 0.6;
+    let inset = |by: f64| text::rounded(cr, by, by, width - by * 2.0, height - by * 2.0, radius - by);
+    inset(line / 2.0);
+    cr.set_source_rgba(0.0, 0.0, 0.0, palette::PRESSED);
+    cr.fill()?;
+    inset(0.0);
+    inset(line);
+    cr.set_fill_rule(cairo::FillRule::EvenOdd);
     text::set_color(cr, palette::AMBER);
-    cr.set_line_width(line);
-    cr.stroke()
+    cr.fill()
 }

@@ -29,6 +29,9 @@ pub const RED: Color = [0xa9, 0x00, 0x00];
 /// A screen that is off, and the ground of a full place.
 pub const BLACK: Color = [0x00, 0x00, 0x00];
 
+/// How much black lies over what is pressed.
+pub const PRESSED: f64 = 0.2;
+
 /// A level's ground and the colour of the text on it.
 #[must_use]
 pub fn level(level: Level) -> (Color, Color) {
@@ -92,5 +95,20 @@ mod tests {
             );
         }
         assert!((contrast([0; 3], [255; 3]) - 21.0).abs() < 1e-9);
+    }
+
+    #[test]
+    fn what_is_pressed_can_still_be_read() {
+        let pressed = |color: Color| color.map(|channel| (f64::from(channel) * (1.0 - PRESSED)) as u8);
+        for (ground, text) in [
+            (BLUE, WHITE),
+            (WHITE, BLUE),
+            (WHITE, INK),
+            (MIST, SOFT_INK),
+            (PALE_BLUE, BLUE),
+        ] {
+            let contrast = contrast(pressed(ground), pressed(text));
+            assert!(contrast >= 5.5, "{ground:?} {text:?}: {contrast}");
+        }
     }
 }

@@ -1,7 +1,7 @@
 //! Japanese text by Pango, the same on every machine: BIZ UDPGothic, no hinting, grey edges.
 
 use cairo::{Antialias, Context, FontOptions, HintMetrics, HintStyle};
-use pango::{EllipsizeMode, FontDescription, Layout, Weight, WrapMode};
+use pango::{Direction, EllipsizeMode, FontDescription, Layout, Weight, WrapMode};
 
 use protocol::screen::Language;
 
@@ -131,6 +131,17 @@ impl Words {
     #[must_use]
     pub fn is_cut(&self) -> bool {
         self.is_cut
+    }
+
+    /// Letters that all run one way, as part of a longer line: brackets and spaces too go with it.
+    #[must_use]
+    pub fn running(cr: &Context, text: &str, style: Style, is_rtl: bool) -> Self {
+        let words = Self::new(cr, text, style, Fit::Free);
+        let way = if is_rtl { Direction::Rtl } else { Direction::Ltr };
+        words.layout.context().set_base_dir(way);
+        words.layout.set_auto_dir(false);
+        words.layout.context_changed();
+        words
     }
 
     /// The largest of these sizes at which the text fits into one line of `width` pixels; the last, cut

@@ -1,8 +1,9 @@
 //! The avatar: greets when its page comes on show, its lips following the sound, the words below.
 //!
-//! Its figure is painted and its greeting spoken once, on a worker thread, while the layout is built; a
-//! touch then finds both ready. Without a voice: the words and a chime.
+//! Its figure is painted, and its greeting spoken in each of the layout's languages, once, on a worker thread, while the
+//! layout is built; a touch then finds all of it ready. In a language without a voice: the words and a chime.
 
+use std::collections::HashMap;
 use std::path::PathBuf;
 use std::sync::Arc;
 use std::sync::mpsc::{Receiver, SyncSender, sync_channel};
@@ -18,7 +19,7 @@ use avatar::rig::Rig;
 use avatar::speech::{Language as Spoken, Speaker, SpeakerConfig};
 use cairo::Context;
 use protocol::pose::Expression;
-use protocol::screen::{Language, Rect};
+use protocol::screen::{Language, Rect, Text};
 
 use super::{Place, View};
 use crate::item::Fault;
@@ -43,7 +44,36 @@ const CHIME_RATE: u32 = 48_000;
 /// What the worker has made.
 enum Made {
     Figure(Result<Painter, Fault>),
-    Greeting(Pcm, Arc<Timeline>),
+    Greeting(Saying, Speech),
+}
+
+/// What is said: the voice's language, and the words.
+type Saying = (Spoken, String);
+
+/// A sound and what the mouth does to it.
+#[derive(Clone)]
+struct Speech {
+    pcm: Pcm,
+    timeline: Arc<Timeline>,
+}
+
+/// What readers of a language are told, in which language: as [`Text::in_language`] has it.
+fn saying(greeting: &Text, language: Language) -> Saying {
+    let (own, voice) = match language {
+        Language::Ja => (Some(&greeting.ja), Spoken::Japanese),
+        Language::Easy => (greeting.easy.as_ref(), Spoken::Japanese),
+        Language::En => (greeting.en.as_ref(), Spoken::English),
+        Language::Zh => (greeting.zh.as_ref(), Spoken::Chinese),
+        Language::Ko => (greeting.ko.as_ref(), Spoken::Korean),
+        Language::Vi => (greeting.vi.as_ref(), Spoken::Vietnamese),
+    };
+    let said = greeting.in_language(language);
+    let voice = match own {
+        Some(_) => voice,
+        None if greeting.en.as_deref() == Some(said) => Spoken::English,
+        None => Spoken::Japanese,
+    };
+    (voice, said.to_owned())
 }
 
 /// The avatar in its zone.
@@ -51,17 +81,24 @@ pub struct Avatar {
     figure: Layer,
     caption: Layer,
     unit: f64,
-    greeting: String,
+    greeting: Text,
+    language: Language,
     sound: Sound,
     ducking: Ducking,
     made: Receiver<Made>,
     painter: Option<Painter>,
-    spoken: Option<(Pcm, Arc<Timeline>)>,
+    spoken: HashMap<Saying, Speech>,
     fault: Option<Fault>,
     actor: Actor,
     voice: Option<Voice>,
+    /// What the mouth does to the voice.
+    timeline: Option<Arc<Timeline>>,
+    /// The page is on show.
+    is_shown: bool,
     /// The greeting is due but not yet begun.
     must_greet: bool,
+    /// The mouth is to be closed: what it was saying was broken off.
+    must_hush: bool,
     /// When, by the schedule in force, the sound began.
     began: Option<Duration>,
     painted_at: Duration,
@@ -69,20 +106,28 @@ pub struct Avatar {
 }
 
 impl Avatar {
-    /// An avatar with a rig below the kit's folder.
+    /// An avatar with a rig below the kit's folder, that may be asked to speak these languages.
     ///
     /// # Errors
     /// When there is no memory for its picture.
-    pub fn new(place: Place, rig: &str, greeting: &str, kit: &Kit) -> Result<Self> {
+    pub fn new(place: Place, rig: &str, greeting: &Text, languages: &[Language], kit: &Kit) -> Result<Self> {
         let caption_height = caption_height(place);
         let figure = Layer::new(place.width, (place.height - caption_height).max(1))?;
-        // The worker makes two things; both find room, so it never waits.
-        let (sender, made) = sync_channel(2);
+        // The first language comes first: it is needed first.
+        let mut sayings = vec![saying(greeting, place.language)];
+        for language in languages {
+            let saying = saying(greeting, *language);
+            if !sayings.contains(&saying) {
+                sayings.push(saying);
+            }
+        }
+        // All that the worker makes finds room, so it never waits.
+        let (sender, made) = sync_channel(1 + sayings.len());
         let work = Work {
             folder: kit.rigs.join(rig),
             size: (figure.width(), figure.height()),
             speaker: kit.speaker.clone(),
-            text: greeting.to_owned(),
+            sayings,
         };
         std::thread::Builder::new()
             .name("avatar".to_owned())
@@ -91,16 +136,20 @@ impl Avatar {
             figure,
             caption: Layer::new(place.width, caption_height.max(1))?,
             unit: place.unit,
-            greeting: greeting.to_owned(),
+            greeting: greeting.clone(),
+            language: place.language,
             sound: kit.sound,
             ducking: kit.ducking.clone(),
             made,
             painter: None,
-            spoken: None,
+            spoken: HashMap::new(),
             fault: None,
             actor: Actor::new(kit.seed),
             voice: None,
+            timeline: None,
+            is_shown: false,
             must_greet: false,
+            must_hush: false,
             began: None,
             painted_at: Duration::ZERO,
             must_draw_all: true,
@@ -112,18 +161,24 @@ impl Avatar {
             match made {
                 Made::Figure(Ok(painter)) => self.painter = Some(painter),
                 Made::Figure(Err(fault)) => self.fault = Some(fault),
-                Made::Greeting(pcm, timeline) => self.spoken = Some((pcm, timeline)),
+                Made::Greeting(saying, speech) => {
+                    self.spoken.insert(saying, speech);
+                }
             }
         }
     }
 
     /// Begins to speak once the speech is there, and keeps the mouth with the sound.
     fn speak(&mut self, now: &Moment) {
+        if std::mem::take(&mut self.must_hush) {
+            self.actor.hush(now.at);
+        }
         if self.must_greet
-            && let Some((pcm, _)) = &self.spoken
+            && let Some(speech) = self.spoken.get(&saying(&self.greeting, self.language))
         {
             self.must_greet = false;
-            self.voice = Some(Voice::play(pcm.clone(), self.sound, &self.ducking));
+            self.timeline = Some(Arc::clone(&speech.timeline));
+            self.voice = Some(Voice::play(speech.pcm.clone(), self.sound, &self.ducking));
         }
         let Some(voice) = &mut self.voice else { return };
         let position = voice.position();
@@ -133,7 +188,7 @@ impl Avatar {
             self.actor.express(now.at, Expression::Neutral);
             return;
         }
-        let (Some(position), Some((_, timeline))) = (position, &self.spoken) else {
+        let (Some(position), Some(timeline)) = (position, &self.timeline) else {
             return;
         };
         // The frame drawn now is seen `lead` from now, when the sound is further by as much.
@@ -174,10 +229,11 @@ impl Avatar {
         cr.set_line_width(line);
         cr.stroke()?;
         let (inner_width, inner_height) = (width - unit * 2.0, height - unit * 1.2);
-        let style = |size: f64| Style::bold(size, palette::INK, Language::Ja);
+        let said = self.greeting.in_language(self.language);
+        let style = |size: f64| Style::bold(size, palette::INK, self.language);
         let sizes = [1.5, 1.35, 1.2, 1.1, 1.0].map(|share| unit * share);
         let lines = |size: f64| {
-            text::by_sentence(&self.greeting, |part| {
+            text::by_sentence(said, |part| {
                 Words::new(cr, part, style(size), Fit::Free).width() <= inner_width
             })
         };
@@ -199,15 +255,15 @@ impl Avatar {
 }
 
 fn caption_height(place: Place) -> u32 {
-    let wanted = (place.unit * 5.6) as u32;
-    wanted.min(place.height / 3)
+    let wanted = (place.unit * 6.2) as u32;
+    wanted.min(place.height * 2 / 5)
 }
 
 struct Work {
     folder: PathBuf,
     size: (u32, u32),
     speaker: SpeakerConfig,
-    text: String,
+    sayings: Vec<Saying>,
 }
 
 impl Work {
@@ -219,15 +275,27 @@ impl Work {
             tracing::warn!("no avatar: {fault}");
         }
         let _ = made.send(Made::Figure(painter));
-        let spoken = Speaker::new(self.speaker).and_then(|speaker| speaker.speak(Spoken::Japanese, &self.text));
-        let greeting = match spoken {
-            Ok(speech) => Made::Greeting(speech.pcm, Arc::new(speech.timeline)),
-            Err(error) => {
-                tracing::info!("a chime instead of a voice: {error}");
-                Made::Greeting(chime(CHIME_RATE), Arc::new(Timeline::default()))
+        let speaker = Speaker::new(self.speaker).map_err(|error| error.to_string());
+        for saying in self.sayings {
+            let speak = |speaker: &Speaker| speaker.speak(saying.0, &saying.1).map_err(|error| error.to_string());
+            let speech = match speaker.as_ref().map_err(Clone::clone).and_then(speak) {
+                Ok(speech) => Speech {
+                    pcm: speech.pcm,
+                    timeline: Arc::new(speech.timeline),
+                },
+                Err(error) => {
+                    tracing::info!("a chime instead of a voice: {error}");
+                    Speech {
+                        pcm: chime(CHIME_RATE),
+                        timeline: Arc::default(),
+                    }
+                }
+            };
+            // Nobody listens any more: the layout has gone.
+            if made.send(Made::Greeting(saying, speech)).is_err() {
+                return;
             }
-        };
-        let _ = made.send(greeting);
+        }
     }
 }
 
@@ -256,12 +324,27 @@ impl View for Avatar {
             .paint(canvas, clip, (at.0, at.1 + i64::from(self.figure.height())));
     }
 
+    fn set_language(&mut self, language: Language) {
+        let before = saying(&self.greeting, self.language);
+        self.language = language;
+        self.must_draw_all = true;
+        // Who chose it while the page is on show is greeted in it, if it says something else.
+        if self.is_shown && saying(&self.greeting, language) != before {
+            self.must_greet = true;
+            self.voice = None;
+            self.began = None;
+            self.must_hush = true;
+        }
+    }
+
     fn shown(&mut self, now: &Moment) {
+        self.is_shown = true;
         self.must_greet = true;
         self.actor.express(now.at, Expression::Smile);
     }
 
     fn hidden(&mut self, now: &Moment) {
+        self.is_shown = false;
         self.must_greet = false;
         self.voice = None;
         self.began = None;
@@ -276,3 +359,6 @@ impl View for Avatar {
         self.fault.iter().map(|fault| format!("avatar: {fault}")).collect()
     }
 }
+
+#[cfg(test)]
+mod tests;

@@ -51,12 +51,16 @@ impl Content for Board {
 
     fn draw(cr: &Context, card: &Card, top: f64, face: &Face) -> Result<(), cairo::Error> {
         let foot = card.draw_foot(cr, &face.age);
+        // Words have what the places' names leave of a flat row, in all rows alike.
+        let name = |row: &Row| Words::new(cr, &row.label, card.bold(palette::INK), Fit::Free).width();
+        let widest = face.rows.iter().map(name).fold(0.0, f64::max);
+        let share = ((card.inner() - widest) / card.inner() - 0.03).clamp(0.5, 0.62);
         for (row, y, height) in card.rows(top, foot, &face.rows) {
             let place = (card.margin(), y, card.inner(), height);
             if height >= card.unit * 3.6 {
                 draw_tall_row(cr, row, card, place)?;
             } else {
-                draw_flat_row(cr, row, card, place)?;
+                draw_flat_row(cr, row, card, place, share)?;
             }
         }
         Ok(())
@@ -70,24 +74,36 @@ fn draw_tall_row(cr: &Context, row: &Row, card: &Card, place: (f64, f64, f64, f6
     let badge_height = (height - unit * 2.5).min(unit * 5.0);
     // What is left over stands above and below the row.
     let y = y + (height - unit * 2.2 - badge_height) / 2.0;
-    let ink = card.bold(palette::INK).sized(unit * 1.25);
-    let people = Words::fitted(cr, &row.people, ink, width * 0.5, &[unit * 1.25, unit * 1.1, unit]);
-    let line = unit * 0.95;
-    people.draw_right(cr, x + width, y + line);
-    let room = width - people.width() - unit * 0.4;
-    Words::fitted(cr, &row.label, ink, room, &[unit * 1.25, unit * 1.1, unit]).draw_left(cr, x, y + line);
+    let line = y + unit * 0.95;
+    // Both of one size, at which they fit.
+    let set = |said: &str, size: f64| Words::new(cr, said, card.bold(palette::INK).sized(size), Fit::Free);
+    let gap = unit * 0.4;
+    let sizes = [1.25, 1.15, 1.05, 1.0].map(|share| unit * share);
+    let fits = |size: &f64| set(&row.label, *size).width() + gap + set(&row.people, *size).width() <= width;
+    let size = sizes.into_iter().find(fits).unwrap_or(unit);
+    let people = Words::fitted(cr, &row.people, card.bold(palette::INK), width * 0.5, &[size]);
+    people.draw_right(cr, x + width, line);
+    let room = width - people.width() - gap;
+    Words::fitted(cr, &row.label, card.bold(palette::INK), room, &[size]).draw_left(cr, x, line);
     draw_level(cr, row.level, card, (x, y + unit * 2.1, width, badge_height))
 }
 
-/// All in one line: the place's name, then the level.
-fn draw_flat_row(cr: &Context, row: &Row, card: &Card, place: (f64, f64, f64, f64)) -> Result<(), cairo::Error> {
+/// All in one line: the place's name, then the level with so much of the width.
+fn draw_flat_row(
+    cr: &Context,
+    row: &Row,
+    card: &Card,
+    place: (f64, f64, f64, f64),
+    share: f64,
+) -> Result<(), cairo::Error> {
     let unit = card.unit;
     let (x, y, width, height) = place;
     let middle = y + height / 2.0;
-    let badge_width = width * 0.62;
+    let badge_width = width * share;
     let room = width - badge_width - unit * 0.4;
     Words::new(cr, &row.label, card.bold(palette::INK), Fit::Line(room)).draw_left(cr, x, middle);
-    let badge_height = (height * 0.84).min(unit * 2.0);
+    // In a row that is too low it is still as high as its letters.
+    let badge_height = (height * 0.84).min(unit * 2.0).max(unit * 1.25);
     let badge = (
         x + width - badge_width,
         middle - badge_height / 2.0,
@@ -103,10 +119,5 @@ pub(super) fn draw_level(
     card: &Card,
     place: (f64, f64, f64, f64),
 ) -> Result<(), cairo::Error> {
-    draw_badge(cr, &said(level, card.language), palette::level(level), card, place)
-}
-
-/// A level's mark and words.
-pub(super) fn said(level: Level, language: Language) -> String {
-    format!("{} {}", level.mark(), words::level(level, language))
+    draw_badge(cr, level, words::level(level, card.language), card, place)
 }

@@ -77,8 +77,9 @@ fn draw(cr: &Context, row: &Row, card: &Card, left: f64) -> Result<(), cairo::Er
     let unit = card.unit;
     let gap = unit * 0.5;
     let style = card.bold(palette::INK);
-    let level = board::said(row.level, card.language);
-    let wanted = Words::new(cr, &level, style, Fit::Free).width() + unit * 1.4;
+    let level = words::level(row.level, card.language);
+    // Its mark, the gap beside it, and both margins.
+    let wanted = Words::new(cr, level, style, Fit::Free).width() + mark::width(unit) + unit * 1.95;
     let badge_width = wanted.min(card.width - gap * 2.0);
     let room = (card.width - badge_width - gap * 2.0).max(0.0);
     let sizes = [1.0, 0.85, 0.7, 0.55].map(|share| unit * share);

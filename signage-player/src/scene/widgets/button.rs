@@ -7,7 +7,7 @@ use protocol::screen::{Action, Language, Rect, Text};
 use super::{Faced, Place, View};
 use crate::scene::data::{Data, Moment};
 use crate::scene::palette;
-use crate::scene::text::{self, Style, Words};
+use crate::scene::text::{self, Fit, Style, Words};
 use crate::stage::canvas::Canvas;
 
 /// A button: filled where it leads on, in outline where it leads back.
@@ -38,7 +38,7 @@ impl Button {
         let (width, height) = self.picture.size();
         let line = self.unit / 8.0;
         let inset = line / 2.0;
-        text::rounded(cr, inset, inset, width - line, height - line, self.unit * 0.7);
+        text::rounded(cr, inset, inset, width - line, height - line, self.unit * 0.7 - inset);
         let (ground, ink) = if self.leads_back {
             (palette::WHITE, palette::BLUE)
         } else {
@@ -55,8 +55,16 @@ impl Button {
         let middle = height / 2.0;
         let room = width - sign - margin * 3.0;
         let style = Style::bold(self.unit, ink, self.language);
-        let sizes = [1.6, 1.45, 1.3, 1.2, 1.1, 1.0].map(|share| self.unit * share);
-        let words = Words::fitted(cr, self.text.in_language(self.language), style, room, &sizes);
+        let said = self.text.in_language(self.language);
+        let in_line = [1.6, 1.45, 1.3, 1.2, 1.1, 1.0]
+            .map(|share| Words::new(cr, said, style.sized(self.unit * share), Fit::Free));
+        // What is too long for one line has two, where the button is high enough.
+        let in_lines = || {
+            let sizes = [1.2, 1.1, 1.0].map(|share| self.unit * share);
+            Words::boxed(cr, said, style, (room, height - self.unit * 0.5), &sizes).centered()
+        };
+        let mut in_line = in_line.into_iter();
+        let words = in_line.find(|words| words.width() <= room).unwrap_or_else(in_lines);
         text::set_color(cr, ink);
         if self.leads_back {
             arrow(cr, margin + sign / 2.0, middle, -sign)?;

@@ -4,9 +4,10 @@ use std::cell::Cell;
 
 use anyhow::Result;
 use cairo::Context;
+use protocol::congestion::Level;
 use protocol::screen::{Language, Rect, Text};
 
-use super::{Faced, Place, View};
+use super::{Faced, Place, View, mark};
 use crate::scene::data::{Data, Moment};
 use crate::scene::palette::{self, Color};
 use crate::scene::text::{self, Fit, Style, Words};
@@ -159,24 +160,37 @@ impl Card {
     }
 }
 
-/// A coloured field with words in its middle, as large as they fit.
+/// A coloured field with a level's mark and words in its middle, as large as they fit.
 pub(super) fn draw_badge(
     cr: &Context,
+    level: Level,
     said: &str,
-    (ground, ink): (Color, Color),
     card: &Card,
     (x, y, width, height): (f64, f64, f64, f64),
 ) -> Result<(), cairo::Error> {
-    text::rounded(cr, x, y, width, height, card.unit * 0.5);
+    let (ground, ink) = palette::level(level);
+    let unit = card.unit;
+    text::rounded(cr, x, y, width, height, unit * 0.5);
     text::set_color(cr, ground);
     cr.fill()?;
-    let unit = card.unit;
     let largest = (height * 0.5).clamp(unit, unit * 1.9);
     let sizes = [1.0, 0.92, 0.84, 0.76, 0.68, 0.6, 0.52].map(|share| (largest * share).max(unit));
-    Words::fitted(cr, said, card.bold(ink), width - unit * 0.6, &sizes).draw_centered(
-        cr,
-        x + width / 2.0,
-        y + height / 2.0,
-    );
+    let set = |size: f64, fit: Fit| Words::new(cr, said, card.bold(ink).sized(size), fit);
+    // Words don't touch the field's edges, but before they are cut they come near them.
+    let room = |size: f64, margin: f64| width - margin * 2.0 - mark::width(size) - size * 0.35;
+    let margins = [0.8, 0.3].map(|share| unit * share);
+    let choices = margins.iter().flat_map(|margin| sizes.map(|size| (size, *margin)));
+    let fitting = choices
+        .map(|(size, margin)| (size, set(size, Fit::Free), room(size, margin)))
+        .find(|(_, words, room)| words.width() <= *room);
+    let (size, words) = match fitting {
+        Some((size, words, _)) => (size, words),
+        None => (unit, set(unit, Fit::Line(room(unit, margins[1])))),
+    };
+    let (sign, gap) = (mark::width(size), size * 0.35);
+    let left = x + (width - sign - gap - words.width()) / 2.0;
+    let middle = y + height / 2.0;
+    mark::draw(cr, level, ink, size, (left + sign / 2.0, middle))?;
+    words.draw_left(cr, left + sign + gap, middle);
     Ok(())
 }

@@ -11,6 +11,7 @@ mod fallback;
 pub mod label;
 pub mod language_chooser;
 pub mod map;
+mod mark;
 pub mod notices;
 pub mod parking;
 pub mod playlist;
@@ -206,7 +207,9 @@ pub fn build(zone: &Zone, layout: &Layout, ground: Color, kit: &Kit) -> Result<B
         Widget::FloorMap { plan, route_to } => Box::new(map::FloorMap::new(place, plan, route_to.as_deref())?),
         Widget::Button { text } => Box::new(button::Button::new(place, text, zone.on_touch.as_ref())?),
         Widget::LanguageChooser => Box::new(language_chooser::Chooser::new(place, &layout.languages)?),
-        Widget::Avatar { rig, greeting } => Box::new(avatar::Avatar::new(place, rig, &greeting.ja, kit)?),
+        Widget::Avatar { rig, greeting } => {
+            Box::new(avatar::Avatar::new(place, rig, greeting, &layout.languages, kit)?)
+        }
     })
 }
 

@@ -6,7 +6,7 @@ use protocol::screen::{BoardLot, Language};
 
 use super::card::{Card, Content, draw_badge};
 use crate::scene::data::{Data, Moment};
-use crate::scene::text::Words;
+use crate::scene::text::{Fit, Words};
 use crate::scene::{palette, words};
 
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -38,7 +38,7 @@ impl Content for Parking {
             let level = level(free, places);
             Row {
                 label: lot.label.in_language(language).to_owned(),
-                said: format!("{} {}", level.mark(), words::free_places(free, language)),
+                said: words::free_places(free, language),
                 level,
             }
         });
@@ -51,25 +51,35 @@ impl Content for Parking {
 
     fn draw(cr: &Context, card: &Card, top: f64, face: &Face) -> Result<(), cairo::Error> {
         let foot = card.draw_foot(cr, &face.age);
+        // What is free has what the car parks' names leave, in all rows alike.
+        let name = |row: &Row| Words::new(cr, &row.label, card.bold(palette::INK), Fit::Free).width();
+        let widest = face.rows.iter().map(name).fold(0.0, f64::max);
+        let inner = card.inner();
+        let badge_width = (inner - widest - card.unit * 0.5).clamp(inner * 0.58, inner * 0.72);
         for (row, y, height) in card.rows(top, foot, &face.rows) {
-            draw_row(cr, row, card, y, height)?;
+            draw_row(cr, row, card, (y, height), badge_width)?;
         }
         Ok(())
     }
 }
 
 /// The car park's name, then what is free.
-fn draw_row(cr: &Context, row: &Row, card: &Card, y: f64, height: f64) -> Result<(), cairo::Error> {
+fn draw_row(
+    cr: &Context,
+    row: &Row,
+    card: &Card,
+    (y, height): (f64, f64),
+    badge_width: f64,
+) -> Result<(), cairo::Error> {
     let unit = card.unit;
     let middle = y + height / 2.0;
-    let badge_width = card.inner() * 0.58;
     let room = card.inner() - badge_width - unit * 0.5;
     let sizes = [1.25, 1.1, 1.0].map(|share| unit * share);
     Words::fitted(cr, &row.label, card.bold(palette::INK), room, &sizes).draw_left(cr, card.margin(), middle);
     let badge_height = (height * 0.84).min(unit * 3.0);
     let x = card.width - card.margin() - badge_width;
     let badge = (x, middle - badge_height / 2.0, badge_width, badge_height);
-    draw_badge(cr, &row.said, palette::level(row.level), card, badge)
+    draw_badge(cr, row.level, &row.said, card, badge)
 }
 
 /// How full a car park is: from a fifth of its places on there is room, below it is nearly full.

@@ -3,7 +3,7 @@
 //! A paragraph is set when it comes near; its lines lie on a [`Strip`].
 
 use anyhow::Result;
-use pango::WrapMode;
+use pango::{Direction, WrapMode};
 use protocol::screen::{Language, Rect, Text};
 
 use super::rounds::Rounds;
@@ -29,26 +29,36 @@ pub struct Roll {
     style: Style,
     text: Text,
     first_language: Language,
-    parts: Vec<String>,
+    parts: Vec<Part>,
     strip: Strip,
     rounds: Rounds,
 }
 
+/// A paragraph or a part of it.
+#[derive(Debug, Clone, PartialEq, Eq)]
+struct Part {
+    text: String,
+    /// The whole paragraph is read from right to left.
+    is_rtl: bool,
+}
+
 /// Cuts a text into paragraphs, long ones after a sentence.
-fn parts(text: &str) -> Vec<String> {
+fn parts(text: &str) -> Vec<Part> {
     let mut parts = Vec::new();
     for paragraph in text.lines() {
+        let is_rtl = pango::find_base_dir(paragraph) == Direction::Rtl;
         let (mut part, mut count) = (String::new(), 0);
         for c in paragraph.chars() {
             part.push(if c.is_control() { ' ' } else { c });
             count += 1;
-            let is_end = matches!(c, '。' | '！' | '？' | '.' | ' ' | '、');
+            let is_end = matches!(c, '。' | '！' | '？' | '؟' | '.' | ' ' | '、');
             if count >= PART * 2 || (count >= PART && is_end) {
-                parts.push(std::mem::take(&mut part));
+                let text = std::mem::take(&mut part);
+                parts.push(Part { text, is_rtl });
                 count = 0;
             }
         }
-        parts.push(part);
+        parts.push(Part { text: part, is_rtl });
     }
     parts
 }
@@ -74,9 +84,9 @@ impl Roll {
 }
 
 /// The lines of a part, as wide as the zone.
-fn lines(part: &str, style: Style, width: u32) -> Result<Vec<Piece>> {
+fn lines(part: &Part, style: Style, width: u32) -> Result<Vec<Piece>> {
     let height = (style.size * 1.6).round() as u32;
-    if part.is_empty() {
+    if part.text.is_empty() {
         let space = Piece {
             layer: None,
             length: height / 2,
@@ -92,7 +102,11 @@ fn lines(part: &str, style: Style, width: u32) -> Result<Vec<Piece>> {
             .context()
             .set_language(Some(&pango::Language::from_string(style.language.tag())));
         layout.set_font_description(Some(&text::font(style)));
-        layout.set_text(part);
+        layout
+            .context()
+            .set_base_dir(if part.is_rtl { Direction::Rtl } else { Direction::Ltr });
+        layout.set_auto_dir(false);
+        layout.set_text(&part.text);
         layout.set_wrap(WrapMode::WordChar);
         layout.set_width(units(f64::from(width)));
         set = Some(layout);
@@ -105,9 +119,10 @@ fn lines(part: &str, style: Style, width: u32) -> Result<Vec<Piece>> {
             let layer = Layer::new(width, height)?;
             let (_, logical) = line.pixel_extents();
             // Text from right to left stands at the right.
-            let x = match line.resolved_direction() {
-                pango::Direction::Rtl => f64::from(width) - f64::from(logical.width()),
-                _ => 0.0,
+            let x = if part.is_rtl {
+                f64::from(width) - f64::from(logical.width())
+            } else {
+                0.0
             };
             layer.redraw(|cr| {
                 text::set_color(cr, style.color);
@@ -173,11 +188,19 @@ mod tests {
     #[test]
     fn long_paragraphs_are_cut_after_a_sentence() {
         let text = format!("{}\n\n{}", "短い。", "あいうえお。".repeat(10_000));
-        let parts = parts(&text);
+        let parts: Vec<String> = parts(&text).into_iter().map(|part| part.text).collect();
         assert_eq!(parts[0], "短い。");
         assert_eq!(parts[1], "");
         assert!(parts.iter().all(|part| part.chars().count() <= PART * 2));
         assert!(parts[2].ends_with('。'));
         assert_eq!(parts.concat(), text.replace('\n', ""));
+    }
+
+    #[test]
+    fn each_part_of_a_paragraph_runs_as_the_paragraph_does() {
+        let hebrew = format!("שלום. {}", "Minami Ward Office. ".repeat(100));
+        let parts = parts(&format!("窓口 שלום\n{hebrew}"));
+        assert!(parts.len() > 3 && !parts[0].is_rtl);
+        assert!(parts[1..].iter().all(|part| part.is_rtl), "{parts:?}");
     }
 }

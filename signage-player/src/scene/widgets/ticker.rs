@@ -1,58 +1,28 @@
-//! Long text that runs from right to left at constant speed.
+//! Long text that runs through its zone at constant speed: from right to left, and a text that is read from right to left
+//! the other way.
 //!
-//! The text is cut into pieces that lie on a [`Strip`].
+//! The text is a [`Line`], whose pieces lie on a [`Strip`].
 
 use anyhow::Result;
 use protocol::screen::{Language, Rect, Text};
 
+use self::line::Line;
 use super::rounds::Rounds;
 use super::strip::{Piece, Strip};
 use super::{Place, View};
 use crate::scene::data::{Data, Moment};
 use crate::scene::layer::Layer;
 use crate::scene::palette;
-use crate::scene::text::{self, Fit, Style, Words};
+use crate::scene::text::{self, Style, Words};
 use crate::stage::canvas::Canvas;
 use crate::sync::Zone;
 
-/// A piece ends at the next natural break after so many characters …
-const SOFT_LIMIT: usize = 12;
-/// … and at the latest here.
-const HARD_LIMIT: usize = 32;
+mod line;
+
 /// The text is drawn so many pixels before it comes in.
 const AHEAD: i64 = 256;
 /// The fastest that is taken, in pixels a second. Faster can't be read.
 const MAX_SPEED: u32 = 2_000;
-/// Cuts a text into pieces of at most [`HARD_LIMIT`] characters (more only within one emoji or accented
-/// letter), after punctuation where there is some.
-#[must_use]
-pub fn pieces(text: &str) -> Vec<String> {
-    let mut pieces = Vec::new();
-    let mut piece = String::new();
-    let mut count = 0;
-    let mut chars = text.chars().map(|c| if c.is_control() { ' ' } else { c }).peekable();
-    while let Some(c) = chars.next() {
-        piece.push(c);
-        count += 1;
-        let joins = c == '\u{200d}' || chars.peek().is_some_and(|next| is_joined(*next));
-        let is_break = c.is_whitespace() || matches!(c, '。' | '、' | '！' | '？' | '」' | '）' | '　' | '・');
-        if !joins && (count >= HARD_LIMIT || (count >= SOFT_LIMIT && is_break)) {
-            pieces.push(std::mem::take(&mut piece));
-            count = 0;
-        }
-    }
-    if !piece.is_empty() {
-        pieces.push(piece);
-    }
-    pieces
-}
-
-/// Whether a character belongs to the one before it.
-fn is_joined(c: char) -> bool {
-    matches!(u32::from(c),
-        0x0300..=0x036f | 0x200d | 0x20d0..=0x20ff | 0x3099..=0x309a | 0xfe00..=0xfe0f
-        | 0x1f3fb..=0x1f3ff | 0xe0020..=0xe007f | 0xe0100..=0xe01ef)
-}
 
 /// The ticker.
 pub struct Ticker {
@@ -62,7 +32,7 @@ pub struct Ticker {
     text: Text,
     language: Language,
     first_language: Language,
-    pieces: Vec<String>,
+    line: Line,
     strip: Strip,
     rounds: Rounds,
 }
@@ -79,7 +49,7 @@ impl Ticker {
             size: (f64::from(place.height) * 0.5)
                 .max(place.unit)
                 .min(f64::from(place.height) * 0.75),
-            pieces: pieces(text.in_language(place.language)),
+            line: Line::new(text.in_language(place.language)),
             text: text.clone(),
             language: place.language,
             first_language: place.language,
@@ -87,21 +57,31 @@ impl Ticker {
             rounds: Rounds::new(zone),
         })
     }
+
+    /// What is drawn, each with its left edge's distance from the zone's, in pixels.
+    fn tiles(&self) -> impl Iterator<Item = (&Layer, i64)> {
+        let width = i64::from(self.width);
+        self.strip.tiles().map(move |(layer, along)| {
+            let right = width - along - i64::from(layer.width());
+            (layer, if self.line.is_rtl { right } else { along })
+        })
+    }
 }
 
 /// A piece of the text, as high as the zone.
-fn drawn(piece: &str, style: Style, height: u32) -> Result<Layer> {
+fn drawn(letters: &str, is_rtl: bool, style: Style, height: u32) -> Result<Layer> {
+    let set = |cr: &cairo::Context| Words::running(cr, letters, style, is_rtl);
     let probe = Layer::new(1, 1)?;
     let mut width = 0.0;
     probe.redraw(|cr| {
-        width = Words::new(cr, piece, style, Fit::Free).width();
+        width = set(cr).width();
         Ok(())
     });
     let layer = Layer::opaque((width.round() as u32).max(1), height)?;
     layer.redraw(|cr| {
         text::set_color(cr, palette::DEEP_BLUE);
         cr.paint()?;
-        Words::new(cr, piece, style, Fit::Free).draw_left(cr, 0.0, f64::from(height) / 2.0);
+        set(cr).draw_left(cr, 0.0, f64::from(height) / 2.0);
         Ok(())
     });
     Ok(layer)
@@ -110,7 +90,7 @@ fn drawn(piece: &str, style: Style, height: u32) -> Result<Layer> {
 impl View for Ticker {
     fn draw(&mut self, now: &Moment, _data: &Data) -> Option<Rect> {
         let style = Style::bold(self.size, palette::WHITE, self.language);
-        let (pieces, height) = (&self.pieces, self.height);
+        let (line, height) = (&self.line, self.height);
         // In another language it is as long as it is.
         let is_own = self.language == self.first_language;
         let since = is_own
@@ -119,8 +99,9 @@ impl View for Ticker {
         if let Some(since) = since {
             self.strip.restart_at(since);
         }
-        let has_moved = self.strip.move_to(now.at, pieces.len(), |index| {
-            let layer = drawn(&pieces[index], style, height)?;
+        let has_moved = self.strip.move_to(now.at, line.pieces.len(), |index| {
+            let piece = &line.pieces[index];
+            let layer = drawn(line.letters(piece), piece.is_rtl, style, height)?;
             let length = layer.width();
             Ok(vec![Piece {
                 layer: Some(layer),
@@ -137,7 +118,7 @@ impl View for Ticker {
 
     fn paint(&self, canvas: &mut Canvas, clip: Rect, at: (i64, i64)) {
         canvas.fill(clip, palette::DEEP_BLUE);
-        for (layer, x) in self.strip.tiles() {
+        for (layer, x) in self.tiles() {
             layer.paint(canvas, clip, (at.0 + x, at.1));
         }
     }
@@ -149,7 +130,7 @@ impl View for Ticker {
     fn set_language(&mut self, language: Language) {
         if language != self.language {
             self.language = language;
-            self.pieces = pieces(self.text.in_language(language));
+            self.line = Line::new(self.text.in_language(language));
             self.strip.restart();
             self.rounds.leave();
         }

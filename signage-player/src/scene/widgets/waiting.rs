@@ -1,6 +1,8 @@
 //! The waiting-number board: of each queue the number called last, its counter and how many wait. A new call
 //! is lit up.
 //!
+//! A number and a counter are never cut ([`plan`]).
+//!
 //! Invariant: it never flashes faster than once a second (WCAG 2.3.1 allows three).
 
 use std::time::Duration;
@@ -8,10 +10,13 @@ use std::time::Duration;
 use cairo::Context;
 use protocol::screen::{BoardQueue, Language};
 
+use self::plan::{Measures, Plan, Side};
 use super::card::{Card, Content};
 use crate::scene::data::{Data, Moment};
-use crate::scene::text::{self, Words};
+use crate::scene::text::{self, Fit, Words};
 use crate::scene::{palette, words};
+
+mod plan;
 
 /// A call is lit up for so long …
 const LIT_FOR: Duration = Duration::from_secs(10);
@@ -75,8 +80,10 @@ impl Content for Waiting {
 
     fn draw(cr: &Context, card: &Card, top: f64, face: &Face) -> Result<(), cairo::Error> {
         let foot = card.draw_foot(cr, &face.age);
+        let measures = measured(cr, card, &face.rows);
         for (row, y, height) in card.rows(top, foot, &face.rows) {
-            draw_row(cr, row, card, y, height)?;
+            let plan = plan::best(&measures, card.unit, (card.inner(), height));
+            draw_row(cr, row, card, &plan, y)?;
         }
         Ok(())
     }
@@ -87,47 +94,62 @@ fn is_lit(since: Duration) -> bool {
     since < LIT_FOR && (since.as_millis() / HALF_PERIOD.as_millis()).is_multiple_of(2)
 }
 
-/// The label and who waits at the left, the number and its counter at the right.
-fn draw_row(cr: &Context, row: &Row, card: &Card, y: f64, height: f64) -> Result<(), cairo::Error> {
+/// How wide the words are. Letters aren't hinted, so widths grow with their size.
+fn measured(cr: &Context, card: &Card, rows: &[Row]) -> Measures {
+    const SIZE: f64 = 100.0;
+    let width = |said: &str| {
+        let style = card.bold(palette::INK).sized(SIZE);
+        // Half a pixel for what rounding makes of smaller letters.
+        (Words::new(cr, said, style, Fit::Free).width() + 0.5) / SIZE
+    };
+    let widest = |said: fn(&Row) -> &str| rows.iter().map(|row| width(said(row))).fold(0.0, f64::max);
+    let counter = |row: &Row| {
+        if row.counter.is_empty() {
+            0.0
+        } else {
+            width(&row.counter)
+        }
+    };
+    Measures {
+        label: widest(|row| &row.label),
+        waiting: widest(|row| &row.waiting),
+        calls: rows.iter().map(|row| (width(&row.number), counter(row))).collect(),
+    }
+}
+
+/// The label and who waits, the number and its counter, in their places.
+fn draw_row(cr: &Context, row: &Row, card: &Card, plan: &Plan, y: f64) -> Result<(), cairo::Error> {
     let unit = card.unit;
-    let (x, width) = (card.margin(), card.inner());
-    let field_width = width * 0.56;
-    let field = (x + width - field_width, y + height * 0.06, field_width, height * 0.88);
+    let x = card.margin();
+    let field = plan.field;
     let (ground, ink) = if row.is_lit {
         (palette::BLUE, palette::WHITE)
     } else {
         (palette::PALE_BLUE, palette::BLUE)
     };
-    text::rounded(cr, field.0, field.1, field.2, field.3, unit * 0.5);
+    text::rounded(cr, x + field.x, y + field.y, field.width, field.height, unit * 0.5);
     text::set_color(cr, ground);
     cr.fill()?;
-    let room = width - field_width - unit * 0.6;
-    let middle = y + height / 2.0;
-    let quiet = card.bold(palette::SOFT_INK);
-    let sizes = [1.25, 1.1, 1.0].map(|share| unit * share);
-    let has_two_lines = height >= unit * 3.0;
-    let lift = if has_two_lines { unit * 0.8 } else { 0.0 };
-    Words::fitted(cr, &row.label, card.bold(palette::INK), room, &sizes).draw_left(cr, x, middle - lift);
-    if has_two_lines {
-        Words::fitted(cr, &row.waiting, quiet, room, &[unit]).draw_left(cr, x, middle + lift);
+    let label = card.bold(palette::INK);
+    Words::fitted(cr, &row.label, label, plan.label_room, &[plan.label, unit]).draw_left(cr, x, y + plan.label_at);
+    let waiting = |fit| Words::new(cr, &row.waiting, card.bold(palette::SOFT_INK), fit);
+    match plan.waiting {
+        Some(Side::Left(at)) => waiting(Fit::Line(plan.label_room)).draw_left(cr, x, y + at),
+        Some(Side::Right(at)) => waiting(Fit::Free).draw_right(cr, x + card.inner(), y + at),
+        None => {}
     }
-    let inset = unit * 0.6;
-    let inner = field_width - inset * 2.0;
-    let share = if row.counter.is_empty() { 1.0 } else { 0.48 };
-    let number_sizes = [2.6, 2.2, 1.8, 1.5, 1.25, 1.0].map(|size| (unit * size).min(height * 0.7).max(unit));
-    let number = Words::fitted(cr, &row.number, card.bold(ink), inner * share, &number_sizes);
-    if row.counter.is_empty() {
-        number.draw_centered(cr, field.0 + field_width / 2.0, middle);
+    let set = |said: &str, size: f64| Words::new(cr, said, card.bold(ink).sized(size), Fit::Free);
+    let number = set(&row.number, plan.number);
+    let counter = set(&row.counter, plan.counter);
+    let (left, right) = (x + field.x + plan.inset, x + field.x + field.width - plan.inset);
+    let middle = y + field.y + field.height / 2.0;
+    let (upper, lower) = plan.stacked();
+    if row.counter.is_empty() || !plan.is_stacked {
+        number.draw_left(cr, left, middle);
+        counter.draw_right(cr, right, middle);
     } else {
-        number.draw_left(cr, field.0 + inset, middle);
-        let counter = Words::fitted(
-            cr,
-            &row.counter,
-            card.bold(ink),
-            inner * 0.5,
-            &[unit * 1.3, unit * 1.15, unit],
-        );
-        counter.draw_right(cr, field.0 + field_width - inset, middle);
+        number.draw_left(cr, left, y + upper);
+        counter.draw_left(cr, left, y + lower);
     }
     Ok(())
 }
