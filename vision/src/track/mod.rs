@@ -167,9 +167,7 @@ impl Tracker {
         });
         let rest: Vec<usize> = (0..sure.len()).filter(|index| left[*index]).collect();
         let rest_of: Vec<Sighting> = rest.iter().map(|index| sure[*index]).collect();
-        let still_left = self.pair(&rest_of, now, |track, seen| {
-            within_reach(track, seen, now, &rules).filter(|_| track.is_confirmed())
-        });
+        let still_left = self.pair(&rest_of, now, |track, seen| within_reach(track, seen, now, &rules));
         for (index, is_left) in rest.into_iter().zip(still_left) {
             left[index] = is_left;
         }
