@@ -11,6 +11,10 @@ use crate::geometry::Polygon;
 /// While a detector settles the last count stands, for at most so long.
 const SETTLING_LIMIT: Duration = Duration::from_secs(5);
 
+/// A count older than this has no say in the median: with a look a second, seven of them would say what was three
+/// seconds ago, and who walks through a hall is somewhere else by then.
+const OLDEST: Duration = Duration::from_millis(2500);
+
 /// Counts one area in one camera's pictures.
 #[derive(Debug)]
 pub struct Occupancy {
@@ -20,7 +24,7 @@ pub struct Occupancy {
 }
 
 impl Occupancy {
-    /// Counts people in `area`, as the median of the last `median_of` pictures.
+    /// Counts people in `area`, as the median of the last `median_of` pictures that aren't older than [`OLDEST`].
     #[must_use]
     pub fn new(area: Polygon, median_of: usize) -> Self {
         Self {
@@ -35,7 +39,7 @@ impl Occupancy {
         match sight {
             Sight::People(people) => {
                 self.last_seen = Some(at);
-                self.counts.push(self.inside(people));
+                self.counts.push(self.inside(people), at);
             }
             Sight::Settling => {
                 let is_old = self
@@ -67,15 +71,15 @@ impl Occupancy {
     }
 }
 
-/// The median of the last few counts (of an even number of them the lower middle one).
+/// The median of the last few counts (of an even number of them the oldest is left out).
 #[derive(Debug)]
 pub struct Median {
-    last: VecDeque<u32>,
+    last: VecDeque<(Duration, u32)>,
     length: usize,
 }
 
 impl Median {
-    /// Over the last `length` counts, at least one.
+    /// Over the last `length` counts, at least one; none of them older than [`OLDEST`].
     #[must_use]
     pub fn new(length: usize) -> Self {
         Self {
@@ -84,20 +88,24 @@ impl Median {
         }
     }
 
-    /// Takes a count; the oldest falls out when there are too many.
-    pub fn push(&mut self, count: u32) {
+    /// Takes a count of `at`; the oldest falls out when there are too many.
+    pub fn push(&mut self, count: u32, at: Duration) {
         if self.last.len() == self.length {
             self.last.pop_front();
         }
-        self.last.push_back(count);
+        self.last.push_back((at, count));
+        self.last.retain(|(then, _)| at.saturating_sub(*then) <= OLDEST);
     }
 
     /// The median, `None` when there is nothing.
     #[must_use]
     pub fn value(&self) -> Option<u32> {
-        let mut sorted: Vec<u32> = self.last.iter().copied().collect();
+        let is_even = self.last.len().is_multiple_of(2);
+        let mut sorted: Vec<u32> = (self.last.iter().skip(usize::from(is_even)))
+            .map(|(_, count)| *count)
+            .collect();
         sorted.sort_unstable();
-        sorted.get(sorted.len().saturating_sub(1) / 2).copied()
+        sorted.get(sorted.len() / 2).copied()
     }
 
     /// Forgets all.
@@ -143,9 +151,22 @@ mod tests {
         let counts: Vec<_> = [3, 3, 9, 3, 0, 4, 4, 4]
             .into_iter()
             .enumerate()
-            .map(|(i, n)| occupancy.see(&people(n), seconds(i as u64)))
+            .map(|(i, n)| occupancy.see(&people(n), Duration::from_millis(200 * i as u64)))
             .collect();
         assert_eq!(counts, [3, 3, 3, 3, 3, 3, 4, 4].map(Some));
+    }
+
+    #[test]
+    fn a_count_of_long_ago_has_no_say() {
+        let mut occupancy = Occupancy::new(Polygon::whole_picture(), 7);
+        // At a look a second three have their say: a jump is believed at its second look.
+        let counts: Vec<_> = [2, 2, 2, 2, 5, 5, 5]
+            .into_iter()
+            .zip(0..)
+            .map(|(n, second)| occupancy.see(&people(n), seconds(second)))
+            .collect();
+        assert_eq!(counts, [2, 2, 2, 2, 2, 5, 5].map(Some));
+        assert_eq!(occupancy.see(&people(1), seconds(60)), Some(1), "after a pause");
     }
 
     #[test]
@@ -175,11 +196,11 @@ mod tests {
     }
 
     #[test]
-    fn the_median_of_an_even_number_is_one_of_them() {
+    fn the_median_of_an_even_number_leaves_the_oldest_out() {
         let mut median = Median::new(4);
         assert_eq!(median.value(), None);
-        for (count, expected) in [(8, 8), (2, 2), (4, 4), (6, 4), (10, 4)] {
-            median.push(count);
+        for (count, expected) in [(8, 8), (2, 2), (4, 4), (6, 4), (10, 6)] {
+            median.push(count, Duration::ZERO);
             assert_eq!(median.value(), Some(expected));
         }
     }

@@ -1,6 +1,7 @@
 """Scores boxes in MOTChallenge's format with PyPI's motmetrics: a second opinion on vision's own scoring.
 
-Usage: motmetrics_score.py TRUTH TOLD FIRST_FRAME LAST_FRAME. Prints one JSON object: MOTA and IDF1 in per cent.
+Usage: motmetrics_score.py TRUTH TOLD FRAME,FRAME,…: those frames are scored. Prints one JSON object: MOTA and IDF1 in
+per cent.
 """
 
 import json
@@ -11,22 +12,23 @@ import motmetrics
 import numpy
 
 
-def read(file, first, last, only_counted):
-    """Frames from first to last: lists of (number, [left, top, width, height])."""
+def read(file, scored, only_counted):
+    """Scored frames: lists of (number, [left, top, width, height])."""
     frames = defaultdict(list)
     with open(file, encoding="ascii") as rows:
         for row in filter(str.strip, rows):
             fields = [float(field) for field in row.split(",")]
             is_counted = len(fields) < 7 or fields[6] != 0
-            if first <= fields[0] <= last and (is_counted or not only_counted):
+            if int(fields[0]) in scored and (is_counted or not only_counted):
                 frames[int(fields[0])].append((int(fields[1]), fields[2:6]))
     return frames
 
 
 def main():
-    truth_file, told_file, first, last = sys.argv[1:5]
-    truth = read(truth_file, int(first), int(last), only_counted=True)
-    told = read(told_file, int(first), int(last), only_counted=False)
+    truth_file, told_file, frames = sys.argv[1:4]
+    scored = {int(frame) for frame in frames.split(",")}
+    truth = read(truth_file, scored, only_counted=True)
+    told = read(told_file, scored, only_counted=False)
     matches = motmetrics.MOTAccumulator(auto_id=True)
     for frame in sorted(truth.keys() | told.keys()):
         there, said = truth[frame], told[frame]

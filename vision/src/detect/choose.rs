@@ -1,7 +1,5 @@
 //! The detector that a camera's configuration asks for.
 
-use std::time::Duration;
-
 use protocol::config::{Camera, Detector as Named, Effort as Level};
 
 use crate::camera::capture::Pace;
@@ -63,8 +61,8 @@ pub fn detector_for(camera: &Camera, scene: Scene) -> Result<Box<dyn Detector>, 
     }
     let named = camera.detector.as_ref().map(|named| *named.get_ref());
     Ok(match named.unwrap_or_default() {
-        Named::Background => Box::new(Following::new(Motion::new(scene), coarse())),
-        Named::Hog => Box::new(Following::new(Hog::new(scene.heights, &scene.area)?, coarse())),
+        Named::Background => Box::new(Following::new(Motion::new(scene), Rules::coarse())),
+        Named::Hog => Box::new(Following::new(Hog::new(scene.heights, &scene.area)?, Rules::coarse())),
     })
 }
 
@@ -82,15 +80,5 @@ fn effort_of(camera: &Camera) -> Effort {
             looks: Some(Pace::per_second(ECONOMICAL_LOOKS)),
             is_close: false,
         },
-    }
-}
-
-/// Rules for detectors whose boxes are of the size that people have on average, and jump.
-fn coarse() -> Rules {
-    Rules {
-        overlap: 0.15,
-        jitter: 0.1,
-        show: Duration::from_millis(500),
-        ..Rules::default()
     }
 }

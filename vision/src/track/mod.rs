@@ -4,8 +4,11 @@
 //! one didn't find, for a while (Zhang et al., "ByteTrack", 2022, is where that is from); who is seen in several pictures in a row is confirmed and gets a number; who isn't seen for a
 //! while is given up. Pure: time is an argument, and the same boxes give the same people.
 //!
+//! Where looks are sparse ([`Rules::sparse`]) a walker's box doesn't overlap the one before: then pairs are made by how far
+//! somebody can have walked, and whoever is found once is somebody, but told of only as long as a look lasts.
+//!
 //! Invariants: a number is given once and never again; nobody is told of before being confirmed, nor longer than
-//! [`Rules::coast`] after having been seen last.
+//! [`Rules::coast`] (where looks are rarer: three and a half of them) after having been seen last.
 
 pub mod assign;
 mod followed;
@@ -124,6 +127,8 @@ impl Tracker {
     pub fn rest(&mut self, now: Duration) {
         let passed = now.saturating_sub(self.now.unwrap_or(now));
         self.now = Some(now.max(self.now.unwrap_or(now)));
+        // Looks that nobody needs don't make looks sparse.
+        self.looked_at = self.looked_at.map(|look| look + passed);
         for track in &mut self.tracks {
             track.seen_at += passed;
             track.sure_at += passed;
@@ -138,14 +143,22 @@ impl Tracker {
             self.pause = if self.pause.is_zero() {
                 pause
             } else {
-                (self.pause * 7 + pause) / 8
+                // A camera that was away for a while isn't looked at seldom.
+                (self.pause * 7 + pause.min(self.pause * 3)) / 8
             };
         }
         let rules = self.rules;
+        let outage = self.at_least_looks(rules.coast, 3.5) + self.pause * 2;
+        self.tracks.retain(|track| track.unseen_for(now) <= outage);
         let sightings = (0..seen.len()).map(|index| Sighting::of(seen, index, &rules));
         let (sure, weak): (Vec<Sighting>, Vec<Sighting>) = sightings.partition(|sighting| sighting.is_sure);
+        let is_sparse = self.is_sparse();
         let mut left = self.pair(&sure, now, |track, seen| {
-            overlapping(&track.place(), seen, rules.overlap, &rules)
+            if is_sparse {
+                within_reach(track, seen, now, &rules)
+            } else {
+                overlapping(&track.place(), seen, rules.overlap, &rules)
+            }
         });
         let weak_for = self.at_least_looks(rules.weak_for, 3.5);
         self.pair(&weak, now, |track, seen| {
@@ -169,7 +182,7 @@ impl Tracker {
             }
         }
         for track in &mut self.tracks {
-            if !track.is_confirmed() && track.hits >= self.rules.confirm_after {
+            if !track.is_confirmed() && (is_sparse || track.hits >= rules.confirm_after) {
                 self.last_id += 1;
                 track.id = self.last_id;
             }
@@ -196,6 +209,11 @@ impl Tracker {
             }
         }
         left
+    }
+
+    /// Whether a walker's boxes of two looks don't overlap.
+    fn is_sparse(&self) -> bool {
+        self.pause >= self.rules.sparse
     }
 
     /// A camera that is looked at seldom sees people seldom: limits are a few looks at least.
@@ -228,7 +246,9 @@ impl Tracker {
         self.tracks.iter().filter_map(move |track| {
             let unseen_for = track.unseen_for(now);
             let limit = if track.is_hidden { coast } else { show };
-            (track.is_confirmed() && unseen_for <= limit).then(|| Track {
+            // Where looks are sparse somebody may have been found once only: the next look must find them again.
+            let is_believed = track.hits >= self.rules.confirm_after || self.looked_at == Some(track.seen_at);
+            (track.is_confirmed() && is_believed && unseen_for <= limit).then(|| Track {
                 id: track.id,
                 place: track.place(),
                 is_seen: unseen_for.is_zero(),
@@ -258,15 +278,20 @@ fn overlapping(expected: &Box2, seen: &Box2, overlap: f64, rules: &Rules) -> Opt
     (shared >= overlap && is_alike(expected, seen)).then_some(1.0 - shared + rules.feet * feet)
 }
 
-/// As [`overlapping`], by the distance between their feet as a share of their height: only for who is confirmed.
+/// As [`overlapping`], by the distance between their feet as a share of how far they can have gone.
 fn within_reach(track: &Followed, place: &Box2, now: Duration, rules: &Rules) -> Option<f64> {
     let expected = track.place();
-    let reach = rules.reach + rules.reach_per_second * track.unseen_for(now).as_secs_f64();
+    // Of whom was seen once nobody knows the way.
+    let speed = if track.hits > 1 {
+        rules.reach_per_second
+    } else {
+        rules.walk
+    };
+    let reach = rules.reach + speed * track.unseen_for(now).as_secs_f64();
     let [dx, dy] = [
         place.middle()[0] - expected.middle()[0],
         place.bottom() - expected.bottom(),
     ];
     let distance = dx.hypot(dy) / expected.height.max(1e-6);
-    let may_be = track.is_confirmed() && distance <= reach && is_alike(&expected, place);
-    may_be.then(|| distance / reach.max(1e-6))
+    (distance <= reach && is_alike(&expected, place)).then(|| distance / reach.max(1e-6))
 }

@@ -21,8 +21,13 @@ pub struct Rules {
     pub overlap: f64,
     /// Whom no overlapping box was found for may have taken a sure one at this distance from where they are expected,
     pub reach: f64,
-    /// and so much further for each second in which they weren't seen: nobody runs faster.
+    /// and so much further for each second in which they weren't seen: nobody's way changes more.
     pub reach_per_second: f64,
+    /// Of whom was seen once only: as far as anybody walks in a second, 2 m, by a height of 1.7 m.
+    pub walk: f64,
+    /// Looks so far apart are sparse: at a usual 1.4 m a second somebody has left their own box in half a second, which is
+    /// 0.4 of their height wide. A little less, so that two looks a second are sparse also when some come early.
+    pub sparse: Duration,
     /// Least overlap of a weak box.
     pub weak_overlap: f64,
     /// Weak boxes alone carry somebody on for so long: what a pole or a sign looks like never gets better.
@@ -49,12 +54,27 @@ impl Default for Rules {
             overlap: 0.2,
             reach: 0.25,
             reach_per_second: 0.9,
+            walk: 1.2,
+            sparse: Duration::from_millis(450),
             weak_overlap: 0.35,
             weak_for: Duration::from_millis(2000),
             feet: 2.0,
             legless: 0.85,
             jitter: 0.08,
             jerkiness: 0.4,
+        }
+    }
+}
+
+impl Rules {
+    /// For detectors whose boxes are of the size that people have on average, and jump.
+    #[must_use]
+    pub fn coarse() -> Self {
+        Self {
+            overlap: 0.15,
+            jitter: 0.1,
+            show: Duration::from_millis(500),
+            ..Self::default()
         }
     }
 }

@@ -8,9 +8,9 @@ use protocol::screen::{BoardArea, Language, Rect};
 
 use super::board::{self, Board, Row};
 use super::card::{Card, Content};
-use super::{Faced, Place, View};
+use super::{Faced, Place, View, mark};
 use crate::scene::data::{Data, Moment};
-use crate::scene::palette;
+use crate::scene::{palette, words};
 use crate::scene::text::{Fit, Words};
 use crate::stage::canvas::Canvas;
 
