@@ -113,7 +113,19 @@ fn check_camera(file: &Path, film: &Path, id: Option<&str>, plan: Option<&Path>)
     let text = std::fs::read_to_string(file).with_context(|| format!("{} can't be read", file.display()))?;
     if text.lines().any(|line| line.trim() == "[office]") {
         // An office's file is checked whole, which names the line of a fault.
-        runtime::read_config(file)?;
+        let config = runtime::read_config(file)?;
+        let named = config
+            .cameras
+            .iter()
+            .find(|camera| id.is_none_or(|id| id == camera.id.as_str()));
+        let mut faults = named
+            .and_then(|camera| config.camera_faults.get(&camera.id))
+            .into_iter()
+            .flatten();
+        if let Some(first) = faults.next() {
+            let others = faults.map(|fault| format!("\n{fault}")).collect::<String>();
+            anyhow::bail!("{first}{others}");
+        }
     }
     let camera = read_camera(file, id)?;
     print!("{}", vision::check::check(&camera, film, plan)?);
