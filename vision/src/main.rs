@@ -8,12 +8,13 @@ use std::path::{Path, PathBuf};
 use std::process::ExitCode;
 
 use anyhow::{Context as _, Result};
-use args::{AddArgs, Cli, CountArgs, Models, NoticeArgs, Task};
+use args::{AddArgs, Cli, CountArgs, Family, Models, NoticeArgs, Task};
 use clap::Parser as _;
 use runtime::EXIT_CONFIG;
 use vision::count::{self, count_film, read_camera};
 use vision::line::Line;
 use vision::model::add::{Order, add};
+use vision::model::card::Nanodet;
 use vision::model::time::time;
 use vision::notice::{Wording, notice};
 use vision::parking::offline;
@@ -227,6 +228,11 @@ async fn add_model(args: AddArgs) -> Result<ExitCode> {
     let added = add(&Order {
         from: args.from,
         network: args.network,
+        nanodet: match args.family {
+            None | Some(Family::Yolox) => None,
+            Some(Family::Nanodet) => Some(Nanodet::default()),
+            Some(Family::NanodetPlus) => Some(Nanodet::plus()),
+        },
         to: args.to,
         licence: args.licence,
         sha256: args.sha256,

@@ -6,7 +6,8 @@ use std::path::Path;
 use std::process::Command;
 use std::time::Instant;
 
-use opencv::core::{self, Mat, Scalar, Size};
+use opencv::core::{self, Mat, Rect, Scalar, Size};
+use opencv::imgproc;
 use opencv::prelude::VideoWriterTrait as _;
 use opencv::videoio::VideoWriter;
 use protocol::congestion::CameraStatus;
@@ -74,7 +75,20 @@ fn film(path: &Path) {
     let code = VideoWriter::fourcc('M', 'J', 'P', 'G').expect("code");
     let name = path.to_str().expect("a plain name");
     let mut writer = VideoWriter::new(name, code, 10.0, Size::new(160, 120), true).expect("opened");
-    let picture = Mat::new_rows_cols_with_default(120, 160, core::CV_8UC3, Scalar::all(120.0)).expect("mat");
+    let mut picture = Mat::new_rows_cols_with_default(120, 160, core::CV_8UC3, Scalar::all(120.0)).expect("mat");
+    // Paved: what has no edges is taken for covered.
+    for x in (0..160).step_by(20) {
+        let stone = Rect::new(x, 0, 10, 120);
+        imgproc::rectangle(
+            &mut picture,
+            stone,
+            Scalar::all(150.0),
+            imgproc::FILLED,
+            imgproc::LINE_8,
+            0,
+        )
+        .expect("drawn");
+    }
     for _ in 0..30 {
         writer.write(&picture).expect("written");
     }
