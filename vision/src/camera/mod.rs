@@ -69,7 +69,10 @@ impl PictureSize {
 #[derive(Debug, thiserror::Error)]
 pub enum CameraError {
     /// Nothing there, or it refused.
-    #[error("it can't be opened: expected a film, a device such as /dev/video0, rtsp://… or screen:ID")]
+    #[error(
+        "it can't be opened: expected a film, a device such as /dev/video0, rtsp://…, http://… or screen:ID, that answers and \
+         takes the user and the password in paths.secrets"
+    )]
     CantOpen,
     /// A film that isn't there.
     #[error("there is no file {0}")]
