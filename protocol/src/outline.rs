@@ -3,6 +3,8 @@
 //!
 //! All lengths are shares of the picture, 0 to 1: x of its width, y and heights of its height.
 
+use std::fmt;
+
 use serde::{Deserialize, Serialize};
 
 /// More corners are no outline that somebody has drawn.
@@ -60,6 +62,50 @@ pub enum Fault {
         /// At most.
         most: usize,
     },
+}
+
+impl fmt::Display for Fault {
+    /// What is wrong and what was expected, for a log.
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            Self::TooFew => write!(
+                f,
+                "too few corners: expected at least three, at most {MOST_CORNERS} [x, y] points"
+            ),
+            Self::TooMany => write!(f, "too many corners: expected 3 to {MOST_CORNERS} [x, y] points"),
+            Self::Outside { point } => write!(
+                f,
+                "point {point} isn't in the picture: expected shares of it, each from 0 to 1, and heights above 0"
+            ),
+            Self::Crossing { first, second } => {
+                write!(
+                    f,
+                    "sides {first} and {second} cross: expected an outline whose sides don't cross"
+                )
+            }
+            Self::Flat => write!(f, "it encloses nothing: expected an outline around some ground"),
+            Self::NoLength => write!(f, "both ends are one point: expected two different points"),
+            Self::Missing => write!(f, "it is missing: draw it"),
+            Self::SameDistance => write!(
+                f,
+                "both people stand at one y: expected two different [y of the feet, height] pairs"
+            ),
+            Self::NoName => write!(f, "expected a name of 1 to 32 bytes"),
+            Self::SameName => write!(f, "another has this name: expected each once"),
+            Self::NoNeighbour => write!(
+                f,
+                "expected another camera of the same area, and that each of the two counts the area's people (role = \"area\" or \
+                 \"queue\")"
+            ),
+            Self::Circle => write!(
+                f,
+                "what it leaves to the other comes back to it, so that nobody would count who stands there: declare an overlap at \
+                 one of two cameras only"
+            ),
+            Self::TooManyOverlaps { most } => write!(f, "too many overlaps: expected at most {most}"),
+            Self::TooManyBays { most } => write!(f, "too many bays: expected at most {most}"),
+        }
+    }
 }
 
 /// What is wrong with an outline's corners; `None`: nothing.

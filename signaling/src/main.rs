@@ -33,6 +33,9 @@ async fn main() -> ExitCode {
 }
 
 async fn serve(config: protocol::config::Config) -> anyhow::Result<()> {
+    for fault in config.camera_faults.values().flatten() {
+        tracing::warn!("a camera doesn't count, all else goes on: {fault}");
+    }
     let shutdown = Shutdown::on_signals()?;
     Server::bind(config, shutdown).await?.run().await
 }

@@ -434,3 +434,95 @@ async fn a_doors_count_is_set_right_when_the_worker_takes_it_and_never_later() {
     let (_, page) = admin.text(&to).await;
     assert!(page.contains("「ホール」の人数を直しました"), "{page}");
 }
+
+/// Beside the good ones, three with tables that nothing can be counted by.
+const BAD: &str = r#"
+[[camera]]
+id = "outside"
+area = "lobby-1f"
+source = "rtsp://office:secret@192.0.2.7/2"
+person_heights = [[0.3, 0.1], [0.9, 0.2]]
+polygon = [[0.1, 0.1], [1.5, 0.1], [0.9, 0.9]]
+[[camera]]
+id = "no-line"
+area = "hall"
+source = "film.avi"
+role = "entrance"
+person_heights = [[0.3, 0.1], [0.3, 0.1]]
+[[camera]]
+id = "no-bays"
+area = "lot"
+source = "film.avi"
+role = "parking"
+"#;
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn an_office_with_bad_tables_starts_says_which_field_is_wrong_and_lets_it_be_drawn_right() {
+    let tables = TABLES
+        .replace("HELD", "1h")
+        .replace("[vision]", &format!("{BAD}[vision]"));
+    let office = Office::open_with_tables("1h", &tables).await;
+    let mut admin = office.staff("kanri").await;
+    let (_, list) = admin.text("/staff/cameras").await;
+    for field in ["camera.polygon", "camera.person_heights, camera.line", "camera.bay"] {
+        assert!(list.contains(field), "{field}: {list}");
+    }
+    assert_eq!(
+        list.matches("data-test=\"fault\"").count(),
+        3,
+        "the others are sound: {list}"
+    );
+    let (_, page) = admin.text("/staff/cameras/one/outside").await;
+    assert!(
+        page.contains("point 2 isn") && page.contains("<code>camera.polygon</code>"),
+        "{page}"
+    );
+    assert!(!page.contains("secret"), "{page}");
+    let saved = post(&mut admin, "/staff/cameras/one/outside/setup", &drawn(0, &square())).await;
+    assert_eq!(saved.status(), 200);
+    let (_, page) = admin.text("/staff/cameras/one/outside").await;
+    assert!(!page.contains("data-test=\"fault\""), "{page}");
+    // A car park's camera without bays is offered bays to draw.
+    let (_, page) = admin.text("/staff/cameras/one/no-bays").await;
+    assert!(page.contains(r#""shapes":["bays"]"#), "{page}");
+    let bays = json!([{ "id": "1", "polygon": [[0.1, 0.1], [0.2, 0.1], [0.2, 0.2]] }]);
+    let geometry = json!({ "person_heights": [[0, 0], [0, 0]], "polygon": null, "line": null, "bays": bays });
+    let body = json!({ "version": 0, "geometry": geometry });
+    let saved = post(&mut admin, "/staff/cameras/one/no-bays/setup", &body).await;
+    assert_eq!(saved.status(), 200);
+    let (_, list) = admin.text("/staff/cameras").await;
+    assert_eq!(list.matches("data-test=\"fault\"").count(), 1, "{list}");
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn metrics_tell_how_cameras_are_and_what_doors_count() {
+    let office = open().await;
+    let door = CameraId::new("door").unwrap();
+    let report = protocol::congestion::CameraReport {
+        frames_counted: 7,
+        is_alive: true,
+        status: protocol::congestion::CameraStatus::Seeing,
+        status_since: None,
+        losses: 2,
+        somebody: None,
+        wait_s: None,
+        crossed: Some([12, 5]),
+        corrections: Some(3),
+        free_bays: None,
+    };
+    store::cameras::report(&office.store.live, &office_id(), &door, &report)
+        .await
+        .unwrap();
+    let (_, metrics) = office.browser().text("/metrics").await;
+    for line in [
+        "vision_camera_status{camera=\"door\",status=\"seeing\"} 1",
+        "vision_camera_status{camera=\"door\",status=\"silent\"} 0",
+        "vision_camera_status{camera=\"north\",status=\"silent\"} 1",
+        "vision_camera_losses{camera=\"door\"} 2",
+        "vision_door_crossings{camera=\"door\",way=\"in\"} 12",
+        "vision_door_crossings{camera=\"door\",way=\"out\"} 5",
+        "vision_door_corrections{camera=\"door\"} 3",
+    ] {
+        assert!(metrics.lines().any(|it| it == line), "{line}: {metrics}");
+    }
+}

@@ -1,7 +1,7 @@
 -- One observation in, the area's state out, in one atomic step.
 -- KEYS: 1 the observations' stream, 2 the sources' last words (hash), 3 the state (hash)
 -- ARGV: 1 now, 2 source, 3 observed at, 4 count or "", 5 capacity, 6 moderate from, 7 busy from,
---       8 hysteresis, 9 stale after, 10 wake channel, 11 topic, 12 observations to keep   (times in ms)
+--       8 hysteresis, 9 stale after, 10 wake channel, 11 topic, 12 observations to keep, 13 how long   (times in ms)
 local now, source, at = tonumber(ARGV[1]), ARGV[2], tonumber(ARGV[3])
 local count = ARGV[4]
 local capacity, moderate, busy = tonumber(ARGV[5]), tonumber(ARGV[6]), tonumber(ARGV[7])
@@ -10,6 +10,11 @@ local hysteresis, stale = tonumber(ARGV[8]), tonumber(ARGV[9])
 -- A sensor's clock may run ahead: nothing is observed after now.
 if at > now then at = now end
 redis.call('XADD', KEYS[1], 'MAXLEN', '~', ARGV[12], '*', 'source', source, 'at', at, 'count', count)
+-- Entries are named by the server's clock. Those too old go; when nobody observes any more, all of them.
+local clock = redis.call('TIME')
+local oldest = clock[1] * 1000 + math.floor(clock[2] / 1000) - tonumber(ARGV[13])
+redis.call('XTRIM', KEYS[1], 'MINID', string.format('%.0f', oldest))
+redis.call('PEXPIRE', KEYS[1], ARGV[13])
 
 -- What is older than the source's last word came late: it is history, not state.
 local last = redis.call('HGET', KEYS[2], source)

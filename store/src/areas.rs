@@ -4,6 +4,7 @@
 //! all fell silent is unknown, never what it was.
 
 use std::sync::LazyLock;
+use std::time::Duration;
 
 use protocol::config::Area;
 use protocol::congestion::{AreaState, Level, Observation, Source, Trend};
@@ -15,6 +16,9 @@ use crate::{Db, Result, StoreError, keys};
 
 /// About how many observations an area keeps: a day at one a second.
 const OBSERVATIONS_KEPT: u32 = 86_400;
+
+/// An observation is kept for so long, also when no other comes.
+const KEPT_FOR: Duration = Duration::from_hours(48);
 
 static STEP: LazyLock<Script> = LazyLock::new(|| Script::new(include_str!("areas.lua")));
 
@@ -60,7 +64,8 @@ pub async fn observe(
         .arg(u64::try_from(area.stale_after.as_millis()).unwrap_or(u64::MAX))
         .arg(keys::wake(office))
         .arg(format!("area/{id}"))
-        .arg(OBSERVATIONS_KEPT);
+        .arg(OBSERVATIONS_KEPT)
+        .arg(u64::try_from(KEPT_FOR.as_millis()).unwrap_or(u64::MAX));
     let fields: StateFields = live.invoke(&call).await?;
     to_state(id, area.capacity, office, fields)
 }

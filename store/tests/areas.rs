@@ -134,3 +134,27 @@ async fn a_change_wakes_the_listeners_and_no_change_does_not() {
     assert_eq!(wakes.recv().await, Some(Wake::Topic("area/wake".into())));
     assert!(wakes.try_recv().is_err(), "the second observation changed nothing");
 }
+
+on_both!(observations_are_gone_after_two_days_also_when_no_other_comes);
+async fn observations_are_gone_after_two_days_also_when_no_other_comes(db: &Db) {
+    let lobby = Lobby::new(db, "kept");
+    lobby.see("a", Some(3), 1_000, 1_000).await;
+    let key = format!("mg:{{{}:area:kept}}:observations", office());
+    let run = async |words: &[&str]| -> i64 {
+        let mut command = redis::cmd(words[0]);
+        command.arg(&words[1..]);
+        command.query_async(&mut db.clone()).await.unwrap()
+    };
+    let two_days = 48 * 60 * 60 * 1000;
+    let left = run(&["PTTL", &key]).await;
+    assert!((1..=two_days).contains(&left), "the whole stream: {left}");
+    assert_eq!(run(&["XLEN", &key]).await, 1);
+
+    // One of long ago goes with the next.
+    run(&["DEL", &key]).await;
+    let mut old = redis::cmd("XADD");
+    old.arg(&[&key, "1000-0", "source", "camera/a", "at", "1000", "count", "2"]);
+    old.query_async::<String>(&mut db.clone()).await.unwrap();
+    lobby.see("a", Some(4), 2_000, 2_000).await;
+    assert_eq!(run(&["XLEN", &key]).await, 1, "only the new one");
+}

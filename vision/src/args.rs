@@ -2,7 +2,7 @@
 
 use std::path::PathBuf;
 
-use clap::{Args, Parser, Subcommand};
+use clap::{Args, Parser, Subcommand, ValueEnum};
 
 /// Counts people before the office's cameras. No picture is stored or sent; counts go to Redis.
 #[derive(Parser)]
@@ -83,10 +83,21 @@ pub(crate) enum Models {
     Time(TimeArgs),
 }
 
+/// Kinds of ONNX files that don't say which they are.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, ValueEnum)]
+pub(crate) enum Family {
+    Yolox,
+    Nanodet,
+    NanodetPlus,
+}
+
 #[derive(Args)]
 pub(crate) struct AddArgs {
-    /// A file, or an https:// address: .onnx (YOLOX, LWPD) or Darknet's .weights
+    /// A file, or an https:// address: .onnx (YOLOX, LWPD; NanoDet with --family) or Darknet's .weights
     pub(crate) from: String,
+    /// What kind of .onnx it is; YOLOX (LWPD is one) unless given
+    #[arg(long, value_enum)]
+    pub(crate) family: Option<Family>,
     /// Darknet: the network's .cfg, a file or an address
     #[arg(long, value_name = "FILE|URL")]
     pub(crate) network: Option<String>,
@@ -153,8 +164,8 @@ pub(crate) struct CountArgs {
     /// How far from a line the truth's feet are settled, in pixels; what is counted is settled by people's heights
     #[arg(long, default_value_t = 12.0)]
     pub(crate) dead_band: f64,
-    /// Writes who was where, in MOTChallenge's format
-    #[arg(long, value_name = "FILE")]
+    /// With --truth, to be scored elsewhere: writes who was where, in MOTChallenge's format
+    #[arg(long, value_name = "FILE", requires = "truth")]
     pub(crate) boxes: Option<PathBuf>,
     /// One JSON object as the last line
     #[arg(long)]

@@ -8,7 +8,7 @@ use std::path::Path;
 use std::sync::Arc;
 
 use anyhow::{Context as _, Result};
-use protocol::config::{Camera, Config};
+use protocol::config::{Camera, Config, SoundCamera};
 use protocol::congestion::CameraStatus;
 use protocol::ids::CameraId;
 use protocol::setup::Neighbours;
@@ -68,7 +68,7 @@ impl Cameras {
     ///
     /// # Errors
     /// When the system gives no threads.
-    pub fn start(&mut self, camera: &Camera, drawn: Option<&Setup>, tell: Tell) -> Result<()> {
+    pub fn start(&mut self, camera: &Camera, drawn: &BTreeMap<CameraId, Setup>, tell: Tell) -> Result<()> {
         let mut one = One {
             camera: camera.clone(),
             tell,
@@ -76,30 +76,31 @@ impl Cameras {
             worker: None,
             version: 0,
         };
-        let geometry = drawn.and_then(|drawn| drawn.geometry.clone());
-        if geometry.is_some() {
-            one.set_up(&self.config, drawn)?;
+        let own = drawn.get(&camera.id);
+        if own.is_some_and(|own| own.geometry.is_some()) {
+            one.set_up(&self.config, own, drawn)?;
         }
         if one.worker.is_none() {
-            one.set_up(&self.config, None)?;
+            one.set_up(&self.config, None, drawn)?;
         }
-        one.version = drawn.map_or(0, |drawn| drawn.version);
+        one.version = own.map_or(0, |own| own.version);
         self.all.push(one);
         Ok(())
     }
 
-    /// Sets up anew those in whose pictures something else is drawn now.
+    /// Sets up anew those in whose pictures something else is drawn now; and those that couldn't count, whose fault may have
+    /// been what another leaves to them.
     pub fn take(&mut self, drawn: &BTreeMap<CameraId, Setup>) {
-        let mut is_changed = false;
+        let version_of = |one: &One| drawn.get(&one.camera.id).map_or(0, |drawn| drawn.version);
+        let is_changed = self.all.iter().any(|one| version_of(one) != one.version);
         for one in &mut self.all {
-            let drawn = drawn.get(&one.camera.id);
-            let version = drawn.map_or(0, |drawn| drawn.version);
-            if version == one.version {
+            let version = version_of(one);
+            if version == one.version && (one.worker.is_some() || !is_changed) {
                 continue;
             }
             one.version = version;
-            is_changed = true;
-            match one.set_up(&self.config, drawn) {
+            match one.set_up(&self.config, drawn.get(&one.camera.id), drawn) {
+                Ok(()) if one.worker.is_none() => {}
                 Ok(()) => tracing::info!(camera = %one.camera.id, version, "set up as staff have drawn it"),
                 Err(error) => tracing::error!(camera = %one.camera.id, "{error:#}"),
             }
@@ -169,14 +170,18 @@ impl Cameras {
 
 impl One {
     /// As something is drawn; `None`, or nothing drawn: as the configuration has it. What can't be used is said in the log.
-    fn set_up(&mut self, config: &Config, drawn: Option<&Setup>) -> Result<()> {
-        let geometry = drawn.and_then(|drawn| drawn.geometry.clone());
+    fn set_up(&mut self, config: &Config, own: Option<&Setup>, drawn: &BTreeMap<CameraId, Setup>) -> Result<()> {
+        let geometry = own.and_then(|own| own.geometry.clone());
         let camera = match geometry {
             Some(geometry) => geometry.into_camera(self.camera.clone()),
             None => self.camera.clone(),
         };
-        let camera = config.with_overlaps_that_count(camera);
-        let (plan, counter, rows) = match prepare(&camera, config) {
+        let neighbours = Neighbours::of(config, &camera, |id| drawn.get(id)?.geometry.as_ref());
+        let prepared = SoundCamera::of_office(camera, config, &neighbours)
+            .map_err(anyhow::Error::from)
+            .and_then(|camera| prepare(&camera.with_overlaps_that_count(config), config));
+        let camera = &self.camera;
+        let (plan, counter, rows) = match prepared {
             Ok(prepared) => prepared,
             Err(error) if self.worker.is_some() => {
                 tracing::error!(camera = %camera.id, "what is drawn can't be used, it counts as before: {error:#}");
@@ -184,7 +189,10 @@ impl One {
             }
             Err(error) => {
                 // Its area is unknown; the other cameras go on.
-                tracing::error!(camera = %camera.id, "this camera can't count: {error:#}");
+                tracing::error!(
+                    camera = %camera.id,
+                    "this camera can't count: {error:#}; mend its table, or draw it anew at /staff/cameras"
+                );
                 return Ok(());
             }
         };
@@ -204,7 +212,7 @@ impl One {
 }
 
 /// How a camera is read and counted, and how many rows its stills have, from what its configuration says.
-fn prepare(camera: &Camera, config: &Config) -> Result<(Plan, Counter, i32)> {
+fn prepare(camera: &SoundCamera, config: &Config) -> Result<(Plan, Counter, i32)> {
     let source = match &camera.user {
         Some(user) => {
             let secrets = Secrets::open(&config.paths.secrets)?;

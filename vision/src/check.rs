@@ -6,7 +6,7 @@ use std::path::Path;
 use anyhow::{Context as _, Result, bail};
 use opencv::prelude::{VideoCaptureTrait as _, VideoCaptureTraitConst as _};
 use opencv::videoio::{self, VideoCapture};
-use protocol::config::{Camera, CameraRole};
+use protocol::config::{Camera, SoundCamera};
 use protocol::time::UnixMillis;
 
 use crate::camera::Frame;
@@ -29,6 +29,7 @@ const PART_SECONDS: f64 = 10.0;
 pub fn check(camera: &Camera, film: &Path, plan: Option<&Path>) -> Result<String> {
     let named = || format!("camera {}", camera.id);
     Address::new(&camera.source).with_context(named)?;
+    let camera = &SoundCamera::alone(camera.clone()).with_context(named)?;
     if !camera.bays.is_empty() {
         return offline::check(camera, film, plan);
     }
@@ -37,10 +38,6 @@ pub fn check(camera: &Camera, film: &Path, plan: Option<&Path>) -> Result<String
     }
     let scene = scene_of(camera).with_context(named)?;
     Duties::new(camera, &scene).with_context(named)?;
-    let needs_line = matches!(camera.role, CameraRole::Entrance | CameraRole::Queue) || camera.is_gate();
-    if needs_line && camera.line.is_none() {
-        bail!("camera {}: line: an entrance, a queue and a gate need one", camera.id);
-    }
     let Looked { size, speed, blind } = look_through(camera, film)?;
     let line = camera
         .line

@@ -9,7 +9,7 @@ use anyhow::{Context as _, Result, bail};
 use opencv::prelude::MatTraitConst as _;
 use opencv::prelude::VideoCaptureTrait as _;
 use opencv::videoio::{self, VideoCapture};
-use protocol::config::{Camera, Join};
+use protocol::config::{Camera, Join, SoundCamera};
 use protocol::ids::AreaId;
 use protocol::time::UnixMillis;
 use serde::{Deserialize, Serialize};
@@ -130,6 +130,7 @@ impl LineOutcome {
 pub fn count_film(task: &Task<'_>) -> Result<Outcome> {
     let camera = task.camera;
     let named = || format!("camera {}", camera.id);
+    let camera = &SoundCamera::alone(camera.clone()).with_context(named)?;
     let scene = scene_of(camera).with_context(named)?;
     let heights = scene.heights;
     let mut film = Film::open(task.film, camera, *task.frames.end(), task.at_pace)?;

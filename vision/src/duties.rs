@@ -1,7 +1,7 @@
 //! What one camera is set up to do: its scene, and what it does with who is found there.
 
 use opencv::core::MatTraitConst as _;
-use protocol::config::{Camera, CameraRole};
+use protocol::config::{CameraRole, SoundCamera};
 use protocol::setup::Found;
 
 use crate::area::join::Shared;
@@ -18,7 +18,7 @@ use crate::occupancy::Occupancy;
 ///
 /// # Errors
 /// [`GeometryError`] naming the field.
-pub fn scene_of(camera: &Camera) -> Result<Scene, GeometryError> {
+pub fn scene_of(camera: &SoundCamera) -> Result<Scene, GeometryError> {
     let area = match &camera.polygon {
         Some(points) => Polygon::new(points.get_ref().clone())?,
         None => Polygon::whole_picture(),
@@ -46,7 +46,7 @@ impl Duties {
     ///
     /// # Errors
     /// [`GeometryError`] naming the field.
-    pub fn new(camera: &Camera, scene: &Scene) -> Result<Self, GeometryError> {
+    pub fn new(camera: &SoundCamera, scene: &Scene) -> Result<Self, GeometryError> {
         let line = camera.line.as_ref().map(|line| *line.get_ref());
         Ok(Self {
             occupancy: Occupancy::new(scene.area.clone(), camera.median_of),

@@ -8,12 +8,13 @@ use std::path::{Path, PathBuf};
 use std::process::ExitCode;
 
 use anyhow::{Context as _, Result};
-use args::{AddArgs, Cli, CountArgs, Models, NoticeArgs, Task};
+use args::{AddArgs, Cli, CountArgs, Family, Models, NoticeArgs, Task};
 use clap::Parser as _;
 use runtime::EXIT_CONFIG;
 use vision::count::{self, count_film, read_camera};
 use vision::line::Line;
 use vision::model::add::{Order, add};
+use vision::model::card::Nanodet;
 use vision::model::time::time;
 use vision::notice::{Wording, notice};
 use vision::parking::offline;
@@ -113,7 +114,19 @@ fn check_camera(file: &Path, film: &Path, id: Option<&str>, plan: Option<&Path>)
     let text = std::fs::read_to_string(file).with_context(|| format!("{} can't be read", file.display()))?;
     if text.lines().any(|line| line.trim() == "[office]") {
         // An office's file is checked whole, which names the line of a fault.
-        runtime::read_config(file)?;
+        let config = runtime::read_config(file)?;
+        let named = config
+            .cameras
+            .iter()
+            .find(|camera| id.is_none_or(|id| id == camera.id.as_str()));
+        let mut faults = named
+            .and_then(|camera| config.camera_faults.get(&camera.id))
+            .into_iter()
+            .flatten();
+        if let Some(first) = faults.next() {
+            let others = faults.map(|fault| format!("\n{fault}")).collect::<String>();
+            anyhow::bail!("{first}{others}");
+        }
     }
     let camera = read_camera(file, id)?;
     print!("{}", vision::check::check(&camera, film, plan)?);
@@ -215,6 +228,11 @@ async fn add_model(args: AddArgs) -> Result<ExitCode> {
     let added = add(&Order {
         from: args.from,
         network: args.network,
+        nanodet: match args.family {
+            None | Some(Family::Yolox) => None,
+            Some(Family::Nanodet) => Some(Nanodet::default()),
+            Some(Family::NanodetPlus) => Some(Nanodet::plus()),
+        },
         to: args.to,
         licence: args.licence,
         sha256: args.sha256,

@@ -71,7 +71,7 @@ pub async fn run(config: Config) -> Result<ExitCode> {
                     readings.insert(id.clone(), reading);
                 });
             };
-            cameras.start(camera, drawn.get(&camera.id), Arc::new(tell))?;
+            cameras.start(camera, &drawn, Arc::new(tell))?;
         }
     }
     tracing::info!(cameras = cameras.at_work(), "vision counts");

@@ -5,7 +5,7 @@ use std::sync::{Arc, Mutex, PoisonError};
 use std::thread::{self, JoinHandle};
 use std::time::{Duration, Instant};
 
-use protocol::config::{Camera, Config};
+use protocol::config::{Config, SoundCamera};
 
 use crate::camera::address::{Address, AddressError};
 use crate::camera::capture::Pace;
@@ -22,7 +22,7 @@ const TICK: Duration = Duration::from_secs(1);
 ///
 /// # Errors
 /// [`AddressError`] naming the field.
-pub fn plan_for(camera: &Camera, source: String, config: &Config, program: &Path) -> Result<Plan, AddressError> {
+pub fn plan_for(camera: &SoundCamera, source: String, config: &Config, program: &Path) -> Result<Plan, AddressError> {
     let every = Pace::per_second(camera.frames_per_second).every;
     let address = Address::new(&source)?;
     let screen_home = match &address {

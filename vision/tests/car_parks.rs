@@ -152,6 +152,7 @@ fn yolox(to: &Path, people: &Path) -> Option<PathBuf> {
     let order = Order {
         from: there(data().join("models/yolox_nano.onnx"))?.display().to_string(),
         network: None,
+        nanodet: None,
         to: to.to_owned(),
         licence: "Apache-2.0".to_owned(),
         sha256: None,
@@ -178,6 +179,7 @@ fn a_model_that_knows_vehicles_is_taken_in_with_a_picture_of_cars_alone() {
         let order = Order {
             from: model.display().to_string(),
             network: None,
+            nanodet: None,
             to: dir.path().to_owned(),
             licence: "Apache-2.0".to_owned(),
             sha256: None,

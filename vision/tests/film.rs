@@ -72,6 +72,7 @@ fn add_model(name: &str, network: Option<&str>, film: &Path, to: &Path) -> Optio
     let order = Order {
         from: there(models.join(name))?.display().to_string(),
         network: network.map(|network| models.join(network).display().to_string()),
+        nanodet: None,
         to: to.to_owned(),
         licence: "as the data's description says".to_owned(),
         sha256: None,

@@ -176,10 +176,17 @@ fn judge_port(field: &str, at: SocketAddr, by: &str, tried: std::io::Result<()>,
     report.bad(field, format_args!("{at} ({by}) can't be had: {error}"), todo);
 }
 
-/// Whether each camera's address answers.
+/// Whether each camera's table is sound, and its address answers.
 pub(super) async fn cameras(config: &Config, report: &mut Report) {
     for camera in &config.cameras {
         let name = format!("camera {}", camera.id);
+        for fault in config.camera_faults.get(&camera.id).into_iter().flatten() {
+            report.bad(
+                &name,
+                fault,
+                "mend its table, or draw it at /staff/cameras: until then it doesn't count",
+            );
+        }
         let found = match sharing_screen(&camera.source) {
             Ok(Some(screen)) => shared(config, &screen),
             _ => reach(&camera.source).await,

@@ -6,12 +6,10 @@ use std::time::Duration;
 use serde::{Deserialize, Serialize};
 use toml::Spanned;
 
-use super::check::{Checker, ConfigError, parking};
-use super::{Config, fields, screen_camera};
+use super::check::{Checker, ConfigError};
+use super::{Config, fields};
 use crate::ids::{AreaId, CameraId};
-use crate::outline::{self, MOST_CORNERS};
 use crate::screen::Text;
-use crate::setup::{MOST_OVERLAPS, Neighbours, is_joined};
 
 /// A place whose crowding is shown.
 #[derive(Debug, Clone, Deserialize)]
@@ -156,7 +154,7 @@ impl Camera {
     /// Whether it counts the cars that drive in and out of a car park, over its line.
     #[must_use]
     pub fn is_gate(&self) -> bool {
-        self.role == CameraRole::Parking && self.bays.is_empty()
+        self.role == CameraRole::Parking && self.bays.is_empty() && self.line.is_some()
     }
 }
 
@@ -186,7 +184,13 @@ pub enum Effort {
 
 pub(super) fn check(config: &Config, checker: &Checker<'_>) -> Result<(), ConfigError> {
     check_areas(config, checker)?;
-    check_cameras(config, checker)
+    for camera in &config.cameras {
+        if config.area(camera.area.get_ref()).is_none() {
+            let message = format!("there is no [[area]] with id {:?}", camera.area.get_ref().as_str());
+            return checker.fail(Some(camera.area.span()), "camera.area", message);
+        }
+    }
+    Ok(())
 }
 
 fn check_areas(config: &Config, checker: &Checker<'_>) -> Result<(), ConfigError> {
@@ -208,138 +212,6 @@ fn check_areas(config: &Config, checker: &Checker<'_>) -> Result<(), ConfigError
         {
             let message = format!("area {}: {master} is no camera of this area", area.id);
             return checker.fail(None, "area.join", message);
-        }
-    }
-    Ok(())
-}
-
-fn check_cameras(config: &Config, checker: &Checker<'_>) -> Result<(), ConfigError> {
-    for camera in &config.cameras {
-        if config.area(camera.area.get_ref()).is_none() {
-            let message = format!("there is no [[area]] with id {:?}", camera.area.get_ref().as_str());
-            return checker.fail(Some(camera.area.span()), "camera.area", message);
-        }
-        screen_camera::check_sharing(config, camera, checker)?;
-        check_pace(camera, checker)?;
-        parking::check(config, camera, checker)?;
-        check_heights(camera, checker)?;
-        if let Some(detector) = camera.detector.as_ref().filter(|_| camera.model.is_some()) {
-            let message = format!(
-                "camera {}: there is a model too: expected one of detector and model, leave the other out",
-                camera.id
-            );
-            return checker.fail(Some(detector.span()), "camera.detector", message);
-        }
-        check_line(camera, checker)?;
-        check_overlaps(config, camera, checker)?;
-        if let Some(polygon) = &camera.polygon {
-            let points = polygon.get_ref();
-            if points.len() < 3 || !points.iter().flatten().copied().all(is_share) {
-                let message = format!(
-                    "camera {}: expected at least three [x, y] points, each from 0 to 1",
-                    camera.id
-                );
-                return checker.fail(Some(polygon.span()), "camera.polygon", message);
-            }
-        }
-    }
-    Ok(())
-}
-
-fn is_share(share: f64) -> bool {
-    (0.0..=1.0).contains(&share)
-}
-
-/// How often it is looked at, and when it is given up.
-fn check_pace(camera: &Camera, checker: &Checker<'_>) -> Result<(), ConfigError> {
-    let speed = camera.frames_per_second;
-    if !(0.1..=60.0).contains(&speed) {
-        let message = format!("camera {}: {speed} is outside 0.1 to 60", camera.id);
-        return checker.fail(None, "camera.frames_per_second", message);
-    }
-    if let Some(speed) = camera.film_frames_per_second
-        && !(0.1..=240.0).contains(&speed)
-    {
-        let message = format!("camera {}: {speed} is outside 0.1 to 240", camera.id);
-        return checker.fail(None, "camera.film_frames_per_second", message);
-    }
-    if !(Duration::from_millis(500)..=Duration::from_secs(600)).contains(&camera.watchdog) {
-        let message = format!("camera {}: {:?} is outside 500ms to 10m", camera.id, camera.watchdog);
-        return checker.fail(None, "camera.watchdog", message);
-    }
-    if !(1..=99).contains(&camera.median_of) {
-        let message = format!("camera {}: {} is outside 1 to 99", camera.id, camera.median_of);
-        return checker.fail(None, "camera.median_of", message);
-    }
-    Ok(())
-}
-
-fn check_heights(camera: &Camera, checker: &Checker<'_>) -> Result<(), ConfigError> {
-    let [[near, near_height], [far, far_height]] = *camera.person_heights.get_ref();
-    let is_sound = [near, near_height, far, far_height].into_iter().all(is_share)
-        && near_height > 0.0
-        && far_height > 0.0
-        && (near - far).abs() > 0.01;
-    if !is_sound && (camera.role != CameraRole::Parking || camera.is_gate()) {
-        let message = format!(
-            "camera {}: expected two different [y, height] pairs, each a share from 0 to 1 of the picture's height",
-            camera.id
-        );
-        let span = Some(camera.person_heights.span()).filter(|span| !span.is_empty());
-        return checker.fail(span, "camera.person_heights", message);
-    }
-    Ok(())
-}
-
-fn check_line(camera: &Camera, checker: &Checker<'_>) -> Result<(), ConfigError> {
-    match &camera.line {
-        None if matches!(camera.role, CameraRole::Entrance | CameraRole::Queue) => {
-            let message = format!(
-                "camera {}: an entrance, and a queue, needs line = [[x, y], [x, y]]: looking from its first end to its \
-                 second, in (or served) is to the right",
-                camera.id
-            );
-            checker.fail(None, "camera.line", message)
-        }
-        Some(line) => {
-            let [from, to] = *line.get_ref();
-            if from == to || ![from, to].into_iter().flatten().all(is_share) {
-                let message = format!("camera {}: expected two different points, each from 0 to 1", camera.id);
-                return checker.fail(Some(line.span()), "camera.line", message);
-            }
-            Ok(())
-        }
-        None => Ok(()),
-    }
-}
-
-fn check_overlaps(config: &Config, camera: &Camera, checker: &Checker<'_>) -> Result<(), ConfigError> {
-    let (id, neighbours) = (&camera.id, Neighbours::of(config, camera, |_| None));
-    if camera.overlaps.len() > MOST_OVERLAPS {
-        let message = format!("camera {id}: expected at most {MOST_OVERLAPS} overlaps");
-        return checker.fail(None, "camera.overlap", message);
-    }
-    for Overlap { camera: other, polygon } in &camera.overlaps {
-        if !is_joined(camera) || !neighbours.has(other) {
-            let message = format!(
-                "camera {id}: {other}: expected another camera of the same area, and that each of the two counts the area's \
-                 people (role = \"area\" or \"queue\")"
-            );
-            return checker.fail(None, "camera.overlap.camera", message);
-        }
-        if neighbours.lead_back(other, id) {
-            let message = format!(
-                "camera {id}: what it leaves to {other} comes back to it, so that nobody would count who stands there: declare \
-                 an overlap at one of two cameras only"
-            );
-            return checker.fail(None, "camera.overlap.camera", message);
-        }
-        if outline::fault_of_outline(polygon).is_some() {
-            let message = format!(
-                "camera {id}: overlap with {other}: expected 3 to {MOST_CORNERS} [x, y] points, each from 0 to 1, around \
-                 something, whose sides don't cross"
-            );
-            return checker.fail(None, "camera.overlap.polygon", message);
         }
     }
     Ok(())

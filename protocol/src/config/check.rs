@@ -4,14 +4,17 @@ mod booking;
 pub(super) mod parking;
 mod people;
 
-use std::collections::HashSet;
+use std::collections::{BTreeMap, HashSet};
 use std::fmt;
 use std::ops::Range;
 use std::path::{Path, PathBuf};
 
-use super::Config;
+use super::{Camera, Config};
+use crate::ids::CameraId;
+use crate::setup::Neighbours;
 
-/// What is wrong with a configuration, and where.
+/// What is wrong with a configuration, and where. One that is of a camera's table only is that camera's alone: see
+/// [`Config::camera_faults`].
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct ConfigError {
     /// The file.
@@ -94,6 +97,23 @@ impl Checker<'_> {
         })
     }
 
+    /// What is wrong with single cameras, each with its place.
+    pub(super) fn camera_faults(&self, config: &Config) -> BTreeMap<CameraId, Vec<ConfigError>> {
+        let errors_of = |camera: &Camera| {
+            let faults = camera.faults(config, &Neighbours::of(config, camera, |_| None));
+            let errors = faults.into_iter().map(|fault| ConfigError {
+                file: self.file.to_owned(),
+                line: fault.at.map(|span| line_of(self.text, span.start)),
+                field: fault.field.to_owned(),
+                message: format!("camera {}: {}", camera.id, fault.why),
+            });
+            errors.collect::<Vec<_>>()
+        };
+        let cameras = config.cameras.iter();
+        let all = cameras.map(|camera| (camera.id.clone(), errors_of(camera)));
+        all.filter(|(_, errors)| !errors.is_empty()).collect()
+    }
+
     pub(super) fn unique<'i>(&self, table: &str, ids: impl Iterator<Item = &'i str>) -> Result<(), ConfigError> {
         let mut seen = HashSet::new();
         for id in ids {
@@ -109,8 +129,10 @@ impl Checker<'_> {
     }
 }
 
-pub(super) fn check(config: &Config, file: &Path, text: &str) -> Result<(), ConfigError> {
+pub(super) fn check(config: &mut Config, file: &Path, text: &str) -> Result<(), ConfigError> {
     let checker = Checker { file, text };
+    config.camera_faults = checker.camera_faults(config);
+    let config = &*config;
     checker.unique("section", config.sections.iter().map(|it| it.id.as_str()))?;
     checker.unique("area", config.areas.iter().map(|it| it.id.as_str()))?;
     checker.unique("camera", config.cameras.iter().map(|it| it.id.as_str()))?;

@@ -15,8 +15,10 @@ mod people;
 mod player;
 mod remote;
 mod screen_camera;
+mod sound_camera;
 mod vision;
 
+use std::collections::BTreeMap;
 use std::net::SocketAddr;
 use std::path::{Path, PathBuf};
 use std::time::Duration;
@@ -40,6 +42,7 @@ pub use people::{Oidc, OidcGroup, Privacy, Staff};
 pub use player::{Player, Touch, TouchDevice};
 pub use remote::Remote;
 pub use screen_camera::{ScreenCamera, is_film, sharing_screen};
+pub use sound_camera::{CameraFault, CameraFaults, SoundCamera};
 pub use vision::Vision;
 
 /// Everything a deployment says of itself.
@@ -87,6 +90,9 @@ pub struct Config {
     /// Cameras.
     #[serde(default, rename = "camera")]
     pub cameras: Vec<Camera>,
+    /// What is wrong with the tables of single cameras. Such a camera doesn't count, its area is unknown; all else goes on.
+    #[serde(skip)]
+    pub camera_faults: BTreeMap<CameraId, Vec<ConfigError>>,
     /// What holds for setting up all cameras.
     #[serde(default)]
     pub vision: Vision,
@@ -333,8 +339,8 @@ impl Config {
     /// # Errors
     /// [`ConfigError`] with file, line, field and what was expected.
     pub fn parse(file: &Path, text: &str) -> Result<Self, ConfigError> {
-        let config: Self = toml::from_str(text).map_err(|error| ConfigError::from_toml(file, text, &error))?;
-        check::check(&config, file, text)?;
+        let mut config: Self = toml::from_str(text).map_err(|error| ConfigError::from_toml(file, text, &error))?;
+        check::check(&mut config, file, text)?;
         Ok(config)
     }
 

@@ -5,8 +5,8 @@ use std::path::{Path, PathBuf};
 use serde::Deserialize;
 use toml::Spanned;
 
+use super::Config;
 use super::check::{Checker, ConfigError};
-use super::{Camera, Config};
 use crate::ids::{InvalidId, ScreenId};
 
 /// How a camera's `source` begins that is a screen's own camera; the screen's id follows.
@@ -87,22 +87,20 @@ fn check_one(camera: &ScreenCamera, place: &str, checker: &Checker<'_>) -> Resul
     Ok(())
 }
 
-/// Whether a camera that a screen's player shares can be there.
-pub(super) fn check_sharing(config: &Config, camera: &Camera, checker: &Checker<'_>) -> Result<(), ConfigError> {
-    let id = &camera.id;
-    let message = match sharing_screen(&camera.source) {
-        Ok(None) => return Ok(()),
-        Ok(Some(screen)) if config.camera_of(&screen).is_some() => return Ok(()),
-        Ok(Some(screen)) if config.screens.iter().any(|it| it.id == screen) => format!(
-            "camera {id}: screen {screen} has no camera: expected [screen.camera] below its [[screen]], or [player.camera]"
-        ),
-        Ok(Some(screen)) => format!(
-            "camera {id}: there is no [[screen]] with id {:?}, and no [player.camera], which holds for one that was paired",
+/// Why a camera that a screen's player shares can't be there; `None`: it can, or it is no screen's.
+pub(super) fn fault_of_sharing(config: &Config, source: &str) -> Option<String> {
+    match sharing_screen(source) {
+        Ok(None) => None,
+        Ok(Some(screen)) if config.camera_of(&screen).is_some() => None,
+        Ok(Some(screen)) if config.screens.iter().any(|it| it.id == screen) => Some(format!(
+            "screen {screen} has no camera: expected [screen.camera] below its [[screen]], or [player.camera]"
+        )),
+        Ok(Some(screen)) => Some(format!(
+            "there is no [[screen]] with id {:?}, and no [player.camera], which holds for one that was paired",
             screen.as_str()
-        ),
-        Err(error) => format!("camera {id}: {error}"),
-    };
-    checker.fail(None, "camera.source", message)
+        )),
+        Err(error) => Some(error.to_string()),
+    }
 }
 
 impl Config {

@@ -15,7 +15,7 @@ use super::mailbox::{Mailbox, Taken};
 use super::opencv_source::OpenCvSource;
 use super::screen_source::ScreenSource;
 use super::wire::{Head, LONGEST_REASON, Order};
-use super::{CameraError, Frame, FrameSource};
+use super::{CameraError, Frame, FrameSource, PictureSize};
 
 /// An order is at most so many bytes long.
 const LONGEST_ORDER: u64 = 10_000;
@@ -161,6 +161,8 @@ fn read(source: &mut dyn FrameSource, order: &Order, posts: &Mailbox<Said>) -> R
             taken = runtime::now();
         }
         let mut picture = source.picture()?;
+        // Before anybody copies it, or sends what the other end would refuse.
+        PictureSize::check(picture.cols(), picture.rows())?;
         if picture.typ() != opencv::core::CV_8UC3 {
             return Err(CameraError::Colours);
         }

@@ -38,11 +38,41 @@ impl std::fmt::Debug for Frame {
     }
 }
 
+/// Pictures are at least so wide and high, in pixels,
+const LEAST_SIDES: [i32; 2] = [64, 48];
+
+/// and at most so many: 192 MiB a picture, of which a few are held at once.
+pub(crate) const MOST_SIDE: i32 = 8192;
+
+/// A picture that is too small to see anybody in, or larger than memory is set aside for.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, thiserror::Error)]
+#[error(
+    "a picture of {width}x{height}: expected at least 64x48 and at most 8192x8192, in 3 colours of 8 bits: set the camera so"
+)]
+pub struct PictureSize {
+    /// Pixels wide.
+    pub width: i32,
+    /// Pixels high.
+    pub height: i32,
+}
+
+impl PictureSize {
+    /// # Errors
+    /// The size, when it is out of the limits.
+    pub fn check(width: i32, height: i32) -> Result<(), Self> {
+        let is_sound = (LEAST_SIDES[0]..=MOST_SIDE).contains(&width) && (LEAST_SIDES[1]..=MOST_SIDE).contains(&height);
+        is_sound.then_some(()).ok_or(Self { width, height })
+    }
+}
+
 /// Why a camera gives no picture. Never says the address: it may carry a password.
 #[derive(Debug, thiserror::Error)]
 pub enum CameraError {
     /// Nothing there, or it refused.
-    #[error("it can't be opened: expected a film, a device such as /dev/video0, rtsp://… or screen:ID")]
+    #[error(
+        "it can't be opened: expected a film, a device such as /dev/video0, rtsp://…, http://… or screen:ID, that answers and \
+         takes the user and the password in paths.secrets"
+    )]
     CantOpen,
     /// A film that isn't there.
     #[error("there is no file {0}")]
@@ -59,6 +89,9 @@ pub enum CameraError {
     /// It doesn't give what everything else reads.
     #[error("its pictures aren't in 3 colours of 8 bits")]
     Colours,
+    /// A picture of a size in which nothing is counted.
+    #[error(transparent)]
+    Size(#[from] PictureSize),
     /// An address that can't be used.
     #[error(transparent)]
     Address(#[from] address::AddressError),

@@ -27,7 +27,7 @@ const PICTURE: u32 = 1;
 const FAILURE: u32 = 2;
 
 /// Pictures are between one pixel and so many wide and high.
-const LONGEST_SIDE: u32 = 8192;
+const LONGEST_SIDE: u32 = super::MOST_SIDE.cast_unsigned();
 
 /// A reason is at most so many bytes long.
 pub const LONGEST_REASON: usize = 1000;

@@ -11,7 +11,7 @@ use opencv::imgcodecs;
 use opencv::prelude::VideoCaptureTrait as _;
 use opencv::videoio::{self, VideoCapture};
 
-use super::card::{Fit, Format, sha256};
+use super::card::{Fit, Format, Nanodet, sha256};
 use super::{Card, Kind, Model};
 use crate::parking::lot::vehicles_in;
 
@@ -34,6 +34,8 @@ pub struct Order {
     pub licence: String,
     /// What its SHA-256 must be, where its source says so.
     pub sha256: Option<String>,
+    /// NanoDet: how it is used.
+    pub nanodet: Option<Nanodet>,
     /// Its input's width and height; found by trying where it isn't given.
     pub input: Option<[usize; 2]>,
     /// Class ids that are people; for models with COCO's 80 classes or one class, they are known.
@@ -63,7 +65,7 @@ pub struct Added {
 /// square; a wide range around them does as well there. Darknet's scores of small networks are too high by far.
 fn thresholds(format: Format) -> [f64; 3] {
     match format {
-        Format::Yolox => [0.4, 0.1, 0.5],
+        Format::Yolox | Format::Nanodet => [0.4, 0.1, 0.5],
         Format::Darknet => [0.6, 0.2, 0.35],
     }
 }
@@ -97,9 +99,14 @@ pub async fn add(order: &Order) -> Result<Added> {
         (Some("weights"), Some(_)) => Format::Darknet,
         (Some("weights"), None) => bail!("{}: Darknet's weights need --network FILE.cfg", order.from),
         _ => bail!(
-            "{}: expected a .onnx file (YOLOX, LWPD), or .weights with --network",
+            "{}: expected a .onnx file (YOLOX, LWPD, NanoDet), or .weights with --network",
             order.from
         ),
+    };
+    let format = match (format, &order.nanodet) {
+        (Format::Yolox, Some(_)) => Format::Nanodet,
+        (Format::Darknet, Some(_)) => bail!("{}: NanoDet is expected as .onnx", order.from),
+        (format, _) => format,
     };
     std::fs::create_dir_all(&order.to).with_context(|| order.to.display().to_string())?;
     // It is looked at in a folder of its own, so that nothing half-checked is ever in the models' folder.
@@ -181,6 +188,7 @@ fn try_out(order: &Order, format: Format, model: &Fetched, network: Option<&Fetc
         sha256: sha256(&model.bytes),
         network: network.map(|network| PathBuf::from(&network.name)),
         network_sha256: network.map(|network| sha256(&network.bytes)),
+        nanodet: order.nanodet.clone(),
     };
     let input = order
         .input

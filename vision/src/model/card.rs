@@ -17,6 +17,87 @@ pub enum Format {
     Yolox,
     /// Darknet's cfg and weights.
     Darknet,
+    /// NanoDet or NanoDet-Plus as ONNX, without its decoding: distributions of distances.
+    Nanodet,
+}
+
+/// What a model's scores are.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default, Serialize, Deserialize)]
+#[serde(rename_all = "lowercase")]
+pub enum Scores {
+    /// Shares, 0 to 1.
+    #[default]
+    Shares,
+    /// What the logistic function makes such shares of.
+    Logits,
+}
+
+/// How a NanoDet model is used.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields, default)]
+pub struct Nanodet {
+    /// It looks at its input by cells of so many pixels, finest first: NanoDet has three sizes, NanoDet-Plus a fourth of 64.
+    pub strides: Vec<usize>,
+    /// Numbers of each distribution, `reg_max` + 1.
+    pub bins: usize,
+    /// Where in its cell a box is measured from, as a share of it: NanoDet 0.5, NanoDet-Plus 0.
+    pub offset: f64,
+    /// What its scores are.
+    pub scores: Scores,
+    /// What is taken from each colour (blue, green, red, 0 to 255),
+    pub mean: [f64; 3],
+    /// and what the rest is divided by.
+    pub std: [f64; 3],
+}
+
+impl Default for Nanodet {
+    /// NanoDet, as its authors export it.
+    fn default() -> Self {
+        Self {
+            strides: vec![8, 16, 32],
+            bins: 8,
+            offset: 0.5,
+            scores: Scores::Shares,
+            mean: [103.53, 116.28, 123.675],
+            std: [57.375, 57.12, 58.395],
+        }
+    }
+}
+
+impl Nanodet {
+    /// NanoDet-Plus, as its authors export it.
+    #[must_use]
+    pub fn plus() -> Self {
+        Self {
+            strides: vec![8, 16, 32, 64],
+            offset: 0.0,
+            ..Self::default()
+        }
+    }
+
+    fn check(&self) -> Result<(), String> {
+        let is_rising = self.strides.is_sorted_by(|a, b| a < b);
+        let are_sides = self.strides.iter().all(|stride| (4..=128).contains(stride));
+        if self.strides.is_empty() || !is_rising || !are_sides {
+            let strides = &self.strides;
+            return Err(format!(
+                "nanodet.strides: {strides:?}: expected sizes from 4 to 128, rising"
+            ));
+        }
+        if !(2..=64).contains(&self.bins) {
+            return Err(format!("nanodet.bins: {}: expected 2 to 64, reg_max + 1", self.bins));
+        }
+        if !(0.0..=1.0).contains(&self.offset) {
+            return Err(format!("nanodet.offset: {}: expected a share from 0 to 1", self.offset));
+        }
+        if !self.mean.iter().all(|mean| (-255.0..=255.0).contains(mean)) {
+            return Err("nanodet.mean: expected three numbers, blue, green, red, up to 255".to_owned());
+        }
+        if !self.std.iter().all(|std| (0.001..=1000.0).contains(std)) {
+            return Err("nanodet.std: expected three numbers, blue, green, red, from 0.001 to 1000".to_owned());
+        }
+        Ok(())
+    }
 }
 
 /// How a picture of another shape gets into the model's input.
@@ -63,6 +144,9 @@ pub struct Card {
     /// SHA-256 of that.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub network_sha256: Option<String>,
+    /// NanoDet: how it is used.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub nanodet: Option<Nanodet>,
 }
 
 impl Card {
@@ -135,6 +219,12 @@ impl Card {
         if !is_hash(&self.sha256) || !self.network_sha256.as_deref().is_none_or(is_hash) {
             return Err("sha256, network_sha256: expected 64 hexadecimal digits".to_owned());
         }
+        if (self.format == Format::Nanodet) != self.nanodet.is_some() {
+            return Err("nanodet: expected a [nanodet] table for NanoDet, and for NanoDet only".to_owned());
+        }
+        if let Some(nanodet) = &self.nanodet {
+            nanodet.check()?;
+        }
         let has_network = self.network.is_some() && self.network_sha256.is_some();
         if (self.format == Format::Darknet) != has_network {
             return Err("network, network_sha256: expected for Darknet, and for Darknet only".to_owned());
@@ -178,6 +268,7 @@ mod tests {
             sha256: sha256(b"model"),
             network: None,
             network_sha256: None,
+            nanodet: None,
         }
     }
 
@@ -186,6 +277,14 @@ mod tests {
         let text = toml::to_string(&card()).expect("written");
         assert_eq!(toml::from_str::<Card>(&text).expect("read"), card());
         assert_eq!(card().check(), Ok(()));
+        let plus = Card {
+            format: Format::Nanodet,
+            nanodet: Some(Nanodet::plus()),
+            ..card()
+        };
+        let text = toml::to_string(&plus).expect("written");
+        assert_eq!(toml::from_str::<Card>(&text).expect("read"), plus);
+        assert_eq!(plus.check(), Ok(()));
         assert_eq!(card().kind(5), Some(Kind::Vehicle));
         assert_eq!(card().kind(1), None);
     }
@@ -202,7 +301,7 @@ mod tests {
     #[test]
     fn each_wrong_field_is_named() {
         type Spoil = fn(&mut Card);
-        let cases: [(&str, Spoil); 8] = [
+        let cases: [(&str, Spoil); 11] = [
             ("input", |card| card.input = [416, 400]),
             ("sure", |card| card.sure = f64::NAN),
             ("weak", |card| card.weak = 0.5),
@@ -211,6 +310,21 @@ mod tests {
             ("licence", |card| card.licence = " ".to_owned()),
             ("sha256", |card| card.sha256 = "abc".to_owned()),
             ("network", |card| card.format = Format::Darknet),
+            ("nanodet", |card| card.format = Format::Nanodet),
+            ("nanodet.strides", |card| {
+                card.format = Format::Nanodet;
+                card.nanodet = Some(Nanodet {
+                    strides: vec![16, 8],
+                    ..Nanodet::default()
+                });
+            }),
+            ("nanodet.std", |card| {
+                card.format = Format::Nanodet;
+                card.nanodet = Some(Nanodet {
+                    std: [57.0, 0.0, 58.0],
+                    ..Nanodet::default()
+                });
+            }),
         ];
         for (field, spoil) in cases {
             let mut card = card();

@@ -5,8 +5,11 @@
 pub mod add;
 pub mod boxes;
 pub mod card;
+mod darknet;
 pub mod decode;
+pub mod nanodet;
 pub mod net;
+mod onnx;
 pub mod time;
 
 pub use boxes::{Box2, Found, Kind};
@@ -59,6 +62,29 @@ pub enum ModelError {
         file: PathBuf,
         /// What it was taken for.
         format: &'static str,
+    },
+    /// The file takes pictures of another size than the card says.
+    #[error(
+        "model {file}: it takes pictures of {takes}, its card says input = [{}, {}]: add it again with `./madoguchi models add`",
+        card[0], card[1]
+    )]
+    Input {
+        /// The file.
+        file: PathBuf,
+        /// Width and height that it takes, in words.
+        takes: String,
+        /// What the card says.
+        card: [usize; 2],
+    },
+    /// A part of the file is missing.
+    #[error("model {file}: {has} bytes, its network needs {needs}: it is cut off, fetch it again")]
+    Short {
+        /// The file.
+        file: PathBuf,
+        /// Bytes that it has.
+        has: u64,
+        /// Bytes that its description says.
+        needs: u64,
     },
     /// Its answer isn't what such a model answers.
     #[error("model {file}: {why}; expected {expected}")]

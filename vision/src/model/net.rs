@@ -8,8 +8,8 @@ use opencv::core::{self, Mat, MatTraitConst as _, MatTraitConstManual as _, Rect
 use opencv::prelude::{NetTrait as _, NetTraitConst as _};
 use opencv::{dnn, imgproc};
 
-use super::card::{Fit, Format, sha256};
-use super::{Box2, Card, Found, ModelError, boxes, decode};
+use super::card::{Fit, Format, Nanodet, sha256};
+use super::{Box2, Card, Found, ModelError, boxes, darknet, decode, nanodet, onnx};
 
 /// The grey that YOLOX was trained to see around pictures.
 const GREY: f64 = 114.0;
@@ -26,6 +26,9 @@ pub struct Model {
     shrunk: Mat,
     resized: Mat,
     canvas: Mat,
+    /// Of NanoDet's input, on its way to the mean and spread that it knows.
+    shifted: Mat,
+    scaled: Mat,
     blob: Mat,
 }
 
@@ -56,9 +59,13 @@ impl Model {
         let net = match (card.format, &card.network, &card.network_sha256) {
             (Format::Darknet, Some(network), Some(hash)) => {
                 let network = read_checked(&file.with_file_name(network), hash)?;
+                check_length(file, &network, &bytes)?;
                 open_darknet(file, &network, &bytes)?
             }
-            _ => open_onnx(file, &bytes)?,
+            _ => {
+                check_input(file, &bytes, card.input)?;
+                open_onnx(file, &bytes)?
+            }
         };
         let mut model = Self {
             file: file.to_owned(),
@@ -68,6 +75,8 @@ impl Model {
             shrunk: Mat::default(),
             resized: Mat::default(),
             canvas: Mat::default(),
+            shifted: Mat::default(),
+            scaled: Mat::default(),
             blob: Mat::default(),
         };
         let [width, height] = model.sides();
@@ -93,10 +102,16 @@ impl Model {
         let mut answers: Vector<Mat> = Vector::new();
         let forward = self.net.forward(&mut answers, &self.outputs);
         forward.map_err(|error| self.shape(format!("it can't be run: {}", first_line(&error.message))))?;
-        let mut candidates = Vec::new();
-        for answer in &answers {
-            candidates.append(&mut self.decode(&answer)?);
-        }
+        let mut candidates = match &self.card.nanodet {
+            Some(how) => self.decode_nanodet(&answers, how)?,
+            None => {
+                let mut candidates = Vec::new();
+                for answer in &answers {
+                    candidates.append(&mut self.decode(&answer)?);
+                }
+                candidates
+            }
+        };
         candidates.sort_by(|a, b| b.score.total_cmp(&a.score));
         candidates.truncate(MOST_CANDIDATES);
         let found = candidates.iter().filter_map(|candidate| {
@@ -149,10 +164,22 @@ impl Model {
         let (factor, swaps_colours) = match self.card.format {
             Format::Yolox => (1.0, false),
             Format::Darknet => (1.0 / 255.0, true),
+            Format::Nanodet => (1.0, false),
+        };
+        if let Some(how) = &self.card.nanodet {
+            self.canvas.convert_to(&mut self.shifted, core::CV_32FC3, 1.0, 0.0)?;
+            let scalar = |[blue, green, red]: [f64; 3]| Scalar::new(blue, green, red, 0.0);
+            let (mean, parts) = (scalar(how.mean), scalar(how.std.map(|std| 1.0 / std)));
+            core::subtract(&self.shifted, &mean, &mut self.scaled, &core::no_array(), -1)?;
+            core::multiply(&self.scaled, &parts, &mut self.shifted, 1.0, -1)?;
+        }
+        let input = match self.card.format {
+            Format::Nanodet => &self.shifted,
+            Format::Yolox | Format::Darknet => &self.canvas,
         };
         let size = Size::new(width, height);
         self.blob = dnn::blob_from_image(
-            &self.canvas,
+            input,
             factor,
             size,
             Scalar::default(),
@@ -163,6 +190,35 @@ impl Model {
         Ok(scale)
     }
 
+    fn decode_nanodet(&self, answers: &Vector<Mat>, how: &Nanodet) -> Result<Vec<decode::Candidate>, ModelError> {
+        let mats: Vec<Mat> = answers.iter().collect();
+        let mut rows = Vec::new();
+        for mat in &mats {
+            let sizes: Vec<i32> = mat.mat_size().to_vec();
+            let columns = sizes.last().and_then(|columns| usize::try_from(*columns).ok());
+            let Some(columns) = columns.filter(|columns| *columns > 0 && mat.typ() == core::CV_32FC1) else {
+                return Err(self.shape(format!("it answers {sizes:?}")));
+            };
+            let numbers = mat.data_typed::<f32>()?;
+            rows.push(nanodet::Rows { columns, numbers });
+        }
+        let input = self.card.input;
+        let answer = nanodet::Answer::of(&rows, how, input).map_err(|why| self.shape(why))?;
+        self.check_classes(answer.classes)?;
+        Ok(answer.boxes(how, input, self.card.weak))
+    }
+
+    /// Whether the card names classes that the model knows.
+    fn check_classes(&self, classes: usize) -> Result<(), ModelError> {
+        let named = self.card.person.iter().chain(&self.card.vehicle);
+        match named.max() {
+            Some(most) if *most >= classes => {
+                Err(self.shape(format!("it knows {classes} classes, the card names {most}")))
+            }
+            _ => Ok(()),
+        }
+    }
+
     fn decode(&self, answer: &Mat) -> Result<Vec<decode::Candidate>, ModelError> {
         let sizes: Vec<i32> = answer.mat_size().to_vec();
         let columns = sizes.last().and_then(|columns| usize::try_from(*columns).ok());
@@ -170,13 +226,7 @@ impl Model {
             return Err(self.shape(format!("it answers {sizes:?}")));
         };
         let numbers = answer.data_typed::<f32>()?;
-        let most = (self.card.person.iter().chain(&self.card.vehicle))
-            .max()
-            .copied()
-            .unwrap_or(0);
-        if most + 5 >= columns {
-            return Err(self.shape(format!("it knows {} classes, the card names {most}", columns - 5)));
-        }
+        self.check_classes(columns - 5)?;
         let (input, weak) = (self.card.input, self.card.weak);
         match self.card.format {
             Format::Yolox => {
@@ -186,13 +236,19 @@ impl Model {
                 }
                 Ok(decode::yolox(numbers, columns, input, weak))
             }
-            Format::Darknet => Ok(decode::darknet(numbers, columns, input, weak)),
+            Format::Darknet | Format::Nanodet => Ok(decode::darknet(numbers, columns, input, weak)),
         }
     }
 
     fn shape(&self, why: String) -> ModelError {
         let [width, height] = self.card.input;
         let expected = match self.card.format {
+            Format::Nanodet => format!(
+                "a NanoDet model for {width}x{height} pixels that answers {} rows, of classes and of 4 x {} numbers: does the \
+                 card name its input size, strides and bins?",
+                (self.card.nanodet.as_ref()).map_or(0, |how| nanodet::rows(how, self.card.input)),
+                (self.card.nanodet.as_ref()).map_or(0, |how| how.bins),
+            ),
             Format::Yolox => format!(
                 "a YOLOX model for {width}x{height} pixels that answers {} rows: does the card name its input size?",
                 decode::yolox_rows(self.card.input)
@@ -242,6 +298,33 @@ fn read_checked(file: &Path, expected: &str) -> Result<Vec<u8>, ModelError> {
         found,
         expected: expected.to_owned(),
     })
+}
+
+/// OpenCV runs some models of a fixed size with any, and they find what isn't there. A side that may be any passes.
+fn check_input(file: &Path, bytes: &[u8], card: [usize; 2]) -> Result<(), ModelError> {
+    let declared = onnx::input_sides(bytes);
+    let is_other = |(declared, side): (&Option<u64>, &usize)| declared.is_some_and(|it| it != *side as u64);
+    if !declared.iter().zip(&card).any(is_other) {
+        return Ok(());
+    }
+    let word = |side: Option<u64>| side.map_or_else(|| "any".to_owned(), |side| side.to_string());
+    Err(ModelError::Input {
+        file: file.to_owned(),
+        takes: format!("{}x{}", word(declared[0]), word(declared[1])),
+        card,
+    })
+}
+
+fn check_length(file: &Path, network: &[u8], weights: &[u8]) -> Result<(), ModelError> {
+    let has = weights.len() as u64;
+    match darknet::weights_needed(network, darknet::head_of(weights)) {
+        Some(needs) if has < needs => Err(ModelError::Short {
+            file: file.to_owned(),
+            has,
+            needs,
+        }),
+        _ => Ok(()),
+    }
 }
 
 /// From the very bytes that were hashed.

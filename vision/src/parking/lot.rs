@@ -3,7 +3,7 @@
 use std::path::PathBuf;
 
 use opencv::core::{Mat, MatTraitConst as _, Rect, Size};
-use protocol::config::{Camera, Effort};
+use protocol::config::{Effort, SoundCamera};
 
 use super::Places;
 use super::bays::{Bays, Floor};
@@ -74,7 +74,7 @@ impl Lot {
     ///
     /// # Errors
     /// [`LotError`] naming the bay or the model's file.
-    pub fn new(camera: &Camera) -> Result<Self, LotError> {
+    pub fn new(camera: &SoundCamera) -> Result<Self, LotError> {
         if camera.bays.is_empty() {
             return Err(LotError::NoBays);
         }

@@ -7,7 +7,7 @@ use std::time::Duration;
 use anyhow::{Context as _, Result, bail};
 use opencv::core::{Mat, MatTraitConst as _};
 use opencv::imgcodecs;
-use protocol::config::Camera;
+use protocol::config::{Camera, SoundCamera};
 use protocol::time::UnixMillis;
 use serde::Serialize;
 
@@ -40,12 +40,16 @@ pub struct Seen {
     pub total: usize,
 }
 
+fn lot_of(camera: &Camera) -> Result<Lot> {
+    Ok(Lot::new(&SoundCamera::alone(camera.clone())?)?)
+}
+
 /// Looks at pictures in their order.
 ///
 /// # Errors
 /// When the camera's table, its model or a picture can't be used, by its name.
 pub fn look_at(camera: &Camera, pictures: &[impl AsRef<Path>]) -> Result<Vec<Seen>> {
-    let mut lot = Lot::new(camera).with_context(|| format!("camera {}", camera.id))?;
+    let mut lot = lot_of(camera).with_context(|| format!("camera {}", camera.id))?;
     let mut at = Duration::ZERO;
     let mut seen = Vec::new();
     for file in pictures {
@@ -82,7 +86,7 @@ pub fn look_at(camera: &Camera, pictures: &[impl AsRef<Path>]) -> Result<Vec<See
 /// # Errors
 /// What is wrong with the table, the model or the film, by its field.
 pub fn check(camera: &Camera, film: &Path, to: Option<&Path>) -> Result<String> {
-    let mut lot = Lot::new(camera).with_context(|| format!("camera {}", camera.id))?;
+    let mut lot = lot_of(camera).with_context(|| format!("camera {}", camera.id))?;
     let mut frames = Film::open(film, camera, u64::MAX, true)?;
     let (mut viewer, mut size, mut looks, mut blind) = (Viewer::default(), [0, 0], 0_u32, 0_u32);
     let mut free = None::<(u32, u32)>;

@@ -9,7 +9,7 @@ use std::time::Duration;
 use anyhow::{Context as _, Result};
 use opencv::prelude::VideoCaptureTraitConst as _;
 use opencv::videoio::{self, VideoCapture};
-use protocol::config::{Camera, Config};
+use protocol::config::{Camera, Config, SoundCamera};
 use protocol::setup::{Answer, Counted, Geometry, Why, camera_toml};
 use serde::{Deserialize, Serialize};
 use tokio::io::AsyncReadExt as _;
@@ -146,6 +146,7 @@ fn counted(order: &str) -> Result<Counted> {
     }
     let order: Order = serde_json::from_str(order)?;
     let Cameras { camera: [camera] } = toml::from_str(&order.table)?;
+    let camera = SoundCamera::alone(camera)?;
     let path = order.film.to_str().context("the film's name")?;
     let film = VideoCapture::from_file(path, videoio::CAP_FFMPEG)?;
     if !film.is_opened()? {

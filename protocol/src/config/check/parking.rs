@@ -2,8 +2,9 @@
 
 use std::collections::HashSet;
 
-use super::{Checker, ConfigError};
-use crate::config::{Camera, CameraRole, Config};
+use crate::config::sound_camera::Findings;
+use crate::config::{Camera, CameraRole};
+use crate::outline::fault_of_outline;
 
 /// More bays than anybody sees in one picture.
 pub const MOST_BAYS: usize = 500;
@@ -11,71 +12,65 @@ pub const MOST_BAYS: usize = 500;
 /// The longest name of a bay, in bytes.
 pub const LONGEST_NAME: usize = 32;
 
-pub(crate) fn check(config: &Config, camera: &Camera, checker: &Checker<'_>) -> Result<(), ConfigError> {
-    let id = &camera.id;
+/// `places`: the area's capacity, where that is known.
+pub(crate) fn check(camera: &Camera, places: Option<u32>, findings: &mut Findings) {
     if camera.role != CameraRole::Parking {
-        if camera.bays.is_empty() {
-            return Ok(());
+        if !camera.bays.is_empty() {
+            findings.add("camera.bay", "bays are a car park's: expected role = \"parking\"");
         }
-        let message = format!("camera {id}: bays are a car park's: expected role = \"parking\"");
-        return checker.fail(None, "camera.bay", message);
+        return;
     }
     if camera.is_gate() {
-        if camera.line.is_none() {
-            let message = format!(
-                "camera {id}: a car park needs [[camera.bay]] tables, each with id and polygon, or line = [[x, y], [x, y]] \
-                 across its gate"
-            );
-            return checker.fail(None, "camera.bay", message);
-        }
         if camera.model.is_none() {
-            let message = format!("camera {id}: cars at a gate are found by a model only: expected model = \"FILE\"");
-            return checker.fail(None, "camera.model", message);
+            findings.add(
+                "camera.model",
+                "cars at a gate are found by a model only: expected model = \"FILE\"",
+            );
         }
-        return Ok(());
+        return;
+    }
+    if camera.bays.is_empty() {
+        findings.add(
+            "camera.bay",
+            "a car park needs [[camera.bay]] tables, each with id and polygon, or line = [[x, y], [x, y]] across its gate",
+        );
     }
     if let Some(line) = &camera.line {
-        let message = format!("camera {id}: expected bays or a line: a gate is another camera's");
-        return checker.fail(Some(line.span()), "camera.line", message);
+        findings.add_at(
+            line.span(),
+            "camera.line",
+            "expected bays or a line: a gate is another camera's",
+        );
     }
     if let Some(detector) = &camera.detector {
-        let message = format!("camera {id}: bays are looked at with a model or without: leave detector out");
-        return checker.fail(Some(detector.span()), "camera.detector", message);
+        let why = "bays are looked at with a model or without: leave detector out";
+        findings.add_at(detector.span(), "camera.detector", why);
     }
+    let most = places.map_or(MOST_BAYS, |places| MOST_BAYS.min(places as usize));
     let bays = camera.bays.len();
-    let places = config.area(camera.area.get_ref()).map_or(0, |area| area.capacity);
-    if bays > MOST_BAYS || bays > places as usize {
-        let message = format!(
-            "camera {id}: {bays} bays: expected at most {MOST_BAYS}, and no more than the area's capacity, {places}"
-        );
-        return checker.fail(None, "camera.bay", message);
+    if bays > most {
+        let why = format!("{bays} bays: expected at most {MOST_BAYS}, and no more than the area's capacity, {most}");
+        findings.add("camera.bay", why);
+        return;
     }
     let mut seen = HashSet::new();
     for bay in &camera.bays {
-        if bay.id.is_empty() || bay.id.len() > LONGEST_NAME || !seen.insert(&bay.id) {
-            let message = format!(
-                "camera {id}: bay {:?}: expected a name of 1 to 32 bytes, each once",
-                bay.id
-            );
-            return checker.fail(None, "camera.bay.id", message);
+        let is_name = !bay.id.is_empty() && bay.id.len() <= LONGEST_NAME && !bay.id.contains(char::is_control);
+        if !is_name || !seen.insert(&bay.id) {
+            let why = format!("bay {:?}: expected a name of 1 to 32 bytes, each once", bay.id);
+            findings.add("camera.bay.id", why);
         }
-        let is_share = |share: &f64| (0.0..=1.0).contains(share);
-        if bay.polygon.len() < 3 || !bay.polygon.iter().flatten().all(is_share) {
-            let message = format!(
-                "camera {id}: bay {:?}: expected at least three [x, y] points, each from 0 to 1",
-                bay.id
-            );
-            return checker.fail(None, "camera.bay.polygon", message);
+        if let Some(fault) = fault_of_outline(&bay.polygon) {
+            findings.add("camera.bay.polygon", format!("bay {:?}: {fault}", bay.id));
         }
     }
-    Ok(())
 }
 
 #[cfg(test)]
 mod tests {
     use std::path::Path;
 
-    use super::*;
+    use crate::config::Config;
 
     const LOT: &str = r#"
 [office]
@@ -108,7 +103,17 @@ role = "parking"
     const BAY: &str = "[[camera.bay]]\nid = \"1\"\npolygon = [[0.1, 0.1], [0.2, 0.1], [0.2, 0.2]]\n";
 
     fn parse(more: &str) -> Result<Config, String> {
-        Config::parse(Path::new("office.toml"), &format!("{LOT}{more}")).map_err(|error| error.to_string())
+        sound(&format!("{LOT}{more}"))
+    }
+
+    /// Of an office with a sound camera, else what is wrong with it.
+    fn sound(text: &str) -> Result<Config, String> {
+        let config = Config::parse(Path::new("office.toml"), text).map_err(|error| error.to_string())?;
+        let faults = config.camera_faults.values().flatten();
+        match faults.map(ToString::to_string).reduce(|all, next| all + "\n" + &next) {
+            Some(faults) => Err(faults),
+            None => Ok(config),
+        }
     }
 
     #[test]
@@ -161,17 +166,12 @@ role = "parking"
     }
 
     #[test]
-    fn a_hall_without_heights_is_refused_as_ever() {
+    fn a_hall_without_heights_or_with_bays_is_said() {
         let text = LOT.replace("role = \"parking\"\n", "");
-        let error = Config::parse(Path::new("office.toml"), &text)
-            .expect_err("no heights")
-            .to_string();
+        let error = sound(&text).expect_err("no heights");
         assert!(error.starts_with("office.toml: camera.person_heights"), "{error}");
-        let bays = Config::parse(
-            Path::new("office.toml"),
-            &format!("{text}person_heights = [[0.3, 0.1], [0.9, 0.2]]\n{BAY}"),
-        );
-        let error = bays.expect_err("a hall").to_string();
+        let bays = sound(&format!("{text}person_heights = [[0.3, 0.1], [0.9, 0.2]]\n{BAY}"));
+        let error = bays.expect_err("a hall");
         assert!(error.contains("camera.bay") && error.contains("role"), "{error}");
     }
 }

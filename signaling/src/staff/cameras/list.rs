@@ -6,7 +6,7 @@ use axum::response::{IntoResponse, Response};
 use super::super::nav::{Nav, time_word};
 use super::super::session::LoggedIn;
 use super::words::{Condition, area_name, role_word};
-use super::{check_admin, frame};
+use super::{check_admin, fault_words, faults, frame};
 use crate::page::Page;
 use crate::problem::{Refusal, html};
 use crate::security;
@@ -29,6 +29,8 @@ struct Row {
     state_word: &'static str,
     since: String,
     set_up: String,
+    /// Why it doesn't count, if its table is why.
+    fault: Option<String>,
 }
 
 /// GET /staff/cameras
@@ -49,6 +51,7 @@ pub(super) async fn page(visitor: Visitor, staff: LoggedIn) -> Result<Response, 
             id: camera.id.to_string(),
             area: area_name(app, lang, camera.area.get_ref()).to_owned(),
             role: role_word(lang, camera.role),
+            fault: fault_words(lang, &faults(app, camera, &setups)),
             state: condition.value(),
             state_word: condition.word(lang),
             since: since.map_or_else(|| "—".to_owned(), |at| time_word(app, at)),

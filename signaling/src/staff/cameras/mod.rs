@@ -19,7 +19,7 @@ use axum::http::StatusCode;
 use axum::response::{IntoResponse as _, Response};
 use axum::routing::{get, post};
 use axum::{Json, Router};
-use protocol::config::Camera;
+use protocol::config::{Camera, CameraFault};
 use protocol::ids::CameraId;
 use protocol::setup::{Geometry, Neighbours, Wrong};
 use store::audit::{Event, What, Who};
@@ -31,6 +31,7 @@ use super::session::LoggedIn;
 use crate::app::App;
 use crate::page::Page;
 use crate::problem::{Fault, Refusal, Told};
+use crate::texts::Lang;
 use crate::visitor::Visitor;
 
 pub(crate) use film::is_brought_to as is_film_brought_to;
@@ -83,6 +84,24 @@ fn wrongs(app: &App, camera: &Camera, geometry: &Geometry, setups: &Setups) -> V
     let area = app.config.area(camera.area.get_ref());
     let capacity = area.map_or(0, |area| area.capacity);
     geometry.wrongs(camera, capacity, &neighbours(app, camera, setups))
+}
+
+/// Why a camera doesn't count as it is set up now: by what is drawn, or where that can't be used by its configuration.
+fn faults(app: &App, camera: &Camera, setups: &Setups) -> Vec<CameraFault> {
+    let neighbours = neighbours(app, camera, setups);
+    let drawn = drawn(setups, &camera.id).map(|geometry| geometry.clone().into_camera(camera.clone()));
+    match drawn.map(|camera| camera.faults(&app.config, &neighbours)) {
+        Some(faults) if faults.is_empty() => faults,
+        _ => camera.faults(&app.config, &neighbours),
+    }
+}
+
+/// That, for people: which fields, and what to do; `None`: nothing is wrong.
+fn fault_words(lang: Lang, faults: &[CameraFault]) -> Option<String> {
+    let mut fields: Vec<&str> = faults.iter().map(|fault| fault.field).collect();
+    fields.dedup();
+    let words = lang.catalogue().text("cameras.fault");
+    (!fields.is_empty()).then(|| words.replace("{fields}", &fields.join(", ")))
 }
 
 /// The versions over which something of these wrongs, or none, is drawn.

@@ -3,13 +3,14 @@
 use askama::Template;
 use axum::extract::{Path, Query};
 use axum::response::{IntoResponse, Response};
+use protocol::config::CameraFault;
 use protocol::setup::{Geometry, LARGEST_FILM, MOST_OVERLAPS, Neighbours, Shape, is_joined, is_lot, needs_line};
 use serde::{Deserialize, Serialize};
 
 use super::super::nav::{Nav, time_word};
 use super::super::session::LoggedIn;
 use super::words::{Condition, area_name, role_word};
-use super::{check_admin, found, frame, neighbours};
+use super::{check_admin, fault_words, faults, found, frame, neighbours};
 use crate::app::App;
 use crate::page::Page;
 use crate::problem::{Fault, Refusal, html};
@@ -37,6 +38,9 @@ struct CameraPage {
     since: Option<String>,
     /// When and by whom something was drawn.
     drawn: Option<(String, String)>,
+    /// Why it doesn't count, if its table is why: in words, and field by field.
+    fault: Option<String>,
+    faults: Vec<CameraFault>,
     facts: String,
     done: Option<&'static str>,
     error: Option<&'static str>,
@@ -105,6 +109,7 @@ pub(super) async fn page(
     let (live, office) = (&app.store.live, &app.config.office.id);
     let mut setups = store::cameras::setups(&app.store.ledger, office).await?;
     let neighbours = neighbours(app, camera, &setups);
+    let faults = faults(app, camera, &setups);
     let setup = setups.remove(&camera.id);
     let report = store::cameras::last_report(live, office, &camera.id).await;
     let report = report.ok().flatten();
@@ -154,6 +159,8 @@ pub(super) async fn page(
         advice: condition.advice(lang),
         since: since.map(|at| time_word(app, at)),
         drawn: drawn.map(|setup| (time_word(app, setup.at), setup.by.to_string())),
+        fault: fault_words(lang, &faults),
+        faults,
         facts: for_script(&facts),
         done: is_done("reset").then(|| lang.catalogue().text("cameras.reset.done")),
         error: is_done("kept").then(|| lang.catalogue().text("cameras.reset.kept")),
