@@ -35,6 +35,8 @@ interface Point {
   input?: string;
   licence?: string;
   effort?: string;
+  /** A detector that needs no file; none: counting against the background. */
+  detector?: string;
 }
 
 const POINTS: Point[] = [
@@ -50,6 +52,7 @@ const POINTS: Point[] = [
   },
   { name: "lwpd", model: "lwpd.onnx", input: "192x192", licence: "Apache-2.0", effort: "normal" },
   { name: "builtin" },
+  { name: "hog", detector: "hog" },
 ];
 
 interface Crossings {
@@ -159,6 +162,7 @@ function prepare(point: Point, film: string): void {
     }
     camera += `model = ${JSON.stringify(file)}\neffort = "${point.effort}"\n`;
   }
+  if (point.detector !== undefined) camera += `detector = ${JSON.stringify(point.detector)}\n`;
   writeFileSync(join(work, `${point.name}.toml`), camera);
 }
 
