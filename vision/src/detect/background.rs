@@ -149,7 +149,7 @@ impl Background {
         )?;
         std::mem::swap(&mut self.mask, &mut self.scratch);
         (self.restless).calm(&mut self.mask, &even, &self.learned, &places.people, at)?;
-        self.learn(&even, &places.kept, at)?;
+        self.learn(&even, places, at)?;
         self.even = even;
         imgproc::morphology_ex_def(&self.mask, &mut self.scratch, imgproc::MORPH_CLOSE, &self.speck)?;
         Ok(Some(self.scratch.data_bytes()?))
@@ -168,32 +168,31 @@ impl Background {
     }
 
     /// Learns the picture, but where people are only what has been there for long.
-    fn learn(&mut self, picture: &Mat, kept: &[Rect], at: Duration) -> Result<(), DetectError> {
-        let fill = |mask: &mut Mat, mark: f64| -> opencv::Result<()> {
-            (kept.iter()).try_for_each(|place| {
-                imgproc::rectangle(mask, *place, Scalar::all(mark), imgproc::FILLED, imgproc::LINE_8, 0)
-            })
+    fn learn(&mut self, picture: &Mat, places: &Places, at: Duration) -> Result<(), DetectError> {
+        let fill = |mask: &mut Mat, boxes: &[Rect], mark: f64| -> opencv::Result<()> {
+            let mark = Scalar::all(mark);
+            (boxes.iter())
+                .try_for_each(|place| imgproc::rectangle(mask, *place, mark, imgproc::FILLED, imgproc::LINE_8, 0))
         };
-
         imgproc::morphology_ex_def(&self.mask, &mut self.scratch, imgproc::MORPH_OPEN, &self.speck)?;
         if let Some(ghosts) = ghosts::find(&self.scratch, picture, &self.learned, self.smallest_outline)? {
             let mut around = Mat::default();
             imgproc::dilate_def(&ghosts, &mut around, &self.margin)?;
-            fill(&mut around, 0.0)?;
+            fill(&mut around, &places.people, 0.0)?;
             core::copy_to(picture, &mut self.learned, &around)?;
         }
         let mut people = Mat::default();
         imgproc::dilate_def(&self.scratch, &mut people, &self.margin)?;
-        fill(&mut people, IS_FOREGROUND)?;
+        fill(&mut people, &places.kept, IS_FOREGROUND)?;
         core::bitwise_not_def(&people, &mut self.scratch)?;
         self.still.set_to(&Scalar::all(0.0), &self.scratch)?;
         let passed = Scalar::all(at.saturating_sub(self.last).as_secs_f64());
         let longer = self.still.clone();
         core::add(&longer, &passed, &mut self.still, &people, -1)?;
-        fill(&mut self.still, 0.0)?;
         core::copy_to(picture, &mut self.learned, &self.scratch)?;
         let limit = Scalar::all(self.still_for.as_secs_f64());
         core::compare(&self.still, &limit, &mut self.scratch, core::CMP_GE)?;
+        fill(&mut self.scratch, &places.kept, 0.0)?;
         core::copy_to(picture, &mut self.learned, &self.scratch)?;
         self.apply(at)
     }

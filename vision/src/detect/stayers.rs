@@ -254,7 +254,8 @@ impl Stayers {
         }
     }
 
-    /// Whoever walks away from where another one stopped before, and hadn't walked up to it, leaves a thing behind.
+    /// Whoever walks away from where another one stopped before, and hadn't walked up to it, leaves a thing behind, or
+    /// the hole in the background where they stood: looks must find somebody there anew.
     fn leave(&mut self) {
         let fresh: Vec<([f64; 2], Duration)> = (self.followed.iter_mut())
             .filter(|one| !one.has_walked && one.walks(self.aspect))
@@ -265,13 +266,15 @@ impl Stayers {
             .collect();
         for (born, when) in fresh {
             let left = (self.followed.iter_mut())
-                .filter(|one| one.has_come && one.stopped.1 < when)
+                .filter(|one| !one.has_walked || one.stopped.1 < when)
+                .filter(|one| one.has_come || one.hits > 0)
+                .filter(|one| one.born.0 != born)
                 .map(|one| (distance(born, &one.place, self.aspect), one))
                 .filter(|(far, _)| *far < NEAR)
                 .min_by(|a, b| a.0.total_cmp(&b.0));
             if let Some((_, one)) = left {
                 match one.arrivals {
-                    0 => one.has_come = false,
+                    0 => (one.has_come, one.hits, one.is_learned) = (false, 0, false),
                     _ => one.arrivals -= 1,
                 }
             }
