@@ -39,6 +39,8 @@ interface Point {
   effort?: string;
   /** Looks a second, where it isn't every frame: as halls are watched where one machine has many cameras. */
   perSecond?: number;
+  /** A detector that needs no file; none: counting against the background. */
+  detector?: string;
 }
 
 const YOLOX = { model: "yolox_nano.onnx", licence: "Apache-2.0", effort: "normal" };
@@ -60,6 +62,7 @@ const POINTS: Point[] = [
   { name: "yolo_fastest_1_a_second", ...FASTEST, perSecond: 1 },
   { name: "lwpd", model: "lwpd.onnx", input: "192x192", licence: "Apache-2.0", effort: "normal" },
   { name: "builtin" },
+  { name: "hog", detector: "hog" },
 ];
 
 interface Crossings {
@@ -183,6 +186,7 @@ function prepare(point: Point, film: string): void {
     }
     camera += `model = ${JSON.stringify(file)}\neffort = "${point.effort}"\n`;
   }
+  if (point.detector !== undefined) camera += `detector = ${JSON.stringify(point.detector)}\n`;
   writeFileSync(join(work, `${point.name}.toml`), camera);
 }
 

@@ -1,13 +1,20 @@
 //! The real street scene (Debian's `vtest.avi`) against its ground truth, where both are there.
 
 use std::path::{Path, PathBuf};
+use std::time::Duration;
 
 use opencv::core::{Mat, MatTraitConst as _};
 use opencv::prelude::{VideoCaptureTrait as _, VideoWriterTrait as _};
 use opencv::videoio::{self, VideoCapture, VideoWriter};
 use protocol::config::Effort;
+use protocol::time::UnixMillis;
+use vision::camera::Frame;
 use vision::count::{Task, count_film, crossings, read_camera};
+use vision::detect::hog::Hog;
+use vision::detect::{Detection, Detector as _, Sight};
+use vision::duties::scene_of;
 use vision::line::{Crossings, Line};
+use vision::model::Box2;
 use vision::model::add::{Order, add};
 use vision::score::mot::Boxes;
 
@@ -165,6 +172,49 @@ fn where_a_worker_could_not_tell_a_counted_film_does_not_either() {
     let counts = count_film(&task).expect("counted").counts;
     assert!(counts[60..120].iter().all(|(_, count)| count.is_some()), "{counts:?}");
     assert!(counts[121..].iter().all(|(_, count)| count.is_none()), "{counts:?}");
+}
+
+#[test]
+fn opencvs_people_detector_finds_whoever_stands_whole_in_a_picture() {
+    let (Some(film), Some(truth)) = (film(), there(data().join("people/vtest-gt.txt"))) else {
+        return;
+    };
+    let camera = read_camera(&here().join("tests/vtest.toml"), None).expect("the camera's table");
+    let truth = Boxes::parse(&std::fs::read_to_string(truth).expect("read")).expect("the truth");
+    let mut capture = VideoCapture::from_file(film.to_str().expect("UTF-8"), videoio::CAP_FFMPEG).expect("opened");
+    let mut picture = Mat::default();
+    for _ in 0..100 {
+        assert!(capture.read(&mut picture).expect("read"), "the film is longer");
+    }
+    let scene = scene_of(&camera).expect("a sound table");
+    let mut hog = Hog::new(scene.heights, &scene.area).expect("OpenCV has it");
+    let searched = hog.search(&picture).expect("searched");
+    let frame = Frame {
+        picture,
+        at: Duration::ZERO,
+        taken: UnixMillis(0),
+    };
+    let Sight::People(everywhere) = hog.detect(&frame).expect("a sound picture") else {
+        panic!("it has nothing to learn");
+    };
+    for (way, people) in [("search", searched), ("detect", everywhere)] {
+        let place = |person: &Detection| {
+            let [across, down] = [frame.picture.cols(), frame.picture.rows()].map(f64::from);
+            let (left, top) = (person.left * across, person.top * down);
+            Box2::new(left, top, person.width * across, person.height * down)
+        };
+        let hits = truth
+            .of(100)
+            .iter()
+            .filter(|row| people.iter().any(|person| place(person).iou(&row.place) >= 0.5));
+        let hits = hits.count();
+        println!(
+            "{way}: {} people, {hits} of {} of the truth",
+            people.len(),
+            truth.of(100).len()
+        );
+        assert!(hits >= 1, "{way}: {people:?}");
+    }
 }
 
 #[test]

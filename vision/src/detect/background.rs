@@ -1,16 +1,18 @@
 //! What is foreground: a picture against the learned background (OpenCV's MOG2, shadows left out).
 //!
 //! Invariant: where something like a person is, nothing is learned until it has been there without a break for
-//! [`Memory::still_for`]; so somebody who sits stays foreground, while light and weather are followed within
-//! seconds, and furniture that was moved is learned in the end.
+//! [`Memory::still_for`], and where people are said to stay nothing at all; so somebody who sits stays foreground, while
+//! light and weather are followed within seconds, and furniture that was moved is learned in the end.
 
 use std::time::Duration;
 
-use opencv::core::{self, Mat, MatTraitConst as _, MatTraitConstManual as _, Ptr, Scalar, Size};
+use opencv::core::{self, Mat, MatTraitConst as _, MatTraitConstManual as _, Ptr, Rect, Scalar, Size};
 use opencv::prelude::{BackgroundSubtractorMOG2Trait as _, MatExprTraitConst as _, MatTrait as _};
 use opencv::video::BackgroundSubtractorMOG2;
 use opencv::{imgproc, video};
 
+use super::exposure::Exposure;
+use super::restless::Restless;
 use super::{DetectError, ghosts};
 
 /// The background is an average over about this time.
@@ -42,11 +44,24 @@ pub struct Memory {
     pub still_for: Duration,
 }
 
+/// Where people are in a picture, in its pixels.
+#[derive(Debug, Clone, Default)]
+pub struct Places {
+    /// Whoever stays: not learned, however long they do.
+    pub kept: Vec<Rect>,
+    /// Everybody who is known to be a person.
+    pub people: Vec<Rect>,
+}
+
 /// The learned background of one camera, for pictures of one size.
 pub struct Background {
     model: Ptr<BackgroundSubtractorMOG2>,
     /// What was learned last: the newest picture, with the people in it as it was before they came.
     learned: Mat,
+    exposure: Exposure,
+    restless: Restless,
+    /// The picture in the background's light.
+    even: Mat,
     mask: Mat,
     scratch: Mat,
     speck: Mat,
@@ -84,6 +99,9 @@ impl Background {
         Ok(Self {
             model,
             learned: Mat::default(),
+            exposure: Exposure::default(),
+            restless: Restless::default(),
+            even: Mat::default(),
             mask: Mat::default(),
             scratch: Mat::default(),
             speck: imgproc::get_structuring_element_def(imgproc::MORPH_RECT, Size::new(3, 3))?,
@@ -99,22 +117,27 @@ impl Background {
     }
 
     /// The foreground of the next picture, taken at `at` by the camera's own clock: one byte a pixel, 0 where
-    /// nothing is, row by row. `None` while the scene is being learned.
+    /// nothing is, row by row. `None` while the scene is being learned. What `places` says of people is of the last picture.
     ///
     /// # Errors
     /// What OpenCV says.
-    pub fn look(&mut self, picture: &Mat, at: Duration) -> Result<Option<&[u8]>, DetectError> {
+    pub fn look(&mut self, picture: &Mat, places: &Places, at: Duration) -> Result<Option<&[u8]>, DetectError> {
         let since = *self.since.get_or_insert(at);
         let is_settling = self.pictures < SETTLING_PICTURES || at.saturating_sub(since) < SETTLING;
         if is_settling {
             self.learn_whole(picture, at)?;
             return Ok(None);
         }
-        self.model.apply(picture, &mut self.mask, 0.0)?;
-        let changed = self.share_of_at_least(IS_SHADOW)?;
-        if changed > JUMP {
+        let mut even = std::mem::take(&mut self.even);
+        let is_even = self.exposure.level(picture, &self.learned, &mut even)?;
+        if is_even {
+            self.model.apply(&even, &mut self.mask, 0.0)?;
+        }
+        if !is_even || self.share_of_at_least(IS_SHADOW)? > JUMP {
             self.since = Some(at);
             self.pictures = 0;
+            self.exposure = Exposure::default();
+            self.restless = Restless::default();
             self.learn_whole(picture, at)?;
             return Ok(None);
         }
@@ -125,7 +148,9 @@ impl Background {
             core::CMP_GT,
         )?;
         std::mem::swap(&mut self.mask, &mut self.scratch);
-        self.learn(picture, at)?;
+        (self.restless).calm(&mut self.mask, &even, &self.learned, &places.people, at)?;
+        self.learn(&even, places, at)?;
+        self.even = even;
         imgproc::morphology_ex_def(&self.mask, &mut self.scratch, imgproc::MORPH_CLOSE, &self.speck)?;
         Ok(Some(self.scratch.data_bytes()?))
     }
@@ -143,15 +168,22 @@ impl Background {
     }
 
     /// Learns the picture, but where people are only what has been there for long.
-    fn learn(&mut self, picture: &Mat, at: Duration) -> Result<(), DetectError> {
+    fn learn(&mut self, picture: &Mat, places: &Places, at: Duration) -> Result<(), DetectError> {
+        let fill = |mask: &mut Mat, boxes: &[Rect], mark: f64| -> opencv::Result<()> {
+            let mark = Scalar::all(mark);
+            (boxes.iter())
+                .try_for_each(|place| imgproc::rectangle(mask, *place, mark, imgproc::FILLED, imgproc::LINE_8, 0))
+        };
         imgproc::morphology_ex_def(&self.mask, &mut self.scratch, imgproc::MORPH_OPEN, &self.speck)?;
         if let Some(ghosts) = ghosts::find(&self.scratch, picture, &self.learned, self.smallest_outline)? {
             let mut around = Mat::default();
             imgproc::dilate_def(&ghosts, &mut around, &self.margin)?;
+            fill(&mut around, &places.people, 0.0)?;
             core::copy_to(picture, &mut self.learned, &around)?;
         }
         let mut people = Mat::default();
         imgproc::dilate_def(&self.scratch, &mut people, &self.margin)?;
+        fill(&mut people, &places.kept, IS_FOREGROUND)?;
         core::bitwise_not_def(&people, &mut self.scratch)?;
         self.still.set_to(&Scalar::all(0.0), &self.scratch)?;
         let passed = Scalar::all(at.saturating_sub(self.last).as_secs_f64());
@@ -160,6 +192,7 @@ impl Background {
         core::copy_to(picture, &mut self.learned, &self.scratch)?;
         let limit = Scalar::all(self.still_for.as_secs_f64());
         core::compare(&self.still, &limit, &mut self.scratch, core::CMP_GE)?;
+        fill(&mut self.scratch, &places.kept, 0.0)?;
         core::copy_to(picture, &mut self.learned, &self.scratch)?;
         self.apply(at)
     }

@@ -11,6 +11,7 @@
 use crate::geometry::{PersonHeights, Polygon};
 
 use super::Detection;
+use super::near::Near;
 
 /// A figure's width as a share of its height: a person seen from any side, arms down.
 const WIDTH_TO_HEIGHT: f64 = 0.3;
@@ -116,6 +117,7 @@ struct Place {
 pub struct Figures {
     width: usize,
     height: usize,
+    heights: PersonHeights,
     places: Vec<Place>,
     unexplained: Sums,
     free: Sums,
@@ -152,6 +154,7 @@ impl Figures {
         Self {
             width,
             height,
+            heights: *heights,
             places,
             unexplained: Sums::new(width, height),
             free: Sums::new(width, height),
@@ -170,8 +173,16 @@ impl Figures {
         );
         let mask: Vec<u8> = mask.iter().map(|pixel| u8::from(*pixel > 0)).collect();
         let (width, height) = (self.width, self.height);
+        let near = Near::of(&mask, width, &self.heights);
         let mut standing = self.take_greedily(&mask);
         drop_redundant(&mut standing, &mask, width);
+        if let Some(near) = near {
+            let figures: Vec<(f64, Vec<usize>)> = (standing.iter())
+                .map(|figure| (figure.place.height, figure.place.cells(width).collect()))
+                .collect();
+            let mut stays = near.hold(&figures).into_iter();
+            standing.retain(|_| stays.next() != Some(false));
+        }
         (standing.iter())
             .map(|figure| figure.place.detection(figure.share, width, height))
             .collect()

@@ -3,10 +3,14 @@
 
 pub mod background;
 pub mod choose;
+mod exposure;
 pub mod figures;
 mod ghosts;
 pub mod hog;
 pub mod motion;
+mod near;
+mod restless;
+mod stayers;
 mod tiles;
 pub mod tracked;
 

@@ -1,24 +1,41 @@
 //! The detector that needs no model file: what moves against the learned background, explained by people of
-//! the size that set-up says for each place.
+//! the size that set-up says for each place. Who stays ([`super::stayers`]) is not learned: every [`ASK_EVERY`] the picture
+//! itself is searched for people who stand.
 //!
 //! It sees people, not faces: a picture is shrunk until the smallest person in the area is about
 //! [`SMALLEST_PERSON`] pixels tall, which is also what makes it cheap.
 
-use opencv::core::{Mat, MatTraitConst as _, Size};
+use std::time::Duration;
+
+use opencv::core::{self, Mat, MatTraitConst as _, Rect, Scalar, Size};
 use opencv::imgproc;
 
 use crate::camera::Frame;
 use crate::geometry::{PersonHeights, Polygon};
 
-use super::background::{Background, Memory};
+use super::background::{Background, Memory, Places};
 use super::figures::Figures;
-use super::{DetectError, Detector, Sight};
+use super::hog::Hog;
+use super::stayers::Stayers;
+use super::{DetectError, Detection, Detector, Sight};
 
 /// Pixels that the smallest person in the area is shrunk to: fewer, and head and legs are lost.
 const SMALLEST_PERSON: f64 = 28.0;
 
 /// Widths between which a picture is looked at, whatever the size of its people.
 const WIDTHS: std::ops::RangeInclusive<f64> = 160.0..=640.0;
+
+/// How often the picture itself is searched for people.
+const ASK_EVERY: Duration = Duration::from_secs(10);
+
+/// What belongs to a person reaches so far beyond their box, as a share of its width and of its height.
+const AROUND: [f64; 2] = [0.3, 0.08];
+
+/// A pixel has changed between two searches when it is so many grey levels further off,
+const STIRRED: f64 = 14.0;
+
+/// and a box has, when so much of it did.
+const STIRRED_SHARE: f64 = 0.04;
 
 /// What the detector knows of a camera.
 #[derive(Debug, Clone, PartialEq)]
@@ -46,6 +63,11 @@ struct Eye {
     size: Size,
     background: Background,
     figures: Figures,
+    stayers: Stayers,
+    hog: Hog,
+    asked: Option<Duration>,
+    /// The picture, small, as it was then.
+    then: Mat,
 }
 
 impl std::fmt::Debug for Eye {
@@ -90,6 +112,10 @@ impl Eye {
             size,
             background: Background::new(scene.memory, margin)?,
             figures: Figures::new(pixels(size.width), pixels(size.height), &scene.heights, &scene.area),
+            stayers: Stayers::new(f64::from(picture.width) / f64::from(picture.height)),
+            hog: Hog::new(scene.heights, &scene.area)?,
+            asked: None,
+            then: Mat::default(),
         })
     }
 
@@ -103,9 +129,67 @@ impl Eye {
             imgproc::INTER_AREA,
         )?;
         imgproc::gaussian_blur_def(&self.small, &mut self.smooth, Size::new(3, 3), 0.0)?;
-        let mask = self.background.look(&self.smooth, frame.at)?;
-        Ok(mask.map_or(Sight::Settling, |mask| Sight::People(self.figures.explain(mask))))
+        let places = Places {
+            kept: self
+                .stayers
+                .kept(frame.at)
+                .map(|person| pixels_of(person, self.size))
+                .collect(),
+            people: self
+                .stayers
+                .people()
+                .map(|person| pixels_of(person, self.size))
+                .collect(),
+        };
+        let Some(mask) = self.background.look(&self.smooth, &places, frame.at)? else {
+            self.stayers.relearn(frame.at);
+            self.asked = None;
+            return Ok(Sight::Settling);
+        };
+        let people = self.stayers.see(self.figures.explain(mask), frame.at);
+        if (self.asked).is_none_or(|asked| frame.at.saturating_sub(asked) >= ASK_EVERY) {
+            self.asked = Some(frame.at);
+            self.ask(frame)?;
+        }
+        Ok(Sight::People(people))
     }
+
+    /// Searches the picture itself, and says who of those who stay is a person.
+    fn ask(&mut self, frame: &Frame) -> Result<(), DetectError> {
+        let found = self.hog.search(&frame.picture)?;
+        let mut change = Mat::default();
+        if self.then.size()? == self.size {
+            let (mut difference, mut grey) = (Mat::default(), Mat::default());
+            core::absdiff(&self.smooth, &self.then, &mut difference)?;
+            imgproc::cvt_color_def(&difference, &mut grey, imgproc::COLOR_BGR2GRAY)?;
+            core::compare(&grey, &Scalar::all(STIRRED), &mut change, core::CMP_GT)?;
+        }
+        self.smooth.copy_to(&mut self.then)?;
+        let size = self.size;
+        // Before the second search nothing is known to have changed: no such part is in the empty matrix.
+        let stirs = |person: &Detection| {
+            let part = Mat::roi(&change, pixels_of(person, size));
+            let changed = part.and_then(|part| Ok((core::count_non_zero(&part)?, part.total())));
+            changed.is_ok_and(|(changed, all)| f64::from(changed) > STIRRED_SHARE * all.max(1) as f64)
+        };
+        self.stayers.ask(&found, frame.at, stirs);
+        Ok(())
+    }
+}
+
+/// What belongs to a person, in a mask of this size.
+fn pixels_of(person: &Detection, size: Size) -> Rect {
+    let (width, height) = (f64::from(size.width), f64::from(size.height));
+    let [across, down] = AROUND;
+    // Cut to the mask first, so that the casts neither wrap nor lose a sign.
+    let cut = |share: f64, side: f64| (share * side).clamp(0.0, side).round() as i32;
+    let (left, top) = (
+        cut(person.left - across * person.width, width),
+        cut(person.top - down * person.height, height),
+    );
+    let right = cut(person.left + person.width * (1.0 + across), width);
+    let bottom = cut(person.top + person.height * (1.0 + down), height);
+    Rect::new(left, top, right - left, bottom - top)
 }
 
 /// The height of the smallest person in the area, a share of the picture.
