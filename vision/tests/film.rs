@@ -6,7 +6,7 @@ use std::time::Duration;
 use opencv::core::{Mat, MatTraitConst as _};
 use opencv::prelude::{VideoCaptureTrait as _, VideoWriterTrait as _};
 use opencv::videoio::{self, VideoCapture, VideoWriter};
-use protocol::config::Effort;
+use protocol::config::{Effort, SoundCamera};
 use protocol::time::UnixMillis;
 use vision::camera::Frame;
 use vision::count::{Task, count_film, crossings, read_camera};
@@ -186,6 +186,7 @@ fn opencvs_people_detector_finds_whoever_stands_whole_in_a_picture() {
     for _ in 0..100 {
         assert!(capture.read(&mut picture).expect("read"), "the film is longer");
     }
+    let camera = SoundCamera::alone(camera).expect("a sound table");
     let scene = scene_of(&camera).expect("a sound table");
     let mut hog = Hog::new(scene.heights, &scene.area).expect("OpenCV has it");
     let searched = hog.search(&picture).expect("searched");

@@ -10,8 +10,8 @@ use super::board::{self, Board, Row};
 use super::card::{Card, Content};
 use super::{Faced, Place, View, mark};
 use crate::scene::data::{Data, Moment};
-use crate::scene::{palette, words};
 use crate::scene::text::{Fit, Words};
+use crate::scene::{palette, words};
 use crate::stage::canvas::Canvas;
 
 /// So high is the line, in the smallest letters.
