@@ -65,7 +65,8 @@ impl Near {
                 counts[self.labels[*cell] as usize] += 1;
             }
             counts[0] = 0;
-            let most = counts.iter().enumerate().max_by_key(|(_, count)| **count);
+            let covered = counts.iter().enumerate().filter(|(_, count)| **count > 0);
+            let most = covered.max_by_key(|(_, count)| **count);
             most.map_or(0, |(label, _)| label)
         };
         let mut order: Vec<usize> = (0..figures.len()).collect();

@@ -451,7 +451,7 @@ mod tests {
     fn what_is_brought_is_furniture_when_its_bearer_walks_away() {
         let mut play = Play::new();
         play.show(10, &[], walk(0.1, 0.6));
-        play.show(10, &[], |second| vec![0.6, 0.62 + second.min(3.0) * 0.1]);
+        play.show(25, &[], |second| vec![0.6, 0.62 + second.min(3.0) * 0.1]);
         assert_eq!(play.kept(), 1, "the bearer, who stands again");
         play.show(30, &[], |_| vec![0.6]);
         assert_eq!(play.kept(), 0, "the bench alone");
