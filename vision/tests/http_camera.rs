@@ -1,8 +1,10 @@
 //! A camera that gives one JPEG after the other by HTTP (multipart/x-mixed-replace), behind a password.
 
+mod office;
+
 use std::io::{BufRead as _, BufReader, Write as _};
 use std::net::{TcpListener, TcpStream};
-use std::time::Duration;
+use std::time::{Duration, Instant};
 
 use opencv::core::{self, Mat, Scalar, Vector};
 use opencv::imgcodecs;
@@ -12,6 +14,8 @@ use vision::camera::mailbox::{Mailbox, Taken};
 use vision::camera::supervise::{self, Plan, Post, Retry};
 use vision::camera::wire::Order;
 
+use office::{LIMIT, Office, TEXT, look_again};
+use protocol::congestion::CameraStatus;
 use test_trace::{Allowed, Budget, Outlet, Trace};
 
 /// `office:p@ss`, RFC 7617.
@@ -98,4 +102,38 @@ fn one_jpeg_after_the_other_by_http_is_a_camera() {
         assert!(report.bytes["output"] >= 20 * 64 * 48 * 3, "{report:?}");
         assert!(report.bytes["camera"] > 0, "{report:?}");
     }
+}
+
+#[tokio::test]
+async fn a_wrong_password_is_said_and_not_shown() {
+    const WRONG: &str = "geheim-7531";
+    let listener = TcpListener::bind("127.0.0.1:0").expect("a port");
+    let address = listener.local_addr().expect("an address");
+    std::thread::spawn(move || {
+        for stream in listener.incoming().flatten() {
+            std::thread::spawn(move || serve(stream));
+        }
+    });
+    let text = TEXT.replace("SOURCE", &format!("http://{address}/video.mjpg\"\nuser = \"office"));
+    let mut office = Office::with(&text).await;
+    let secrets = office.config.paths.secrets.clone();
+    std::fs::create_dir(&secrets).expect("made");
+    let allowed = std::os::unix::fs::PermissionsExt::from_mode(0o700);
+    std::fs::set_permissions(&secrets, allowed).expect("set");
+    std::fs::write(secrets.join("camera-north.password"), format!("{WRONG}\n")).expect("written");
+    office.allow_camera(address);
+    office.start_vision();
+    let end = Instant::now() + LIMIT;
+    let said = |log: &str| log.contains("it can't be opened") && log.contains("takes the user and the password");
+    while !said(&office.log()) {
+        assert!(Instant::now() < end, "{}", office.log());
+        look_again().await;
+    }
+    office
+        .wait_for_report("it is lost", |report| report.status == CameraStatus::Lost)
+        .await;
+    assert_eq!(office.end().await, Some(0));
+    let log = office.log();
+    // Neither as it is, nor as RFC 7617 sends it.
+    assert!(!log.contains(WRONG) && !log.contains("b2ZmaWNlOm"), "{log}");
 }
