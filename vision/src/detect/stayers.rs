@@ -158,18 +158,22 @@ impl Stayers {
     /// Takes what a look at the picture itself has found. `stirs` says whether something has moved in a box since the
     /// last look.
     pub(super) fn ask(&mut self, found: &[Detection], at: Duration, stirs: impl Fn(&Detection) -> bool) {
-        let mut is_used = vec![false; found.len()];
-        for one in &mut self.followed {
-            let nearest = (found.iter().enumerate())
-                .filter(|(index, _)| !is_used[*index])
-                .map(|(index, person)| (index, distance(person.foot(), &one.place, self.aspect)))
-                .filter(|(_, distance)| *distance <= NEAR)
-                .min_by(|a, b| a.1.total_cmp(&b.1));
+        let mut pairs = Vec::new();
+        for (index, person) in found.iter().enumerate() {
+            for (other, one) in self.followed.iter().enumerate() {
+                let far = distance(person.foot(), &one.place, self.aspect);
+                if far <= NEAR {
+                    pairs.push((far, index, other));
+                }
+            }
+        }
+        pairs.sort_by(|a, b| a.0.total_cmp(&b.0));
+        let whose = taken(&pairs, found.len(), self.followed.len());
+        for (other, one) in self.followed.iter_mut().enumerate() {
             if stirs(&one.place) {
                 one.stirred = at;
             }
-            if let Some((index, _)) = nearest {
-                is_used[index] = true;
+            if whose.contains(&Some(other)) {
                 one.hits += 1;
                 one.noes = 0;
             } else if one.stands(at) || one.is_learned {
@@ -179,13 +183,13 @@ impl Stayers {
         self.followed
             .retain(|one| !one.is_learned || one.is_poster || one.noes < if one.hits < ASK { 1 } else { NOES });
         let followed: Vec<Detection> = self.followed.iter().map(|one| one.place).collect();
-        for (person, is_used) in found.iter().zip(is_used) {
+        for (person, whose) in found.iter().zip(whose) {
             let is_alone = || {
                 !followed
                     .iter()
                     .any(|one| distance(person.foot(), one, self.aspect) <= NEAR)
             };
-            if !is_used && person.score >= SURE && is_alone() {
+            if whose.is_none() && person.score >= SURE && is_alone() {
                 let mut one = Followed::new(*person, at);
                 (one.hits, one.is_learned) = (1, true);
                 self.followed.push(one);
@@ -226,14 +230,7 @@ impl Stayers {
             let is_learned = |pair: &(f64, usize, usize)| self.followed[pair.2].is_learned;
             is_learned(a).cmp(&is_learned(b)).then(a.0.total_cmp(&b.0))
         });
-        let (mut taken, mut is_used) = (vec![None; figures.len()], vec![false; self.followed.len()]);
-        for (_, index, other) in pairs {
-            if taken[index].is_none() && !is_used[other] {
-                taken[index] = Some(other);
-                is_used[other] = true;
-            }
-        }
-        taken
+        taken(&pairs, figures.len(), self.followed.len())
     }
 
     /// Drops who has gone; if that was beside somebody, they may come out again from there.
@@ -353,6 +350,18 @@ fn distance(foot: [f64; 2], person: &Detection, aspect: f64) -> f64 {
 /// How far two points are apart, in heights of `height` (a share of the picture).
 fn between([ax, ay]: [f64; 2], [bx, by]: [f64; 2], height: f64, aspect: f64) -> f64 {
     ((ax - bx) * aspect).hypot(ay - by) / height.max(f64::EPSILON)
+}
+
+/// Which of `others` each of `ones` gets, of pairs `(distance, one, other)` in the order in which they are to be had.
+fn taken(pairs: &[(f64, usize, usize)], ones: usize, others: usize) -> Vec<Option<usize>> {
+    let (mut taken, mut is_used) = (vec![None; ones], vec![false; others]);
+    for (_, one, other) in pairs {
+        if taken[*one].is_none() && !is_used[*other] {
+            taken[*one] = Some(*other);
+            is_used[*other] = true;
+        }
+    }
+    taken
 }
 
 #[cfg(test)]
