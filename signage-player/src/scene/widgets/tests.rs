@@ -48,12 +48,15 @@ const ZONES: [(f64, f64, f64); 6] = [
     (300.0, 30.0, 24.0),
 ];
 
+/// Draws something, and says whether it had to be cut.
+type Draw<'a> = &'a dyn Fn(&Context) -> bool;
+
 #[test]
 fn labels_and_rich_texts_stay_in_their_zones_and_begin_at_their_beginning() {
     for (width, height, size) in ZONES {
         for (language, text) in texts() {
             let style = Style::bold(size, palette::INK, language);
-            let draws: [(&str, &dyn Fn(&Context) -> bool); 3] = [
+            let draws: [(&str, Draw<'_>); 3] = [
                 ("label", &|cr| label::draw(cr, &text, style, (width, height))),
                 ("lying", &|cr| {
                     rich_text::draw(cr, &text, style, Direction::Horizontal, (width, height)).expect("drawn")
