@@ -41,6 +41,7 @@ fn folder() -> tempfile::TempDir {
     imgcodecs::imwrite_def(path("lot.png"), &picture(40)).expect("written");
     let camera = "[[camera]]\nid = \"a\"\narea = \"b\"\nsource = \"film.avi\"\n";
     let people = "person_heights = [[0.3, 0.3], [0.9, 0.4]]\n";
+    std::fs::write(path("truth.txt"), "40,1,40,100,24,80,1,1,1\n").expect("written");
     std::fs::write(path("people.toml"), format!("{camera}{people}")).expect("written");
     let bay =
         "role = \"parking\"\n[[camera.bay]]\nid = \"1\"\npolygon = [[0.1, 0.1], [0.4, 0.1], [0.4, 0.4], [0.1, 0.4]]\n";
@@ -75,6 +76,15 @@ fn a_film_is_counted_and_its_boxes_are_numbers() {
     let boxes = dir.path().join("boxes.txt");
     let words = ["count", "film.avi", "--calibration", "people.toml", "--json", "--boxes"];
     let words = [&words[..], &[boxes.to_str().expect("a path")]].concat();
+    let alone = Command::new(env!("CARGO_BIN_EXE_vision"))
+        .args(&words)
+        .current_dir(dir.path())
+        .output();
+    let alone = alone.expect("started");
+    let said = String::from_utf8_lossy(&alone.stderr);
+    assert!(!alone.status.success() && said.contains("--truth"), "{said}");
+    assert!(!boxes.exists(), "nobody's way is written down for itself");
+    let words = [&words[..], &["--truth", "truth.txt"]].concat();
     let (said, report) = run(dir.path(), &words, &["boxes.txt"], Vec::new());
     let said: serde_json::Value = serde_json::from_str(&said).expect("JSON");
     assert!(

@@ -15,8 +15,9 @@ use store::private::{PrivateRedis, Purpose};
 use test_trace::{Allowed, Budget, Door, Report, Trace};
 
 /// An observation of an area takes some 340 bytes, a camera's report some 250, every two seconds and whenever something changes.
-/// At the start Redis is told the script, and who asks.
+/// At the start Redis is told the script, and who asks. For two or three cameras; each of more has its own share.
 pub const TO_REDIS: Budget = Budget::new(8_000, 2_000);
+const CAMERAS: usize = 3;
 /// The log of an office that has every trouble.
 pub const LOG: Budget = Budget::once(32_000);
 /// A camera is asked to play, again and again where it doesn't, and told every few seconds what was received (RTCP).
@@ -61,7 +62,10 @@ impl Office {
         let allowed = Allowed {
             texts: vec![(dir.path().join("log"), LOG)],
             redis: vec![socket(&redis)],
-            to_redis: TO_REDIS,
+            to_redis: match config.cameras.len().saturating_sub(CAMERAS) as u64 {
+                0 => TO_REDIS,
+                more => Budget::new(8_000 + more * 1_000, 2_000 + more * 300),
+            },
             to_cameras: TO_CAMERAS,
             // Nobody sets cameras up, unless a test does.
             door: Some(Door {
