@@ -7,16 +7,14 @@ mod onnx_file;
 use std::path::{Path, PathBuf};
 use std::time::Instant;
 
-use opencv::core::{self, Mat, Rect, Scalar, Size};
+use opencv::core::{self, Mat, Rect, Scalar};
 use opencv::imgproc;
-use opencv::prelude::VideoWriterTrait as _;
-use opencv::videoio::VideoWriter;
 use protocol::congestion::CameraStatus;
 use protocol::ids::CameraId;
 use vision::model::card::{Card, Fit, Format, Nanodet, Scores, sha256};
 use vision::model::{Kind, Model, ModelError};
 
-use office::{LIMIT, Office, TEXT, look_again};
+use office::{LIMIT, Office, TEXT, look_again, paved_film};
 
 const SIDE: usize = 64;
 
@@ -180,31 +178,6 @@ fn weights_that_are_cut_off_are_refused_though_their_hash_is_the_cards() {
     Model::open(&file).expect_err("not even a head");
 }
 
-/// Empty, for some seconds.
-fn film(path: &Path) {
-    let code = VideoWriter::fourcc('M', 'J', 'P', 'G').expect("code");
-    let name = path.to_str().expect("a plain name");
-    let mut writer = VideoWriter::new(name, code, 10.0, Size::new(160, 120), true).expect("opened");
-    let mut picture = Mat::new_rows_cols_with_default(120, 160, core::CV_8UC3, Scalar::all(120.0)).expect("mat");
-    // Paved: what has no edges is taken for covered.
-    for x in (0..160).step_by(20) {
-        let stone = Rect::new(x, 0, 10, 120);
-        imgproc::rectangle(
-            &mut picture,
-            stone,
-            Scalar::all(150.0),
-            imgproc::FILLED,
-            imgproc::LINE_8,
-            0,
-        )
-        .expect("drawn");
-    }
-    for _ in 0..30 {
-        writer.write(&picture).expect("written");
-    }
-    writer.release().expect("closed");
-}
-
 #[tokio::test]
 async fn each_bad_file_is_one_camera_that_fails_by_its_name_and_the_others_count() {
     const BAD: [(&str, &str); 6] = [
@@ -226,7 +199,7 @@ async fn each_bad_file_is_one_camera_that_fails_by_its_name_and_the_others_count
     }
     let mut office = Office::with(&text).await;
     let folder = office.dir.path();
-    film(&folder.join("film.avi"));
+    paved_film(&folder.join("film.avi"), [160, 120], 30);
     let bytes = yolox();
     write(folder, "good.onnx", &bytes, &card(&bytes, None));
     let missing = write(folder, "missing.onnx", &bytes, &card(&bytes, None));

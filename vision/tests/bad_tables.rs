@@ -2,20 +2,15 @@
 
 mod office;
 
-use std::path::Path;
 use std::process::Command;
 use std::time::Instant;
 
-use opencv::core::{self, Mat, Rect, Scalar, Size};
-use opencv::imgproc;
-use opencv::prelude::VideoWriterTrait as _;
-use opencv::videoio::VideoWriter;
 use protocol::congestion::CameraStatus;
 use protocol::ids::{CameraId, StaffId};
 use protocol::setup::Geometry;
 use store::cameras;
 
-use office::{LIMIT, Office, TEXT, look_again};
+use office::{LIMIT, Office, TEXT, look_again, paved_film};
 
 /// Cameras' ids, what their tables say, and the field that the log names.
 const BAD: [(&str, &str, &str); 11] = [
@@ -70,31 +65,6 @@ fn text() -> String {
     text
 }
 
-/// An empty place, for some seconds.
-fn film(path: &Path) {
-    let code = VideoWriter::fourcc('M', 'J', 'P', 'G').expect("code");
-    let name = path.to_str().expect("a plain name");
-    let mut writer = VideoWriter::new(name, code, 10.0, Size::new(160, 120), true).expect("opened");
-    let mut picture = Mat::new_rows_cols_with_default(120, 160, core::CV_8UC3, Scalar::all(120.0)).expect("mat");
-    // Paved: what has no edges is taken for covered.
-    for x in (0..160).step_by(20) {
-        let stone = Rect::new(x, 0, 10, 120);
-        imgproc::rectangle(
-            &mut picture,
-            stone,
-            Scalar::all(150.0),
-            imgproc::FILLED,
-            imgproc::LINE_8,
-            0,
-        )
-        .expect("drawn");
-    }
-    for _ in 0..30 {
-        writer.write(&picture).expect("written");
-    }
-    writer.release().expect("closed");
-}
-
 async fn wait_for_status(office: &Office, id: &str, is_so: impl Fn(CameraStatus) -> bool) {
     let (id, end) = (CameraId::new(id).expect("valid"), Instant::now() + LIMIT);
     loop {
@@ -110,7 +80,7 @@ async fn wait_for_status(office: &Office, id: &str, is_so: impl Fn(CameraStatus)
 #[tokio::test]
 async fn one_bad_table_is_one_camera_that_fails_until_it_is_drawn_right_and_the_others_count() {
     let mut office = Office::with(&text()).await;
-    film(&office.dir.path().join("film.avi"));
+    paved_film(&office.dir.path().join("film.avi"), [160, 120], 30);
     office.start_vision();
     office
         .wait_for("the good one counts", |state| state.count == Some(0))

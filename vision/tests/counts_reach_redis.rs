@@ -2,47 +2,18 @@
 
 mod office;
 
-use std::path::Path;
 use std::process::Command;
 use std::time::Instant;
 
-use opencv::core::{self, Mat, Rect, Scalar, Size};
-use opencv::imgproc;
-use opencv::prelude::VideoWriterTrait as _;
-use opencv::videoio::VideoWriter;
 use protocol::congestion::{AreaState, CameraStatus, Level};
 use store::private::{PrivateRedis, Purpose};
 
-use office::{LIMIT, Office, TEXT, look_again};
-
-/// Three seconds of an empty place, paved.
-fn empty_film(path: &Path) {
-    let code = VideoWriter::fourcc('M', 'J', 'P', 'G').expect("code");
-    let name = path.to_str().expect("a plain name");
-    let mut writer = VideoWriter::new(name, code, 10.0, Size::new(160, 120), true).expect("opened");
-    let mut picture = Mat::new_rows_cols_with_default(120, 160, core::CV_8UC3, Scalar::all(120.0)).expect("mat");
-    for x in (0..160).step_by(20) {
-        let stone = Rect::new(x, 0, 10, 120);
-        imgproc::rectangle(
-            &mut picture,
-            stone,
-            Scalar::all(150.0),
-            imgproc::FILLED,
-            imgproc::LINE_8,
-            0,
-        )
-        .expect("drawn");
-    }
-    for _ in 0..30 {
-        writer.write(&picture).expect("written");
-    }
-    writer.release().expect("closed");
-}
+use office::{LIMIT, Office, TEXT, look_again, paved_film};
 
 #[tokio::test]
 async fn a_film_becomes_the_areas_state_and_stays_fresh() {
     let mut office = Office::new("film.avi").await;
-    empty_film(&office.dir.path().join("film.avi"));
+    paved_film(&office.dir.path().join("film.avi"), [160, 120], 30);
     office.start_vision();
     let first = office.wait_for("a count", |state| state.count == Some(0)).await;
     assert_eq!(first.level, Level::Free);
@@ -57,7 +28,7 @@ async fn a_film_becomes_the_areas_state_and_stays_fresh() {
 #[tokio::test]
 async fn counting_outlives_redis() {
     let mut office = Office::new("film.avi").await;
-    empty_film(&office.dir.path().join("film.avi"));
+    paved_film(&office.dir.path().join("film.avi"), [160, 120], 30);
     office.start_vision();
     let before = office.wait_for("a count", |state| state.count == Some(0)).await;
     office.redis.kill().expect("ended");
@@ -88,7 +59,7 @@ async fn a_camera_that_is_not_there_makes_the_area_unknown_until_it_comes() {
         assert!(Instant::now() < end, "{}", office.log());
         look_again().await;
     }
-    empty_film(&office.dir.path().join("film.avi"));
+    paved_film(&office.dir.path().join("film.avi"), [160, 120], 30);
     office.wait_for("the camera came", |state| state.count == Some(0)).await;
 }
 
@@ -104,7 +75,7 @@ async fn a_camera_that_hangs_is_given_up_and_the_others_go_on() {
         .replace("PIPE", &pipe.to_string_lossy())
         .replace("SOURCE", "film.avi");
     let mut office = Office::with(&text).await;
-    empty_film(&office.dir.path().join("film.avi"));
+    paved_film(&office.dir.path().join("film.avi"), [160, 120], 30);
     office.start_vision();
     let first = office
         .wait_for_report("the other counts", |report| report.is_alive)
@@ -128,7 +99,7 @@ async fn a_camera_that_is_set_up_wrongly_is_named_and_the_others_go_on() {
     let third = second.replace("south", "west").replace("SOURCE", "rtsp://192.0.2.7/1");
     let text = format!("{TEXT}{second}{crossing}{third}{nobody}").replace("SOURCE", "film.avi");
     let mut office = Office::with(&text).await;
-    empty_film(&office.dir.path().join("film.avi"));
+    paved_film(&office.dir.path().join("film.avi"), [160, 120], 30);
     office.start_vision();
     office
         .wait_for_report("the other counts", |report| report.is_alive)

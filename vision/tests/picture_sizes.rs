@@ -2,42 +2,12 @@
 
 mod office;
 
-use std::path::Path;
 use std::time::Instant;
 
-use opencv::core::{self, Mat, Rect, Scalar, Size};
-use opencv::imgproc;
-use opencv::prelude::VideoWriterTrait as _;
-use opencv::videoio::VideoWriter;
 use protocol::congestion::CameraStatus;
 use protocol::ids::CameraId;
 
-use office::{LIMIT, Office, TEXT, look_again};
-
-/// An empty place in JPEGs, for some pictures.
-fn film(path: &Path, [width, height]: [i32; 2]) {
-    let code = VideoWriter::fourcc('M', 'J', 'P', 'G').expect("code");
-    let name = path.to_str().expect("a plain name");
-    let mut writer = VideoWriter::new(name, code, 10.0, Size::new(width, height), true).expect("opened");
-    let mut picture = Mat::new_rows_cols_with_default(height, width, core::CV_8UC3, Scalar::all(120.0)).expect("mat");
-    // Paved: what has no edges is taken for covered.
-    for x in (0..width).step_by((width / 8) as usize) {
-        let stone = Rect::new(x, 0, width / 16, height);
-        imgproc::rectangle(
-            &mut picture,
-            stone,
-            Scalar::all(150.0),
-            imgproc::FILLED,
-            imgproc::LINE_8,
-            0,
-        )
-        .expect("drawn");
-    }
-    for _ in 0..8 {
-        writer.write(&picture).expect("written");
-    }
-    writer.release().expect("closed");
-}
+use office::{LIMIT, Office, TEXT, look_again, paved_film};
 
 #[tokio::test]
 async fn eight_k_counts_and_what_is_larger_smaller_or_nothing_is_said_by_its_size() {
@@ -59,12 +29,12 @@ async fn eight_k_counts_and_what_is_larger_smaller_or_nothing_is_said_by_its_siz
         );
     }
     let mut office = Office::with(&text).await;
-    film(&office.dir.path().join("north.avi"), [7680, 4320]);
+    paved_film(&office.dir.path().join("north.avi"), [7680, 4320], 8);
     for (id, size, _) in refused {
         let file = office.dir.path().join(format!("{id}.avi"));
         match size {
             [0, 0] => std::fs::write(file, []).expect("written"),
-            size => film(&file, size),
+            size => paved_film(&file, size, 8),
         }
     }
     office.start_vision();

@@ -7,6 +7,10 @@ use std::path::{Path, PathBuf};
 use std::process::{Child, Command, Stdio};
 use std::time::{Duration, Instant};
 
+use opencv::core::{self, Mat, Rect, Scalar, Size};
+use opencv::imgproc;
+use opencv::prelude::VideoWriterTrait as _;
+use opencv::videoio::VideoWriter;
 use protocol::config::Config;
 use protocol::congestion::{AreaState, CameraReport};
 use protocol::ids::{AreaId, CameraId};
@@ -28,6 +32,23 @@ pub const LIMIT: Duration = Duration::from_secs(60);
 /// The pace at which a condition is looked at again, so that waiting leaves the cores to what is waited for.
 pub async fn look_again() {
     tokio::time::sleep(Duration::from_millis(20)).await;
+}
+
+/// A film of an empty place, paved: what has no edges is taken for covered. Ten pictures a second.
+pub fn paved_film(path: &Path, [width, height]: [i32; 2], pictures: usize) {
+    let code = VideoWriter::fourcc('M', 'J', 'P', 'G').expect("code");
+    let name = path.to_str().expect("a plain name");
+    let mut writer = VideoWriter::new(name, code, 10.0, Size::new(width, height), true).expect("opened");
+    let mut picture = Mat::new_rows_cols_with_default(height, width, core::CV_8UC3, Scalar::all(120.0)).expect("mat");
+    for x in (0..width).step_by((width / 8) as usize) {
+        let stone = Rect::new(x, 0, width / 16, height);
+        let grey = Scalar::all(150.0);
+        imgproc::rectangle(&mut picture, stone, grey, imgproc::FILLED, imgproc::LINE_8, 0).expect("drawn");
+    }
+    for _ in 0..pictures {
+        writer.write(&picture).expect("written");
+    }
+    writer.release().expect("closed");
 }
 
 pub struct Office {
