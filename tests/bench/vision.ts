@@ -1,7 +1,8 @@
 // vision: how right people and bays are told, scored twice, what it costs, six cameras at once (--data DIR: truth, models)
 //
 // --only people|parking|six|memory measures a part, --points NAME,NAME some detectors; --seconds N is how long six cameras are watched, --long:
-// until each has decoded 10,000 pictures; memory: until each has counted 10,000 (--frames N), the lot 1,000.
+// until each has decoded 10,000 pictures; memory: until each has counted 10,000 (--frames N), the lot 1,000. --check prints what is
+// asked beside the figures, and ends 1 where that isn't kept.
 // Nothing of the data belongs to the project: docs/vision.md says what lies in DIR. What isn't there is skipped, and
 // said to be. Accuracy is that of frames 201 to 795; thresholds were fitted on frames 1 to 200, but the tracker's rules
 // were chosen with an eye on the later ones too (docs/vision.md).
@@ -10,6 +11,7 @@ import { existsSync, mkdtempSync, readFileSync, rmSync, writeFileSync } from "no
 import { tmpdir } from "node:os";
 import { join, resolve } from "node:path";
 import { measureFlatMemory } from "./lib/flat-memory.ts";
+import { CAMERAS, checkAsAsked } from "./lib/limits.ts";
 import { measureLots } from "./lib/lots.ts";
 import { finish, median, option, round, say, table, wantsJson } from "./lib/report.ts";
 import { measureSixCameras } from "./lib/six-cameras.ts";
@@ -114,7 +116,8 @@ async function measure(film: string): Promise<void> {
   if (!wantsJson && parking) console.log(`car park: ${JSON.stringify(parking)}`);
   if (!wantsJson && six) console.log(`six cameras: ${JSON.stringify(six)}`);
   if (!wantsJson && memory) console.log(`flat memory: ${JSON.stringify(memory)}`);
-  finish({ ...people, parking, six_cameras: six, flat_memory: memory, skipped });
+  const figures = { ...people, parking, six_cameras: six, flat_memory: memory };
+  finish({ ...figures, skipped, ...checkAsAsked(figures, CAMERAS) });
 }
 
 function lots() {

@@ -2,9 +2,9 @@
 import assert from "node:assert/strict";
 import { test } from "node:test";
 import { dropped, FRAME_MS } from "./captures.ts";
-import { check } from "./limits.ts";
+import { CAMERAS, check, SCREEN } from "./limits.ts";
 import { evenness, type Strip } from "./running.ts";
-import { judge, type Life } from "./wall.ts";
+import { judge, type Life, life } from "./wall.ts";
 import { FILM_FRAMES, type Item, judgeZone, type Look } from "./zones.ts";
 
 const SPEED = 120;
@@ -179,8 +179,25 @@ test("frames that one screen alone leaves out are missed, on whichever side, and
   assert.equal(other.missed, 30);
 });
 
+test("a screen that has no film on yet shows no number, whatever its plain ground looks like", () => {
+  const spot = (level: number) => Buffer.alloc(4, level);
+  const spots = (number: number) => Array.from({ length: 16 }, (_, bit) => spot((number >> bit) & 1 ? 235 : 16));
+  const film = (frame: number) => (frame << 3) | 1;
+  const numbers = [0xffff, 0xffff, film(0), film(1), film(1), film(209), film(210)];
+  const shown = numbers.map((number, n) => ({ at: n * 33, wall: n * 33, spots: spots(number) }));
+  assert.deepEqual(
+    life(shown).sights.map(({ at, film, frame }) => [at, film, frame]),
+    [
+      [66, 1, 0],
+      [99, 1, 1],
+      [165, 1, 209],
+    ],
+  );
+  assert.equal(life(shown).from, 66);
+});
+
 test("what is asked is compared with what was measured, and nothing else", () => {
-  const checked = check({ cores: 0.7, ticker_px: { p99: 0.4 }, threads: [20, 20], open_files: [80, 81] });
+  const checked = check({ cores: 0.7, ticker_px: { p99: 0.4 }, threads: [20, 20], open_files: [80, 81] }, SCREEN);
   assert.deepEqual(
     checked.map(({ figure, is_kept }) => [figure, is_kept]),
     [
@@ -190,4 +207,13 @@ test("what is asked is compared with what was measured, and nothing else", () =>
       ["ticker_px.p99", true],
     ],
   );
+});
+
+test("two scorings that differ are told, and so is a detector that saves too little", () => {
+  const checked = check({ yolox: { mota: 85.4, motmetrics: { agrees: false } }, builtin: { cpu_vs_yolox_forward: 0.3 }, six_cameras: undefined }, CAMERAS);
+  assert.deepEqual(
+    checked.filter(({ is_kept }) => !is_kept).map(({ figure }) => figure),
+    ["builtin.cpu_vs_yolox_forward", "yolox.motmetrics.agrees"],
+  );
+  assert.equal(checked.length, 3);
 });

@@ -33,11 +33,13 @@ export interface Life {
 
 const isSame = (a: Sight | undefined, b: Sight) => a?.film === b.film && a.frame === b.frame;
 
-function life(shown: Shown[]): Life {
+/** What was seen from a start to an end. A screen that has no film on yet shows no number, though its plain ground can be read as one. */
+export function life(shown: Shown[]): Life {
   const sights: Sight[] = [];
   for (const { at, spots } of shown) {
     const number = numberOf(spots);
-    if (number && !isSame(sights.at(-1), { at, ...number })) sights.push({ at, ...number });
+    const isOfFilm = number !== undefined && number.frame < (FILMS[number.film] ?? 0);
+    if (isOfFilm && !isSame(sights.at(-1), { at, ...number })) sights.push({ at, ...number });
   }
   return { from: sights[0]?.at ?? 0, to: shown.at(-1)?.at ?? 0, sights };
 }
