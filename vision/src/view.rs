@@ -41,6 +41,8 @@ const NEW_LIGHT_AFTER: Duration = Duration::from_secs(1);
 
 /// Edges are learned so long before they are compared,
 const LEARNING: Duration = Duration::from_secs(5);
+/// and of so many pictures,
+const FEWEST_LOOKS: u32 = 10;
 /// and then slowly: the furniture of a room changes.
 const MEMORY: Duration = Duration::from_secs(600);
 
@@ -48,8 +50,12 @@ const MEMORY: Duration = Duration::from_secs(600);
 const WINDOW: usize = 8;
 /// A window in which what was learned varies by less (standard deviation) says nothing: a wall, the sky.
 const PLAIN: f64 = 0.25;
-/// With fewer windows that say something nothing is said.
-const FEWEST_WINDOWS: usize = 12;
+/// So does one that showed what was learned less often than this: people walked there, over ground that is plain or even.
+const STEADY: f32 = 0.5;
+/// With fewer windows that say something (of 140) nothing is said. In a bare hall those may be people only, three or so.
+const FEWEST_WINDOWS: usize = 40;
+/// With so many it can't be people alone who were learned; rooms and streets have 86 and more.
+const MANY_WINDOWS: usize = 80;
 /// A window shows what it did when its edges correlate so well with what was learned.
 const ALIKE: f64 = 0.7;
 /// When fewer than this share of the windows do, the view is another; from the second on it is the old one again. (A street
@@ -91,10 +97,27 @@ pub struct Viewer {
     is_turned: bool,
 }
 
+/// Edges of a part of the picture.
+type Window = [f32; WINDOW * WINDOW];
+
+/// What a window shows.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+enum Shows {
+    /// What was learned.
+    Learned,
+    /// Something else.
+    Other,
+    /// Nothing: whoever or whatever was learned there may just have gone.
+    Nothing,
+}
+
 /// The edges that were learned.
 #[derive(Debug, Default)]
 struct Learned {
     map: Vec<f32>,
+    /// For each window, how often it showed what was learned, 0 to 1.
+    steady: Vec<f32>,
+    looks: u32,
     since: Option<Duration>,
     until: Duration,
 }
@@ -136,11 +159,12 @@ impl Viewer {
             return View::Jump;
         }
         let smooth = smoothed(&edges);
-        if self.looks_elsewhere(&smooth, at) {
+        let shows = self.edges.compare(&smooth);
+        if self.looks_elsewhere(&shows, at) {
             return View::Turned;
         }
         if self.other_since.is_none() {
-            let share = self.edges.learn(&smooth, at);
+            let share = self.edges.learn(&smooth, &shows, at);
             self.usual_edges = Some(usual + (strength - usual) * share);
         }
         View::Clear
@@ -159,8 +183,8 @@ impl Viewer {
         self.jumped_at.is_some()
     }
 
-    fn looks_elsewhere(&mut self, edges: &[f32], at: Duration) -> bool {
-        let Some(likeness) = self.edges.likeness(edges, at) else {
+    fn looks_elsewhere(&mut self, shows: &[Shows], at: Duration) -> bool {
+        let Some(likeness) = self.edges.likeness(shows, at) else {
             return false;
         };
         if likeness >= if self.is_turned { TURNED_BACK } else { TURNED } {
@@ -175,14 +199,30 @@ impl Viewer {
 }
 
 impl Learned {
-    /// Learns edges that were seen at `at`; gives by which share of them.
-    fn learn(&mut self, edges: &[f32], at: Duration) -> f64 {
+    fn is_learning(&self, at: Duration) -> bool {
+        let since = self.since.unwrap_or(at);
+        at.saturating_sub(since) < LEARNING || self.looks < FEWEST_LOOKS
+    }
+
+    /// For each window, what it shows; empty before anything was learned.
+    fn compare(&self, edges: &[f32]) -> Vec<Shows> {
+        let pairs = windows(&self.map).zip(windows(edges));
+        let shows = |(learned, now): (Window, Window)| match correlation(&learned, &now) {
+            likeness if likeness >= ALIKE => Shows::Learned,
+            _ if deviation(&now) >= PLAIN => Shows::Other,
+            _ => Shows::Nothing,
+        };
+        pairs.map(shows).collect()
+    }
+
+    /// Learns edges that were seen at `at`, and what the windows showed; gives by which share of them.
+    fn learn(&mut self, edges: &[f32], shows: &[Shows], at: Duration) -> f64 {
         let since = *self.since.get_or_insert(at);
         let passed = at.saturating_sub(self.until).as_secs_f64();
         let share = if self.map.is_empty() {
             self.map = vec![0.0; edges.len()];
             1.0
-        } else if at.saturating_sub(since) < LEARNING {
+        } else if self.is_learning(at) {
             // The plain average of all so far, as near as pictures come evenly.
             let all = at.saturating_sub(since).as_secs_f64();
             (passed / (all + passed).max(1e-6)).min(1.0)
@@ -190,27 +230,39 @@ impl Learned {
             1.0 - (-passed / MEMORY.as_secs_f64()).exp()
         };
         self.until = at;
+        self.looks = self.looks.saturating_add(1);
+        // Shares of 1 or less lose nothing that matters in 32 bits.
+        let part = share as f32;
         for (learned, now) in self.map.iter_mut().zip(edges) {
-            // A share of 1 or less loses nothing that matters in 32 bits.
-            *learned += (now - *learned) * share as f32;
+            *learned += (now - *learned) * part;
+        }
+        self.steady.resize(shows.len(), 1.0);
+        for (steady, shows) in self.steady.iter_mut().zip(shows) {
+            let is_there = f32::from(u8::from(*shows == Shows::Learned));
+            *steady += (is_there - *steady) * part;
         }
         share
     }
 
     /// The share of windows that show what was learned, 0 to 1; `None` while it is being learned, or says too little.
-    fn likeness(&self, edges: &[f32], at: Duration) -> Option<f64> {
-        let since = self.since?;
-        if at.saturating_sub(since) < LEARNING {
+    fn likeness(&self, shows: &[Shows], at: Duration) -> Option<f64> {
+        if self.is_learning(at) {
             return None;
         }
-        let (mut telling, mut alike) = (0, 0);
-        for (learned, now) in windows(&self.map).zip(windows(edges)) {
-            if deviation(&learned) >= PLAIN {
-                telling += 1;
-                alike += usize::from(correlation(&learned, &now) >= ALIKE);
-            }
-        }
-        (telling >= FEWEST_WINDOWS).then(|| alike as f64 / telling as f64)
+        let told = windows(&self.map).map(|learned| deviation(&learned) >= PLAIN);
+        let is_telling = told
+            .zip(&self.steady)
+            .map(|(is_told, steady)| is_told && *steady >= STEADY);
+        let telling: Vec<Shows> = is_telling
+            .zip(shows)
+            .filter(|(it, _)| *it)
+            .map(|(_, shows)| *shows)
+            .collect();
+        let count = |what| telling.iter().filter(|shows| **shows == what).count();
+        // Where nothing is seen any more, somebody may have gone: by such alone no view is another.
+        let showing = telling.len() - count(Shows::Nothing);
+        let says_something = telling.len() >= MANY_WINDOWS || showing >= FEWEST_WINDOWS;
+        says_something.then(|| count(Shows::Learned) as f64 / telling.len() as f64)
     }
 }
 
@@ -255,8 +307,10 @@ fn smoothed(edges: &[f32]) -> Vec<f32> {
 }
 
 /// The windows of a map. Its outermost pixels are left out: they are no averages.
-fn windows(map: &[f32]) -> impl Iterator<Item = [f32; WINDOW * WINDOW]> {
+/// Of an empty map there are none.
+fn windows(map: &[f32]) -> impl Iterator<Item = Window> {
     let (width, height) = (SIZE[0] as usize, SIZE[1] as usize);
+    let height = if map.is_empty() { WINDOW } else { height };
     let starts = |side: usize| (1..side - WINDOW).step_by(WINDOW / 2);
     starts(height)
         .flat_map(move |top| starts(width).map(move |left| (top, left)))

@@ -25,18 +25,25 @@ fn frame(picture: Mat, at: Duration) -> Frame {
 struct Camera {
     viewer: Viewer,
     at: Duration,
+    /// From a picture to the next.
+    beat: Duration,
 }
 
 impl Camera {
     fn new() -> Self {
+        Self::every(BEAT)
+    }
+
+    fn every(beat: Duration) -> Self {
         Self {
             viewer: Viewer::default(),
             at: Duration::ZERO,
+            beat,
         }
     }
 
     fn judge(&mut self, picture: Mat) -> View {
-        self.at += BEAT;
+        self.at += self.beat;
         self.viewer.judge(&frame(picture, self.at)).expect("a picture")
     }
 
@@ -204,6 +211,50 @@ fn a_turned_camera_is_noticed_within_seconds_and_never_learned() {
 }
 
 #[test]
+fn a_turned_camera_that_is_looked_at_seldom_is_noticed_too() {
+    for (beat, within) in [(1_000, 6), (3_000, 4), (10_000, 3)] {
+        let (mut camera, mut room) = (Camera::every(Duration::from_millis(beat)), Room::new(3));
+        let views = camera.show(30, || room.picture(1.0));
+        assert!(all(&views, View::Clear), "every {beat} ms: {views:?}");
+        let mut elsewhere = Room::new(1003);
+        let views = camera.show(60, || elsewhere.picture(1.0));
+        assert!(all(&views[within..], View::Turned), "every {beat} ms: {views:?}");
+        let back = camera.show(10, || room.picture(1.0));
+        assert!(all(&back[2..], View::Clear), "every {beat} ms: {back:?}");
+    }
+}
+
+#[test]
+fn a_camera_that_was_turned_to_a_bare_ceiling_with_lamps_sees_nobody() {
+    for seed in 0..6 {
+        let (mut camera, mut room) = (Camera::new(), Room::new(seed));
+        camera.show(100, || room.picture(1.0));
+        let mut ceiling = Room::new(seed);
+        ceiling.room = Mat::new_rows_cols_with_default(240, 320, core::CV_8UC3, Scalar::all(150.0)).expect("mat");
+        for lamp in [
+            Rect::new(30, 40, 110, 24),
+            Rect::new(180, 40, 110, 24),
+            Rect::new(105, 150, 110, 24),
+        ] {
+            imgproc::rectangle(
+                &mut ceiling.room,
+                lamp,
+                Scalar::all(250.0),
+                imgproc::FILLED,
+                imgproc::LINE_8,
+                0,
+            )
+            .expect("drawn");
+        }
+        let views = camera.show(60, || ceiling.picture(1.0));
+        let is_told = views[30..]
+            .iter()
+            .all(|view| matches!(view, View::Turned | View::Covered));
+        assert!(is_told, "room {seed}: {views:?}");
+    }
+}
+
+#[test]
 fn furniture_that_is_moved_is_no_turn() {
     let (mut camera, mut room) = (Camera::new(), Room::new(7));
     camera.show(100, || room.picture(1.0));
@@ -320,4 +371,59 @@ fn a_street_scene_made_dark_covered_or_shifted_is_recognised() {
         let after = camera.show(60, || next(&mut film));
         assert!(all(&after[10..], View::Clear), "after {name}: {after:?}");
     }
+}
+
+#[test]
+fn people_who_sat_in_a_bare_hall_from_the_start_and_leave_do_not_turn_it() {
+    for people in 1..=6 {
+        for beat in [200, 1000] {
+            let mut camera = Camera::every(Duration::from_millis(beat));
+            let mut painter = test_camera::Painter::default();
+            let mut picture = |people| {
+                let size = [640, 360];
+                let view = test_camera::View {
+                    size,
+                    people,
+                    ..test_camera::View::default()
+                };
+                let bytes = painter.draw(&view, 1.0);
+                let mat = Mat::from_slice(&bytes).expect("bytes");
+                mat.reshape(3, 360).expect("rows").try_clone().expect("a picture")
+            };
+            camera.show(100, || picture(people));
+            let views = camera.show(60, || picture(0));
+            assert!(all(&views, View::Clear), "{people} people, every {beat} ms: {views:?}");
+        }
+    }
+}
+
+/// Paved ground with people who walk, as wide as small offices' cameras give it, at any pace.
+#[test]
+fn paved_ground_with_people_on_it_is_clear_at_any_size_and_pace() {
+    let mut faults = Vec::new();
+    for size in [[320, 240], [640, 360], [640, 480]] {
+        for pace_ms in [70, 140, 500, 1000, 3000, 10_000] {
+            for people in [0, 1, 3] {
+                let view = test_camera::View {
+                    size,
+                    people,
+                    ..test_camera::View::default()
+                };
+                let (mut painter, mut viewer) = (test_camera::Painter::default(), Viewer::default());
+                let mut others = 0;
+                for picture in 0..40_u64 {
+                    let at = Duration::from_millis(picture * pace_ms);
+                    let bytes = painter.draw(&view, at.as_secs_f64());
+                    let rows = i32::try_from(size[1]).expect("small");
+                    let mat = Mat::from_slice(&bytes).expect("bytes");
+                    let mat = mat.reshape(3, rows).expect("rows").try_clone().expect("a picture");
+                    others += usize::from(viewer.judge(&frame(mat, at)).expect("a picture") != View::Clear);
+                }
+                if others > 0 {
+                    faults.push(format!("{size:?}, every {pace_ms} ms, {people} people: {others} of 40"));
+                }
+            }
+        }
+    }
+    assert_eq!(faults, Vec::<String>::new());
 }

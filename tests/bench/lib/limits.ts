@@ -60,6 +60,7 @@ export const CAMERAS: Limit[] = [
   atLeast("parking.builtin_pct", 90),
   below("six_cameras.cores", 1.2, "cores"),
   below("six_cameras.frame_to_redis_ms.p99", 300, "ms"),
+  none("six_cameras.blind_samples"),
   within("six_cameras.rss_growth_pct", 3),
   within("flat_memory.rss_growth_pct", 3),
 ];
