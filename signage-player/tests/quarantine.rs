@@ -4,38 +4,17 @@
 
 mod common;
 
-use std::path::{Path, PathBuf};
+use std::path::Path;
 
-use bad_decoder::{FILE, MAGIC};
-use common::office::{LIMIT, Office, Running, hash, noise, pictures};
+use bad_decoder::MAGIC;
+use common::office::{LIMIT, Office, Running, hash, noise, pictures, playlist};
+use common::plugins::Plugins;
 use common::wait_for;
 use protocol::screen::Report;
+use serde_json::json;
 
 const PICTURE: &str = "signage-picture";
 const SIZE: (u32, u32) = (320, 240);
-
-/// GStreamer's own plugins, and the bad one.
-struct Plugins(tempfile::TempDir);
-
-impl Plugins {
-    fn new() -> Self {
-        let dir = tempfile::tempdir().expect("temp");
-        let built = std::env::current_exe().expect("this test").with_file_name(FILE);
-        std::fs::copy(&built, dir.path().join(FILE)).unwrap_or_else(|error| panic!("{}: {error}", built.display()));
-        Self(dir)
-    }
-
-    fn registry(&self) -> PathBuf {
-        self.0.path().join("registry.bin")
-    }
-
-    fn start(&self, office: &Office) -> Running {
-        let mut command = office.command(&["--headless"]);
-        command.env("GST_PLUGIN_PATH", self.0.path());
-        command.env("GST_REGISTRY", self.registry());
-        Running(command.spawn().expect("starts"))
-    }
-}
 
 fn failures(home: &Path, key: &str) -> u64 {
     let book = std::fs::read(home.join("quarantine.json")).unwrap_or_default();
@@ -59,12 +38,24 @@ fn a_file_that_kills_its_decoder_is_set_aside_after_three_deaths_and_stays_so_un
     let [a, b] = [1, 2].map(|seed| noise(seed, SIZE));
     let bad = [&MAGIC[..], &[7; 4096]].concat();
     let list: [(&str, &[u8]); 3] = [("a.png", &a.file), ("bad.mp4", &bad), ("b.png", &b.file)];
-    office.put(&pictures("three", SIZE, &list), &[&a.file, &bad, &b.file]);
+    let picture = |content| json!({"type": "picture", "content": content, "duration_ms": 500});
+    // Decoded as a film: of pictures the header is read first.
+    let items = [
+        picture("a.png"),
+        json!({"type": "video", "content": "bad.mp4"}),
+        picture("b.png"),
+    ];
+    office.put(&playlist("three", SIZE, &items, &list), &[&a.file, &bad, &b.file]);
     let shows = |noise| office.try_snapshot().is_some_and(|mut shot| shot.shows(noise));
 
     let mut player = plugins.start(&office);
     let (pid, report) = set_aside(&office, &player);
     assert_eq!(failures(&office.home(), &hash(&bad)), 3, "{:?}", report.faults);
+    let fell = report
+        .faults
+        .iter()
+        .any(|fault| fault.contains("process fell while it was open"));
+    assert!(fell, "it took its process with it: {:?}", report.faults);
     for key in [&a.file, &b.file] {
         assert_eq!(failures(&office.home(), &hash(key)), 0, "the others are not suspected");
     }

@@ -10,7 +10,7 @@
 
 pub mod book;
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 use std::fs;
 use std::io::{self, Write as _};
 use std::path::{Path, PathBuf};
@@ -22,7 +22,7 @@ use serde::{Deserialize, Serialize};
 
 use sha2::Digest as _;
 
-use book::{Begun, Book, LIVE, Phase, Record, suspects};
+use book::{Begun, Book, FAILURES, LIVE, Phase, Record, suspects};
 
 /// The marks of what is open, in the screen's folder.
 const MARKS: &str = "open.json";
@@ -45,6 +45,8 @@ struct Marks {
 struct State {
     book: Book,
     open: BTreeMap<u64, Begun>,
+    /// Of these, what has failed: it is being taken down, which takes for ever where a decoder hangs.
+    failed: BTreeSet<u64>,
     next: u64,
     is_book_new: bool,
     /// All has ended as somebody wished: nothing that still ends is marked any more.
@@ -128,10 +130,13 @@ impl Quarantine {
 
     /// A content has failed; the process lives.
     pub fn failed(&self, key: &str, fault: &str, now: UnixMillis) {
-        let mut state = self.0.lock();
+        let mut guard = self.0.lock();
+        let state = &mut *guard;
         state.book.fail(key, fault, false, now);
         state.is_book_new = true;
-        drop(state);
+        let open = state.open.iter().filter(|(_, begun)| begun.key == key);
+        state.failed.extend(open.map(|(id, _)| *id));
+        drop(guard);
         self.0.wake();
     }
 
@@ -149,11 +154,21 @@ impl Quarantine {
     /// Whether a content is set aside at `now`.
     #[must_use]
     pub fn is_aside(&self, key: &str, now: UnixMillis) -> bool {
-        self.0
-            .lock()
-            .book
-            .record(key)
-            .is_some_and(|record| record.is_aside(now))
+        let is_aside = |record: Record| record.is_aside(now);
+        self.record(key).is_some_and(is_aside) || self.hangs(key)
+    }
+
+    /// Whether a content that has failed too often holds a thread and a decoder that don't come back. It is set aside for as
+    /// long: each further try could cost another one, and a screen plays for months.
+    #[must_use]
+    pub fn hangs(&self, key: &str) -> bool {
+        let state = self.0.lock();
+        let has_failed = state.book.record(key).is_some_and(|it| it.failures >= FAILURES);
+        has_failed
+            && state
+                .failed
+                .iter()
+                .any(|id| state.open.get(id).is_some_and(|it| it.key == key))
     }
 
     /// How a content has failed.
@@ -166,6 +181,7 @@ impl Quarantine {
     pub fn close(&self) {
         let mut state = self.0.lock();
         state.open.clear();
+        state.failed.clear();
         state.is_closed = true;
         drop(state);
         self.0.write();
@@ -260,7 +276,10 @@ impl Mark {
 
 impl Drop for Mark {
     fn drop(&mut self) {
-        if self.shared.lock().open.remove(&self.id).is_some() {
+        let mut state = self.shared.lock();
+        state.failed.remove(&self.id);
+        if state.open.remove(&self.id).is_some() {
+            drop(state);
             self.shared.wake();
         }
     }
@@ -416,6 +435,30 @@ mod tests {
         assert!(!is_blamed(&book, &marks(Phase::Playing), "now"));
         book.played("a");
         assert!(!is_blamed(&book, &marks(Phase::Opening), "now"));
+    }
+
+    #[test]
+    fn what_hangs_is_left_alone_until_it_comes_back_however_long_that_takes() {
+        let quarantine = Quarantine::default();
+        let years = NOW.plus(std::time::Duration::from_secs(2 * 365 * 24 * 3600));
+        let mut threads = Vec::new();
+        for times in 1..=3 {
+            assert!(!quarantine.is_aside("a", years), "{times}: it has its three tries");
+            threads.push(quarantine.case("a").begin());
+            quarantine.failed("a", "no picture after 10 s", NOW);
+        }
+        let playing = quarantine.case("b").begin();
+        (0..3).for_each(|_| quarantine.failed("c", "no decoder", NOW));
+        assert!(quarantine.hangs("a") && quarantine.is_aside("a", years));
+        assert!(!quarantine.is_aside("b", years) && !quarantine.is_aside("c", years));
+        threads.truncate(1);
+        assert!(quarantine.is_aside("a", years), "one still hangs");
+        threads.clear();
+        assert!(!quarantine.is_aside("a", years), "it gets another try");
+        // Which is not mistaken for one that hangs while it goes on.
+        let again = quarantine.case("a").begin();
+        assert!(!quarantine.is_aside("a", years));
+        drop((again, playing));
     }
 
     #[test]

@@ -5,6 +5,7 @@ pub mod display;
 pub mod live;
 pub mod office;
 pub mod panel;
+pub mod plugins;
 pub mod server;
 pub mod shown;
 pub mod wall;

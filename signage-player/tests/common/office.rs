@@ -273,11 +273,16 @@ pub fn pictures(name: &str, size: (u32, u32), named: &[(&str, &[u8])]) -> Manife
     let items = named
         .iter()
         .map(|(content, _)| serde_json::json!({"type": "picture", "content": content, "duration_ms": 500}));
+    playlist(name, size, &items.collect::<Vec<_>>(), named)
+}
+
+/// A manifest that shows items over the whole screen, one after the other.
+pub fn playlist(name: &str, size: (u32, u32), items: &[serde_json::Value], named: &[(&str, &[u8])]) -> Manifest {
     let (width, height) = size;
     let layout = serde_json::json!({"version": 2, "name": name, "width": width, "height": height, "pages": [
         {"name": "home", "background": "#ffffff", "zones": [
             {"name": "main", "rect": {"x": 0, "y": 0, "width": width, "height": height},
-             "widget": {"type": "playlist", "items": items.collect::<Vec<_>>()}}]}]});
+             "widget": {"type": "playlist", "items": items}}]}]});
     let layout: Layout = serde_json::from_value(layout).expect("a layout");
     let content = |bytes: &[u8]| Content {
         sha256: hash(bytes),

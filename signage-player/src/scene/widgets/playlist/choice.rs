@@ -185,16 +185,22 @@ impl Choice {
     }
 
     fn fault(&self, index: usize, now: UnixMillis, time_zone: &TimeZone) -> Option<String> {
-        let record = self.quarantine.record(self.keys[index].as_ref()?)?;
+        let key = self.keys[index].as_ref()?;
+        let record = self.quarantine.record(key)?;
         let name = self.items[index].name();
         let fault = &record.fault;
         let until = record.aside_until().filter(|_| record.is_aside(now));
         let until = until.and_then(|until| jiff::Timestamp::from_millisecond(i64::try_from(until.0).ok()?).ok());
+        let times = record.failures;
         Some(match until {
+            None if self.quarantine.hangs(key) => {
+                format!(
+                    "{name}: {fault}; it has failed {times} times in a row and is set aside for as long as its decoder hangs"
+                )
+            }
             None => format!("{name}: {fault}"),
             Some(until) => {
                 let until = until.to_zoned(time_zone.clone()).strftime("%Y-%m-%d %H:%M");
-                let times = record.failures;
                 format!("{name}: {fault}; it has failed {times} times in a row and is set aside until {until}")
             }
         })
