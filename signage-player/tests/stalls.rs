@@ -187,6 +187,30 @@ fn hangs() -> Stall {
     }
 }
 
+/// So many ticks in a row.
+#[derive(Default)]
+struct Row {
+    now: u32,
+    longest: u32,
+}
+
+impl Row {
+    fn count(&mut self, is_so: bool) {
+        self.now = if is_so { self.now + 1 } else { 0 };
+        self.longest = self.longest.max(self.now);
+    }
+}
+
+/// Twenty frames, and never another one of the 600 that it says it has.
+fn stops() -> Stall {
+    Stall {
+        before: 20,
+        pause: None,
+        after: 600,
+        color: RED,
+    }
+}
+
 #[test]
 fn a_film_plays_on_while_the_next_item_hangs_and_that_is_named() {
     let mut films = Films::new();
@@ -224,26 +248,19 @@ fn what_comes_after_an_item_that_hangs_is_played_meanwhile_also_at_the_start() {
 #[test]
 fn a_film_that_stops_gives_way_and_is_named() {
     let mut films = Films::new();
-    let stops = Stall {
-        before: 20,
-        pause: None,
-        after: 600,
-        color: RED,
-    };
-    films.stall("stops.mp4", stops);
+    films.stall("stops.mp4", stops());
     let mut scene = playlist(&["stops.mp4", "film.mp4"]);
-    let (mut red, mut most) = (0, 0);
+    let mut red = Row::default();
     let seen = play(&mut scene, &films.data, |seen, faults| {
-        red = if seen.order.last() == Some(&On::Red) {
-            red + 1
-        } else {
-            0
-        };
-        most = most.max(red);
+        red.count(seen.order.last() == Some(&On::Red));
         names(faults, "stops.mp4", "no new picture for 3 s")
     });
     // Its own frames, and then a second at most.
-    assert!(most <= 20 + STANDS, "it was on for {most} ticks: {seen:?}");
+    assert!(
+        red.longest <= 20 + STANDS,
+        "it was on for {} ticks: {seen:?}",
+        red.longest
+    );
     assert!(seen.order.contains(&On::Film) && seen.stood <= STANDS, "{seen:?}");
     // From its last frame on until something else took its place.
     assert!((13..=STANDS).contains(&seen.held), "{seen:?}");
@@ -270,25 +287,14 @@ fn a_hiccup_is_nobodys_fault() {
 #[test]
 fn where_nothing_else_is_there_the_office_stands_in_for_a_film_that_stops() {
     let mut films = Films::new();
-    let stops = Stall {
-        before: 20,
-        pause: None,
-        after: 600,
-        color: RED,
-    };
-    films.stall("stops.mp4", stops);
+    films.stall("stops.mp4", stops());
     let mut scene = playlist(&["stops.mp4"]);
-    let (mut red, mut most) = (0, 0);
+    let mut red = Row::default();
     let seen = play(&mut scene, &films.data, |seen, faults| {
-        red = if seen.order.last() == Some(&On::Red) {
-            red + 1
-        } else {
-            0
-        };
-        most = most.max(red);
+        red.count(seen.order.last() == Some(&On::Red));
         names(faults, "stops.mp4", "set aside") && seen.order.last() == Some(&On::StandIn)
     });
     assert!(seen.order.contains(&On::Red), "{seen:?}");
     // It begins anew each time, until it is known of three times that nothing came for 3 s.
-    assert!(most <= 10 * 30, "{most} ticks: {seen:?}");
+    assert!(red.longest <= 10 * 30, "{} ticks: {seen:?}", red.longest);
 }
