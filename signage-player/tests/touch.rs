@@ -3,10 +3,11 @@
 
 mod common;
 
+use std::collections::BTreeMap;
 use std::time::Duration;
 
 use common::office::{LIMIT, Office, frames_at_least};
-use common::panel::recording;
+use common::panel::{read, recording};
 use common::{data, moment, scene, wait_for};
 use evdev::uinput::VirtualDevice;
 use evdev::{AbsInfo, AbsoluteAxisCode, AttributeSet, EventType, InputEvent, KeyCode, PropType, UinputAbsSetup};
@@ -14,7 +15,7 @@ use protocol::config::Touch;
 use signage_player::scene::Scene;
 use signage_player::stage::canvas::{Canvas, Region};
 use signage_player::touch::Phase::{self, Cancel, Down, Move, Up};
-use signage_player::touch::decode::Found;
+use signage_player::touch::decode::{Found, Protocol, Raw};
 
 /// Number, phase and place of each contact.
 fn said(found: &[(Duration, Found)]) -> Vec<(u32, Phase, i32, i32)> {
@@ -70,6 +71,50 @@ fn where_events_were_lost_the_finger_does_nothing_until_it_comes_down_anew() {
         (3, Up, 2000, 2000),
     ];
     assert_eq!(said(&recording("dropped.evemu").found(3)), expected);
+}
+
+/// Of real panels: `evemu-record /dev/input/eventN > FOLDER/NAME.evemu`, and `MADOGUCHI_PANELS=FOLDER`.
+#[test]
+fn recordings_of_real_panels_are_whole_presses_one_for_each_that_the_panel_tells() {
+    let Some(folder) = std::env::var_os("MADOGUCHI_PANELS") else {
+        println!("SKIPPED recordings of real panels: MADOGUCHI_PANELS names no folder of them");
+        return;
+    };
+    let files = std::fs::read_dir(folder)
+        .expect("a folder")
+        .flatten()
+        .map(|file| file.path());
+    for file in files.filter(|file| file.extension().is_some_and(|it| it == "evemu")) {
+        let recording = read(&file);
+        let mut down = BTreeMap::new();
+        let (mut presses, mut moves) = (0, 0);
+        for (at, number, phase, (x, y)) in recording.told(&Touch::default()) {
+            let what = format!("{}: contact {number} at {at:?}", file.display());
+            assert!((0.0..=1.0).contains(&x) && (0.0..=1.0).contains(&y), "{what}: {x} {y}");
+            match phase {
+                Down => {
+                    assert_eq!(down.insert(number, at), None, "{what} comes down twice");
+                    presses += 1;
+                }
+                Move => {
+                    assert!(down.contains_key(&number), "{what} moves above the glass");
+                    moves += 1;
+                }
+                Up | Cancel => assert!(down.remove(&number).is_some(), "{what} leaves twice"),
+            }
+        }
+        // ABS_MT_TRACKING_ID: each number but the one for nobody begins a contact.
+        let is_begun = |raw: &Raw| (raw.kind, raw.code) == (3, 0x39) && raw.value >= 0;
+        let told = recording.events.iter().filter(|(_, raw)| is_begun(raw)).count();
+        if let Protocol::Slots(_) = recording.panel.protocol {
+            assert_eq!(presses, told, "{}", file.display());
+        }
+        println!(
+            "{}: {presses} presses, {moves} moves, {} still down",
+            file.display(),
+            down.len()
+        );
+    }
 }
 
 /// A large button at the left with 20 percent of the width, one at the right from 80 percent on, and the way back.
