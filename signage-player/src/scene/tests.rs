@@ -91,6 +91,24 @@ fn a_page_goes_back_after_inactivity_and_a_touch_keeps_it() {
 }
 
 #[test]
+fn a_language_that_somebody_chose_is_given_up_after_a_minute_where_the_layout_says_nothing() {
+    let mut scene = scene(
+        r##"{"version":1,"name":"t","width":200,"height":100,"languages":["ja","en"],"pages":[{"name":"home","background":"#ffffff",
+        "zones":[{"name":"en","rect":{"x":0,"y":0,"width":100,"height":100},"widget":{"type":"button","text":{"ja":"E"}},
+        "on_touch":{"do":"speak","language":"en"}}]}]}"##,
+    );
+    let mut canvas = Canvas::new(200, 100, palette::WHITE);
+    let mut at = |scene: &mut Scene, seconds: u64| {
+        scene.draw(&mut canvas, &moment(seconds), &data(), &mut Region::default());
+        scene.language
+    };
+    assert_eq!(at(&mut scene, 100), Language::Ja);
+    assert!(scene.touch(10.0, 10.0, &moment(100)));
+    assert_eq!(at(&mut scene, 159), Language::En);
+    assert_eq!(at(&mut scene, 160), Language::Ja);
+}
+
+#[test]
 fn a_page_that_stands_still_costs_nothing() {
     let mut scene = scene(TWO_PAGES);
     let mut canvas = Canvas::new(200, 100, palette::WHITE);

@@ -53,3 +53,46 @@ impl Content for Notices {
         Ok(())
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use std::collections::BTreeMap;
+
+    use jiff::tz::TimeZone;
+    use protocol::screen::{Notice, Urgency};
+    use protocol::time::UnixMillis;
+
+    use super::*;
+
+    const NOW: UnixMillis = UnixMillis(1_795_390_200_000);
+
+    #[test]
+    fn each_notice_has_its_turn_and_one_alone_stands() {
+        let notice = |text: &str| Notice {
+            id: text.to_owned(),
+            text: text.into(),
+            urgency: Urgency::Normal,
+            until: None,
+        };
+        let said = |texts: &[&str], seconds: u64| {
+            let mut data = Data::new(TimeZone::UTC, BTreeMap::new());
+            data.hear_notices(texts.iter().map(|text| notice(text)).collect(), NOW);
+            let moment = Moment {
+                at: Duration::from_secs(seconds),
+                lead: Duration::ZERO,
+                wall: NOW,
+            };
+            let face = Notices.face(&moment, &data, Language::Ja);
+            (face.said, face.number)
+        };
+        let of = |text: &str, number| (text.to_owned(), number);
+        for (seconds, expected) in [(0, "一"), (7, "一"), (8, "二"), (15, "二"), (16, "三"), (24, "一")] {
+            let number = ["一", "二", "三"]
+                .iter()
+                .position(|text| *text == expected)
+                .map(|at| (at + 1, 3));
+            assert_eq!(said(&["一", "二", "三"], seconds), of(expected, number), "{seconds} s");
+        }
+        assert_eq!(said(&["一"], 100), of("一", None));
+    }
+}
