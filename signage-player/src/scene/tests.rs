@@ -6,7 +6,7 @@ use protocol::time::UnixMillis;
 
 use super::*;
 
-fn kit() -> Kit {
+pub(super) fn kit() -> Kit {
     Kit {
         rigs: PathBuf::from("/nowhere"),
         speaker: avatar::speech::SpeakerConfig::default(),

@@ -281,3 +281,111 @@ impl Playlist {
         }
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use std::collections::BTreeMap;
+
+    use jiff::tz::TimeZone;
+    use protocol::screen::{Item, Transition};
+
+    use super::super::Lists;
+    use super::*;
+    use crate::control::png;
+    use crate::event::Snapshot;
+    use crate::scene::data::Data;
+    use crate::scene::tests::kit;
+    use crate::scene::widgets::{Place, View as _};
+    use crate::sync::Group;
+
+    const WALL: UnixMillis = UnixMillis(1_795_390_200_000);
+
+    fn list(group: &Group) -> Playlist {
+        let items = r#"[{"type":"picture","content":"a.png","duration_ms":60000},{"type":"picture","content":"b.png","duration_ms":60000}]"#;
+        let items: Vec<Item> = serde_json::from_str(items).expect("items");
+        let lists = Lists {
+            items,
+            programmes: Vec::new(),
+            closed: Vec::new(),
+            transition: Transition::Cut,
+        };
+        let place = Place {
+            width: 64,
+            height: 36,
+            unit: 20.0,
+            scale: 1.0,
+            ground: [0xff; 3],
+            language: protocol::screen::Language::Ja,
+        };
+        let kit = crate::scene::Kit {
+            group: group.clone(),
+            ..kit()
+        };
+        Playlist::new("main", place, lists, &kit)
+    }
+
+    /// Draws it at a tick of its stage; opening takes real time.
+    fn draw(list: &mut Playlist, tick: i64, data: &Data) {
+        let moment = Moment {
+            at: tick::duration(tick),
+            lead: Duration::ZERO,
+            wall: WALL,
+        };
+        list.draw(&moment, data);
+    }
+
+    #[test]
+    fn what_is_a_little_off_is_moved_to_its_place_and_what_is_far_off_is_opened_anew() {
+        gstreamer::init().expect("GStreamer");
+        let dir = tempfile::tempdir().expect("temp");
+        let mut data = Data::new(TimeZone::UTC, BTreeMap::new());
+        for name in ["a.png", "b.png"] {
+            let snapshot = Snapshot {
+                width: 64,
+                height: 36,
+                pixels: vec![200; 64 * 36 * 4],
+            };
+            let file = dir.path().join(name);
+            std::fs::write(&file, png(snapshot).expect("a PNG")).expect("written");
+            data.library.insert(name.to_owned(), file);
+        }
+        let (lead, follow) = (Group::default(), Group::default());
+        let (mut first, mut second) = (list(&lead), list(&follow));
+        lead.in_step_with(None, 0);
+        let mut tick = 0;
+        let mut shift = 100;
+        let mut step = |first: &mut Playlist, second: &mut Playlist, shift: i64| {
+            // The one's stage is so many ticks younger.
+            follow.in_step_with(Some(&lead), shift);
+            draw(first, tick + 100, &data);
+            draw(second, tick, &data);
+            tick += 1;
+            std::thread::sleep(Duration::from_millis(2));
+        };
+        for tries in 0.. {
+            assert!(tries < 20_000, "nothing is shown");
+            step(&mut first, &mut second, shift);
+            if first.current.is_some() && second.current.is_some() {
+                break;
+            }
+        }
+        let item = |list: &Playlist| {
+            list.current
+                .as_ref()
+                .map(|running| std::ptr::from_ref(&*running.item).cast::<()>())
+        };
+        let in_place = |list: &Playlist, shift| list.running(shift) == list.together.part.due();
+        assert!(in_place(&second, shift));
+        let shown = item(&second);
+        for off in [3, -NUDGE, NUDGE] {
+            shift += off;
+            step(&mut first, &mut second, shift);
+            assert!(in_place(&second, shift) && second.next.is_none(), "moved by {off}");
+            assert_eq!(item(&second), shown, "it is the same");
+        }
+        shift += 300;
+        step(&mut first, &mut second, shift);
+        assert!(second.next.is_some(), "it is opened where it belongs");
+        assert_eq!(item(&second), shown, "which goes on until then");
+    }
+}
