@@ -96,46 +96,13 @@ pub fn input_sides(model: &[u8]) -> [Option<u64>; 2] {
 }
 
 #[cfg(test)]
-pub(crate) mod tests {
+#[path = "../../tests/onnx_file/mod.rs"]
+mod onnx_file;
+
+#[cfg(test)]
+mod tests {
+    use super::onnx_file::of_input as model;
     use super::*;
-
-    fn number(mut number: u64) -> Vec<u8> {
-        let mut bytes = Vec::new();
-        while number >= 0x80 {
-            bytes.push((number & 0x7f) as u8 | 0x80);
-            number >>= 7;
-        }
-        bytes.push(number as u8);
-        bytes
-    }
-
-    fn field(at: u64, body: &[u8]) -> Vec<u8> {
-        [number(at << 3 | 2), number(body.len() as u64), body.to_vec()].concat()
-    }
-
-    fn varint(at: u64, value: u64) -> Vec<u8> {
-        [number(at << 3), number(value)].concat()
-    }
-
-    fn value(name: &str, shape: &[Option<u64>]) -> Vec<u8> {
-        let dimensions = shape.iter().map(|length| match length {
-            Some(length) => field(1, &varint(1, *length)),
-            None => field(1, &field(2, b"height")),
-        });
-        let tensor = [varint(1, 1), field(2, &dimensions.collect::<Vec<_>>().concat())].concat();
-        [field(1, name.as_bytes()), field(2, &field(1, &tensor))].concat()
-    }
-
-    /// A model with a parameter among its inputs, as old exporters wrote them.
-    fn model(shape: &[Option<u64>]) -> Vec<u8> {
-        let graph = [
-            field(2, b"net"),
-            field(5, &field(8, b"weight")),
-            field(11, &value("weight", &[Some(16), Some(3), Some(3), Some(3)])),
-            field(11, &value("images", shape)),
-        ];
-        [varint(1, 8), field(2, b"by hand"), field(7, &graph.concat())].concat()
-    }
 
     #[test]
     fn an_inputs_shape_is_read_past_its_parameters() {

@@ -5,7 +5,10 @@
 //! while is given up. Pure: time is an argument, and the same boxes give the same people.
 //!
 //! Where looks are sparse ([`Rules::sparse`]) a walker's box doesn't overlap the one before: then pairs are made by how far
-//! somebody can have walked, and whoever is found once is somebody, but told of only as long as a look lasts.
+//! somebody can have walked, and whoever is found once is somebody.
+//!
+//! Whoever has only just become somebody is told of until the next look, unless that finds them again: boxes by chance follow each
+//! other twice now and then, and hardly ever three times.
 //!
 //! Invariants: a number is given once and never again; nobody is told of before being confirmed, nor longer than
 //! [`Rules::coast`] (where looks are rarer: three and a half of them) after having been seen last.
@@ -17,6 +20,7 @@ mod rules;
 
 pub use rules::Rules;
 
+use std::f64::consts::SQRT_2;
 use std::time::Duration;
 
 use crate::model::Box2;
@@ -181,8 +185,9 @@ impl Tracker {
                 self.tracks.push(Followed::new(&seen, now, &rules));
             }
         }
+        let enough = self.enough();
         for track in &mut self.tracks {
-            if !track.is_confirmed() && (is_sparse || track.hits >= rules.confirm_after) {
+            if !track.is_confirmed() && track.hits >= enough {
                 self.last_id += 1;
                 track.id = self.last_id;
             }
@@ -216,6 +221,11 @@ impl Tracker {
         self.pause >= self.rules.sparse
     }
 
+    /// Seen so often, somebody is confirmed.
+    fn enough(&self) -> u32 {
+        if self.is_sparse() { 1 } else { self.rules.confirm_after }
+    }
+
     /// A camera that is looked at seldom sees people seldom: limits are a few looks at least.
     fn at_least_looks(&self, limit: Duration, looks: f64) -> Duration {
         limit.max(self.pause.mul_f64(looks))
@@ -243,11 +253,11 @@ impl Tracker {
         let now = self.now.unwrap_or_default();
         let show = self.at_least_looks(self.rules.show, 1.5);
         let coast = self.at_least_looks(self.rules.coast, 3.5);
+        let enough = self.enough();
         self.tracks.iter().filter_map(move |track| {
             let unseen_for = track.unseen_for(now);
             let limit = if track.is_hidden { coast } else { show };
-            // Where looks are sparse somebody may have been found once only: the next look must find them again.
-            let is_believed = track.hits >= self.rules.confirm_after || self.looked_at == Some(track.seen_at);
+            let is_believed = track.hits > enough || self.looked_at == Some(track.seen_at);
             (track.is_confirmed() && is_believed && unseen_for <= limit).then(|| Track {
                 id: track.id,
                 place: track.place(),
@@ -287,7 +297,13 @@ fn within_reach(track: &Followed, place: &Box2, now: Duration, rules: &Rules) ->
     } else {
         rules.walk
     };
-    let reach = rules.reach + speed * track.unseen_for(now).as_secs_f64();
+    // Who isn't confirmed may be none: two boxes of one place are no further apart than they jitter.
+    let jitter = if track.is_confirmed() {
+        rules.reach
+    } else {
+        SQRT_2 * rules.jitter
+    };
+    let reach = jitter + speed * track.unseen_for(now).as_secs_f64();
     let [dx, dy] = [
         place.middle()[0] - expected.middle()[0],
         place.bottom() - expected.bottom(),

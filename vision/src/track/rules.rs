@@ -9,7 +9,7 @@ pub struct Rules {
     pub sure: f64,
     /// Somebody new needs a box of this score.
     pub birth: f64,
-    /// Seen so often, somebody is confirmed.
+    /// Seen so often, somebody is confirmed; where looks are sparse, seen once.
     pub confirm_after: u32,
     /// Somebody in plain view who isn't seen is told of for so long,
     pub show: Duration,
@@ -19,7 +19,8 @@ pub struct Rules {
     pub doubt: Duration,
     /// Least overlap of a sure box with where somebody is expected.
     pub overlap: f64,
-    /// Whom no overlapping box was found for may have taken a sure one at this distance from where they are expected,
+    /// Whom no overlapping box was found for may have taken a sure one at this distance from where they are expected (who isn't
+    /// confirmed yet: as far as two boxes jitter),
     pub reach: f64,
     /// and so much further for each second in which they weren't seen: nobody's way changes more.
     pub reach_per_second: f64,

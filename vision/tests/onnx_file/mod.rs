@@ -1,6 +1,6 @@
 //! Tiny ONNX files, written by hand: `onnx.proto3` of ONNX 1.x, as Protocol Buffers.
 
-#![allow(dead_code, reason = "each test file uses its part of it")]
+#![allow(dead_code, reason = "each test uses its part of it")]
 
 fn number(mut number: u64) -> Vec<u8> {
     let mut bytes = Vec::new();
@@ -20,9 +20,13 @@ fn varint(at: u64, value: u64) -> Vec<u8> {
     [number(at << 3), number(value)].concat()
 }
 
-/// `ValueInfoProto` of floats.
-fn value(name: &str, shape: &[u64]) -> Vec<u8> {
-    let dimensions: Vec<u8> = shape.iter().flat_map(|length| field(1, &varint(1, *length))).collect();
+/// `ValueInfoProto` of floats; a dimension without a length has a name and may be any.
+fn value(name: &str, shape: &[Option<u64>]) -> Vec<u8> {
+    let dimensions = shape.iter().map(|length| match length {
+        Some(length) => field(1, &varint(1, *length)),
+        None => field(1, &field(2, b"any")),
+    });
+    let dimensions: Vec<u8> = dimensions.flatten().collect();
     let tensor = [varint(1, 1), field(2, &dimensions)].concat();
     [field(1, name.as_bytes()), field(2, &field(1, &tensor))].concat()
 }
@@ -69,6 +73,17 @@ fn node(kind: &str, inputs: &[&str], output: &str, attributes: &[Vec<u8>]) -> Ve
     [inputs, name.concat(), attributes.concat()].concat()
 }
 
+/// A model that does nothing, with an input of this shape after a parameter among its inputs, as old exporters wrote them.
+pub fn of_input(shape: &[Option<u64>]) -> Vec<u8> {
+    let graph = [
+        field(2, b"net"),
+        field(5, &field(8, b"weight")),
+        field(11, &value("weight", &[16, 3, 3, 3].map(Some))),
+        field(11, &value("images", shape)),
+    ];
+    [varint(1, 8), field(2, b"by hand"), field(7, &graph.concat())].concat()
+}
+
 /// A detector of bright squares: for each cell of 8, 16 and 32 pixels `columns` numbers, which are `bias`, and to the one at `at`
 /// is added `gain` times the mean of the cell's pixels and colours. It answers `[1, cells, columns]`.
 pub fn of_bright_cells(side: u64, bias: &[f32], at: usize, gain: f32) -> Vec<u8> {
@@ -101,8 +116,8 @@ pub fn of_bright_cells(side: u64, bias: &[f32], at: usize, gain: f32) -> Vec<u8>
         nodes.iter().flat_map(|node| field(1, node)).collect::<Vec<u8>>(),
         field(2, b"bright"),
         tensors.iter().flat_map(|tensor| field(5, tensor)).collect(),
-        field(11, &value("images", &[1, 3, side, side])),
-        field(12, &value("output", &[1, cells, columns])),
+        field(11, &value("images", &[1, 3, side, side].map(Some))),
+        field(12, &value("output", &[1, cells, columns].map(Some))),
     ];
     let opset = field(8, &[field(1, b""), varint(2, 11)].concat());
     [varint(1, 6), opset, field(7, &graph.concat())].concat()
