@@ -107,6 +107,27 @@ mod tests {
     }
 
     #[test]
+    fn how_fast_it_went_this_morning_says_nothing_of_now() {
+        let mut queue = Queue::new();
+        for second in (0..600).step_by(10) {
+            queue.take(Some(5), 1, at(second));
+        }
+        assert_eq!(queue.waiting_time(at(600)).map(|it| it.as_secs()), Some(50));
+        // One counter is closed: a service every four minutes for half an hour.
+        for second in (840..=2640).step_by(240) {
+            queue.take(Some(5), 1, at(second));
+        }
+        let told = queue.waiting_time(at(2640)).expect("known");
+        assert!((900..=1500).contains(&told.as_secs()), "{told:?}");
+        queue.take(Some(5), 0, at(2640 + MEMORY.as_secs() + 1));
+        assert_eq!(
+            queue.waiting_time(at(2640 + MEMORY.as_secs() + 1)),
+            None,
+            "nobody is served any more"
+        );
+    }
+
+    #[test]
     fn memory_is_bounded() {
         let mut queue = Queue::new();
         for second in 0..10_000 {

@@ -169,6 +169,7 @@ mod tests {
             format!("can't open {source}"),
             "method DESCRIBE failed for office:p%40ss%20word".to_owned(),
             "bad password p@ss word given".to_owned(),
+            "401 Unauthorized for p%40ss%20word".to_owned(),
         ] {
             let told = redact(&text, &source);
             assert!(!told.contains("p@ss") && !told.contains("p%40ss"), "{told}");
