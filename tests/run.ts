@@ -12,7 +12,7 @@ import { Processes } from "./run/processes.ts";
 import { longestFirst, next, roomOf } from "./run/queue.ts";
 import { rustJobs, withoutSuccesses } from "./run/rust.ts";
 
-/** What binaries ask of the machine, where that isn't to wait. */
+/** What jobs ask of the machine, where that isn't what their kind does: Rust's wait, browsers are busy. */
 const LANES: Record<string, Lane> = {
   // Films, simulated time and drawing: nothing in them waits for the clock.
   "vision/film": "computes",
@@ -23,6 +23,15 @@ const LANES: Record<string, Lane> = {
   "media-server/core": "computes",
   "signage-player/golden": "computes",
   documentation: "computes",
+  // Pages, screens and the command line, without a call.
+  "browser/booking": "waits",
+  "browser/doctor": "waits",
+  "browser/oidc": "waits",
+  "browser/screens": "waits",
+  "browser/staff": "waits",
+  "browser/stick": "waits",
+  "browser/times": "waits",
+  "browser/trace": "waits",
 };
 
 /** More failures than this aren't a slow moment: nothing is tried again. */
@@ -52,10 +61,11 @@ if (unknown.length > 0) fail(`${unknown.join(" ")}: there is only --remember`);
 
 /** The jobs that the command line names; Rust's are built where one of them may be meant. */
 function jobs(): Job[] {
-  const others = [...browserJobs(work), ...toolJobs(work)];
+  const laneOf = (usual: Lane) => (name: string) => LANES[name] ?? usual;
+  const others = [...browserJobs(work, laneOf("browser")), ...toolJobs(work)];
   const isNamed = (job: Job) => names.length === 0 || names.some((name) => job.name.startsWith(name));
   const needsRust = names.length === 0 || names.some((name) => !others.some((job) => job.name.startsWith(name)));
-  const all = [...others, ...(needsRust ? rustJobs((name) => LANES[name] ?? "waits") : [])];
+  const all = [...others, ...(needsRust ? rustJobs(laneOf("waits")) : [])];
   const nobody = names.filter((name) => !all.some((job) => job.name.startsWith(name)));
   if (nobody.length > 0) fail(`no test's name begins with ${nobody.join(" or ")}; there are ${all.map((job) => job.name).join(", ")}`);
   return all.filter(isNamed);

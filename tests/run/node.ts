@@ -6,10 +6,16 @@ import type { Job, Lane, Outcome } from "./job.ts";
 
 const TESTS = join(import.meta.dirname, "..");
 
-/** A job for each file of the browser's tests; `work` is a folder for what they tell the runner. */
-export function browserJobs(work: string): Job[] {
-  const folder = join(TESTS, "browser");
-  return filesIn(folder, ".spec.ts").map((file) => nodeJob(`browser/${basename(file, ".spec.ts")}`, "browser", [file], work));
+/**
+ * A job for each file of the browser's tests; `work` is a folder for what they tell the runner. `laneOf` says what one asks of
+ * the machine, by its job's name.
+ */
+export function browserJobs(work: string, laneOf: (name: string) => Lane): Job[] {
+  return filesIn(join(TESTS, "browser"), ".spec.ts").map((file) => {
+    const name = `browser/${basename(file, ".spec.ts")}`;
+    // A browser on a machine that is shared is slow for a moment now and then.
+    return { ...nodeJob(name, laneOf(name), [file], work), mayTryAgain: true };
+  });
 }
 
 /** The tests of the runner and of the benches. */
@@ -36,8 +42,7 @@ function nodeJob(name: string, lane: Lane, files: string[], work: string): Job {
     words: ["--test", ...reporters, ...files],
     cwd: TESTS,
     env: {},
-    // A browser on a machine that is shared is slow for a moment now and then.
-    mayTryAgain: lane === "browser",
+    mayTryAgain: false,
     read: (log, code) => {
       const told = existsSync(events) ? readFileSync(events, "utf8") : "";
       rmSync(events, { force: true });
