@@ -1,63 +1,161 @@
-// Runs the browser tests, each file by itself, one after the other: `node run.ts [FILE...]`. A file that fails gets a second
-// try at the end, with an office and browsers of its own: a machine that is shared is slow for a moment now and then. What
-// needed it is named, and fails where it fails again. Why each failed stands at the end once more.
-import { spawn } from "node:child_process";
-import { existsSync, mkdtempSync, readdirSync, readFileSync, rmSync } from "node:fs";
-import { tmpdir } from "node:os";
-import { basename, join } from "node:path";
+// Runs all tests, in Rust and in the browser: `node run.ts [NAME...]` with the beginnings of jobs' names (`store`,
+// `browser/booth`), or none for all. Several jobs at once, the longest first; what one wrote is shown only if it fails.
+// A browser's file that fails gets a second try at the end with nothing beside it; what needed it is named, and fails where it
+// fails again. Everything that failed and everything that tests left out stands at the end once more.
+// `--remember` writes how long each job took, for the next run's order.
+import { mkdtempSync, readFileSync, rmSync, writeFileSync } from "node:fs";
+import { availableParallelism, tmpdir } from "node:os";
+import { join } from "node:path";
+import { type Job, type Lane, type Outcome, sum } from "./run/job.ts";
+import { browserJobs, toolJobs } from "./run/node.ts";
+import { Processes } from "./run/processes.ts";
+import { longestFirst, next, roomOf } from "./run/queue.ts";
+import { rustJobs, withoutSuccesses } from "./run/rust.ts";
 
-const BROWSER = join(import.meta.dirname, "browser");
+/** What jobs ask of the machine, where that isn't what their kind does: Rust's wait, browsers are busy. */
+const LANES: Record<string, Lane> = {
+  // Films, simulated time and drawing: nothing in them waits for the clock.
+  "vision/film": "computes",
+  "vision/motion_counts_people": "computes",
+  "vision/simulated_people": "computes",
+  "vision/car_parks": "computes",
+  "vision/picture_sizes": "computes",
+  "media-server/core": "computes",
+  "signage-player/golden": "computes",
+  documentation: "computes",
+  // Pages, screens and the command line, without a call.
+  "browser/booking": "waits",
+  "browser/doctor": "waits",
+  "browser/oidc": "waits",
+  "browser/screens": "waits",
+  "browser/staff": "waits",
+  "browser/stick": "waits",
+  "browser/times": "waits",
+  "browser/trace": "waits",
+};
+
 /** More failures than this aren't a slow moment: nothing is tried again. */
 const MOST_AGAIN = 3;
+/** What takes longer hangs. */
+const LIMIT_MS = (process.env.MADOGUCHI_LONG ? 120 : 20) * 60_000;
+const SECONDS = join(import.meta.dirname, "run/seconds.json");
 
-const all = process.argv.length > 2 ? process.argv.slice(2) : readdirSync(BROWSER).filter((name) => name.endsWith(".spec.ts")).sort().map((name) => join(BROWSER, name));
+const options = process.argv.slice(2).filter((word) => word.startsWith("--"));
+const names = process.argv.slice(2).filter((word) => !word.startsWith("--"));
+const unknown = options.filter((option) => option !== "--remember");
 
 const work = mkdtempSync(join(tmpdir(), "mg-run-"));
+const processes = new Processes();
+const room = roomOf(availableParallelism());
+const seconds = JSON.parse(readFileSync(SECONDS, "utf8")) as Record<string, number>;
+const took: Record<string, number> = {};
+let isStopping = false;
 
-interface Failure {
-  file: string;
-  /** A line for each test that failed. */
-  why: string;
+function fail(why: string): never {
+  console.error(`run.ts: ${why}`);
+  rmSync(work, { recursive: true, force: true });
+  process.exit(2);
 }
 
-/** Runs one file; says what failed in it. */
-function failureOf(file: string): Promise<Failure | undefined> {
-  const said = join(work, "failures");
-  rmSync(said, { force: true });
-  const reporters = [
-    ["spec", "stdout"],
-    [join(import.meta.dirname, "failures.ts"), said],
-  ].flatMap(([reporter, to]) => [`--test-reporter=${reporter}`, `--test-reporter-destination=${to}`]);
-  return new Promise((done) => {
-    const child = spawn(process.execPath, ["--test", ...reporters, file], { stdio: "inherit" });
-    child.on("error", (error) => done({ file, why: String(error) }));
-    child.on("exit", (code, signal) => {
-      const why = existsSync(said) ? readFileSync(said, "utf8").trim() : "";
-      done(code === 0 ? undefined : { file, why: why || `ended with ${code ?? signal}` });
+if (unknown.length > 0) fail(`${unknown.join(" ")}: there is only --remember`);
+
+/** The jobs that the command line names; Rust's are built where one of them may be meant. */
+function jobs(): Job[] {
+  const laneOf = (usual: Lane) => (name: string) => LANES[name] ?? usual;
+  const others = [...browserJobs(work, laneOf("browser")), ...toolJobs(work)];
+  const isNamed = (job: Job) => names.length === 0 || names.some((name) => job.name.startsWith(name));
+  const needsRust = names.length === 0 || names.some((name) => !others.some((job) => job.name.startsWith(name)));
+  const all = [...others, ...(needsRust ? rustJobs(laneOf("waits")) : [])];
+  const nobody = names.filter((name) => !all.some((job) => job.name.startsWith(name)));
+  if (nobody.length > 0) fail(`no test's name begins with ${nobody.join(" or ")}; there are ${all.map((job) => job.name).join(", ")}`);
+  return all.filter(isNamed);
+}
+
+async function run(job: Job): Promise<Outcome> {
+  const log = join(work, `${job.name.replaceAll("/", "-")}.log`);
+  const begin = performance.now();
+  const code = await processes.run(job, log, LIMIT_MS);
+  const time = (performance.now() - begin) / 1000;
+  took[job.name] = Math.round(time);
+  // Ended with all others: nothing is to be said about it.
+  if (isStopping) return new Promise(() => {});
+  const wrote = readFileSync(log, "utf8");
+  const outcome = job.read(wrote, code);
+  if (time * 1000 >= LIMIT_MS) outcome.failed.push(`took longer than ${LIMIT_MS / 60_000} min, and was ended`);
+  const isGood = outcome.failed.length === 0;
+  if (!isGood) console.log(`---- ${job.name} ----\n${withoutSuccesses(wrote)}---- end of ${job.name} ----`);
+  console.log(`${isGood ? "ok    " : "FAILED"} ${time.toFixed(1).padStart(6)} s  ${job.name}  ${outcome.passed} passed`);
+  return outcome;
+}
+
+/** Runs all, as many at once as there is room for. */
+async function runAll(jobs: Job[]): Promise<Map<Job, Outcome>> {
+  const outcomes = new Map<Job, Outcome>();
+  const waiting = longestFirst(jobs, seconds);
+  const running = new Map<Job, Promise<void>>();
+  while (waiting.length + running.size > 0) {
+    const job = next(waiting, [...running.keys()], room);
+    if (!job) {
+      await Promise.race(running.values());
+      continue;
+    }
+    waiting.splice(waiting.indexOf(job), 1);
+    const ended = run(job).then((outcome) => {
+      outcomes.set(job, outcome);
+      running.delete(job);
     });
+    running.set(job, ended);
+  }
+  return outcomes;
+}
+
+/** Tries once more what failed and may be slow for a moment, one at a time. Says what needed it. */
+async function tryAgain(outcomes: Map<Job, Outcome>): Promise<string[]> {
+  const again = [...outcomes].filter(([job, { failed }]) => job.mayTryAgain && failed.length > 0);
+  if (again.length > MOST_AGAIN) return [];
+  const unsteady = [];
+  for (const [job, { failed }] of again) {
+    const outcome = await run(job);
+    if (outcome.failed.length === 0) unsteady.push(...failed.map((why) => `${job.name}: ${why}`));
+    outcomes.set(job, outcome);
+  }
+  return unsteady;
+}
+
+function tell(title: string, lines: string[]): void {
+  if (lines.length > 0) console.log([`${title}:`, ...lines.map((line) => `  ${line}`)].join("\n"));
+}
+
+async function endAll(): Promise<string[]> {
+  const left = await processes.end();
+  rmSync(work, { recursive: true, force: true });
+  return left;
+}
+
+for (const name of ["SIGINT", "SIGTERM", "SIGHUP"] as const) {
+  process.on(name, () => {
+    if (isStopping) return;
+    isStopping = true;
+    console.error(`run.ts: ${name}: ending what runs`);
+    void endAll().then(() => process.exit(1));
   });
 }
 
-async function failuresOf(files: string[]): Promise<Failure[]> {
-  const failed = [];
-  for (const file of files) {
-    const failure = await failureOf(file);
-    if (failure) failed.push(failure);
-  }
-  return failed;
+const begin = performance.now();
+const outcomes = await runAll(jobs());
+const unsteady = await tryAgain(outcomes);
+const named = (field: "skipped" | "failed") => [...outcomes].flatMap(([job, outcome]) => outcome[field].map((line) => `${job.name}: ${line}`));
+const all = sum([...outcomes.values()]);
+const slowest = Object.entries(took).sort(([, one], [, other]) => other - one);
+tell("Slowest", slowest.slice(0, 10).map(([name, time]) => `${String(time).padStart(4)} s  ${name}`));
+tell("Left running, and ended", await endAll());
+tell("Left out", named("skipped"));
+tell("UNSTEADY, passed at the second try only", unsteady);
+tell("FAILED", named("failed"));
+if (options.includes("--remember")) {
+  const known = Object.entries({ ...seconds, ...took }).filter(([, time]) => time >= 5).sort(([one], [other]) => one.localeCompare(other));
+  writeFileSync(SECONDS, `${JSON.stringify(Object.fromEntries(known), null, 2)}\n`);
 }
-
-function say(what: string, { file, why }: Failure): void {
-  console.log(`${what} ${basename(file)}`);
-  for (const line of why.split("\n")) console.log(`  ${line}`);
-}
-
-const first = await failuresOf(all);
-const still = first.length > MOST_AGAIN ? first : await failuresOf(first.map(({ file }) => file));
-for (const one of first.filter(({ file }) => !still.some((other) => other.file === file))) {
-  say("UNSTEADY, passed at the second try only:", one);
-}
-for (const one of still) say("FAILED", one);
-console.log(`browser tests: ${all.length - still.length} of ${all.length} files passed`);
-rmSync(work, { recursive: true, force: true });
-process.exit(still.length === 0 ? 0 : 1);
+const minutes = ((performance.now() - begin) / 60_000).toFixed(1);
+console.log(`${all.passed} passed, ${all.failed.length} failed, ${all.ignored} ignored, ${all.skipped.length} left out, in ${minutes} min`);
+process.exit(all.failed.length === 0 ? 0 : 1);

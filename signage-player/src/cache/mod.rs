@@ -226,7 +226,8 @@ impl Cache {
     }
 
     /// Clears away what was begun and will not be finished: parts of contents that nobody waits for, and what a
-    /// killed program left half written. Only while nothing is being fetched or imported.
+    /// killed program left half written; what another of the player's processes writes now stays. Only while nothing is being
+    /// fetched or imported.
     pub fn tidy(&self, wanted: &BTreeSet<String>) {
         let is_old = |path: &Path| {
             let age = fs::metadata(path)
@@ -237,7 +238,8 @@ impl Cache {
         let is_left = |name: &str, folder: &Path| match name.strip_suffix(".part") {
             None if name.ends_with(".import") => is_old(&folder.join(name)),
             Some(hash) if folder == self.contents_dir() => !wanted.contains(hash),
-            part => part.is_some(),
+            Some(part) => !is_being_written(part) || is_old(&folder.join(name)),
+            None => false,
         };
         for folder in [self.dir.clone(), self.contents_dir()] {
             for file in fs::read_dir(&folder).into_iter().flatten().flatten() {
@@ -267,6 +269,12 @@ impl Cache {
     fn stick_file(&self) -> PathBuf {
         self.dir.join("stick.json")
     }
+}
+
+/// Whether the process that began a file is still there: [`runtime::write_file`] puts its number behind the file's name.
+fn is_being_written(part: &str) -> bool {
+    let pid = part.rsplit_once('.').and_then(|(_, pid)| pid.parse::<u32>().ok());
+    pid.is_some_and(|pid| Path::new("/proc").join(pid.to_string()).exists())
 }
 
 /// SHA-256 of a manifest's JSON, as [`protocol::screen::ScreenFrame::Hello`] names it.
