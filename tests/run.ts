@@ -1,6 +1,6 @@
 // Runs all tests, in Rust and in the browser: `node run.ts [NAME...]` with the beginnings of jobs' names (`store`,
 // `browser/booth`), or none for all. Several jobs at once, the longest first; what one wrote is shown only if it fails.
-// A browser's file that fails gets a second try at the end with nothing beside it; what needed it is named, and fails where it
+// A binary or a file that fails gets a second try at the end with nothing beside it; what needed it is named, and fails where it
 // fails again. Everything that failed and everything that tests left out stands at the end once more.
 // `--remember` writes how long each job took, for the next run's order.
 import { mkdtempSync, readFileSync, rmSync, writeFileSync } from "node:fs";
@@ -156,6 +156,8 @@ if (options.includes("--remember")) {
   const known = Object.entries({ ...seconds, ...took }).filter(([, time]) => time >= 5).sort(([one], [other]) => one.localeCompare(other));
   writeFileSync(SECONDS, `${JSON.stringify(Object.fromEntries(known), null, 2)}\n`);
 }
-const minutes = ((performance.now() - begin) / 60_000).toFixed(1);
-console.log(`${all.passed} passed, ${all.failed.length} failed, ${all.ignored} ignored, ${all.skipped.length} left out, in ${minutes} min`);
-process.exit(all.failed.length === 0 ? 0 : 1);
+const isGood = all.failed.length === 0;
+const whole = ((performance.now() - begin) / 1000).toFixed(2);
+// As libtest says it, for whoever reads that.
+console.log(`test result: ${isGood ? "ok" : "FAILED"}. ${all.passed} passed; ${all.failed.length} failed; ${all.ignored} ignored; 0 measured; 0 filtered out; finished in ${whole}s`);
+process.exit(isGood ? 0 : 1);

@@ -38,7 +38,7 @@ function nameOf({ manifest_path, target }: Artifact): string {
 }
 
 function rustJob(name: string, lane: Lane, program: string, words: string[], cwd: string, env: Record<string, string>): Job {
-  return { name, lane, program, words, cwd, env, mayTryAgain: false, read: rustOutcome };
+  return { name, lane, program, words, cwd, env, mayTryAgain: true, read: rustOutcome };
 }
 
 /** What came of a test binary, by all that it wrote (with `--show-output`) and its exit code. */
