@@ -1,5 +1,5 @@
 // Runs all tests, in Rust and in the browser: `node run.ts [NAME...]` with the beginnings of jobs' names (`store`,
-// `browser/booth`), or none for all. Several jobs at once, the longest first; what one wrote is shown only if it fails.
+// `browser/booth`), or none for all. Several jobs at once, browsers and the longest first; what one wrote is shown only if it fails.
 // A binary or a file that fails gets a second try at the end with nothing beside it; what needed it is named, and fails where it
 // fails again. Everything that failed and everything that tests left out stands at the end once more.
 // `--remember` writes how long each job took, for the next run's order.
@@ -9,7 +9,7 @@ import { join } from "node:path";
 import { type Job, type Lane, type Outcome, sum } from "./run/job.ts";
 import { browserJobs, toolJobs } from "./run/node.ts";
 import { Processes } from "./run/processes.ts";
-import { longestFirst, next, roomOf } from "./run/queue.ts";
+import { inOrder, next, roomOf } from "./run/queue.ts";
 import { rustJobs, withoutSuccesses } from "./run/rust.ts";
 
 /** What jobs ask of the machine, where that isn't what their kind does: Rust's wait, browsers are busy. */
@@ -91,7 +91,7 @@ async function run(job: Job): Promise<Outcome> {
 /** Runs all, as many at once as there is room for. */
 async function runAll(jobs: Job[]): Promise<Map<Job, Outcome>> {
   const outcomes = new Map<Job, Outcome>();
-  const waiting = longestFirst(jobs, seconds);
+  const waiting = inOrder(jobs, seconds);
   const running = new Map<Job, Promise<void>>();
   while (waiting.length + running.size > 0) {
     const job = next(waiting, [...running.keys()], room);

@@ -14,6 +14,7 @@ successes:
 
 ---- doors_are_known stdout ----
 SKIPPED: there is no door
+skipped: and no window
 
 successes:
     counts_are_kept
@@ -39,7 +40,7 @@ test result: FAILED. 1 passed; 1 failed; 1 ignored; 0 measured; 0 filtered out; 
 
 test("a good binary's tests are counted, and what one left out is told with its name", () => {
   const outcome = rustOutcome(GOOD, 0);
-  assert.deepEqual(outcome, { passed: 2, ignored: 1, skipped: ["doors_are_known: SKIPPED: there is no door"], failed: [] });
+  assert.deepEqual(outcome, { passed: 2, ignored: 1, skipped: ["doors_are_known: SKIPPED: there is no door", "doors_are_known: skipped: and no window"], failed: [] });
 });
 
 test("a failing test is named, and its words are shown without those of the good ones", () => {

@@ -2,7 +2,7 @@
 import assert from "node:assert/strict";
 import { test } from "node:test";
 import type { Job, Lane } from "./job.ts";
-import { longestFirst, next, roomOf } from "./queue.ts";
+import { inOrder, next, roomOf } from "./queue.ts";
 
 function job(name: string, lane: Lane): Job {
   return { name, lane, program: "true", words: [], cwd: "/", env: {}, mayTryAgain: false, read: () => ({ passed: 1, ignored: 0, skipped: [], failed: [] }) };
@@ -13,9 +13,14 @@ const [areas, staff, screens] = [job("store/areas", "waits"), job("store/staff",
 const [golden, idle] = [job("player/golden", "computes"), job("player/idle", "alone")];
 const two = roomOf(2);
 
-test("the longest is first, and what isn't known is last, in its order", () => {
-  const order = longestFirst([areas, staff, call, screens], { "browser/call": 9, "signaling/screens": 70 });
-  assert.deepEqual(order.map(({ name }) => name), ["signaling/screens", "browser/call", "store/areas", "store/staff"]);
+test("browsers are first, then the longest; what isn't known is last, in its order", () => {
+  const order = inOrder([areas, staff, call, screens, booth], { "browser/booth": 9, "signaling/screens": 70 });
+  assert.deepEqual(order, [booth, call, screens, areas, staff]);
+});
+
+test("a browser's place isn't taken by what waits, however long that is", () => {
+  const waiting = inOrder([areas, staff, screens, booth], { "store/areas": 70, "store/staff": 60, "signaling/screens": 50 });
+  assert.equal(next(waiting, [golden, areas], two), booth);
 });
 
 test("two cores have room for one browser, and for what waits beside it", () => {

@@ -1,4 +1,4 @@
-// Which job is next: the longest that the machine has room for. A pure function of what waits and what runs.
+// Which job is next: the first, in their order, that the machine has room for. A pure function of what waits and what runs.
 import type { Job, Lane } from "./job.ts";
 
 /** How many jobs of each kind may run at once, and how many in all. */
@@ -9,9 +9,13 @@ export function roomOf(cores: number): Room {
   return { browser: Math.max(1, Math.floor(cores / 2)), waits: Math.max(2, cores), computes: Math.max(1, Math.floor(cores / 2)), all: Math.max(3, cores + 1) };
 }
 
-/** The jobs, longest first; `seconds` by name, as a run on two cores measured them. What isn't known is taken for short. */
-export function longestFirst(jobs: Job[], seconds: Record<string, number>): Job[] {
-  return jobs.toSorted((one, other) => (seconds[other.name] ?? 0) - (seconds[one.name] ?? 0));
+/**
+ * The jobs in the order in which they should begin: browsers first, as few of them may run at once and so they take the longest
+ * together; then the longest first. `seconds` by name, as a run on two cores measured them; what isn't known is taken for short.
+ */
+export function inOrder(jobs: Job[], seconds: Record<string, number>): Job[] {
+  const rank = ({ lane }: Job) => (lane === "browser" ? 0 : 1);
+  return jobs.toSorted((one, other) => rank(one) - rank(other) || (seconds[other.name] ?? 0) - (seconds[one.name] ?? 0));
 }
 
 /**

@@ -58,7 +58,7 @@ function skippedIn(log: string): string[] {
   let test = "";
   for (const line of log.split("\n")) {
     test = /^---- (.*) stdout ----$/.exec(line)?.[1] ?? test;
-    if (/^SKIPPED\b/.test(line)) skipped.push(test ? `${test}: ${line}` : line);
+    if (/^skipped\b/i.test(line)) skipped.push(test ? `${test}: ${line}` : line);
   }
   return skipped;
 }

@@ -6,7 +6,7 @@
 mod message;
 
 use std::io;
-use std::net::{IpAddr, SocketAddr};
+use std::net::SocketAddr;
 use std::time::Duration;
 
 use md5::{Digest as _, Md5};
@@ -240,6 +240,7 @@ async fn ask(pipe: &mut Pipe, message: &Message, key: Option<&[u8]>) -> Result<M
 
 #[cfg(test)]
 mod tests {
+    use std::net::IpAddr;
     use std::path::Path;
 
     use protocol::config::Config;
