@@ -15,6 +15,7 @@ use crate::camera::capture::{Beat, Pace};
 use crate::count::{Task, count_film};
 use crate::door::line_in;
 use crate::duties::{Duties, scene_of};
+use crate::model::tried;
 use crate::parking::offline;
 use crate::view::{View, Viewer};
 
@@ -55,6 +56,9 @@ pub fn check(camera: &Camera, film: &Path, plan: Option<&Path>) -> Result<String
         "camera {}: {}x{}, {speed:.1} pictures a second\n",
         camera.id, size[0], size[1]
     );
+    if let Some(model) = &camera.model {
+        said += &tried::line_of(model)?;
+    }
     for (name, y) in [("far", scene.area.top()), ("near", 1.0)] {
         let pixels = scene.heights.at(y) * size[1];
         let small = if pixels < 20.0 {

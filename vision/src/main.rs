@@ -240,16 +240,11 @@ async fn add_model(args: AddArgs) -> Result<ExitCode> {
         person: args.person,
         vehicle: args.vehicle,
         picture: args.picture,
+        on: jiff::Timestamp::now().to_zoned(jiff::tz::TimeZone::UTC).date(),
     })
     .await?;
     let [width, height] = added.card.input;
-    println!(
-        "{}: {width}x{height}, {} ms a look; finds {} people and {} vehicles in the picture",
-        added.file.display(),
-        added.took.as_millis(),
-        added.people,
-        added.vehicles
-    );
+    println!("{}: {width}x{height}, {}", added.file.display(), added.tried);
     println!("its card: {}", vision::model::Card::beside(&added.file).display());
     println!("in a camera's table: model = {:?}", added.file.display().to_string());
     Ok(ExitCode::SUCCESS)

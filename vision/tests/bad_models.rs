@@ -54,6 +54,7 @@ fn card(bytes: &[u8], nanodet: Option<Nanodet>) -> Card {
         network: None,
         network_sha256: None,
         nanodet,
+        tried: None,
     }
 }
 

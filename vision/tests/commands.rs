@@ -1,5 +1,7 @@
 //! The commands that read pictures, as they are typed: each prints what it is asked for, and no picture leaves it.
 
+mod onnx_file;
+
 use std::path::{Path, PathBuf};
 use std::process::{Command, Stdio};
 
@@ -8,6 +10,7 @@ use opencv::prelude::VideoWriterTrait as _;
 use opencv::videoio::VideoWriter;
 use opencv::{imgcodecs, imgproc};
 use test_trace::{Allowed, Budget, Folder, Report, Trace};
+use vision::model::Card;
 
 const SAID: Budget = Budget::once(16_000);
 const FILM: &str = "/usr/share/doc/opencv-doc/examples/data/vtest.avi";
@@ -167,4 +170,54 @@ fn a_model_is_taken_in_as_it_was_given() {
     ];
     let (said, _) = run(dir.path(), &words, &[], Vec::new());
     assert!(said.contains("ms of CPU a look"), "{said}");
+}
+
+#[test]
+fn what_a_model_was_tried_on_stands_in_its_card_and_is_told() {
+    let dir = folder();
+    let path = |name: &str| dir.path().join(name);
+    // White is somebody, paving isn't: x, y, log w, log h, objectness, one class.
+    let bytes = onnx_file::of_bright_cells(64, &[0.5, 0.5, 0.0, 0.0, -3.0, 1.0], 4, 4.0 / 255.0);
+    std::fs::write(path("tiny.onnx"), bytes).expect("written");
+    let mut hall = picture(0);
+    let white = Rect::new(120, 80, 80, 80);
+    imgproc::rectangle(
+        &mut hall,
+        white,
+        Scalar::all(255.0),
+        imgproc::FILLED,
+        imgproc::LINE_8,
+        0,
+    )
+    .expect("drawn");
+    imgcodecs::imwrite_def(path("hall.png").to_str().expect("a path"), &hall).expect("written");
+    let models = Folder {
+        path: path("models"),
+        given: vec![path("tiny.onnx")],
+        text: Budget::once(4_000),
+    };
+    let words = "models add tiny.onnx --input 64x64 --licence MIT --picture ./hall.png --to";
+    let words: Vec<&str> = words
+        .split(' ')
+        .chain([models.path.to_str().expect("a path")])
+        .collect();
+    let (said, _) = run(dir.path(), &words, &[], vec![models.clone()]);
+    let card = Card::read(&path("models/tiny.onnx")).expect("a sound card");
+    let tried = card.tried.clone().expect("it was tried");
+    assert_eq!((tried.picture.as_str(), tried.vehicles), ("hall.png", 0));
+    assert!(tried.people > 0 && tried.look_ms > 0.0, "{tried:?}");
+    assert_eq!(tried.opencv, core::get_version_string().expect("a version"));
+    assert!(said.contains(&tried.to_string()), "{said}");
+
+    // It is told where a camera with that model is checked. Cards of older versions have no trial, and hold.
+    let camera = std::fs::read_to_string(path("people.toml")).expect("text") + "model = \"models/tiny.onnx\"\n";
+    std::fs::write(path("people.toml"), camera).expect("written");
+    let check = ["check", "people.toml", "film.avi"];
+    let (said, _) = run(dir.path(), &check, &[], Vec::new());
+    assert!(said.contains(&format!("model models/tiny.onnx: {tried}\n")), "{said}");
+    let old = toml::to_string(&Card { tried: None, ..card }).expect("a card");
+    assert!(!old.contains("tried"), "{old}");
+    std::fs::write(Card::beside(&path("models/tiny.onnx")), old).expect("written");
+    let (said, _) = run(dir.path(), &check, &[], Vec::new());
+    assert!(said.contains("its card says nothing of a trial"), "{said}");
 }

@@ -3,17 +3,18 @@
 //! Invariant: what lies in the models' folder with a card was hashed, opened, run on a picture, and has a licence note.
 
 use std::path::{Path, PathBuf};
-use std::time::{Duration, Instant};
+use std::time::Duration;
 
 use anyhow::{Context as _, Result, bail};
-use opencv::core::{Mat, MatTraitConst as _, Rect};
+use jiff::civil::Date;
+use opencv::core::{Mat, MatTraitConst as _};
 use opencv::imgcodecs;
 use opencv::prelude::VideoCaptureTrait as _;
 use opencv::videoio::{self, VideoCapture};
 
 use super::card::{Fit, Format, Nanodet, sha256};
-use super::{Card, Kind, Model};
-use crate::parking::lot::vehicles_in;
+use super::tried::Tried;
+use super::{Card, Model};
 
 /// A model for a small machine is smaller.
 const MOST_BYTES: u64 = 512 * 1024 * 1024;
@@ -44,6 +45,8 @@ pub struct Order {
     pub vehicle: Vec<usize>,
     /// A picture or film with people that it must find; for a model that knows vehicles, a car park with some does as well.
     pub picture: PathBuf,
+    /// The day of the trial, UTC.
+    pub on: Date,
 }
 
 /// What came of it.
@@ -53,12 +56,8 @@ pub struct Added {
     pub file: PathBuf,
     /// Its card.
     pub card: Card,
-    /// People found in the picture.
-    pub people: usize,
-    /// Vehicles found in it.
-    pub vehicles: usize,
-    /// Time for one look.
-    pub took: Duration,
+    /// What it did in the picture, as the card says.
+    pub tried: Tried,
 }
 
 /// A card's `sure`, `weak` and `overlap` for models of a format. Fitted to YOLOX-nano and Yolo-Fastest on a film of a
@@ -189,6 +188,7 @@ fn try_out(order: &Order, format: Format, model: &Fetched, network: Option<&Fetc
         network: network.map(|network| PathBuf::from(&network.name)),
         network_sha256: network.map(|network| sha256(&network.bytes)),
         nanodet: order.nanodet.clone(),
+        tried: None,
     };
     let input = order
         .input
@@ -256,26 +256,12 @@ fn try_out(order: &Order, format: Format, model: &Fetched, network: Option<&Fetc
     card.check().map_err(|why| anyhow::anyhow!("{}: {why}", order.from))?;
     let mut opened = Model::with_card(&file, card.clone())?;
     let picture = first_picture(&order.picture)?;
-    let whole = Rect::new(0, 0, picture.cols(), picture.rows());
-    let begin = Instant::now();
-    let found = opened.find(&picture, whole)?;
-    let took = begin.elapsed();
-    let count = |kind| {
-        found
-            .iter()
-            .filter(|thing| thing.kind == kind && thing.score >= card.sure)
-            .count()
-    };
-    let (people, mut vehicles) = (count(Kind::Person), count(Kind::Vehicle));
-    let knows_vehicles = !card.vehicle.is_empty();
-    if people + vehicles == 0 && knows_vehicles {
-        vehicles = vehicles_in(&mut opened, &picture)?;
-    }
-    if people + vehicles == 0 {
-        let whom = if knows_vehicles {
-            "neither people nor vehicles"
-        } else {
+    let tried = Tried::on(&picture, &order.picture, &mut opened, order.on)?;
+    if tried.people + tried.vehicles == 0 {
+        let whom = if card.vehicle.is_empty() {
             "nobody"
+        } else {
+            "neither people nor vehicles"
         };
         bail!(
             "{}: it finds {whom} in {}: another kind of model, other classes, or a picture without them",
@@ -283,13 +269,9 @@ fn try_out(order: &Order, format: Format, model: &Fetched, network: Option<&Fetc
             order.picture.display()
         );
     }
-    Ok(Added {
-        file,
-        card,
-        people,
-        vehicles,
-        took,
-    })
+    card.tried = Some(tried.clone());
+    card.check().map_err(|why| anyhow::anyhow!("{}: {why}", order.from))?;
+    Ok(Added { file, card, tried })
 }
 
 /// The input that a Darknet network's description names (`width=`, `height=` in `[net]`).

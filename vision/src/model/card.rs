@@ -7,6 +7,7 @@ use std::path::{Path, PathBuf};
 use serde::{Deserialize, Serialize};
 use sha2::{Digest as _, Sha256};
 
+use super::tried::Tried;
 use super::{Kind, ModelError};
 
 /// How a model's answer is read.
@@ -147,6 +148,9 @@ pub struct Card {
     /// NanoDet: how it is used.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub nanodet: Option<Nanodet>,
+    /// What it did when it was taken in; cards of older versions don't say.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub tried: Option<Tried>,
 }
 
 impl Card {
@@ -225,6 +229,9 @@ impl Card {
         if let Some(nanodet) = &self.nanodet {
             nanodet.check()?;
         }
+        if let Some(tried) = &self.tried {
+            tried.check()?;
+        }
         let has_network = self.network.is_some() && self.network_sha256.is_some();
         if (self.format == Format::Darknet) != has_network {
             return Err("network, network_sha256: expected for Darknet, and for Darknet only".to_owned());
@@ -251,6 +258,7 @@ pub fn sha256(bytes: &[u8]) -> String {
 
 #[cfg(test)]
 mod tests {
+    use super::super::tried::tests::tried;
     use super::*;
 
     fn card() -> Card {
@@ -269,6 +277,7 @@ mod tests {
             network: None,
             network_sha256: None,
             nanodet: None,
+            tried: None,
         }
     }
 
@@ -280,6 +289,7 @@ mod tests {
         let plus = Card {
             format: Format::Nanodet,
             nanodet: Some(Nanodet::plus()),
+            tried: Some(tried()),
             ..card()
         };
         let text = toml::to_string(&plus).expect("written");
@@ -301,7 +311,7 @@ mod tests {
     #[test]
     fn each_wrong_field_is_named() {
         type Spoil = fn(&mut Card);
-        let cases: [(&str, Spoil); 11] = [
+        let cases: [(&str, Spoil); 12] = [
             ("input", |card| card.input = [416, 400]),
             ("sure", |card| card.sure = f64::NAN),
             ("weak", |card| card.weak = 0.5),
@@ -324,6 +334,9 @@ mod tests {
                     std: [57.0, 0.0, 58.0],
                     ..Nanodet::default()
                 });
+            }),
+            ("tried.people", |card| {
+                card.tried = Some(Tried { people: 0, ..tried() });
             }),
         ];
         for (field, spoil) in cases {

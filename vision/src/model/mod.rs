@@ -11,6 +11,7 @@ pub mod nanodet;
 pub mod net;
 mod onnx;
 pub mod time;
+pub mod tried;
 
 pub use boxes::{Box2, Found, Kind};
 pub use card::Card;

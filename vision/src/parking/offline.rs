@@ -17,6 +17,7 @@ use super::plan::plan;
 use crate::camera::Frame;
 use crate::count::Film;
 use crate::cpu::cpu_time;
+use crate::model::tried;
 use crate::view::{View, Viewer};
 
 /// A still picture stands for a lot that nothing happens in: it is looked at so often,
@@ -110,6 +111,9 @@ pub fn check(camera: &Camera, film: &Path, to: Option<&Path>) -> Result<String> 
     }
     let [width, height] = size.map(f64::from);
     let mut said = format!("camera {}: {width:.0}x{height:.0}, {looks} looks\n", camera.id);
+    if let Some(model) = &camera.model {
+        said += &tried::line_of(model)?;
+    }
     for (name, outline, is_taken) in lot.bays() {
         let pixels: Vec<[f64; 2]> = outline.iter().map(|[x, y]| [x * width, y * height]).collect();
         let side = fit::area(&pixels).sqrt();
