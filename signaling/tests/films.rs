@@ -6,6 +6,7 @@
 mod common;
 
 use std::path::PathBuf;
+use std::process::Stdio;
 use std::sync::{Arc, Mutex};
 
 use common::browser::Browser;
@@ -75,7 +76,7 @@ async fn why(response: Response) -> String {
 /// Where each film lay, and what was in it.
 type Seen = Arc<Mutex<Vec<(PathBuf, Vec<u8>)>>>;
 
-/// The worker: opens what the asker holds, tells where it lies and what is in it, and answers when it may.
+/// The worker: opens what the asker holds, tells where it lies and what is in it, and answers when it may. It can't change it.
 struct Worker {
     seen: Seen,
     may_answer: Arc<Notify>,
@@ -121,6 +122,9 @@ async fn answer(stream: UnixStream, seen: Seen, may_answer: Arc<Notify>) {
     };
     let path = PathBuf::from(format!("/proc/{asker}/fd/{descriptor}"));
     let bytes = std::fs::read(&path).unwrap();
+    let mut writable = std::fs::File::options().write(true).open(&path).unwrap();
+    assert!(std::io::Write::write(&mut writable, b"x").is_err(), "it is sealed");
+    drop(writable);
     seen.lock().unwrap().push((std::fs::read_link(&path).unwrap(), bytes));
     tokio::select! {
         () = may_answer.notified() => {}
@@ -157,13 +161,14 @@ fn lies_nowhere(office: &Office, part: &[u8]) {
     }
 }
 
-/// Files of this program that are open and have no name, as a film that is held.
+/// What a film that is held is called where open files are listed.
+const MEMORY: &str = "/memfd:madoguchi-film";
+
+/// Films that this program holds in memory.
 fn held() -> usize {
     let open = std::fs::read_dir("/proc/self/fd").unwrap().flatten();
     let links = open.filter_map(|entry| std::fs::read_link(entry.path()).ok());
-    links
-        .filter(|to| to.to_string_lossy().contains("/run/vision/films/"))
-        .count()
+    links.filter(|to| to.to_string_lossy().starts_with(MEMORY)).count()
 }
 
 async fn is_deleted(office: &Office) {
@@ -173,12 +178,11 @@ async fn is_deleted(office: &Office) {
         (trail.last().map(String::as_str) == Some("staff/kanri camera.film.deleted")).then_some(())
     })
     .await;
-    assert_eq!(std::fs::read_dir(office.path("run/vision/films")).unwrap().count(), 0);
 }
 
 /// All in one test: what this program holds open is looked at.
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
-async fn a_film_is_held_without_a_name_for_its_one_trial_and_nothing_is_left() {
+async fn a_film_is_held_in_memory_for_its_one_trial_and_nothing_is_left() {
     let office = open("1h").await;
     let mut admin = office.staff("kanri").await;
     let answer = bring(&mut admin, form(&film(10))).await;
@@ -196,13 +200,8 @@ async fn a_film_is_held_without_a_name_for_its_one_trial_and_nothing_is_left() {
     let (place, bytes) = worker.seen().remove(0);
     assert_eq!(bytes, whole);
     assert!(
-        place.starts_with(office.path("run/vision/films")),
-        "{}",
-        place.display()
-    );
-    assert!(
-        place.to_string_lossy().ends_with("(deleted)"),
-        "it never has a name: {}",
+        place.to_string_lossy().starts_with(MEMORY),
+        "it lies on no disk: {}",
         place.display()
     );
     is_deleted(&office).await;
@@ -304,4 +303,50 @@ async fn where_the_office_has_not_said_so_no_film_is_taken() {
     let (_, page) = admin.text("/staff/cameras/one/north").await;
     assert!(page.contains(r#""largest_film":null"#), "{page}");
     assert!(trail(&office, "north").await.is_empty());
+}
+
+/// The test above again, under strace: of all that the server writes meanwhile, and what it starts, a film's bytes go into memory,
+/// and come by a socket. Nothing else is done with that memory but opening it to read.
+#[test]
+fn no_byte_of_a_film_is_written_to_a_disk() {
+    if !test_trace::is_there() {
+        return;
+    }
+    let folder = tempfile::tempdir().unwrap();
+    let test = "a_film_is_held_in_memory_for_its_one_trial_and_nothing_is_left";
+    let status = test_trace::command(std::env::current_exe().unwrap(), &folder.path().join("calls"))
+        .args(["--exact", test])
+        .stdout(Stdio::null())
+        .stderr(Stdio::null())
+        .status()
+        .unwrap();
+    assert!(status.success(), "{test} passes under strace too");
+    assert!(
+        test_trace::wait_for_end(folder.path()),
+        "strace has written its reports"
+    );
+    let mut into_memory = 0;
+    for report in std::fs::read_dir(folder.path()).unwrap().flatten() {
+        let report = std::fs::read(report.path()).unwrap();
+        for line in String::from_utf8_lossy(&report).lines() {
+            // `1700000000.123456 write(7</memfd:a>, "…"…, 30) = 30`
+            let call = line.split(' ').nth(1).unwrap_or_default();
+            let has = |part: &str| line.contains(part);
+            let is_written_to = |to: &str| call.starts_with("write(") && call.contains(&format!("<{to}"));
+            if has("somebody walks by") {
+                let is_sent = call.contains("<TCP:");
+                assert!(is_written_to(MEMORY) || is_sent, "a film's bytes go elsewhere: {line}");
+                into_memory += usize::from(!is_sent);
+            } else if has(MEMORY) {
+                let is_made = call.starts_with("memfd_create(") || call.starts_with("openat(");
+                assert!(is_made || is_written_to(MEMORY), "what is this? {line}");
+            }
+            let may_be_written = has("MAP_SHARED") && has("PROT_WRITE") && !has("MAP_ANONYMOUS");
+            assert!(!may_be_written, "a file is mapped to be written: {line}");
+        }
+    }
+    assert!(
+        into_memory >= 3,
+        "three films came, {into_memory} pieces of them were seen"
+    );
 }

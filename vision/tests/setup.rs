@@ -8,6 +8,7 @@ use std::os::unix::fs::PermissionsExt as _;
 use std::path::Path;
 use std::time::{Duration, Instant};
 
+use nix::sys::memfd::{MFdFlags, memfd_create};
 use opencv::core::{self, Mat, Rect, Scalar, Size, Vector};
 use opencv::prelude::{MatTraitConst as _, VideoWriterTrait as _};
 use opencv::videoio::VideoWriter;
@@ -454,10 +455,11 @@ async fn a_set_up_is_tried_on_a_film_of_the_folder_only() {
     assert_eq!(seconds.len(), 12, "{seconds:?}");
     assert!(seconds[8..].contains(&Some(1)), "{seconds:?}");
     assert!(crossed.is_some());
-    // One that we hold open and that has no name any more, as the office's server holds what an admin brings.
+    // One that we hold in memory, as the office's server holds what an admin brings.
     let path = films.join("brought.avi");
     film(&path, 8);
-    let held = std::fs::File::open(&path).expect("open");
+    let mut held = std::fs::File::from(memfd_create("film", MFdFlags::MFD_CLOEXEC).expect("memory"));
+    std::io::Write::write_all(&mut held, &std::fs::read(&path).expect("read")).expect("written");
     std::fs::remove_file(&path).expect("deleted");
     let of_held = |descriptor: i32| Ask::Trial {
         camera: north(),

@@ -50,7 +50,7 @@ pub enum Ask {
 pub enum Film {
     /// One of the folder `vision.films`, by its name.
     Named(String),
-    /// One that who asks holds open, by the number of their descriptor (`/proc/PID/fd/N`): it has no name.
+    /// One that who asks holds open, by the number of their descriptor (`/proc/PID/fd/N`): it lies in memory.
     Held(u32),
 }
 
@@ -147,7 +147,7 @@ pub enum Why {
     TooLarge,
     /// It broke off on its way.
     BrokenOff,
-    /// The disk doesn't take it.
+    /// The server has no memory for it.
     NoSpace,
 }
 

@@ -1,15 +1,14 @@
 //! A film that an admin brings, to try a camera's set-up on it: a recording of people.
 //!
-//! Invariants: it is taken only where the office has said so; it never has a name on the disk, so that it is gone when it is let
-//! go of, and when this server ends in whatever way; it is held for the one trial that it was brought for, by who brought it,
-//! and for `vision.film_held_for` at most; that it was brought is in the audit log before its first byte is written, and that it
-//! was deleted afterwards.
+//! Invariants: it is taken only where the office has said so; it lies in memory (memfd_create(2)) and on no disk, so that it is
+//! gone when it is let go of, and when this server ends in whatever way; it is held for the one trial that it was brought for, by
+//! who brought it, and for `vision.film_held_for` at most; that it was brought is in the audit log before its first byte is
+//! written, and that it was deleted afterwards.
 
-use std::fs::{DirBuilder, File, Permissions};
+use std::fs::{File, Permissions};
 use std::io;
 use std::os::fd::AsRawFd as _;
-use std::os::unix::fs::{DirBuilderExt as _, PermissionsExt as _};
-use std::path::Path;
+use std::os::unix::fs::PermissionsExt as _;
 use std::sync::Arc;
 use std::time::Duration;
 
@@ -19,6 +18,7 @@ use axum::http::{HeaderMap, StatusCode, header};
 use axum::response::Response;
 use infer::MatcherType;
 use protocol::setup::{Answer, Ask, Film, Geometry, LARGEST_FILM, Why};
+use rustix::fs::{MemfdFlags, SealFlags, fcntl_add_seals, memfd_create};
 use store::audit::{Event, What};
 use tokio::io::AsyncWriteExt as _;
 use tokio::sync::OwnedSemaphorePermit;
@@ -35,6 +35,8 @@ use crate::vision;
 pub(super) const PATH: &str = "/staff/cameras/one/{id}/film";
 /// By so many of its first bytes a film is known.
 const HEAD: usize = 4096;
+/// Memory that a film leaves to all else on this machine, in bytes.
+const LEFT: u64 = 256 * 1024 * 1024;
 /// While somebody tries another film, the worker is asked again so often.
 const ASK_AGAIN: Duration = Duration::from_secs(1);
 
@@ -57,6 +59,7 @@ pub(super) async fn take(asked: Asked, headers: HeaderMap, mut form: Multipart) 
     if length.is_some_and(|length| length > LARGEST_FILM + 2 * BODY as u64) {
         return Ok(refused(Why::TooLarge));
     }
+    let largest = length.unwrap_or(LARGEST_FILM);
     let Ok(place) = Arc::clone(&app.films).try_acquire_owned() else {
         return Ok(refused(Why::Busy));
     };
@@ -68,9 +71,12 @@ pub(super) async fn take(asked: Asked, headers: HeaderMap, mut form: Multipart) 
         return Err(Fault::BadRequest.into());
     };
     let until = Instant::now() + app.config.vision.film_held_for;
+    if !has_room(largest) {
+        return Ok(refused(Why::NoSpace));
+    }
     let mut held = match Held::begin(&asked, place).await? {
         Ok(held) => held,
-        Err(error) => return Ok(refused(on_disk(&error))),
+        Err(error) => return Ok(refused(not_taken(&error))),
     };
     let taken = timeout_at(until, held.fill(&mut field)).await;
     if let Err(why) = taken.unwrap_or(Err(Why::TooLong)) {
@@ -141,16 +147,41 @@ async fn tried(app: &App, ask: &Ask) -> Answer {
     }
 }
 
-fn on_disk(error: &io::Error) -> Why {
-    tracing::error!(%error, "a film that was brought can't be written");
+fn not_taken(error: &io::Error) -> Why {
+    tracing::error!(%error, "the memory for a film that was brought can't be had");
     Why::NoSpace
 }
 
-/// A file without a name, in a folder that only this user may enter.
-fn open(folder: &Path) -> io::Result<File> {
-    DirBuilder::new().recursive(true).mode(0o700).create(folder)?;
-    std::fs::set_permissions(folder, Permissions::from_mode(0o700))?;
-    tempfile::tempfile_in(folder)
+/// A file in memory, which no other user may open.
+fn open() -> io::Result<File> {
+    let flags = MemfdFlags::CLOEXEC | MemfdFlags::ALLOW_SEALING;
+    let file = File::from(memfd_create("madoguchi-film", flags)?);
+    file.set_permissions(Permissions::from_mode(0o600))?;
+    Ok(file)
+}
+
+/// Whether the machine has the memory for so many bytes, and some more. Where it doesn't say how much it has, it has.
+fn has_room(bytes: u64) -> bool {
+    let meminfo = std::fs::read_to_string("/proc/meminfo").unwrap_or_default();
+    let Some(available) = available(&meminfo) else {
+        return true;
+    };
+    let has_room = available >= bytes.saturating_add(LEFT);
+    if !has_room {
+        tracing::error!(
+            available,
+            bytes,
+            "there is too little memory for a film that is brought"
+        );
+    }
+    has_room
+}
+
+/// `MemAvailable` of /proc/meminfo (proc(5)), in bytes.
+fn available(meminfo: &str) -> Option<u64> {
+    let line = meminfo.lines().find_map(|line| line.strip_prefix("MemAvailable:"))?;
+    let kibibytes: u64 = line.trim().strip_suffix("kB")?.trim().parse().ok()?;
+    Some(kibibytes * 1024)
 }
 
 /// Whether a file that begins so is a film. Lists of other files, which a decoder would go and open, aren't.
@@ -173,10 +204,7 @@ impl Held {
     async fn begin(asked: &Asked, place: OwnedSemaphorePermit) -> Result<io::Result<Self>, Refusal> {
         asked.write_down(asked.event(What::CameraFilmBrought)).await?;
         let app = Arc::clone(&asked.app);
-        let folder = app.config.paths.run.join("vision/films");
-        let opened = tokio::task::spawn_blocking(move || open(&folder)).await;
-        let opened = opened.unwrap_or_else(|error| Err(io::Error::other(error)));
-        Ok(opened.map(|file| Self {
+        Ok(open().map(|file| Self {
             // A descriptor is never negative.
             descriptor: u32::try_from(file.as_raw_fd()).unwrap_or_default(),
             file: Some(tokio::fs::File::from_std(file)),
@@ -208,12 +236,15 @@ impl Held {
                     return Err(Why::NotAFilm);
                 }
             }
-            file.write_all(&piece).await.map_err(|error| on_disk(&error))?;
+            file.write_all(&piece).await.map_err(|error| not_taken(&error))?;
         }
         if !is_film(&head) {
             return Err(Why::NotAFilm);
         }
-        file.flush().await.map_err(|error| on_disk(&error))
+        file.flush().await.map_err(|error| not_taken(&error))?;
+        // It stays what was brought, whoever opens it.
+        let seals = SealFlags::WRITE | SealFlags::GROW | SealFlags::SHRINK | SealFlags::SEAL;
+        fcntl_add_seals(file, seals).map_err(|error| not_taken(&error.into()))
     }
 }
 
@@ -235,36 +266,36 @@ impl Drop for Held {
 #[cfg(test)]
 mod tests {
     use std::io::{Read as _, Write as _};
-    use std::os::unix::fs::MetadataExt as _;
 
     use super::*;
 
     #[test]
-    fn a_film_has_no_name_and_nobody_else_may_enter_its_folder() {
-        let dir = tempfile::tempdir().expect("temp");
-        let folder = dir.path().join("vision/films");
-        let mut file = open(&folder).expect("opened");
+    fn a_film_lies_in_memory_and_is_gone_with_its_holder() {
+        let mut file = open().expect("opened");
         file.write_all(b"somebody").expect("written");
-        assert_eq!(
-            file.metadata().expect("there").nlink(),
-            0,
-            "a server that is killed leaves nothing"
-        );
-        assert_eq!(std::fs::read_dir(&folder).expect("a folder").count(), 0);
-        for folder in [folder.as_path(), &dir.path().join("vision")] {
-            let mode = std::fs::metadata(folder).expect("there").permissions().mode();
-            assert_eq!(mode & 0o777, 0o700);
-        }
         // As the worker opens it.
         let path = format!("/proc/{}/fd/{}", std::process::id(), file.as_raw_fd());
+        let place = std::fs::read_link(&path).expect("held");
+        assert!(place.starts_with("/memfd:madoguchi-film"), "{}", place.display());
         let mut bytes = String::new();
         File::open(&path)
             .expect("held")
             .read_to_string(&mut bytes)
             .expect("read");
         assert_eq!(bytes, "somebody");
+        let mode = file.metadata().expect("there").permissions().mode();
+        assert_eq!(mode & 0o077, 0, "other users may not open it");
         drop(file);
-        assert!(File::open(&path).is_err(), "let go of");
+        let is_gone = std::fs::read_link(&path).map_or(true, |now| now != place);
+        assert!(is_gone, "let go of");
+    }
+
+    #[test]
+    fn memory_that_is_there_is_read_and_a_film_leaves_some() {
+        let meminfo = "MemTotal:       16262088 kB\nMemFree:          493416 kB\nMemAvailable:   12031996 kB\n";
+        assert_eq!(available(meminfo), Some(12_031_996 * 1024));
+        assert_eq!(available("MemTotal: 1 kB\n"), None);
+        assert!(!has_room(u64::MAX / 2), "no machine has so much");
     }
 
     #[test]
