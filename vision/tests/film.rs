@@ -87,7 +87,7 @@ fn add_model(name: &str, network: Option<&str>, film: &Path, to: &Path) -> Optio
         person: Vec::new(),
         vehicle: Vec::new(),
         picture: film.to_owned(),
-        on: jiff::civil::date(2026, 11, 29),
+        on: jiff::civil::date(2026, 4, 1),
     };
     let runtime = tokio::runtime::Builder::new_current_thread()
         .build()

@@ -14,14 +14,17 @@ use vision::detect::motion::{Motion, Scene};
 use vision::detect::{Detector as _, Sight};
 use vision::geometry::{PersonHeights, Polygon};
 use vision::occupancy::Occupancy;
+use vision::simulate::Random;
 
 const WIDTH: i32 = 480;
 const HEIGHT: i32 = 360;
 const PER_SECOND: u64 = 5;
 
-/// Looks that may be wrong, as measured and a little more.
-const CLOUDS_WRONG: u32 = 10;
-const BUSH_WRONG: u32 = 30;
+/// Skies and bushes that are tried.
+const SEEDS: u64 = 3;
+/// Looks that may be wrong of each. Of the first 8 skies and 8 bushes none had a wrong one.
+const CLOUDS_WRONG: u32 = 2;
+const BUSH_WRONG: u32 = 2;
 const STOOD: (u32, u32) = (4, 8);
 const GHOSTS: (u32, u32) = (2, 4);
 
@@ -282,16 +285,31 @@ fn whoever_stood_there_at_the_start_leaves_no_ghost_for_long() {
     );
 }
 
-#[test]
-fn clouds_count_nobody_and_hide_nobody() {
+/// A number from `from` to `to`.
+fn between(random: &mut Random, from: f64, to: f64) -> f64 {
+    from + (to - from) * random.share()
+}
+
+/// Somebody who walks from `left` to `right` again and again, and is at the same place every seven seconds at most: more often,
+/// and what changes there is taken for a bush's until they have walked a height.
+fn walker(random: &mut Random, left: f64, right: f64) -> impl Fn(f64) -> i32 + use<> {
+    let (speed, begin) = (between(random, 22.0, 34.0), between(random, 0.0, right - left));
+    move |second| (left + (begin + speed * second) % (right - left)) as i32
+}
+
+/// The light goes from 0.69 of what it was at first to 1.31 and back. For 20 s nobody is there, then somebody walks through.
+/// Gives how many of 270 looks were wrong; those in which the count is still that of two seconds before aren't looked at.
+fn wrong_under_clouds(seed: u64) -> u32 {
+    let mut random = Random::new(seed + 230_000);
     let mut stage = Stage::learned();
+    let seconds = between(&mut random, 8.0, 14.0) * if random.share() < 0.5 { 1.0 } else { -1.0 };
+    let walk = walker(&mut random, 40.0, 440.0);
     let mut wrong = 0;
     for step in 0..60 * PER_SECOND {
         let second = step as f64 / PER_SECOND as f64;
-        // From 0.69 of the light at first to 1.31 and back, in ten seconds.
-        stage.light = 1.0 + 0.31 * (second / 10.0 * std::f64::consts::TAU).sin();
+        stage.light = 1.0 + 0.31 * (second / seconds * std::f64::consts::TAU).sin();
         let feet = match step >= 20 * PER_SECOND {
-            true => vec![[40 + ((second * 30.0) as i32 % 400), 270]],
+            true => vec![[walk(second), 270]],
             false => Vec::new(),
         };
         let truth = u32::try_from(feet.len()).expect("one at most");
@@ -299,28 +317,52 @@ fn clouds_count_nobody_and_hide_nobody() {
         let count = stage.look(&feet, |_| {});
         wrong += u32::from(is_settled && count != Some(truth));
     }
-    assert!(wrong <= CLOUDS_WRONG, "{wrong} of 270 looks");
+    wrong
+}
+
+/// Sixty leaves sway, and beside them somebody walks. Gives how many of the 300 looks of the third half minute on were wrong.
+fn wrong_beside_a_bush(seed: u64) -> u32 {
+    let mut random = Random::new(seed + 250_000);
+    let mut stage = Stage::learned();
+    let leaves: Vec<[f64; 3]> = (0..60)
+        .map(|_| [(30.0, 120.0), (150.0, 270.0), (40.0, 200.0)].map(|(from, to)| between(&mut random, from, to)))
+        .collect();
+    let speeds = [6.3, 16.0, 11.9].map(|speed| speed * between(&mut random, 0.8, 1.2));
+    let walk = walker(&mut random, 200.0, 440.0);
+    let mut wrong = 0;
+    for step in 0..150 * PER_SECOND {
+        let second = step as f64 / PER_SECOND as f64;
+        let sway = |speed: f64, far: f64| (second * speed).sin() * far;
+        let (dx, dy) = (sway(speeds[0], 14.0) + sway(speeds[1], 8.0), sway(speeds[2], 10.0));
+        let bush = |picture: &mut Mat| {
+            for [x, y, grey] in &leaves {
+                fill(picture, Rect::new((x + dx) as i32, (y + dy) as i32, 10, 9), *grey);
+            }
+        };
+        let count = stage.look(&[[walk(second), 300]], bush);
+        wrong += u32::from(step >= 90 * PER_SECOND && count != Some(1));
+    }
+    wrong
+}
+
+#[test]
+fn clouds_count_nobody_and_hide_nobody() {
+    let wrong: Vec<u32> = (0..SEEDS).map(wrong_under_clouds).collect();
+    println!("{wrong:?} of 270 looks each");
+    assert!(
+        wrong.iter().all(|wrong| *wrong <= CLOUDS_WRONG),
+        "{wrong:?} of 270 looks each"
+    );
 }
 
 #[test]
 fn a_bush_in_the_wind_is_learned_and_people_beside_it_are_counted() {
-    let mut stage = Stage::learned();
-    let mut wrong = 0;
-    for step in 0..150 * PER_SECOND {
-        let second = step as f64 / PER_SECOND as f64;
-        let sway = |speed: f64, far: f64| ((second * speed).sin() * far) as i32;
-        let (dx, dy) = (sway(6.3, 14.0) + sway(16.0, 8.0), sway(11.9, 10.0));
-        let leaves = |picture: &mut Mat| {
-            for leaf in 0..60 {
-                let (x, y) = (30 + (leaf * 37) % 90 + dx, 150 + (leaf * 53) % 120 + dy);
-                fill(picture, Rect::new(x, y, 10, 9), f64::from(40 + (leaf * 29) % 160));
-            }
-        };
-        let feet = vec![[200 + ((second * 30.0) as i32 % 240), 300]];
-        let count = stage.look(&feet, leaves);
-        wrong += u32::from(step >= 90 * PER_SECOND && count != Some(1));
-    }
-    assert!(wrong <= BUSH_WRONG, "{wrong} of 300 looks");
+    let wrong: Vec<u32> = (0..SEEDS).map(wrong_beside_a_bush).collect();
+    println!("{wrong:?} of 300 looks each");
+    assert!(
+        wrong.iter().all(|wrong| *wrong <= BUSH_WRONG),
+        "{wrong:?} of 300 looks each"
+    );
 }
 
 #[test]
