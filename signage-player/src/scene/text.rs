@@ -340,21 +340,6 @@ pub fn smooth(context: &pango::Context) {
     }
 }
 
-/// Breaks a text into lines after whole sentences, as many sentences on a line as `fits` says that there is
-/// room for. A sentence that is too long for a line is left to be wrapped.
-#[must_use]
-pub fn by_sentence(text: &str, fits: impl Fn(&str) -> bool) -> String {
-    let mut lines: Vec<String> = Vec::new();
-    for sentence in text.split_inclusive(['。', '！', '？', '\n']) {
-        let sentence = sentence.trim_end_matches('\n');
-        match lines.last_mut() {
-            Some(line) if fits(&format!("{line}{sentence}")) => line.push_str(sentence),
-            _ => lines.push(sentence.to_owned()),
-        }
-    }
-    lines.join("\n")
-}
-
 /// A rectangle with round corners as the current path.
 pub fn rounded(cr: &Context, x: f64, y: f64, width: f64, height: f64, radius: f64) {
     use std::f64::consts::{FRAC_PI_2, PI};
@@ -465,16 +450,5 @@ mod tests {
             (500.0, 200.0),
         );
         assert_eq!(short, ["火災です。"]);
-    }
-
-    #[test]
-    fn lines_end_with_sentences() {
-        let fits = |text: &str| text.chars().count() <= 20;
-        let said = by_sentence("いらっしゃいませ。南区役所へようこそ。ご用件をお聞かせください。", fits);
-        assert_eq!(
-            said,
-            "いらっしゃいませ。南区役所へようこそ。\nご用件をお聞かせください。"
-        );
-        assert_eq!(by_sentence("", fits), "");
     }
 }
