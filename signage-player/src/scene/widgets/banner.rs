@@ -215,7 +215,9 @@ impl Sheet {
 
     fn heading(self, cr: &Context, face: &Face) -> Words {
         let said = words::emergency(face.language);
-        let sizes = [self.unit * 2.4, self.unit * 1.6, self.smallest * 1.6, self.smallest];
+        let sizes = std::iter::successors(Some(self.unit * 2.4), |size| Some(size * 0.92));
+        let sizes = sizes.take_while(|size| *size > self.smallest).chain([self.smallest]);
+        let sizes: Vec<f64> = sizes.collect();
         Words::fitted(cr, said, Self::style(face, self.unit), self.inner(), &sizes)
     }
 
