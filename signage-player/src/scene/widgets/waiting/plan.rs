@@ -321,8 +321,8 @@ mod tests {
             measures(&[(3.6, 0.0)]),
         ];
         for (it, unit) in boards.iter().flat_map(|it| [12.0, 24.0, 48.0].map(|unit| (it, unit))) {
-            let sizes = |from: u32, to: u32| (from..to).map(|step| f64::from(step) * 0.5 * unit);
-            for (width, rows) in sizes(12, 80).flat_map(|width| (1..7).map(move |rows| (width, rows))) {
+            let sizes = |from: u32, to: u32| (from..to).map(move |step| f64::from(step) * 0.5 * unit);
+            for (width, rows) in sizes(14, 80).flat_map(|width| (1..7).map(move |rows| (width, rows))) {
                 let least = least(it, unit, width);
                 for height in sizes(3, 60) {
                     let count = on_a_page(it, unit, (width, height), rows);
