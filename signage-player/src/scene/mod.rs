@@ -3,6 +3,7 @@
 //! Invariant: the canvas shows the current page's background and its zones from back to front; what a
 //! zone reports as changed is painted anew together with everything that overlaps it, and nothing else.
 
+pub mod breaks;
 pub mod data;
 pub mod fit;
 mod hands;

@@ -3,15 +3,7 @@
 //!
 //! Without a dictionary. What is read as a phrase's end: a mark that closes; a particle or an ending (hiragana) before a word in
 //! another script; を; a particle before an honorific お or ご; て or で before ください. 落ち着く and its like are one word. A phrase is
-//! never cut otherwise, but where it doesn't fit into a line at all, when lines break as they can (the marks put in, U+2060, only
-//! take breaks away that needn't be).
-
-use std::ops::Range;
-
-use super::markup::Marked;
-
-/// No break here (UAX #14, WJ).
-const JOINER: char = '\u{2060}';
+//! never cut otherwise, but where it doesn't fit into a line at all ([`super::breaks`]).
 
 /// A phrase that is longer is no phrase: it may break as it can.
 const LONGEST_PHRASE: usize = 16;
@@ -73,8 +65,9 @@ fn ends(letters: &[char], at: usize) -> bool {
     }
 }
 
-/// After which letters a line mustn't end.
-fn joined(letters: &[char]) -> Vec<bool> {
+/// After which letters of a text a line mustn't end.
+#[must_use]
+pub fn joined(letters: &[char]) -> Vec<bool> {
     let mut joined = vec![false; letters.len()];
     let mut begin = 0;
     for at in 0..letters.len() {
@@ -93,59 +86,6 @@ fn joined(letters: &[char]) -> Vec<bool> {
         }
     }
     joined
-}
-
-/// The text with a mark wherever a line mustn't end.
-#[must_use]
-pub fn kept(text: &str) -> String {
-    let letters: Vec<char> = text.chars().collect();
-    let mut kept = String::with_capacity(text.len() * 2);
-    for (letter, is_joined) in letters.iter().zip(joined(&letters)) {
-        kept.push(*letter);
-        if is_joined {
-            kept.push(JOINER);
-        }
-    }
-    kept
-}
-
-/// The same for a text with readings and bold parts, which move with their words. What has a reading isn't broken either.
-#[must_use]
-pub fn kept_in(marked: &Marked) -> Marked {
-    let letters: Vec<char> = marked.text.chars().filter(|letter| !is_mark(*letter)).collect();
-    let mut joined = joined(&letters).into_iter();
-    let mut text = String::with_capacity(marked.text.len() * 2);
-    // Where each letter of the source has gone.
-    let mut places = vec![0; marked.text.len() + 1];
-    for (at, letter) in marked.text.char_indices() {
-        places[at] = text.len();
-        let is_joined = if is_mark(letter) {
-            true
-        } else {
-            text.push(letter);
-            joined.next().unwrap_or(false)
-        };
-        if is_joined && !text.ends_with(JOINER) {
-            text.push(JOINER);
-        }
-    }
-    places[marked.text.len()] = text.len();
-    let moved = |range: &Range<usize>| {
-        let start = places[range.start];
-        start..text[..places[range.end]].trim_end_matches(JOINER).len().max(start)
-    };
-    let readings = marked.readings.iter();
-    Marked {
-        readings: readings.map(|(range, word)| (moved(range), word.clone())).collect(),
-        bold: marked.bold.iter().map(moved).collect(),
-        text,
-    }
-}
-
-/// Whether it is one of the marks that are put in.
-#[must_use]
-pub fn is_mark(letter: char) -> bool {
-    letter == JOINER
 }
 
 /// At which byte a page ends that has room for `most` letters of a text, at least one: after the last sentence on it,
@@ -178,23 +118,19 @@ fn is_amid(letters: &[char], at: usize) -> bool {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::scene::markup;
 
     fn phrases(text: &str) -> Vec<String> {
-        let kept = kept(text);
-        let letters: Vec<char> = kept.chars().collect();
+        let letters: Vec<char> = text.chars().collect();
         let mut all = vec![String::new()];
-        for (at, letter) in letters.iter().enumerate() {
-            if *letter == JOINER {
-                continue;
-            }
+        for (letter, is_joined) in letters.iter().zip(joined(&letters)) {
             if let Some(last) = all.last_mut() {
                 last.push(*letter);
             }
-            if at + 1 < letters.len() && letters[at + 1] != JOINER {
+            if !is_joined {
                 all.push(String::new());
             }
         }
+        all.pop();
         all
     }
 
@@ -225,22 +161,6 @@ mod tests {
     }
 
     #[test]
-    fn readings_and_bold_parts_move_with_their_words() {
-        let marked = kept_in(&markup::read(
-            "[子育|こそだ]ての*ご[相談|そうだん]*は、[窓口|まどぐち]へ",
-        ));
-        let word = |range: &Range<usize>| marked.text[range.clone()].replace(JOINER, "");
-        let words: Vec<String> = marked.readings.iter().map(|(range, _)| word(range)).collect();
-        assert_eq!(words, ["子育", "相談", "窓口"]);
-        assert_eq!(word(&marked.bold[0]), "ご相談");
-        let lines: Vec<String> = kept("子育てのご相談は、窓口へ")
-            .split(JOINER)
-            .map(str::to_owned)
-            .collect();
-        assert_eq!(marked.text.split(JOINER).collect::<Vec<_>>(), lines, "as without them");
-    }
-
-    #[test]
     fn a_page_ends_with_a_sentence_or_where_a_phrase_does() {
         let page = |text: &str, most: usize| text[..page_end(text, most)].to_owned();
         assert_eq!(page("火事です。外へ出てください。", 8), "火事です。");
@@ -252,19 +172,18 @@ mod tests {
     }
 
     #[test]
-    fn nothing_but_marks_is_added_and_what_has_no_phrases_stays_as_it_is() {
+    fn what_has_no_phrases_stays_as_it_is() {
         for text in [
-            "大雨警報が出ています。\n避難してください。",
             "Window 3 is open.",
             "",
-            "あ",
+            &"あいうえお".repeat(30),
+            "あいうえおかきくけこさしすせそたちつてと",
         ] {
-            assert_eq!(kept(text).replace(JOINER, ""), text);
+            let letters: Vec<char> = text.chars().collect();
+            assert!(
+                joined(&letters).iter().all(|joined| !joined),
+                "{text}: it may break anywhere"
+            );
         }
-        assert_eq!(kept("Window 3 is open."), "Window 3 is open.");
-        let long = "あいうえお".repeat(30);
-        assert_eq!(kept(&long), long);
-        let no_phrase = "あいうえおかきくけこさしすせそたちつてと";
-        assert_eq!(kept(no_phrase), no_phrase, "it may break anywhere");
     }
 }

@@ -5,6 +5,7 @@ use pango::{Direction, EllipsizeMode, FontDescription, Layout, Weight, WrapMode}
 
 use protocol::screen::Language;
 
+use super::breaks;
 use super::fit::{self, Kept};
 use super::palette::{self, Color};
 use super::phrases;
@@ -89,6 +90,8 @@ pub struct Words {
     layout: Layout,
     color: Color,
     is_cut: bool,
+    /// A line ends within a phrase or a word.
+    is_broken: bool,
 }
 
 impl Words {
@@ -100,7 +103,7 @@ impl Words {
         smooth(&context);
         context.set_language(Some(&pango::Language::from_string(style.language.tag())));
         layout.set_font_description(Some(&font(style)));
-        let mut is_cut = false;
+        let (mut is_cut, mut is_broken) = (false, false);
         match fit {
             Fit::Free => {
                 layout.set_text(text);
@@ -114,7 +117,8 @@ impl Words {
                 is_cut = layout.is_ellipsized();
             }
             Fit::Box(width, height) => {
-                let said = flow(&layout, text, style, (width, height));
+                let said;
+                (said, is_broken) = flow(&layout, text, style, (width, height));
                 let is_shortened = said.len() < text.len();
                 let kept = fit::keep_within(&layout, (style.size, height), &[], is_shortened, |_, _| {});
                 is_cut = kept != Kept::Whole;
@@ -124,6 +128,7 @@ impl Words {
             layout,
             color: style.color,
             is_cut,
+            is_broken,
         }
     }
 
@@ -131,6 +136,12 @@ impl Words {
     #[must_use]
     pub fn is_cut(&self) -> bool {
         self.is_cut
+    }
+
+    /// Whether a phrase or a word is broken because no line has room for it.
+    #[must_use]
+    pub fn is_broken(&self) -> bool {
+        self.is_broken
     }
 
     /// Letters that all run one way, as part of a longer line: brackets and spaces too go with it.
@@ -170,7 +181,7 @@ impl Words {
             .filter(|words| !words.is_cut)
             .collect();
         if !fitting.is_empty() {
-            let best = fitting.iter().position(|words| !words.is_broken()).unwrap_or(0);
+            let best = fitting.iter().position(|words| !words.is_broken).unwrap_or(0);
             return fitting.swap_remove(best);
         }
         let sizes = std::iter::successors(Some(last), |size| Some(size * 0.9));
@@ -202,10 +213,10 @@ impl Words {
         while !rest.is_empty() {
             let layout = Self::new(cr, "", style, Fit::Free).layout;
             layout.set_single_paragraph_mode(false);
-            let said = flow(&layout, rest, style, (width, height));
+            let (said, _) = flow(&layout, rest, style, (width, height));
             let shown = fit::end_within(&layout, style.size, height).map(|end| layout.text()[..end].to_owned());
             let mut most = match shown {
-                Some(shown) => shown.chars().filter(|letter| !phrases::is_mark(*letter)).count(),
+                Some(shown) => shown.chars().filter(|letter| !breaks::is_mark(*letter)).count(),
                 None if said.len() == rest.len() => {
                     pages.push(rest.to_owned());
                     return pages;
@@ -224,14 +235,6 @@ impl Words {
             rest = after.trim_start();
         }
         pages
-    }
-
-    /// Whether a line ends within a phrase.
-    fn is_broken(&self) -> bool {
-        let text = self.layout.text();
-        let starts = (1..self.layout.line_count()).filter_map(|line| self.layout.line_readonly(line));
-        let mut starts = starts.map(|line| usize::try_from(line.start_index()).unwrap_or(0));
-        starts.any(|start| text[..start].ends_with(phrases::is_mark) || text[start..].starts_with(phrases::is_mark))
     }
 
     /// Lines are centred to each other.
@@ -297,17 +300,15 @@ impl Words {
     }
 }
 
-/// Gives a layout a text to be wrapped, as much of it as could ever stand in so many pixels, which is given back.
-fn flow<'a>(layout: &Layout, text: &'a str, style: Style, size: (f64, f64)) -> &'a str {
+/// Gives a layout a text to be wrapped: as much of it as could ever stand in so many pixels, which is given back. Also gives whether a
+/// phrase or word had to be broken.
+fn flow<'a>(layout: &Layout, text: &'a str, style: Style, size: (f64, f64)) -> (&'a str, bool) {
     let said = fit::at_most(text, style.size, size);
-    match style.language {
-        Language::Ja | Language::Easy => layout.set_text(&phrases::kept(said)),
-        _ => layout.set_text(said),
-    }
     layout.set_width(units(size.0));
     layout.set_wrap(WrapMode::WordChar);
     layout.set_line_spacing(line_spacing(layout, style, LEADING));
-    said
+    let is_broken = breaks::flow(layout, said, style.language);
+    (said, is_broken)
 }
 
 /// What Pango needs to set lines `leading` times the letters' height apart: it goes by the font's own line, which is half as
@@ -337,21 +338,6 @@ pub fn smooth(context: &pango::Context) {
         options.set_hint_metrics(HintMetrics::Off);
         pangocairo::functions::context_set_font_options(context, Some(&options));
     }
-}
-
-/// Breaks a text into lines after whole sentences, as many sentences on a line as `fits` says that there is
-/// room for. A sentence that is too long for a line is left to be wrapped.
-#[must_use]
-pub fn by_sentence(text: &str, fits: impl Fn(&str) -> bool) -> String {
-    let mut lines: Vec<String> = Vec::new();
-    for sentence in text.split_inclusive(['。', '！', '？', '\n']) {
-        let sentence = sentence.trim_end_matches('\n');
-        match lines.last_mut() {
-            Some(line) if fits(&format!("{line}{sentence}")) => line.push_str(sentence),
-            _ => lines.push(sentence.to_owned()),
-        }
-    }
-    lines.join("\n")
 }
 
 /// A rectangle with round corners as the current path.
@@ -392,7 +378,7 @@ mod tests {
     }
 
     fn shown(words: &Words) -> String {
-        words.layout.text().replace(phrases::is_mark, "")
+        breaks::without_marks(&words.layout.text())
     }
 
     #[test]
@@ -464,16 +450,5 @@ mod tests {
             (500.0, 200.0),
         );
         assert_eq!(short, ["火災です。"]);
-    }
-
-    #[test]
-    fn lines_end_with_sentences() {
-        let fits = |text: &str| text.chars().count() <= 20;
-        let said = by_sentence("いらっしゃいませ。南区役所へようこそ。ご用件をお聞かせください。", fits);
-        assert_eq!(
-            said,
-            "いらっしゃいませ。南区役所へようこそ。\nご用件をお聞かせください。"
-        );
-        assert_eq!(by_sentence("", fits), "");
     }
 }

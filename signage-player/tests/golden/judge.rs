@@ -10,7 +10,7 @@
 //! The limits lie between what was measured (`MEASURE_JUDGE=1 cargo test -p signage-player --test golden judge -- --nocapture`).
 //! Two runs on one machine differ nowhere. Letters of 12 to 72 pixels in four faces differ by at most 81 and 14 with FreeType's slight
 //! hinting instead of none, or a quarter of a pixel elsewhere. Another figure in bold letters of 15 pixels makes 152, in larger ones
-//! 217 and more; a reading of two letters that goes from a text of 30 pixels, 0.03 % of its picture, makes 114.
+//! 217 and more; a reading that goes from a text of 36 pixels, 0.01 % of its sheet, makes 158.
 
 use cairo::{Context, Format, HintStyle, ImageSurface};
 

@@ -1,13 +1,14 @@
 //! What the judge is for: of whatever stands in a golden picture, none may go without being missed.
 
-use crate::{judge, stored};
+use crate::judge;
+use crate::picture::stored;
 
 /// A stored picture, what stands in it, and where: left, top, right, bottom.
 const CONTENTS: [(&str, &str, [usize; 4]); 4] = [
-    ("board-three", "a level's words", [192, 80, 342, 112]),
-    ("waiting-en", "how many wait", [20, 126, 150, 153]),
+    ("sheet-board-three", "a level's words", [186, 57, 274, 77]),
+    ("sheet-waiting", "how many wait", [20, 87, 89, 104]),
     ("over-held-and-hint", "the seconds left", [60, 622, 106, 680]),
-    ("rich-lying", "a reading", [242, 118, 258, 133]),
+    ("sheet-rich", "a reading", [622, 9, 688, 29]),
 ];
 
 /// Takes what is in a rectangle away: its ground is the colour of its upper left corner. Gives how many pixels had been something

@@ -14,8 +14,9 @@ use signage_player::scene::data::Data;
 use signage_player::scene::{Scene, standby};
 use signage_player::stage::canvas::{Canvas, Region};
 
+use crate::boards::state;
 use crate::common::{WALL, data, kit, moment};
-use crate::{compare, state};
+use crate::picture::compare;
 
 const PAPER: [u8; 3] = [0xff, 0xff, 0xff];
 

@@ -1,4 +1,4 @@
-//! The avatar: greets when its page comes on show, its lips following the sound, the words below.
+//! The avatar: greets when its page comes on show, its lips following the sound, the words below or beside it ([`caption`]).
 //!
 //! Its figure is painted, and its greeting spoken in each of the layout's languages, once, on a worker thread, while the
 //! layout is built; a touch then finds all of it ready. In a language without a voice: the words and a chime.
@@ -9,7 +9,7 @@ use std::sync::Arc;
 use std::sync::mpsc::{Receiver, SyncSender, sync_channel};
 use std::time::Duration;
 
-use anyhow::Result;
+use anyhow::{Context as _, Result};
 use avatar::chime::chime;
 use avatar::lipsync::Timeline;
 use avatar::paint::Painter;
@@ -17,20 +17,21 @@ use avatar::pcm::Pcm;
 use avatar::pose::Actor;
 use avatar::rig::Rig;
 use avatar::speech::{Language as Spoken, Speaker, SpeakerConfig};
-use cairo::Context;
 use protocol::pose::Expression;
 use protocol::screen::{Language, Rect, Text};
 
+use self::caption::{Frame, Plan, Sizes};
+use super::banner::turn_of;
 use super::{Place, View};
 use crate::item::Fault;
 use crate::scene::Kit;
 use crate::scene::data::{Data, Moment};
 use crate::scene::layer::Layer;
-use crate::scene::palette;
-use crate::scene::text::{self, Fit, Style, Words};
 use crate::sound::ducking::Ducking;
 use crate::sound::{Sound, Voice};
 use crate::stage::canvas::{Canvas, union};
+
+mod caption;
 
 /// An idle avatar is painted at half the stage's rate: it only breathes.
 const IDLE_PERIOD: Duration = Duration::from_millis(60);
@@ -55,6 +56,17 @@ type Saying = (Spoken, String);
 struct Speech {
     pcm: Pcm,
     timeline: Arc<Timeline>,
+    /// It says the words; a chime doesn't.
+    is_voice: bool,
+}
+
+/// A sound that is being played.
+struct Heard {
+    timeline: Arc<Timeline>,
+    is_voice: bool,
+    /// How long it is, and how far.
+    duration: Duration,
+    position: Duration,
 }
 
 /// What readers of a language are told, in which language: as [`Text::in_language`] has it.
@@ -78,9 +90,16 @@ fn saying(greeting: &Text, language: Language) -> Saying {
 
 /// The avatar in its zone.
 pub struct Avatar {
+    frame: Frame,
     figure: Layer,
     caption: Layer,
-    unit: f64,
+    sizes: Sizes,
+    /// How the words are set; `None`: they are to be drawn anew.
+    words: Option<Plan>,
+    /// Which part of them is seen.
+    part: usize,
+    /// Since when parts take turns without a voice; `None`: from now on.
+    turning: Option<Duration>,
     greeting: Text,
     language: Language,
     sound: Sound,
@@ -91,8 +110,8 @@ pub struct Avatar {
     fault: Option<Fault>,
     actor: Actor,
     voice: Option<Voice>,
-    /// What the mouth does to the voice.
-    timeline: Option<Arc<Timeline>>,
+    /// What the voice says.
+    heard: Option<Heard>,
     /// The page is on show.
     is_shown: bool,
     /// The greeting is due but not yet begun.
@@ -102,7 +121,6 @@ pub struct Avatar {
     /// When, by the schedule in force, the sound began.
     began: Option<Duration>,
     painted_at: Duration,
-    must_draw_all: bool,
 }
 
 impl Avatar {
@@ -111,8 +129,12 @@ impl Avatar {
     /// # Errors
     /// When there is no memory for its picture.
     pub fn new(place: Place, rig: &str, greeting: &Text, languages: &[Language], kit: &Kit) -> Result<Self> {
-        let caption_height = caption_height(place);
-        let figure = Layer::new(place.width, (place.height - caption_height).max(1))?;
+        let mut spoken = languages.to_vec();
+        spoken.push(place.language);
+        let said = spoken.into_iter().map(|it| (it, greeting.in_language(it).to_owned()));
+        let trial = cairo::ImageSurface::create(cairo::Format::ARgb32, 1, 1).context("a surface to measure on")?;
+        let frame = Frame::best(&cairo::Context::new(&trial)?, place, &said.collect::<Vec<_>>());
+        let figure = Layer::new(frame.figure.width, frame.figure.height)?;
         // The first language comes first: it is needed first.
         let mut sayings = vec![saying(greeting, place.language)];
         for language in languages {
@@ -133,9 +155,16 @@ impl Avatar {
             .name("avatar".to_owned())
             .spawn(move || work.run(&sender))?;
         Ok(Self {
+            frame,
             figure,
-            caption: Layer::new(place.width, caption_height.max(1))?,
-            unit: place.unit,
+            caption: Layer::new(frame.caption.width, frame.caption.height)?,
+            sizes: Sizes {
+                unit: place.unit,
+                smallest: place.unit / place.scale,
+            },
+            words: None,
+            part: 0,
+            turning: None,
             greeting: greeting.clone(),
             language: place.language,
             sound: kit.sound,
@@ -146,13 +175,12 @@ impl Avatar {
             fault: None,
             actor: Actor::new(kit.seed),
             voice: None,
-            timeline: None,
+            heard: None,
             is_shown: false,
             must_greet: false,
             must_hush: false,
             began: None,
             painted_at: Duration::ZERO,
-            must_draw_all: true,
         })
     }
 
@@ -177,7 +205,12 @@ impl Avatar {
             && let Some(speech) = self.spoken.get(&saying(&self.greeting, self.language))
         {
             self.must_greet = false;
-            self.timeline = Some(Arc::clone(&speech.timeline));
+            self.heard = Some(Heard {
+                timeline: Arc::clone(&speech.timeline),
+                is_voice: speech.is_voice,
+                duration: speech.pcm.duration(),
+                position: Duration::ZERO,
+            });
             self.voice = Some(Voice::play(speech.pcm.clone(), self.sound, &self.ducking));
         }
         let Some(voice) = &mut self.voice else { return };
@@ -185,17 +218,19 @@ impl Avatar {
         if voice.is_over() {
             self.voice = None;
             self.began = None;
+            self.turning = None;
             self.actor.express(now.at, Expression::Neutral);
             return;
         }
-        let (Some(position), Some(timeline)) = (position, &self.timeline) else {
+        let (Some(position), Some(heard)) = (position, &mut self.heard) else {
             return;
         };
+        heard.position = position;
         // The frame drawn now is seen `lead` from now, when the sound is further by as much.
         let began = now.at.saturating_sub(now.lead + position);
         if self.began.is_none_or(|held| held.abs_diff(began) > SLACK) {
             self.began = Some(began);
-            self.actor.say(began, Arc::clone(timeline));
+            self.actor.say(began, Arc::clone(&heard.timeline));
         }
     }
 
@@ -211,52 +246,44 @@ impl Avatar {
             }
         });
         Some(Rect {
-            x: area.x,
-            y: area.y,
+            x: self.frame.figure.x + area.x,
+            y: self.frame.figure.y + area.y,
             width: area.width,
             height: area.height,
         })
     }
 
-    fn draw_caption(&self, cr: &Context) -> Result<(), cairo::Error> {
-        let (width, height) = (f64::from(self.caption.width()), f64::from(self.caption.height()));
-        let unit = self.unit;
-        let line = unit / 10.0;
-        text::rounded(cr, line / 2.0, line / 2.0, width - line, height - line, unit * 0.7);
-        text::set_color(cr, palette::WHITE);
-        cr.fill_preserve()?;
-        text::set_color(cr, palette::BLUE);
-        cr.set_line_width(line);
-        cr.stroke()?;
-        let (inner_width, inner_height) = (width - unit * 2.0, height - unit * 1.2);
-        let said = self.greeting.in_language(self.language);
-        let style = |size: f64| Style::bold(size, palette::INK, self.language);
-        let sizes = [1.5, 1.35, 1.2, 1.1, 1.0].map(|share| unit * share);
-        let lines = |size: f64| {
-            text::by_sentence(said, |part| {
-                Words::new(cr, part, style(size), Fit::Free).width() <= inner_width
-            })
+    /// Sets the words and turns them to the part that is due. Gives what changed, in the zone's pixels.
+    fn draw_words(&mut self, now: &Moment) -> Option<Rect> {
+        let is_new = self.words.is_none();
+        let (frame, sizes, language) = (self.frame, self.sizes, self.language);
+        if is_new {
+            let said = self.greeting.in_language(language);
+            self.caption.redraw(|cr| {
+                self.words = Some(frame.plan(cr, sizes, language, said));
+                Ok(())
+            });
+        }
+        let plan = self.words.as_ref()?;
+        let spoken = self
+            .heard
+            .as_ref()
+            .filter(|heard| heard.is_voice && self.voice.is_some());
+        let part = match spoken {
+            Some(heard) => plan.spoken(heard.position, heard.duration),
+            None => {
+                let since = now.at.saturating_sub(*self.turning.get_or_insert(now.at));
+                let turns = since.as_millis() / turn_of(&plan.parts).as_millis().max(1);
+                usize::try_from(turns).unwrap_or(0) % plan.parts.len().max(1)
+            }
         };
-        let fits = |size: &f64| {
-            Words::new(
-                cr,
-                &lines(*size),
-                style(*size),
-                Fit::Box(inner_width, f64::from(i16::MAX)),
-            )
-            .height()
-                <= inner_height
-        };
-        let size = sizes.into_iter().find(fits).unwrap_or(unit);
-        let words = Words::new(cr, &lines(size), style(size), Fit::Box(inner_width, inner_height)).centered();
-        words.draw(cr, unit, (height - words.height()) / 2.0);
-        Ok(())
+        if part == std::mem::replace(&mut self.part, part) && !is_new {
+            return None;
+        }
+        self.caption
+            .redraw(|cr| frame.draw(cr, sizes.unit, language, plan, part));
+        Some(frame.caption)
     }
-}
-
-fn caption_height(place: Place) -> u32 {
-    let wanted = (place.unit * 6.2) as u32;
-    wanted.min(place.height * 2 / 5)
 }
 
 struct Work {
@@ -282,12 +309,14 @@ impl Work {
                 Ok(speech) => Speech {
                     pcm: speech.pcm,
                     timeline: Arc::new(speech.timeline),
+                    is_voice: true,
                 },
                 Err(error) => {
                     tracing::info!("a chime instead of a voice: {error}");
                     Speech {
                         pcm: chime(CHIME_RATE),
                         timeline: Arc::default(),
+                        is_voice: false,
                     }
                 }
             };
@@ -304,30 +333,23 @@ impl View for Avatar {
         self.collect();
         self.speak(now);
         let painted = self.paint_figure(now);
-        if !std::mem::take(&mut self.must_draw_all) {
-            return painted;
+        match (painted, self.draw_words(now)) {
+            (Some(painted), Some(words)) => Some(union(painted, words)),
+            (painted, words) => painted.or(words),
         }
-        self.caption.redraw(|cr| self.draw_caption(cr));
-        let top = self.figure.height();
-        let caption = Rect {
-            x: 0,
-            y: top,
-            width: self.caption.width(),
-            height: self.caption.height(),
-        };
-        Some(painted.map_or(caption, |painted| union(painted, caption)))
     }
 
     fn paint(&self, canvas: &mut Canvas, clip: Rect, at: (i64, i64)) {
-        self.figure.paint(canvas, clip, at);
-        self.caption
-            .paint(canvas, clip, (at.0, at.1 + i64::from(self.figure.height())));
+        let place = |part: Rect| (at.0 + i64::from(part.x), at.1 + i64::from(part.y));
+        self.figure.paint(canvas, clip, place(self.frame.figure));
+        self.caption.paint(canvas, clip, place(self.frame.caption));
     }
 
     fn set_language(&mut self, language: Language) {
         let before = saying(&self.greeting, self.language);
         self.language = language;
-        self.must_draw_all = true;
+        self.words = None;
+        self.turning = None;
         // Who chose it while the page is on show is greeted in it, if it says something else.
         if self.is_shown && saying(&self.greeting, language) != before {
             self.must_greet = true;
@@ -340,6 +362,7 @@ impl View for Avatar {
     fn shown(&mut self, now: &Moment) {
         self.is_shown = true;
         self.must_greet = true;
+        self.turning = None;
         self.actor.express(now.at, Expression::Smile);
     }
 

@@ -103,7 +103,7 @@ impl Banner {
     fn turn(&mut self, now: Duration) -> Option<Rect> {
         let sheet = self.sheet;
         let shown = self.shown.as_mut()?;
-        let turn = turn_of(&shown.plan);
+        let turn = turn_of(&shown.plan.parts);
         let turns = now.saturating_sub(shown.begun).as_millis() / turn.as_millis().max(1);
         let part = usize::try_from(turns).unwrap_or(0) % shown.plan.parts.len().max(1);
         if part == std::mem::replace(&mut shown.part, part) {
@@ -139,8 +139,8 @@ impl Banner {
 }
 
 /// How long each part stands: time to find it, and to read the longest at ten letters a second.
-fn turn_of(plan: &Plan) -> Duration {
-    let letters = plan.parts.iter().map(|part| part.chars().count()).max().unwrap_or(0);
+pub(super) fn turn_of(parts: &[String]) -> Duration {
+    let letters = parts.iter().map(|part| part.chars().count()).max().unwrap_or(0);
     Duration::from_millis(4_000 + 100 * letters as u64)
 }
 
@@ -215,7 +215,9 @@ impl Sheet {
 
     fn heading(self, cr: &Context, face: &Face) -> Words {
         let said = words::emergency(face.language);
-        let sizes = [self.unit * 2.4, self.unit * 1.6, self.smallest * 1.6, self.smallest];
+        let sizes = std::iter::successors(Some(self.unit * 2.4), |size| Some(size * 0.92));
+        let sizes = sizes.take_while(|size| *size > self.smallest).chain([self.smallest]);
+        let sizes: Vec<f64> = sizes.collect();
         Words::fitted(cr, said, Self::style(face, self.unit), self.inner(), &sizes)
     }
 
@@ -332,6 +334,6 @@ mod tests {
         let plan = parts(low, &face(&FIRE.repeat(12), false, Language::Ja));
         assert!(plan.parts.len() > 1, "{plan:?}");
         assert!(plan.parts.iter().all(|part| part.ends_with('。')), "{plan:?}");
-        assert!(turn_of(&plan) > Duration::from_secs(8));
+        assert!(turn_of(&plan.parts) > Duration::from_secs(8));
     }
 }

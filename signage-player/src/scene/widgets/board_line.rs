@@ -54,6 +54,7 @@ impl View for BoardLine {
             unit: self.unit.min(height / HEIGHT * 1.2),
             language: self.language,
             is_cut: Cell::new(false),
+            pages: Cell::new(1),
         };
         self.picture.show((self.language, rows), |cr, (_, rows)| {
             for (at, row) in rows.iter().enumerate() {

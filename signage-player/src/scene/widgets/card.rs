@@ -21,6 +21,14 @@ pub trait Content {
     /// What it says now to readers of a language.
     fn face(&self, now: &Moment, data: &Data, language: Language) -> Self::Face;
 
+    /// Where it has several pages: which one has its turn.
+    fn turn(_face: &mut Self::Face, _now: &Moment, _pages: usize) {}
+
+    /// So many pixels it needs at least; where they aren't left below the title, there is none.
+    fn least(_cr: &Context, _card: &Card, _face: &Self::Face) -> f64 {
+        0.0
+    }
+
     /// Draws it on the paper, from `top` pixels down.
     ///
     /// # Errors
@@ -36,6 +44,7 @@ pub struct CardView<C: Content> {
     language: Language,
     content: C,
     is_cut: bool,
+    pages: usize,
 }
 
 impl<C: Content> CardView<C> {
@@ -51,13 +60,15 @@ impl<C: Content> CardView<C> {
             language: place.language,
             content,
             is_cut: false,
+            pages: 1,
         })
     }
 }
 
 impl<C: Content> View for CardView<C> {
     fn draw(&mut self, now: &Moment, data: &Data) -> Option<Rect> {
-        let face = self.content.face(now, data, self.language);
+        let mut face = self.content.face(now, data, self.language);
+        C::turn(&mut face, now, self.pages);
         let (width, height) = self.picture.size();
         let card = Card {
             width,
@@ -65,14 +76,20 @@ impl<C: Content> View for CardView<C> {
             unit: self.unit,
             language: self.language,
             is_cut: Cell::new(self.is_cut),
+            pages: Cell::new(self.pages),
         };
         let title = self.title.in_language(self.language);
         let changed = self.picture.show((self.language, face), |cr, (_, face)| {
             card.draw_paper(cr)?;
-            let top = card.draw_title(cr, title);
-            C::draw(cr, &card, top, face)
+            let below = card.below_title(cr, title);
+            let has_title = below + C::least(cr, &card, face) <= card.bottom();
+            if has_title {
+                card.draw_title(cr, title);
+            }
+            C::draw(cr, &card, if has_title { below } else { card.edge() }, face)
         });
         self.is_cut = card.is_cut.get();
+        self.pages = card.pages.get();
         changed
     }
 
@@ -102,6 +119,8 @@ pub struct Card {
     pub(super) language: Language,
     /// What it says doesn't fit.
     pub(super) is_cut: Cell<bool>,
+    /// It says it in so many pages, by turns.
+    pub(super) pages: Cell<usize>,
 }
 
 impl Card {
@@ -113,6 +132,16 @@ impl Card {
     /// Pixels between the edges.
     pub(super) fn inner(&self) -> f64 {
         self.width - self.margin() * 2.0
+    }
+
+    /// Free space above and below where there is little.
+    pub(super) fn edge(&self) -> f64 {
+        self.unit * 0.3
+    }
+
+    /// Down to there a card without a foot may say something.
+    pub(super) fn bottom(&self) -> f64 {
+        self.height - self.edge()
     }
 
     /// Shares the height from `top` to a foot among rows: each one's upper edge and height, in pixels.
@@ -138,25 +167,38 @@ impl Card {
         cr.stroke()
     }
 
-    /// The title. Gives where the rest begins.
-    fn draw_title(&self, cr: &Context, title: &str) -> f64 {
+    fn title(&self, cr: &Context, title: &str) -> Words {
         let sizes = [1.3, 1.15, 1.0].map(|share| self.unit * share);
-        let words = Words::fitted(cr, title, self.bold(palette::INK), self.inner(), &sizes);
-        words.draw(cr, self.margin(), self.margin() * 0.85);
-        self.margin() * 0.85 + words.height() + self.unit * 0.35
+        Words::fitted(cr, title, self.bold(palette::INK), self.inner(), &sizes)
+    }
+
+    fn draw_title(&self, cr: &Context, title: &str) {
+        self.title(cr, title).draw(cr, self.margin(), self.margin() * 0.85);
+    }
+
+    /// Where the rest begins below a title.
+    fn below_title(&self, cr: &Context, title: &str) -> f64 {
+        self.margin() * 0.85 + self.title(cr, title).height() + self.unit * 0.35
+    }
+
+    fn foot(&self, cr: &Context, said: &str) -> Words {
+        let style = Style::plain(self.unit, palette::SOFT_INK, self.language);
+        Words::new(cr, said, style, Fit::Line(self.inner()))
+    }
+
+    /// Where a quiet line at the bottom begins.
+    pub(super) fn above_foot(&self, cr: &Context, said: &str) -> f64 {
+        self.height - self.margin() * 0.75 - self.foot(cr, said).height()
     }
 
     /// A quiet line at the bottom right. Gives where it begins.
     pub(super) fn draw_foot(&self, cr: &Context, said: &str) -> f64 {
+        let top = self.above_foot(cr, said);
         let style = Style::plain(self.unit, palette::SOFT_INK, self.language);
-        let words = Words::new(cr, said, style, Fit::Line(self.inner()));
-        let foot = self.height - self.margin() * 0.75 - words.height();
-        Words::fitted(cr, said, style, self.inner(), &[self.unit]).draw_right(
-            cr,
-            self.width - self.margin(),
-            foot + words.height() / 2.0,
-        );
-        foot
+        let words = Words::fitted(cr, said, style, self.inner(), &[self.unit]);
+        let middle = top + self.foot(cr, said).height() / 2.0;
+        words.draw_right(cr, self.width - self.margin(), middle);
+        top
     }
 }
 

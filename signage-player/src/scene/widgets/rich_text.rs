@@ -15,11 +15,12 @@ use protocol::screen::{Direction, Language, Rect, Text, parse_color};
 
 use self::readings::Reading;
 use super::{Faced, Place, View, upright};
+use crate::scene::breaks::Breaks;
 use crate::scene::data::{Data, Moment};
 use crate::scene::fit::{self, Kept};
 use crate::scene::markup::{self, Marked};
+use crate::scene::palette;
 use crate::scene::text::{self, Style, TINY, units};
-use crate::scene::{palette, phrases};
 use crate::stage::canvas::Canvas;
 
 /// Above the first line where there are readings, as a share of the letters' height.
@@ -66,21 +67,16 @@ pub(super) fn draw(
 ) -> Result<bool, cairo::Error> {
     let kept = fit::at_most(said, style.size, (width, height));
     let is_shortened = kept.len() < said.len();
-    let mut marked = markup::read(kept);
-    if matches!(style.language, Language::Ja | Language::Easy) {
-        marked = phrases::kept_in(&marked);
-    }
-    let mut beside = Vec::new();
+    let marked = markup::read(kept);
     let mut room = (width, height);
     if direction == Direction::Vertical {
-        (marked, beside) = upright::prepared(marked);
         cr.translate(width, 0.0);
         cr.rotate(std::f64::consts::FRAC_PI_2);
         room = (height, width);
     }
     let sizes = std::iter::successors(Some(style.size), |size| Some(size * 0.9));
     for size in sizes {
-        let page = Page::set(cr, &marked, &beside, style.sized(size), direction, room, is_shortened);
+        let page = Page::set(cr, &marked, style.sized(size), direction, room, is_shortened);
         if size < TINY || !page.is_too_small() {
             page.draw(cr)?;
             return Ok(page.kept != Kept::Whole);
@@ -89,12 +85,47 @@ pub(super) fn draw(
     Ok(false)
 }
 
+/// What is set: the text with marks where no line ends ([`breaks`]), its readings, and figures that stand side by side.
+struct Said {
+    marked: Marked,
+    beside: Vec<Range<usize>>,
+    readings: Vec<Reading>,
+}
+
+impl Said {
+    fn new(cr: &Context, marked: Marked, style: Style, direction: Direction) -> Self {
+        let (marked, beside) = match direction {
+            Direction::Vertical => upright::prepared(marked),
+            Direction::Horizontal => (marked, Vec::new()),
+        };
+        let readings = readings::set(cr, &marked, style, direction);
+        Self {
+            marked,
+            beside,
+            readings,
+        }
+    }
+
+    /// Gives a layout the attributes of the text up to a byte.
+    fn dress(&self, layout: &Layout, style: Style, end: usize) {
+        let attributes = AttrList::new();
+        embolden(&attributes, &self.marked, end);
+        readings::space(&attributes, &self.readings, end);
+        make_room(&attributes, &self.beside, style, end);
+        layout.set_attributes(Some(&attributes));
+    }
+
+    /// Bytes that go together or not at all.
+    fn solid(&self) -> Vec<Range<usize>> {
+        let words = self.marked.readings.iter().map(|(range, _)| range);
+        words.chain(&self.beside).cloned().collect()
+    }
+}
+
 /// A text that is set, in the direction of its lines.
-struct Page<'a> {
+struct Page {
     layout: Layout,
-    marked: &'a Marked,
-    beside: &'a [Range<usize>],
-    readings: Vec<Reading<'a>>,
+    said: Said,
     style: Style,
     /// Along the lines, and across them.
     room: (f64, f64),
@@ -103,11 +134,10 @@ struct Page<'a> {
     kept: Kept,
 }
 
-impl<'a> Page<'a> {
+impl Page {
     fn set(
         cr: &Context,
-        marked: &'a Marked,
-        beside: &'a [Range<usize>],
+        marked: &Marked,
         style: Style,
         direction: Direction,
         room: (f64, f64),
@@ -125,26 +155,22 @@ impl<'a> Page<'a> {
         layout.set_line_spacing(text::line_spacing(&layout, style, leading));
         stand(&context, direction);
         layout.set_font_description(Some(&text::font(style)));
-        layout.set_text(&marked.text);
         layout.set_wrap(WrapMode::WordChar);
         layout.set_width(units(room.0));
-        let readings = readings::set(cr, marked, style, direction);
-        let dress = |layout: &Layout, end: usize| {
-            let attributes = AttrList::new();
-            embolden(&attributes, marked, end);
-            readings::space(&attributes, &readings, end);
-            make_room(&attributes, beside, style, end);
-            layout.set_attributes(Some(&attributes));
+        let mut breaks = Breaks::of(&marked.text, style.language);
+        let said = loop {
+            let said = Said::new(cr, breaks.kept_in(marked), style, direction);
+            layout.set_text(&said.marked.text);
+            said.dress(&layout, style, usize::MAX);
+            if !breaks.loosen(&layout) {
+                break said;
+            }
         };
-        dress(&layout, usize::MAX);
-        let solid: Vec<Range<usize>> = marked.readings.iter().map(|(range, _)| range.clone()).collect();
-        let solid = [solid.as_slice(), beside].concat();
-        let kept = fit::keep_within(&layout, (style.size, room.1 - top), &solid, is_shortened, dress);
+        let dress = |layout: &Layout, end: usize| said.dress(layout, style, end);
+        let kept = fit::keep_within(&layout, (style.size, room.1 - top), &said.solid(), is_shortened, dress);
         Self {
             layout,
-            marked,
-            beside,
-            readings,
+            said,
             style,
             room,
             top,
@@ -155,7 +181,7 @@ impl<'a> Page<'a> {
     fn is_too_small(&self) -> bool {
         let (length, depth) = (self.room.0, self.room.1 - self.top);
         let end = self.kept.end();
-        let mut shown = self.readings.iter().filter(|reading| reading.base.end <= end);
+        let mut shown = self.said.readings.iter().filter(|reading| reading.base.end <= end);
         shown.any(|reading| reading.length() > length)
             || fit::is_too_small(&self.layout, self.style.size, (length, depth))
     }
@@ -165,10 +191,10 @@ impl<'a> Page<'a> {
         cr.move_to(0.0, self.top);
         pangocairo::functions::show_layout(cr, &self.layout);
         let end = self.kept.end();
-        for reading in self.readings.iter().filter(|reading| reading.base.end <= end) {
+        for reading in self.said.readings.iter().filter(|reading| reading.base.end <= end) {
             reading.draw(cr, &self.layout, self.style, self.top, self.room.0);
         }
-        for range in self.beside.iter().filter(|range| range.end <= end) {
+        for range in self.said.beside.iter().filter(|range| range.end <= end) {
             self.draw_beside(cr, range)?;
         }
         Ok(())
@@ -178,12 +204,12 @@ impl<'a> Page<'a> {
     fn draw_beside(&self, cr: &Context, range: &Range<usize>) -> Result<(), cairo::Error> {
         let style = self.style;
         let place = self.layout.index_to_pos(i32::try_from(range.start).unwrap_or(i32::MAX));
-        let is_bold = self.marked.bold.iter().any(|bold| bold.contains(&range.start));
+        let is_bold = self.said.marked.bold.iter().any(|bold| bold.contains(&range.start));
         let letters = Style {
             is_bold: is_bold || style.is_bold,
             ..style
         };
-        let words = text::Words::new(cr, &self.marked.text[range.clone()], letters, text::Fit::Free);
+        let words = text::Words::new(cr, &self.said.marked.text[range.clone()], letters, text::Fit::Free);
         cr.save()?;
         cr.translate(
             pixels(place.x()) + style.size / 2.0,

@@ -9,6 +9,7 @@ use protocol::screen::{Language, Rect, Text};
 use super::rounds::Rounds;
 use super::strip::{Piece, Strip};
 use super::{Place, View};
+use crate::scene::breaks;
 use crate::scene::data::{Data, Moment};
 use crate::scene::layer::Layer;
 use crate::scene::palette;
@@ -106,9 +107,9 @@ fn lines(part: &Part, style: Style, width: u32) -> Result<Vec<Piece>> {
             .context()
             .set_base_dir(if part.is_rtl { Direction::Rtl } else { Direction::Ltr });
         layout.set_auto_dir(false);
-        layout.set_text(&part.text);
         layout.set_wrap(WrapMode::WordChar);
         layout.set_width(units(f64::from(width)));
+        breaks::flow(&layout, &part.text, style.language);
         set = Some(layout);
         Ok(())
     });

@@ -91,6 +91,7 @@ fn notices_stay_below_their_title_and_in_their_card() {
                 unit,
                 language,
                 is_cut: Cell::new(false),
+                pages: Cell::new(1),
             };
             let top = card.margin() * 0.85 + unit * 1.5;
             if height - top - card.margin() < unit {

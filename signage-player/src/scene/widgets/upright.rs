@@ -1,9 +1,10 @@
 //! Figures in upright Japanese text (縦中横): JLREQ 2.3.2 sets two of them side by side in the room of one letter,
-//! and longer numbers one below the other, by letters of full width. (It allows for three, which are read badly from afar: they are
+//! and longer numbers one below the other, by letters of full width, on one line where they can. (It allows for three, which are read badly from afar: they are
 //! squeezed to a third of their width.)
 
 use std::ops::Range;
 
+use crate::scene::breaks::JOINER;
 use crate::scene::markup::Marked;
 
 /// More figures than these don't fit side by side.
@@ -27,6 +28,11 @@ pub(super) fn prepared(marked: Marked) -> (Marked, Vec<Range<usize>>) {
         for (offset, c) in source[at..at + length].char_indices() {
             places[at + offset..at + offset + c.len_utf8()].fill(text.len());
             text.push(if is_short || token.is_empty() { c } else { full_width(c) });
+            // Figures of full width would break anywhere.
+            let is_within = c.is_ascii_digit() && token.as_bytes().get(offset + 1).is_some_and(u8::is_ascii_digit);
+            if is_within && !is_short {
+                text.push(JOINER);
+            }
         }
         at += length;
     }
@@ -77,7 +83,7 @@ fn full_width(c: char) -> char {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::scene::markup;
+    use crate::scene::{breaks, markup};
 
     fn of(source: &str) -> (String, Vec<String>) {
         let (marked, beside) = prepared(markup::read(source));
@@ -85,7 +91,7 @@ mod tests {
             .iter()
             .map(|range| marked.text[range.clone()].to_owned())
             .collect();
-        (marked.text, words)
+        (breaks::without_marks(&marked.text), words)
     }
 
     #[test]
@@ -101,6 +107,13 @@ mod tests {
             ("電話０３‐１２３４‐５６７８まで".into(), vec![])
         );
         assert_eq!(of("10-"), ("10-".into(), vec!["10".into()]));
+    }
+
+    #[test]
+    fn a_number_stays_on_one_line() {
+        let (marked, _) = prepared(markup::read("2026年、9:30、03-12"));
+        let parts: Vec<&str> = marked.text.split(JOINER).collect();
+        assert_eq!(parts, ["２", "０", "２", "６年、９：３", "０、０", "３‐１", "２"]);
     }
 
     #[test]

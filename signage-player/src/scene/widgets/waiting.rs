@@ -1,7 +1,8 @@
 //! The waiting-number board: of each queue the number called last, its counter and how many wait. A new call
 //! is lit up.
 //!
-//! A number and a counter are never cut ([`plan`]).
+//! A number and a counter are never cut ([`plan`]). Where there is no room for all queues with letters that can be read, they take turns,
+//! page by page; a page with a new call comes at once.
 //!
 //! Invariant: it never flashes faster than once a second (WCAG 2.3.1 allows three).
 
@@ -22,6 +23,8 @@ mod plan;
 const LIT_FOR: Duration = Duration::from_secs(10);
 /// … on and off by turns.
 const HALF_PERIOD: Duration = Duration::from_millis(500);
+/// How long a page stands where there are several.
+const TURN: Duration = Duration::from_secs(8);
 
 #[derive(Debug, Clone, PartialEq, Eq)]
 struct Row {
@@ -37,6 +40,10 @@ struct Row {
 pub struct Face {
     rows: Vec<Row>,
     age: String,
+    /// The row that was called last, while that is new.
+    called: Option<usize>,
+    /// Which page has its turn.
+    turn: usize,
 }
 
 /// The queues, from top to bottom.
@@ -46,8 +53,8 @@ impl Content for Waiting {
     type Face = Face;
 
     fn face(&self, now: &Moment, data: &Data, language: Language) -> Face {
-        let mut oldest = None;
-        let rows = self.0.iter().map(|queue| {
+        let (mut oldest, mut newest) = (None, None);
+        let rows = self.0.iter().enumerate().map(|(index, queue)| {
             let label = queue.label.in_language(language).to_owned();
             let Some((state, age, called_at)) = data.queue(&queue.queue, now) else {
                 return Row {
@@ -59,6 +66,7 @@ impl Content for Waiting {
                 };
             };
             oldest = oldest.max(Some(age));
+            newest = newest.max(called_at.map(|called_at| (called_at, index)));
             Row {
                 label,
                 number: state.called.clone().unwrap_or_else(|| "―".to_owned()),
@@ -75,18 +83,57 @@ impl Content for Waiting {
         Face {
             rows,
             age: words::age(oldest, language),
+            called: newest
+                .filter(|(called_at, _)| now.at.saturating_sub(*called_at) < LIT_FOR)
+                .map(|(_, index)| index),
+            turn: 0,
         }
     }
 
+    fn turn(face: &mut Face, now: &Moment, pages: usize) {
+        face.turn = usize::try_from(now.at.as_secs() / TURN.as_secs()).unwrap_or(0) % pages.max(1);
+    }
+
+    fn least(cr: &Context, card: &Card, face: &Face) -> f64 {
+        plan::least(&measured(cr, card, &face.rows), card.unit, card.inner())
+    }
+
     fn draw(cr: &Context, card: &Card, top: f64, face: &Face) -> Result<(), cairo::Error> {
-        let foot = card.draw_foot(cr, &face.age);
         let measures = measured(cr, card, &face.rows);
-        for (row, y, height) in card.rows(top, foot, &face.rows) {
-            let plan = plan::best(&measures, card.unit, (card.inner(), height));
-            draw_row(cr, row, card, &plan, y)?;
+        let least = plan::least(&measures, card.unit, card.inner());
+        let foot = card.above_foot(cr, &face.age);
+        let above_foot = foot - top - card.unit * 0.2;
+        let has_foot = above_foot >= least;
+        let height = if has_foot { above_foot } else { card.bottom() - top };
+        let all = face.rows.len();
+        let on_a_page = plan::on_a_page(&measures, card.unit, (card.inner(), height), all);
+        let pages = all.div_ceil(on_a_page);
+        card.pages.set(pages);
+        let page = face
+            .called
+            .map_or(face.turn, |row| row / on_a_page)
+            .min(pages.max(1) - 1);
+        if has_foot {
+            card.draw_foot(cr, &foot_words(cr, card, &face.age, (page, pages)));
+        }
+        let plan = plan::best(&measures, card.unit, (card.inner(), height / on_a_page as f64));
+        let rows = face.rows.iter().skip(page * on_a_page).take(on_a_page);
+        for (index, row) in rows.enumerate() {
+            draw_row(cr, row, card, &plan, top + height / on_a_page as f64 * index as f64)?;
         }
         Ok(())
     }
+}
+
+/// Which page it is, and how old the news is where there is room for that too.
+fn foot_words(cr: &Context, card: &Card, age: &str, (page, pages): (usize, usize)) -> String {
+    if pages < 2 {
+        return age.to_owned();
+    }
+    let number = format!("{} / {pages}", page + 1);
+    let both = format!("{number}\u{3000}{age}");
+    let is_cut = Words::new(cr, &both, card.bold(palette::SOFT_INK), Fit::Line(card.inner())).is_cut();
+    if is_cut { number } else { both }
 }
 
 /// Whether a number is lit so long after it was called.

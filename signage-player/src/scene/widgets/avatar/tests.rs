@@ -5,6 +5,7 @@ use jiff::tz::TimeZone;
 use protocol::time::UnixMillis;
 
 use super::*;
+use crate::scene::palette;
 
 fn greeting() -> Text {
     Text {
@@ -16,10 +17,14 @@ fn greeting() -> Text {
 }
 
 fn avatar(languages: &[Language], speaker: SpeakerConfig) -> Avatar {
+    avatar_in((400, 300), &greeting(), languages, speaker)
+}
+
+fn avatar_in((width, height): (u32, u32), greeting: &Text, languages: &[Language], speaker: SpeakerConfig) -> Avatar {
     gstreamer::init().expect("GStreamer");
     let place = Place {
-        width: 400,
-        height: 300,
+        width,
+        height,
         unit: 20.0,
         scale: 1.0,
         ground: palette::WHITE,
@@ -38,7 +43,7 @@ fn avatar(languages: &[Language], speaker: SpeakerConfig) -> Avatar {
         quarantine: crate::quarantine::Quarantine::default(),
         group: crate::sync::Group::default(),
     };
-    Avatar::new(place, "nobody", &greeting(), languages, &kit).expect("made")
+    Avatar::new(place, "nobody", greeting, languages, &kit).expect("made")
 }
 
 /// No voice at all.
@@ -107,6 +112,33 @@ fn the_caption_follows_the_language() {
     assert_eq!(english.bytes(), caption(&mut avatar(&[Language::En], mute())).bytes());
     changing.set_language(Language::Ja);
     assert_eq!(japanese.bytes(), caption(&mut changing).bytes());
+}
+
+#[test]
+fn what_is_too_long_for_the_caption_takes_turns_until_all_was_seen() {
+    let long = Text::japanese(
+        "いらっしゃいませ。南区役所へようこそ。ご用件をお聞かせください。整理券をお取りになってお待ちください。",
+    );
+    let mut avatar = avatar_in((260, 80), &long, &[Language::Ja], mute());
+    let mut seen = |millis: u64| {
+        avatar.draw(&moment(millis), &data());
+        let plan = avatar.words.clone().expect("set");
+        let mut canvas = Canvas::new(260, 80, palette::WHITE);
+        let bounds = canvas.bounds();
+        avatar.paint(&mut canvas, bounds, (0, 0));
+        (avatar.part, plan, canvas.bytes().to_vec())
+    };
+    let (first, plan, picture) = seen(1_000);
+    let turn = u64::try_from(turn_of(&plan.parts).as_millis()).expect("short");
+    assert!(first == 0 && plan.parts.len() > 1, "{plan:?}");
+    assert_eq!(plan.parts.concat(), long.ja);
+    for part in 1..plan.parts.len() {
+        let (now, _, other) = seen(1_000 + turn * part as u64);
+        assert_eq!(now, part);
+        assert_ne!(other, picture);
+    }
+    let (again, _, other) = seen(1_000 + turn * plan.parts.len() as u64);
+    assert_eq!((again, other), (0, picture));
 }
 
 #[test]

@@ -8,17 +8,17 @@ use pango::{AttrInt, AttrList, Layout};
 use protocol::screen::Direction;
 
 use super::{index, pixels, stand};
+use crate::scene::breaks;
 use crate::scene::markup::Marked;
-use crate::scene::phrases;
 use crate::scene::text::{self, Style, units};
 
 /// A reading's letters, as a share of the text's.
 const SHARE: f64 = 0.5;
 
 /// A reading that is set.
-pub(super) struct Reading<'a> {
+pub(super) struct Reading {
     /// The bytes of its word.
-    pub(super) base: &'a Range<usize>,
+    pub(super) base: Range<usize>,
     layout: Layout,
     /// So much wider each letter of the word is set, in pixels.
     spacing: f64,
@@ -27,9 +27,9 @@ pub(super) struct Reading<'a> {
 }
 
 /// Sets all readings of a text.
-pub(super) fn set<'a>(cr: &Context, marked: &'a Marked, style: Style, direction: Direction) -> Vec<Reading<'a>> {
+pub(super) fn set(cr: &Context, marked: &Marked, style: Style, direction: Direction) -> Vec<Reading> {
     let small = Style::plain(style.size * SHARE, style.color, style.language);
-    let set = |(base, reading): &'a (Range<usize>, String)| {
+    let set = |(base, reading): &(Range<usize>, String)| {
         let layout = pangocairo::functions::create_layout(cr);
         text::smooth(&layout.context());
         stand(&layout.context(), direction);
@@ -46,7 +46,7 @@ pub(super) fn set<'a>(cr: &Context, marked: &'a Marked, style: Style, direction:
         );
         let over = lacking.min(left + right);
         Reading {
-            base,
+            base: base.clone(),
             layout,
             spacing: (lacking - over).max(0.0) / letters,
             before: (lacking > 0.0).then(|| left.min((over / 2.0).max(over - right))),
@@ -56,7 +56,7 @@ pub(super) fn set<'a>(cr: &Context, marked: &'a Marked, style: Style, direction:
 }
 
 fn letters(text: &str) -> impl DoubleEndedIterator<Item = char> {
-    text.chars().filter(|letter| !phrases::is_mark(*letter))
+    text.chars().filter(|letter| !breaks::is_mark(*letter))
 }
 
 /// How many letters of a reading may stand over what comes before its word. Kana between two readings is shared by both.
@@ -65,8 +65,8 @@ fn free_before(marked: &Marked, base: &Range<usize>) -> f64 {
     let Some(kana) = letters(text).next_back().filter(|letter| is_kana(*letter)) else {
         return 0.0;
     };
-    let rest = text.trim_end_matches(phrases::is_mark).len() - kana.len_utf8();
-    let end = text[..rest].trim_end_matches(phrases::is_mark).len();
+    let rest = text.trim_end_matches(breaks::is_mark).len() - kana.len_utf8();
+    let end = text[..rest].trim_end_matches(breaks::is_mark).len();
     share(marked.readings.iter().any(|(other, _)| other.end == end && end > 0))
 }
 
@@ -76,8 +76,8 @@ fn free_after(marked: &Marked, base: &Range<usize>) -> f64 {
     let Some(kana) = letters(text).next().filter(|letter| is_kana(*letter)) else {
         return 0.0;
     };
-    let rest = text.trim_start_matches(phrases::is_mark);
-    let rest = rest[kana.len_utf8()..].trim_start_matches(phrases::is_mark);
+    let rest = text.trim_start_matches(breaks::is_mark);
+    let rest = rest[kana.len_utf8()..].trim_start_matches(breaks::is_mark);
     let start = marked.text.len() - rest.len();
     share(marked.readings.iter().any(|(other, _)| other.start == start))
 }
@@ -91,7 +91,7 @@ fn is_kana(letter: char) -> bool {
 }
 
 /// Widens the words whose readings need it.
-pub(super) fn space(list: &AttrList, readings: &[Reading<'_>], end: usize) {
+pub(super) fn space(list: &AttrList, readings: &[Reading], end: usize) {
     let wide = readings.iter().filter(|it| it.spacing > 0.0 && it.base.end <= end);
     for reading in wide {
         let mut spacing = AttrInt::new_letter_spacing(units(reading.spacing));
@@ -101,7 +101,7 @@ pub(super) fn space(list: &AttrList, readings: &[Reading<'_>], end: usize) {
     }
 }
 
-impl Reading<'_> {
+impl Reading {
     /// Along its line, in pixels.
     pub(super) fn length(&self) -> f64 {
         pixels(self.layout.size().0)

@@ -1,7 +1,7 @@
 //! Where a row's words stand on the waiting-number board, and how large they are.
 //!
-//! Invariant: the number and its counter lie whole inside their field, in any zone; where nothing else helps, their letters
-//! become smaller than the smallest height. All rows of a board look alike.
+//! Invariant: the number and its counter lie whole inside their field, in any zone. Letters are as high as the smallest that can be
+//! read, unless not even one row alone has room for them. All rows of a board look alike.
 
 /// A number's glyphs need so much height for each pixel of their size …
 const NUMBER_LINE: f64 = 1.05;
@@ -9,6 +9,10 @@ const NUMBER_LINE: f64 = 1.05;
 const COUNTER_LINE: f64 = 1.25;
 /// A line of letters of the smallest height, in units.
 const HEAD_LINE: f64 = 1.45;
+/// A row is higher than a line of letters, in units.
+const ROW: f64 = 1.5;
+/// In a row of that height, in units, any words have the room in which they are largest.
+const HIGHEST: f64 = 9.0;
 /// Numbers grow to so many units.
 const LARGEST: f64 = 2.6;
 
@@ -84,6 +88,39 @@ pub(super) fn best(it: &Measures, unit: f64, (width, height): (f64, f64)) -> Pla
     }
     // There is always a first one.
     best.unwrap_or_else(|| self::beside(it, unit, 0.56, (width, height)))
+}
+
+/// How well a row of that size can be read: 1 where it has no letters smaller than a unit and its name isn't cut; else the share of
+/// that which there is.
+fn legibility(it: &Measures, unit: f64, size: (f64, f64)) -> f64 {
+    let plan = best(it, unit, size);
+    let has_counter = it.calls.iter().any(|(_, counter)| *counter > 0.0);
+    let calls = if has_counter {
+        plan.number.min(plan.counter)
+    } else {
+        plan.number
+    };
+    let seen = plan.label_room / (it.label * unit).max(1e-6);
+    (calls / unit).min(size.1 / (unit * ROW)).min(seen).min(1.0)
+}
+
+/// How many of so many rows stand on a page of `height` pixels: as many as can be read as well as one
+/// alone; at least one.
+pub(super) fn on_a_page(it: &Measures, unit: f64, (width, height): (f64, f64), rows: usize) -> usize {
+    let of = |count: usize| legibility(it, unit, (width, height / count as f64));
+    let wanted = of(1).min(1.0 - 1e-6);
+    let most = (1..=rows).rev().find(|count| of(*count) >= wanted).unwrap_or(1);
+    // All pages are about as full.
+    rows.div_ceil(rows.div_ceil(most).max(1)).max(1)
+}
+
+/// The least height in pixels of a row that can be read as well as any higher one.
+pub(super) fn least(it: &Measures, unit: f64, width: f64) -> f64 {
+    let of = |height: f64| legibility(it, unit, (width, height));
+    let wanted = of(HIGHEST * unit).min(1.0 - 1e-6);
+    let heights = (0..).map(|step| unit * (ROW + f64::from(step) * 0.1));
+    let mut heights = heights.take_while(|height| *height < HIGHEST * unit);
+    heights.find(|height| of(*height) >= wanted).unwrap_or(HIGHEST * unit)
 }
 
 /// The label and who waits at the left, the field at the right with so much of the width.
@@ -213,7 +250,9 @@ impl Plan {
         number = number.clamp(1.0, unit * LARGEST);
         counter = counter.clamp(1.0, unit * 1.3);
         let lacks = |size: f64| (1.0 - size / unit).max(0.0);
-        self.score -= 20.0 * (lacks(number) + if has_counter { lacks(counter) } else { 0.0 });
+        let lacking = lacks(number) + if has_counter { lacks(counter) } else { 0.0 };
+        // A name that is cut can be read, letters that are too small can't.
+        self.score -= 20.0 * lacking + if lacking > 1e-6 { 30.0 } else { 0.0 };
         self.score += if self.waiting.is_some() { 3.0 } else { 0.0 };
         self.score += (number + counter) / unit - if is_stacked { 0.1 } else { 0.0 };
         Self {
@@ -271,6 +310,71 @@ mod tests {
                     assert!(plan.number + lines <= field.height + 1e-6, "{said}");
                 }
             }
+        }
+    }
+
+    #[test]
+    fn rows_take_turns_before_letters_become_too_small_to_be_read() {
+        let boards = [
+            measures(&[(1.2, 3.5), (2.0, 4.0)]),
+            measures(&[(3.6, 5.0), (1.2, 0.0)]),
+            measures(&[(3.6, 0.0)]),
+        ];
+        for (it, unit) in boards.iter().flat_map(|it| [12.0, 24.0, 48.0].map(|unit| (it, unit))) {
+            let sizes = |from: u32, to: u32| (from..to).map(move |step| f64::from(step) * 0.5 * unit);
+            for (width, rows) in sizes(14, 80).flat_map(|width| (1..7).map(move |rows| (width, rows))) {
+                let least = least(it, unit, width);
+                for height in sizes(3, 60) {
+                    let count = on_a_page(it, unit, (width, height), rows);
+                    let row = height / count as f64;
+                    let plan = best(it, unit, (width, row));
+                    let said = format!("{count} of {rows} rows in {width}x{height} at {unit}: {plan:?}");
+                    assert!((1..=rows).contains(&count), "{said}");
+                    if height >= least {
+                        assert!(row >= unit * ROW - 1e-6, "{said}");
+                        assert!(plan.number >= unit * 0.999, "{said}");
+                        assert!(plan.counter >= unit * 0.999, "{said}");
+                    }
+                }
+                assert_eq!(on_a_page(it, unit, (width, unit * 12.0 * rows as f64), rows), rows);
+            }
+        }
+    }
+
+    #[test]
+    fn where_a_word_is_wider_than_the_zone_its_letters_are_as_large_as_the_width_allows() {
+        let wide = measures(&[(12.0, 14.0)]);
+        let (width, unit) = (200.0, 24.0);
+        let alone = best(&wide, unit, (width, unit * HIGHEST)).counter;
+        let height = least(&wide, unit, width) * 3.0;
+        let count = on_a_page(&wide, unit, (width, height), 5);
+        assert!(alone < unit && count >= 3, "{alone} {count}");
+        assert!(best(&wide, unit, (width, height / count as f64)).counter >= alone * 0.999);
+    }
+
+    #[test]
+    fn pages_are_about_as_full() {
+        let it = measures(&[(1.2, 3.5)]);
+        let height = least(&it, 24.0, 516.0) * 4.0;
+        assert_eq!(on_a_page(&it, 24.0, (516.0, height), 4), 4);
+        assert_eq!(on_a_page(&it, 24.0, (516.0, height), 5), 3);
+    }
+
+    #[test]
+    fn a_name_is_whole_if_a_page_of_fewer_rows_has_room_for_it() {
+        let long = Measures {
+            label: 12.0,
+            ..measures(&[(3.6, 3.6)])
+        };
+        let (width, unit) = (14.0 * 24.0, 24.0);
+        for height in (2..40).map(|step| f64::from(step) * unit) {
+            let count = on_a_page(&long, unit, (width, height), 4);
+            let plan = best(&long, unit, (width, height / count as f64));
+            let is_whole = plan.label_room >= 12.0 * unit;
+            assert!(
+                is_whole || height < least(&long, unit, width),
+                "{height}: {count} {plan:?}"
+            );
         }
     }
 
