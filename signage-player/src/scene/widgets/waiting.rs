@@ -46,6 +46,14 @@ pub struct Face {
     turn: usize,
 }
 
+impl Face {
+    /// Which page is seen: the one with a new call, else the one whose turn it is.
+    fn page(&self, on_a_page: usize, pages: usize) -> usize {
+        let page = self.called.map_or(self.turn, |row| row / on_a_page.max(1));
+        page.min(pages.max(1) - 1)
+    }
+}
+
 /// The queues, from top to bottom.
 pub struct Waiting(pub Vec<BoardQueue>);
 
@@ -109,10 +117,7 @@ impl Content for Waiting {
         let on_a_page = plan::on_a_page(&measures, card.unit, (card.inner(), height), all);
         let pages = all.div_ceil(on_a_page);
         card.pages.set(pages);
-        let page = face
-            .called
-            .map_or(face.turn, |row| row / on_a_page)
-            .min(pages.max(1) - 1);
+        let page = face.page(on_a_page, pages);
         if has_foot {
             card.draw_foot(cr, &foot_words(cr, card, &face.age, (page, pages)));
         }
@@ -202,7 +207,16 @@ fn draw_row(cr: &Context, row: &Row, card: &Card, plan: &Plan, y: f64) -> Result
 }
 
 #[cfg(test)]
+#[allow(clippy::expect_used)]
 mod tests {
+    use std::collections::BTreeMap;
+
+    use jiff::tz::TimeZone;
+    use protocol::screen::{QueueState, Text};
+    use protocol::time::UnixMillis;
+
+    use super::super::card::CardView;
+    use super::super::{Place, View};
     use super::*;
 
     #[test]
@@ -210,5 +224,82 @@ mod tests {
         let lit = |millis| is_lit(Duration::from_millis(millis));
         assert!(lit(0) && lit(499) && !lit(500) && !lit(999) && lit(1000));
         assert!(!lit(10_000) && !lit(11_000));
+    }
+
+    const QUEUES: [&str; 4] = ["税金", "介護", "年金", "戸籍"];
+
+    fn at(seconds: u64) -> Moment {
+        Moment {
+            at: Duration::from_secs(seconds),
+            lead: Duration::ZERO,
+            wall: UnixMillis(1_000_000),
+        }
+    }
+
+    /// All queues of a board so many pixels high, each called once, at the beginning.
+    fn board(height: u32) -> (CardView<Waiting>, Data) {
+        let place = Place {
+            width: 360,
+            height,
+            unit: 20.0,
+            scale: 1.0,
+            ground: palette::WHITE,
+            language: Language::Ja,
+        };
+        let queues = QUEUES.map(|name| BoardQueue {
+            queue: name.to_owned(),
+            label: Text::japanese(name),
+        });
+        let view = CardView::new(place, &Text::japanese("お呼び出し"), Waiting(queues.to_vec())).expect("made");
+        let mut data = Data::new(TimeZone::UTC, BTreeMap::new());
+        data.hear_queues(QUEUES.map(|name| state(name, 1)).to_vec(), &at(0));
+        (view, data)
+    }
+
+    fn state(name: &str, calls: u64) -> QueueState {
+        QueueState {
+            queue: name.to_owned(),
+            called: Some("41".to_owned()),
+            counter: Some(Text::japanese("3番窓口")),
+            calls,
+            waiting: 4,
+            at: UnixMillis(1_000_000),
+        }
+    }
+
+    /// When it was drawn anew.
+    fn drawn(view: &mut CardView<Waiting>, data: &Data, seconds: std::ops::Range<u64>) -> Vec<u64> {
+        seconds
+            .filter(|second| view.draw(&at(*second), data).is_some())
+            .collect()
+    }
+
+    #[test]
+    fn a_low_board_turns_its_pages_and_one_with_room_for_all_stands_still() {
+        let (mut low, data) = board(120);
+        assert_eq!(drawn(&mut low, &data, 0..40), [0, 8, 16, 24, 32]);
+        let (mut high, data) = board(600);
+        assert_eq!(drawn(&mut high, &data, 0..40), [0]);
+    }
+
+    #[test]
+    fn a_page_with_a_new_call_comes_at_once() {
+        let (_, mut data) = board(120);
+        let queues = QUEUES.map(|name| BoardQueue {
+            queue: name.to_owned(),
+            label: Text::japanese(name),
+        });
+        let waiting = Waiting(queues.to_vec());
+        let page = |data: &Data, second: u64| {
+            let mut face = waiting.face(&at(second), data, Language::Ja);
+            Waiting::turn(&mut face, &at(second), 4);
+            face.page(1, 4)
+        };
+        assert_eq!([0, 8, 16, 24, 32].map(|second| page(&data, second)), [0, 1, 2, 3, 0]);
+        data.hear_queues(vec![state("戸籍", 2)], &at(41));
+        assert_eq!([41, 50, 51].map(|second| page(&data, second)), [3, 3, 2]);
+        data.hear_queues(vec![state("年金", 2), state("税金", 2)], &at(60));
+        data.hear_queues(vec![state("介護", 2)], &at(61));
+        assert_eq!(page(&data, 62), 1, "the newest");
     }
 }

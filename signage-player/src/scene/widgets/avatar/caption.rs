@@ -30,16 +30,17 @@ impl Frame {
     pub(super) fn best(cr: &Context, place: Place, said: &[(Language, String)]) -> Self {
         let frames = Self::all(place);
         let smallest = place.unit / place.scale;
-        for smallest in [place.unit, smallest] {
+        let ways = [false, true].map(|may_break| [place.unit, smallest].map(|smallest| (smallest, may_break)));
+        for (smallest, may_break) in ways.concat() {
+            let sizes = Sizes {
+                unit: place.unit,
+                smallest,
+            };
             let is_whole = |frame: &&Self| {
-                let sizes = Sizes {
-                    unit: place.unit,
-                    smallest,
-                };
                 let mut plans = said
                     .iter()
                     .map(|(language, text)| frame.plan(cr, sizes, *language, text));
-                plans.all(|plan| plan.parts.len() == 1 && plan.size >= smallest)
+                plans.all(|plan| plan.parts.len() == 1 && plan.size >= smallest && (may_break || !plan.is_broken))
             };
             if let Some(frame) = frames.iter().find(is_whole) {
                 return *frame;
@@ -62,14 +63,18 @@ impl Frame {
         };
         let usual = ((place.unit * 6.2) as u32).min(height * 2 / 5);
         let mut all = vec![below(usual), below(height / 2)];
-        if width * 2 >= height * 3 {
-            let figure = (height * 4 / 5).min(width * 2 / 5).max(1);
-            all.push(Self {
-                figure: rect(0, 0, figure, height),
-                caption: rect(figure, 0, width - figure, height),
-            });
-        }
         all.push(below(height * 3 / 5));
+        let figure = (height * 4 / 5).min(width * 2 / 5).max(1);
+        let beside = Self {
+            figure: rect(0, 0, figure, height),
+            caption: rect(figure, 0, width - figure, height),
+        };
+        // In a very wide zone the figure is larger so.
+        if width * 2 >= height * 5 {
+            all.insert(0, beside);
+        } else if width * 2 >= height * 3 {
+            all.insert(2, beside);
+        }
         all
     }
 
@@ -149,6 +154,8 @@ pub(super) struct Plan {
     pub(super) size: f64,
     /// What is shown, one after the other; together it is all that is said.
     pub(super) parts: Vec<String>,
+    /// A phrase or a word is broken.
+    is_broken: bool,
 }
 
 impl Plan {
@@ -175,10 +182,12 @@ impl Plan {
             all.iter().map(of)
         });
         let mut choices = by_sentence.chain(flowed);
-        if let Some((size, said, _)) = choices.find(|(size, said, may_break)| is_whole(said, *size, *may_break)) {
+        if let Some((size, said, is_broken)) = choices.find(|(size, said, may_break)| is_whole(said, *size, *may_break))
+        {
             return Self {
                 size,
                 parts: vec![said],
+                is_broken,
             };
         }
         // Smaller only where a box is too small for some letters.
@@ -186,6 +195,7 @@ impl Plan {
         Self {
             size,
             parts: Words::pages(cr, said, style(language, size), room),
+            is_broken: false,
         }
     }
 
@@ -355,12 +365,14 @@ mod tests {
                 "いらっしゃいませ。".to_owned(),
                 "南区役所へようこそ。ご用件をどうぞ。".to_owned(),
             ],
+            is_broken: false,
         };
         let at = |millis| plan.spoken(Duration::from_millis(millis), Duration::from_millis(2_700));
         assert_eq!((at(0), at(899), at(901), at(2_700), at(9_000)), (0, 0, 1, 1, 1));
         let nothing = Plan {
             size: 15.0,
             parts: Vec::new(),
+            is_broken: false,
         };
         assert_eq!(nothing.spoken(Duration::ZERO, Duration::ZERO), 0);
     }
