@@ -25,6 +25,8 @@ const SEEDS: u64 = 3;
 /// Looks that may be wrong of each. Of the first 8 skies and 8 bushes none had a wrong one.
 const CLOUDS_WRONG: u32 = 2;
 const BUSH_WRONG: u32 = 2;
+/// Four were, and all 300 where nothing is remembered of what never rests.
+const SCREEN_WRONG: u32 = 8;
 const STOOD: (u32, u32) = (4, 8);
 const GHOSTS: (u32, u32) = (2, 4);
 
@@ -363,6 +365,32 @@ fn a_bush_in_the_wind_is_learned_and_people_beside_it_are_counted() {
         wrong.iter().all(|wrong| *wrong <= BUSH_WRONG),
         "{wrong:?} of 300 looks each"
     );
+}
+
+#[test]
+fn a_screen_that_flickers_is_learned_and_people_beside_it_are_counted() {
+    let mut random = Random::new(270_000);
+    let mut stage = Stage::learned();
+    let walk = walker(&mut random, 200.0, 440.0);
+    let mut tiles = [[0.0; 14]; 12];
+    let mut wrong = 0;
+    for step in 0..150 * PER_SECOND {
+        // Another picture twice a second or so.
+        if random.share() < 0.4 {
+            tiles = tiles.map(|column| column.map(|_| between(&mut random, 0.0, 255.0)));
+        }
+        let screen = |picture: &mut Mat| {
+            for (x, column) in (0..).zip(&tiles) {
+                for (y, grey) in (0..).zip(column) {
+                    fill(picture, Rect::new(30 + 10 * x, 120 + 10 * y, 10, 10), *grey);
+                }
+            }
+        };
+        let count = stage.look(&[[walk(step as f64 / PER_SECOND as f64), 300]], screen);
+        wrong += u32::from(step >= 90 * PER_SECOND && count != Some(1));
+    }
+    println!("{wrong} of 300 looks");
+    assert!(wrong <= SCREEN_WRONG, "{wrong} of 300 looks");
 }
 
 #[test]
