@@ -23,6 +23,8 @@ const LANES: Record<string, Lane> = {
   "media-server/core": "computes",
   "signage-player/golden": "computes",
   documentation: "computes",
+  // How long pictures of a call stand still on a bad network: another's work would count as loss.
+  "browser/loss": "alone",
   // Pages, screens and the command line, without a call.
   "browser/booking": "waits",
   "browser/doctor": "waits",

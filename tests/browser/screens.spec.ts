@@ -53,7 +53,7 @@ async function snapshot(name: string) {
 const BLUE = [0x00, 0x17, 0xc1] as const;
 /** Where the page with the code has it, and the whole picture. */
 const CODE = { x: 64, y: 224, width: 1152, height: 190 };
-const PICTURE = join(ROOT, "signage-player/tests/golden/board-en.png");
+const PICTURE = join(ROOT, "signage-player/tests/golden/board-busy.png");
 
 test("a new screen is paired, filled, looked at, told something urgent, and revoked", async () => {
   const code = await eventually("the player shows a code", () => codes()[0], 60_000);
@@ -88,12 +88,12 @@ test("a new screen is paired, filled, looked at, told something urgent, and revo
   await page.locator("#error").waitFor();
   await page.locator("#file").setInputFiles([PICTURE, join(ROOT, "signaling/tests/pages/page.jpg")]);
   await at(page, "upload").click();
-  await page.locator('tr[data-name="board-en.png"]').waitFor();
+  await page.locator('tr[data-name="board-busy.png"]').waitFor();
   await look(page, "screens-files");
 
   await page.goto(`${office.url}/staff/screens`);
   await page.locator('[data-id^="screen-"] a').click();
-  for (const name of ["page.jpg", "board-en.png"]) {
+  for (const name of ["page.jpg", "board-busy.png"]) {
     await page.locator("#add").selectOption({ index: await indexOf(page, name) });
     await at(page, "add").click();
     await page.locator(`li[data-name="${name}"]`).waitFor();
@@ -104,7 +104,7 @@ test("a new screen is paired, filled, looked at, told something urgent, and revo
   await press(page, page.locator('button[value="up-1"]'));
   await eventually("the second is the first", async () => {
     const first = page.locator(".playlist li").first();
-    return (await first.getAttribute("data-name")) === "board-en.png";
+    return (await first.getAttribute("data-name")) === "board-busy.png";
   });
   assert.equal(await page.locator("#s-1").inputValue(), "3600", "what was typed isn't lost");
   await look(page, "screens-one");
