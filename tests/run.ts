@@ -1,5 +1,5 @@
 // Runs all tests, in Rust and in the browser: `node run.ts [NAME...]` with the beginnings of jobs' names (`store`,
-// `browser/booth`), or none for all. Several jobs at once, browsers and the longest first; what one wrote is shown only if it fails.
+// `browser/booth`), or none for all. Several jobs at once, the longest first and browsers last, with nothing else beside them; what one wrote is shown only if it fails.
 // A binary or a file that fails gets a second try at the end with nothing beside it; what needed it is named, and fails where it
 // fails again. Everything that failed and everything that tests left out stands at the end once more.
 // `--remember` writes how long each job took, for the next run's order.
@@ -25,15 +25,6 @@ const LANES: Record<string, Lane> = {
   documentation: "computes",
   // How long pictures of a call stand still on a bad network: another's work would count as loss.
   "browser/loss": "alone",
-  // Pages, screens and the command line, without a call.
-  "browser/booking": "waits",
-  "browser/doctor": "waits",
-  "browser/oidc": "waits",
-  "browser/screens": "waits",
-  "browser/staff": "waits",
-  "browser/stick": "waits",
-  "browser/times": "waits",
-  "browser/trace": "waits",
 };
 
 /** More failures than this aren't a slow moment: nothing is tried again. */

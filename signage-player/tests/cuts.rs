@@ -231,6 +231,13 @@ fn what_the_server_lies_about_or_lacks_is_named_and_the_others_play() {
     let _player = office.start();
     fault(&office, "gone.png", "doesn't have it");
     fault(&office, "wrong.png", "set aside");
+    // What may still come is asked for again and again, what was a lie twice is not.
+    let asked = |of: &Noise| {
+        let asked = server.told.asked.lock().expect("lock");
+        asked.iter().filter(|it| **it == hash(&of.file)).count()
+    };
+    wait_for("another try", LIMIT, || (asked(&gone) > 4).then_some(()));
+    assert_eq!((asked(&good), asked(&wrong)), (1, 2));
     fault(&office, "unknown.png", "the manifest doesn't say");
     see(&office, &[&good]);
     assert_eq!(office.spoilt(), Vec::<String>::new());

@@ -1,7 +1,7 @@
 // What the runner runs, and what came of it.
 
 /**
- * What a job asks of the machine: `browser`, nearly a core for as long as it runs; `waits`, little, as most of its time is
+ * What a job asks of the machine: `browser`, nearly a core for as long as it runs, and nothing but browsers beside it; `waits`, little, as most of its time is
  * sockets, timers and other processes; `computes`, a core, and nothing in it is late when that is slow; `alone`, that nothing
  * runs beside it.
  */

@@ -13,24 +13,24 @@ const [areas, staff, screens] = [job("store/areas", "waits"), job("store/staff",
 const [golden, idle] = [job("player/golden", "computes"), job("player/idle", "alone")];
 const two = roomOf(2);
 
-test("browsers are first, then the longest; what isn't known is last, in its order", () => {
-  const order = inOrder([areas, staff, call, screens, booth], { "browser/booth": 9, "signaling/screens": 70 });
-  assert.deepEqual(order, [booth, call, screens, areas, staff]);
+test("what needs no browser is first, the longest first; what isn't known is last, in its order", () => {
+  const order = inOrder([booth, areas, staff, call, screens], { "browser/call": 9, "signaling/screens": 70 });
+  assert.deepEqual(order, [screens, areas, staff, call, booth]);
 });
 
-test("a browser's place isn't taken by what waits, however long that is", () => {
-  const waiting = inOrder([areas, staff, screens, booth], { "store/areas": 70, "store/staff": 60, "signaling/screens": 50 });
-  assert.equal(next(waiting, [golden, areas], two), booth);
-});
-
-test("two cores have room for one browser, and for what waits beside it", () => {
-  assert.equal(next([booth, areas], [call], two), areas);
-  assert.equal(next([booth], [call], two), undefined);
-  assert.equal(next([staff], [areas, screens], two), undefined);
+test("a browser has nothing beside it but other browsers", () => {
+  assert.equal(next([booth], [areas], two), undefined);
+  assert.equal(next([areas], [call], two), undefined);
+  assert.equal(next([booth], [call], two), undefined, "two cores have room for one");
+  assert.equal(next([areas, booth], [], two), areas);
+  assert.equal(next([booth, idle], [], two), booth);
 });
 
 test("no more run than there is room for", () => {
-  assert.equal(next([golden], [call, areas, staff], two), undefined);
+  assert.equal(next([staff], [areas, screens], two), undefined);
+  assert.equal(next([golden], [areas, staff], two), golden);
+  assert.equal(next([golden], [job("vision/film", "computes"), areas], two), undefined);
+  assert.equal(next([golden], [areas, staff, screens], two), undefined);
 });
 
 test("more cores have room for more browsers", () => {
@@ -38,7 +38,7 @@ test("more cores have room for more browsers", () => {
 });
 
 test("what is to be alone comes last, and nothing beside it", () => {
-  assert.equal(next([idle, areas], [call], two), areas);
+  assert.equal(next([idle, areas], [golden], two), areas);
   assert.equal(next([idle], [call], two), undefined);
   assert.equal(next([idle], [], two), idle);
   assert.equal(next([areas], [idle], two), undefined);

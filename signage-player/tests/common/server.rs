@@ -32,6 +32,8 @@ pub struct Told {
     pub pace_ms: AtomicU64,
     /// Requests for contents.
     pub requests: AtomicU64,
+    /// Which contents, by their hashes, one after the other.
+    pub asked: Mutex<Vec<String>>,
     manifest: watch::Sender<Option<Manifest>>,
     /// Frames that every screen is sent: after hello, and when it changes.
     frames: watch::Sender<Vec<String>>,
@@ -98,6 +100,7 @@ impl Server {
             contents: Mutex::default(),
             pace_ms: AtomicU64::new(0),
             requests: AtomicU64::new(0),
+            asked: Mutex::default(),
             manifest: watch::Sender::new(None),
             frames: watch::Sender::new(Vec::new()),
             reports: Mutex::default(),
@@ -164,6 +167,7 @@ async fn content(State(told): State<Arc<Told>>, Path(hash): Path<String>, header
         return StatusCode::UNAUTHORIZED.into_response();
     }
     told.requests.fetch_add(1, Ordering::SeqCst);
+    told.asked.lock().expect("lock").push(hash.clone());
     let Some(whole) = told.contents.lock().expect("lock").get(&hash).cloned() else {
         return StatusCode::NOT_FOUND.into_response();
     };
