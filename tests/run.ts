@@ -25,10 +25,12 @@ const LANES: Record<string, Lane> = {
   documentation: "computes",
   // How long pictures of a call stand still on a bad network: another's work would count as loss.
   "browser/loss": "alone",
+  // Whether screens show a frame at the same moment, and go on when one falls.
+  "signage-player/wall": "alone",
 };
 
 /** More failures than this aren't a slow moment: nothing is tried again. */
-const MOST_AGAIN = 3;
+const MOST_AGAIN = 5;
 /** What takes longer hangs. */
 const LIMIT_MS = (process.env.MADOGUCHI_LONG ? 120 : 20) * 60_000;
 const SECONDS = join(import.meta.dirname, "run/seconds.json");
