@@ -185,7 +185,11 @@ impl Viewer {
 
     fn looks_elsewhere(&mut self, shows: &[Shows], at: Duration) -> bool {
         let Some(likeness) = self.edges.likeness(shows, at) else {
-            return false;
+            // It can't be told now: what was told stays, and what was only suspected is forgotten.
+            if !self.is_turned {
+                self.other_since = None;
+            }
+            return self.is_turned;
         };
         if likeness >= if self.is_turned { TURNED_BACK } else { TURNED } {
             self.other_since = None;

@@ -397,6 +397,31 @@ fn people_who_sat_in_a_bare_hall_from_the_start_and_leave_do_not_turn_it() {
     }
 }
 
+#[test]
+fn a_turned_camera_stays_so_while_the_new_view_says_nothing() {
+    let mut camera = Camera::new();
+    let mut painter = test_camera::Painter::default();
+    let mut picture = |people| {
+        let size = [640, 360];
+        let view = test_camera::View {
+            size,
+            people,
+            ..test_camera::View::default()
+        };
+        let bytes = painter.draw(&view, 1.0);
+        let mat = Mat::from_slice(&bytes).expect("bytes");
+        mat.reshape(3, 360).expect("rows").try_clone().expect("a picture")
+    };
+    camera.show(100, || picture(6));
+    let mut elsewhere = Room::new(3);
+    let views = camera.show(60, || elsewhere.picture(1.0));
+    assert!(all(&views[30..], View::Turned), "{views:?}");
+    let views = camera.show(30, || picture(0));
+    assert!(all(&views, View::Turned), "{views:?}");
+    let back = camera.show(30, || picture(6));
+    assert!(all(&back[6..], View::Clear), "{back:?}");
+}
+
 /// Paved ground with people who walk, as wide as small offices' cameras give it, at any pace.
 #[test]
 fn paved_ground_with_people_on_it_is_clear_at_any_size_and_pace() {
